@@ -1,0 +1,103 @@
+//! Plain values every layer may name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::DateTime;
+use chrono::SubsecRound;
+use chrono::Utc;
+use uuid::Uuid;
+
+pub mod face;
+pub mod score;
+pub mod template;
+
+/// A point in time, in whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(DateTime<Utc>);
+
+impl Moment {
+    /// Cuts `time` to milliseconds.
+    pub fn new(time: DateTime<Utc>) -> Self {
+        Self(time.trunc_subsecs(3))
+    }
+
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    #[must_use]
+    pub fn plus(self, duration: chrono::TimeDelta) -> Self {
+        Self(self.0 + duration)
+    }
+}
+
+/// As the contract writes it: `2017-11-14T14:31:42.228Z`.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+    }
+}
+
+/// The service provider that owns what it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProviderId(pub Uuid);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FaceId(pub Uuid);
+
+impl FaceId {
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl Default for FaceId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    Session,
+    Face,
+    Match,
+    Image,
+    Liveness,
+    Age,
+}
+
+impl Permission {
+    pub const ALL: [Self; 6] = [Self::Session, Self::Face, Self::Match, Self::Image, Self::Liveness, Self::Age];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Face => "face",
+            Self::Match => "match",
+            Self::Image => "image",
+            Self::Liveness => "liveness",
+            Self::Age => "age",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Permission {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|p| p.name() == name)
+            .ok_or_else(|| format!("'{name}' is no permission; known: {known}"))
+    }
+}

@@ -1,0 +1,113 @@
+//! A face: one person's face in one picture, and what was measured on it.
+
+use super::FaceId;
+use super::Moment;
+use super::template::Template;
+
+/// The kind of picture a face comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ImageType {
+    IdDocument,
+    Selfie,
+    VideoFrame,
+}
+
+/// The vendor's names for biometric algorithms. Clients hard-code them: a face reports the one that
+/// was asked for, and all are served by this server's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    F5_1Vid0,
+    F5_2Vid75,
+    F5_3Vid60,
+    #[default]
+    F6_4Vid60x,
+}
+
+/// A point in pixels of the picture as sent (after EXIF orientation): index 0 is the centre of the
+/// first pixel, x to the right, y down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    pub x: f32,
+    pub y: f32,
+}
+
+/// Centres of the two eyes: `left` is the eye on the left of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Eyes {
+    pub left: Point,
+    pub right: Point,
+}
+
+impl Eyes {
+    /// Interocular distance in pixels.
+    pub fn iod(self) -> f32 {
+        (self.left.x - self.right.x).hypot(self.left.y - self.right.y)
+    }
+}
+
+/// An upright rectangle in pixels; `x`, `y` is its top left corner.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaceBox {
+    pub x: f32,
+    pub y: f32,
+    pub width: f32,
+    pub height: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Landmarks {
+    pub eyes: Option<Eyes>,
+    pub face_box: Option<FaceBox>,
+}
+
+/// What lowered a face's quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QualityReason {
+    EyesTooClose,
+    Blurred,
+    TooDark,
+    TooBright,
+    LowContrast,
+    HeadTurned,
+    UnsureDetection,
+}
+
+impl QualityReason {
+    /// As answers spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EyesTooClose => "EYES_TOO_CLOSE",
+            Self::Blurred => "BLURRED",
+            Self::TooDark => "TOO_DARK",
+            Self::TooBright => "TOO_BRIGHT",
+            Self::LowContrast => "LOW_CONTRAST",
+            Self::HeadTurned => "HEAD_TURNED",
+            Self::UnsureDetection => "UNSURE_DETECTION",
+        }
+    }
+}
+
+/// Above 100 is good; below 0 asks for another picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quality {
+    pub value: i32,
+    /// What lowered it, worst first.
+    pub reasons: Vec<QualityReason>,
+}
+
+/// A face as the contract knows it. Which fields are present depends on how it came to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    pub id: FaceId,
+    pub friendly_name: Option<String>,
+    /// SHA-256 of the image file, in lower-case hex.
+    pub digest: Option<String>,
+    pub mode: Mode,
+    pub image_type: ImageType,
+    pub quality: Option<Quality>,
+    pub landmarks: Option<Landmarks>,
+    pub template: Option<Template>,
+    pub image_rotation_enabled: Option<bool>,
+    pub created: Option<Moment>,
+    pub expires: Option<Moment>,
+}

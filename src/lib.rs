@@ -1,0 +1,35 @@
+//! A biometric server: photographs of faces in, signed scores that mean a false acceptance rate out.
+//!
+//! Read it in this order:
+//!
+//! | room | promise |
+//! |---|---|
+//! | [`domain`] | plain values every layer may name |
+//! | [`clock`] | the time |
+//! | [`api`] | the contract as HTTP: wire types, handlers, the table of errors |
+//! | [`service`] | what can be done with one noun of the contract |
+//! | [`face`] | the pipeline: decode, detect, align, recognise, score |
+//! | [`net`] | an ONNX file in, tensors out |
+//! | [`store`] | all the SQL |
+//! | [`sign`] | claims to compact JWS; the key set |
+//! | [`seal`] | encryption at rest |
+//! | [`evaluate`] | labelled pictures in, error rates and calibrations out |
+//! | [`config`] | file and environment to one checked configuration |
+//! | [`app`] | the one place that builds things |
+//! | [`cli`] | one command each |
+//!
+//! Imports point down only; `tests/architecture.rs` holds the floors.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod evaluate;
+pub mod face;
+pub mod net;
+pub mod seal;
+pub mod service;
+pub mod sign;
+pub mod store;
