@@ -101,3 +101,22 @@ impl FromStr for Permission {
             .ok_or_else(|| format!("'{name}' is no permission; known: {known}"))
     }
 }
+
+/// What is counted for each provider and day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    CreateDirectFace,
+    MatchImages,
+    Match,
+}
+
+impl Operation {
+    /// The contract's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateDirectFace => "createDirectFaceFromImage",
+            Self::MatchImages => "matchImages",
+            Self::Match => "match",
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::FaceId;
 use super::Moment;
+use super::score::Score;
 use super::template::Template;
 
 /// The kind of picture a face comes from.
@@ -109,5 +110,17 @@ pub struct Face {
     pub template: Option<Template>,
     pub image_rotation_enabled: Option<bool>,
     pub created: Option<Moment>,
+    pub expires: Option<Moment>,
+}
+
+/// Two faces, compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    pub reference: Face,
+    pub candidate: Face,
+    pub score: Score,
+    pub correlation_id: Option<String>,
+    pub evidence_id: Option<String>,
+    pub created: Moment,
     pub expires: Option<Moment>,
 }
