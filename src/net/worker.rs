@@ -1,0 +1,93 @@
+//! Runs a plan: one worker per thread, each with its own intermediate values.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::net::error::Error;
+use crate::net::kernels::conv::LINE;
+use crate::net::nest;
+use crate::net::plan::Plan;
+use crate::net::plan::Port;
+use crate::net::step::Step;
+
+/// Memory to run one plan, one inference at a time. Weights stay in the shared plan.
+pub struct Worker {
+    plan: Arc<Plan>,
+    memory: Vec<f32>,
+    /// First float of the arena within `memory`.
+    first: usize,
+}
+
+impl Worker {
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let memory = vec![0.0f32; plan.arena_len() + LINE];
+        let first = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        let mut worker = Self { plan, memory, first };
+        let constants = worker.plan.clone();
+        let arena = &mut worker.memory[worker.first..];
+        constants.constants().for_each(|(at, values)| nest::write(arena, at, 1, values));
+        worker
+    }
+
+    /// What each step does and how long it took, in microseconds, on whatever the arena holds.
+    pub fn profile(&mut self) -> Vec<(String, f64)> {
+        let arena = &mut self.memory[self.first..];
+        let time = |step: &Step| {
+            let start = Instant::now();
+            step.run(arena);
+            (step.describe(), start.elapsed().as_secs_f64() * 1e6)
+        };
+        self.plan.steps().iter().map(time).collect()
+    }
+
+    /// Runs the network on row-major inputs in the order of [`Plan::inputs`], images as
+    /// `[N, C, H, W]`; returns row-major outputs in the order of [`Plan::outputs`].
+    ///
+    /// Fails if the inputs differ from the plan's in number or size.
+    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+        let plan = Arc::clone(&self.plan);
+        let arena = &mut self.memory[self.first..];
+        for (index, port) in plan.inputs().iter().enumerate() {
+            let values = inputs.get(index).copied().unwrap_or_default();
+            if values.len() != port.len() {
+                let reason = format!("{} values for shape {:?}", values.len(), port.view.shape);
+                return Err(Error::Input { name: port.name.clone(), reason });
+            }
+            enter(arena, port, values);
+        }
+        plan.steps().iter().for_each(|step| step.run(arena));
+        Ok(plan.outputs().iter().map(|port| leave(arena, port)).collect())
+    }
+}
+
+/// Copies an input into the arena, images as channels last.
+fn enter(arena: &mut [f32], port: &Port, values: &[f32]) {
+    if let [_, 3, height, width] = port.view.shape[..] {
+        // Colour images are most inputs; three planes at once is several times faster.
+        let plane = height * width;
+        let pixels = arena[port.view.start..][..port.len()].as_chunks_mut::<3>().0;
+        for (image, pixels) in values.chunks(3 * plane).zip(pixels.chunks_mut(plane)) {
+            let (red, rest) = image.split_at(plane);
+            let (green, blue) = rest.split_at(plane);
+            for (((pixel, r), g), b) in pixels.iter_mut().zip(red).zip(green).zip(blue) {
+                *pixel = [*r, *g, *b];
+            }
+        }
+        return;
+    }
+    port.walk.rows(usize::MAX, |row| {
+        for i in 0..row.len {
+            arena[row.starts[0] + i * row.steps[0]] = values[row.starts[1] + i * row.steps[1]];
+        }
+    });
+}
+
+fn leave(arena: &[f32], port: &Port) -> Vec<f32> {
+    let mut values = vec![0.0; port.len()];
+    port.walk.rows(usize::MAX, |row| {
+        for i in 0..row.len {
+            values[row.starts[1] + i * row.steps[1]] = arena[row.starts[0] + i * row.steps[0]];
+        }
+    });
+    values
+}
