@@ -1,1 +1,3 @@
 //! (room face)
+
+pub mod score;
