@@ -43,6 +43,18 @@ impl fmt::Display for Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProviderId(pub Uuid);
 
+/// The public part of a key: `bio_<id>_<secret>` in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId(pub Uuid);
+
+/// Who asks: the owner of a valid key, and what the key may be used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub provider: ProviderId,
+    pub key: KeyId,
+    pub permissions: Vec<Permission>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FaceId(pub Uuid);
 

@@ -1,3 +1,74 @@
-//! (room face)
+//! The pipeline: a photograph in, one face out, described so that it can be compared.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::domain::face::Landmarks;
+use crate::domain::face::Quality;
+use crate::domain::score::Score;
+use crate::domain::template::Template;
 
 pub mod score;
+
+/// An image file, and how to look at it.
+#[derive(Clone)]
+pub struct Picture {
+    /// JPEG, PNG or WebP, as sent.
+    pub bytes: Bytes,
+    /// Whether it may lie on its side or upside down, whatever its EXIF says.
+    pub rotation: bool,
+    pub faces: Faces,
+}
+
+/// What to do with a picture that shows several usable faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faces {
+    /// Refuse it.
+    Only,
+    /// Take the largest face.
+    Largest,
+}
+
+/// The face of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coded {
+    /// SHA-256 of the image file, in lower-case hex.
+    pub digest: String,
+    pub landmarks: Landmarks,
+    pub quality: Quality,
+    pub template: Template,
+}
+
+/// Why a picture gave no face.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// Not a picture, or a damaged one; says why.
+    #[error("the image cannot be decoded: {0}")]
+    Undecodable(String),
+    #[error("the image has {pixels} pixels; at most {pixels_max} are read")]
+    TooManyPixels { pixels: u64, pixels_max: u64 },
+    #[error("no face was found in the image")]
+    NoFace,
+    #[error("{0} faces were found in the image")]
+    MultipleFaces(usize),
+    /// The queue is longer than its limit; its estimated wait.
+    #[error("the networks are busy for the next {} ms", retry_after.as_millis())]
+    Busy { retry_after: Duration },
+    /// A fault of this server; says which.
+    #[error("the networks failed: {0}")]
+    Failed(String),
+}
+
+/// What describes and compares faces: the networks of a pack, or a test's script.
+pub trait Coder: Send + Sync {
+    /// Finds the face of a picture and describes it. Waits in a bounded queue, never on the caller's thread.
+    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>>;
+
+    /// The score of two templates of this coder's version.
+    fn score(&self, reference: &Template, candidate: &Template) -> Score;
+
+    /// Templates of another version cannot be compared.
+    fn template_version(&self) -> u16;
+}

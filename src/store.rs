@@ -1,1 +1,7 @@
-//! (room store)
+//! All the SQL.
+
+#[derive(Debug, Clone)]
+pub struct Store;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {}
