@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::domain::Caller;
 use crate::domain::Permission;
 use crate::domain::face::Mode;
 use crate::domain::template::Damage;
@@ -12,6 +13,9 @@ use crate::sign;
 use crate::sign::Signer;
 use crate::store;
 use crate::store::Store;
+
+pub mod keys;
+pub mod signing;
 
 /// What the rules work with. A clone shares everything.
 #[derive(Clone)]
@@ -51,4 +55,9 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error(transparent)]
     Sign(#[from] sign::Error),
+}
+
+/// Refuses a caller whose key lacks `permission`.
+pub fn require(caller: &Caller, permission: Permission) -> Result<(), Error> {
+    if caller.permissions.contains(&permission) { Ok(()) } else { Err(Error::Forbidden(permission)) }
 }
