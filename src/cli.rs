@@ -1,1 +1,8 @@
-//! (room cli)
+//! One command each: what stands after `bioserver`.
+//!
+//! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
+
+pub mod check;
+pub mod keys;
+pub mod log;
+pub mod verify;

@@ -1,3 +1,56 @@
 //! The command line.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bioserver::cli;
+use bioserver::config::Config;
+use bioserver::config::Faults;
+use bioserver::config::source;
+use clap::Parser;
+
+/// A biometric server: photographs of faces in, signed scores that mean a false acceptance rate out.
+#[derive(Debug, Parser)]
+#[command(name = "bioserver", version, subcommand_required = true, arg_required_else_help = true)]
+struct Line {
+    /// The configuration [default: bioserver.toml, if there is one]
+    #[arg(long, global = true, env = "BIOSERVER_CONFIG", value_name = "FILE", hide_env_values = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Makes, lists and ends the keys that callers use
+    Keys(cli::keys::Args),
+    /// Checks the signature of a saved answer
+    Verify(cli::verify::Args),
+    /// Shows the configuration in force, and every fault in it
+    Check,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let line = Line::parse();
+    run(line).await.unwrap_or_else(|error| {
+        eprintln!("bioserver: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(line: Line) -> anyhow::Result<ExitCode> {
+    let config = Config::load(line.config.as_deref(), source::environment());
+    match line.verb {
+        Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
+        Verb::Check => cli::check::run(config),
+    }
+}
+
+/// The configuration, if there is nothing wrong with it; the log is started by it.
+fn ready(config: Result<Config, Box<Faults>>) -> anyhow::Result<Config> {
+    let config = config?;
+    cli::log::start(&config.log);
+    Ok(config)
+}

@@ -1,7 +1,119 @@
-//! All the SQL.
+//! All the SQL: one body of statements, two databases.
+//!
+//! Postgres serves any number of nodes; an SQLite file is the embedded default. Absent is `Option`,
+//! refused is `bool`: neither is an error. Time comes in as an argument.
 
+use std::io;
+use std::path::PathBuf;
+
+use sqlx::PgPool;
+use sqlx::Postgres;
+use sqlx::Sqlite;
+use sqlx::SqlitePool;
+use sqlx::Transaction;
+
+use crate::store::settings::Settings;
+
+mod column;
+pub mod keys;
+mod open;
+pub mod providers;
+pub mod settings;
+pub mod signing_keys;
+pub mod usage;
+
+/// A pool of connections. A clone shares it.
 #[derive(Debug, Clone)]
-pub struct Store;
+pub enum Store {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// A unit of work. Dropped without [`Tx::commit`], it leaves no trace.
+#[derive(Debug)]
+pub enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {}
+pub enum Error {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+}
+
+/// Writes a statement once and type-checks it against both databases.
+///
+/// Keep to SQL that both accept: `$1` placeholders, `RETURNING`, `ON CONFLICT`, cascades.
+macro_rules! on {
+    ($tx:expr, |$conn:ident| $body:expr) => {
+        match $tx {
+            $crate::store::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::store::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+impl Store {
+    /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, when
+    /// there is none. Safe on any number of nodes at once.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        match settings {
+            Settings::Postgres(options) => open::postgres(options).await,
+            Settings::Sqlite(path) => open::sqlite(path).await,
+        }
+    }
+
+    /// Begins work that writes. On SQLite it waits for other writers here, once, and not at its
+    /// first write, where it could fail half-way.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+        })
+    }
+
+    /// Begins work that only reads: on SQLite it neither waits for writers nor holds them up.
+    pub async fn read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut tx = self.read().await?;
+        on!(&mut tx, |conn| sqlx::query("SELECT 1").execute(conn).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Waits for work under way, then ends all connections.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! `bioserver keys`: makes, lists and ends the keys that callers use.
+
+use std::io::Write;
+
+use anyhow::Context;
+use chrono::DateTime;
+use chrono::NaiveDate;
+use chrono::NaiveTime;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::KeyId;
+use crate::domain::Moment;
+use crate::domain::Permission;
+use crate::service::keys;
+use crate::service::keys::NewKey;
+use crate::store::Store;
+use crate::store::keys::Listed;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Makes a key and shows it: the only time that it can be seen
+    Create(Create),
+    /// Lists all keys, without their secrets
+    List {
+        /// Prints a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends a key at once
+    Revoke {
+        /// The key's id: the part between `bio_` and the second underscore
+        #[arg(value_name = "ID", value_parser = id)]
+        id: KeyId,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// Who will use it; a provider of a new name is made
+    #[arg(long, value_name = "NAME")]
+    provider: String,
+    /// What it may be used for (session, face, match, image, liveness, age); may be repeated [default: all]
+    #[arg(long = "permission", value_name = "P")]
+    permissions: Vec<Permission>,
+    /// When it ends: 2027-01-31 (at 00:00 UTC) or 2027-01-31T12:00:00Z [default: never]
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    expires: Option<Moment>,
+    /// Prints a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let store = Store::open(&config.store).await?;
+    let clock = Clock::default();
+    let text = match args.action {
+        Action::Create(new) => create(&store, &clock, new).await?,
+        Action::List { json } => list(&store, &clock, json).await?,
+        Action::Revoke { id } => revoke(&store, &clock, id).await?,
+    };
+    store.close().await;
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+async fn create(store: &Store, clock: &Clock, new: Create) -> anyhow::Result<String> {
+    let Create { provider, permissions, expires, json } = new;
+    let permissions = if permissions.is_empty() { Permission::ALL.to_vec() } else { without_repeats(permissions) };
+    let made = keys::create(store, clock, NewKey { provider: provider.clone(), permissions, expires }).await?;
+    let key = made.text.expose_secret();
+    let id = made.id.0.simple().to_string();
+    if json {
+        let expires = expires.map(|expires| expires.to_string());
+        return Ok(json!({ "provider": provider, "id": id, "key": key, "expires": expires }).to_string() + "\n");
+    }
+    let expires = expires.map_or("never".to_owned(), |expires| expires.to_string());
+    Ok(format!(
+        "provider  {provider}\nid        {id}\nkey       {key}\nexpires   {expires}\n\nKeep the key: it is not shown again.\n"
+    ))
+}
+
+async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String> {
+    let listed = keys::list(store).await?;
+    if json {
+        let keys: Vec<Value> = listed.iter().map(as_json).collect();
+        return Ok(serde_json::to_string_pretty(&keys)? + "\n");
+    }
+    if listed.is_empty() {
+        return Ok("There is no key yet; `bioserver keys create --provider NAME` makes one.\n".to_owned());
+    }
+    let now = clock.now();
+    let width = listed.iter().map(|key| key.provider.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
+    let mut text = format!("{:<32}  {:<width$}  {:<24}  {:<34}  PERMISSIONS\n", "ID", "PROVIDER", "CREATED", "STATE");
+    for key in listed {
+        let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.name()).collect();
+        let (id, provider, created) = (key.id.0.simple(), &key.provider, key.created.to_string());
+        let (state, permissions) = (state(&key, now), permissions.join(" "));
+        text += &format!("{id}  {provider:<width$}  {created}  {state:<34}  {permissions}\n");
+    }
+    Ok(text)
+}
+
+async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> anyhow::Result<String> {
+    let since = keys::revoke(store, clock, id).await?;
+    let since = since.with_context(|| format!("there is no key with the id {}", id.0.simple()))?;
+    Ok(format!("{} is revoked since {since}.\n", id.0.simple()))
+}
+
+fn as_json(key: &Listed) -> Value {
+    let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.name()).collect();
+    json!({
+        "id": key.id.0.simple().to_string(),
+        "provider": key.provider,
+        "permissions": permissions,
+        "created": key.created.to_string(),
+        "expires": key.expires.map(|time| time.to_string()),
+        "revoked": key.revoked.map(|time| time.to_string()),
+    })
+}
+
+fn state(key: &Listed, now: Moment) -> String {
+    match (key.revoked, key.expires) {
+        (Some(since), _) => format!("revoked {since}"),
+        (None, Some(end)) if end <= now => format!("expired {end}"),
+        (None, Some(end)) => format!("until {end}"),
+        (None, None) => "good".to_owned(),
+    }
+}
+
+fn without_repeats(mut permissions: Vec<Permission>) -> Vec<Permission> {
+    permissions.sort();
+    permissions.dedup();
+    permissions
+}
+
+fn id(text: &str) -> Result<KeyId, &'static str> {
+    keys::read_id(text).ok_or("this is no key id")
+}
+
+/// Reads RFC 3339, or a day: its first moment in UTC.
+fn moment(text: &str) -> Result<Moment, &'static str> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    let time = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()));
+    time.map(Moment::new)
+        .map_err(|_| "this is neither a day such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z")
+}

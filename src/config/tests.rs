@@ -1,0 +1,168 @@
+//! What the configuration says, and what is wrong with it.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::Moment;
+
+const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8=";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("bioserver-config-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, Box<Faults>> {
+    let folder = Folder::new();
+    let path = PathBuf::from(folder.write("c.toml", file));
+    Config::load(Some(&path), variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+/// The settings that are at fault.
+fn faulty(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let faults = load(file, variables).expect_err("there are faults");
+    let shown = faults.to_string();
+    assert!(!shown.contains("hunter2") && !format!("{faults:?}").contains("hunter2"), "{shown}");
+    faults.faults.iter().map(|fault| fault.setting.clone()).collect()
+}
+
+#[test]
+fn nothing_needs_to_be_said() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.store.to_string(), "sqlite:./data/bioserver.db");
+    assert!(matches!(&config.master_key, seal::Source::Kept(path) if *path == PathBuf::from("./data/master.key")));
+    assert!(matches!(config.signing, signing::Settings::Kept(Algorithm::Es256)));
+    assert_eq!((config.prefix.as_str(), config.mode), ("/bioserver-app", Mode::F6_4Vid60x));
+    assert_eq!((config.image_bytes_max, config.image_pixels_max), (10_485_760, 50_000_000));
+    assert_eq!(config.queue_wait, Duration::from_secs(2));
+    assert_eq!(config.settings.len(), 17);
+    assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
+}
+
+#[test]
+fn a_variable_wins_over_the_file_and_the_file_over_the_default() {
+    let file = "workers = 3\nmode = \"F5_1_VID0\"\nqueue_wait_ms = 50\nlog_format = \"json\"\ndata = \"/d\"\n";
+    let variables = [("BIOSERVER_WORKERS", "4"), ("BIOSERVER_ENGINE", "burn"), ("BIOSERVER_MODE", "")];
+    let config = load(file, &variables).unwrap();
+    assert_eq!((config.workers, config.engine), (4, Engine::Burn));
+    assert_eq!((config.mode, config.queue_wait.as_millis()), (Mode::F5_1Vid0, 50));
+    assert_eq!((config.log.format, config.store.to_string().as_str()), (LogFormat::Json, "sqlite:/d/bioserver.db"));
+    let source = |name: &str| config.settings.iter().find(|setting| setting.name == name).unwrap().source.to_string();
+    assert_eq!(source("workers"), "BIOSERVER_WORKERS");
+    assert!(source("mode").ends_with("c.toml"));
+    assert_eq!(source("listen"), "default");
+}
+
+#[test]
+fn all_faults_are_reported_together() {
+    let file =
+        "listen = \"here\"\nworkers = 0\nspeed = 9\nprefix = \"x/\"\nimage_bytes_max = true\nlog_filter = \"a=b=c\"\n";
+    let variables = [
+        ("BIOSERVER_MODE", "F7"),
+        ("BIOSERVER_PACK", "/no/such/folder"),
+        ("BIOSERVER_SIGNING_ALGORITHM", "none"),
+        ("BIOSERVER_QUEUE_WAIT", "1"),
+        ("BIOSERVER_MASTER_KEY", "hunter2"),
+        ("BIOSERVER_SHARED", "anything"),
+        ("PATH", "anything"),
+    ];
+    let mut found = faulty(file, &variables);
+    found.sort();
+    let mut expected = [
+        "BIOSERVER_QUEUE_WAIT",
+        "image_bytes_max",
+        "listen",
+        "log_filter",
+        "master_key",
+        "mode",
+        "pack",
+        "prefix",
+        "signing_algorithm",
+        "speed",
+        "workers",
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let shown = load(file, &variables).unwrap_err().to_string();
+    assert!(shown.contains("mode = 'F7' (BIOSERVER_MODE)"), "{shown}");
+    assert!(shown.contains("F5_1_VID0, F5_2_VID75"), "{shown}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_by_line_and_not_repeated() {
+    let shown = load("workers = 2\nmaster_key = \"hunter2\nx", &[]).unwrap_err().to_string();
+    assert!(shown.contains("line 2") && !shown.contains("hunter2"), "{shown}");
+    let missing = Config::load(Some(Path::new("/no/such/file")), []).unwrap_err();
+    assert_eq!(missing.faults.len(), 1);
+}
+
+#[test]
+fn postgres_demands_a_master_key() {
+    let url = ("DATABASE_URL", "postgres://me:hunter2@db/bio");
+    assert_eq!(faulty("", &[url]), ["master_key"]);
+    let config = load(&format!("master_key = \"{MASTER_KEY}\""), &[url]).unwrap();
+    assert_eq!(config.store.to_string(), "postgres://me@db:5432/bio");
+    assert!(matches!(config.master_key, seal::Source::Given(_)));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("AAAA"), "{shown}");
+    assert_eq!(faulty("database_url = \"mysql://me:hunter2@db/bio\"", &[]), ["database_url"]);
+}
+
+#[test]
+fn secrets_may_lie_in_files() {
+    let folder = Folder::new();
+    let key = folder.write("key", &format!("{MASTER_KEY}\n"));
+    let config = load("", &[("BIOSERVER_MASTER_KEY_FILE", &key)]).unwrap();
+    assert!(matches!(config.master_key, seal::Source::Given(_)));
+    let config =
+        load(&format!("master_key_file = {key:?}\nmaster_key = \"hunter2\""), &[("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
+    assert!(config.is_ok(), "variables win together");
+    assert_eq!(faulty(&format!("master_key_file = {key:?}\nmaster_key = \"hunter2\""), &[]), ["master_key"]);
+    assert_eq!(faulty("", &[("BIOSERVER_MASTER_KEY_FILE", "/no/such/file")]), ["master_key_file"]);
+    let url = folder.write("url", "sqlite:x.db");
+    let config = load("", &[("DATABASE_URL_FILE", &url)]).unwrap();
+    assert_eq!(config.store.to_string(), "sqlite:x.db");
+}
+
+#[test]
+fn an_operators_own_key_signs() {
+    let now = Moment::new(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
+    let key = Key::make(Algorithm::Rs256, now).unwrap();
+    let body = STANDARD.encode(key.der().expose_secret());
+    let folder = Folder::new();
+    let private = folder.write("key.pem", &format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"));
+    let certificate = folder.write("cert.pem", key.certificate_pem());
+    let own = [("BIOSERVER_SIGNING_KEY_FILE", &*private), ("BIOSERVER_SIGNING_CERTIFICATE_FILE", &*certificate)];
+    let config = load("", &own).unwrap();
+    assert!(matches!(&config.signing, signing::Settings::Own(own) if own.kid() == key.kid()));
+    assert!(config.settings.iter().any(|setting| setting.name == "signing_algorithm" && setting.value == "RS256"));
+    assert_eq!(faulty("signing_algorithm = \"ES256\"", &own), ["signing_key"]);
+    assert_eq!(faulty("", &own[..1]), ["signing_key"]);
+    assert_eq!(faulty("", &own[1..]), ["signing_certificate"]);
+    let swapped = [("BIOSERVER_SIGNING_KEY_FILE", &*certificate), ("BIOSERVER_SIGNING_CERTIFICATE_FILE", &*private)];
+    assert_eq!(faulty("", &swapped), ["signing_key"]);
+}

@@ -1,0 +1,198 @@
+//! Keys: `bio_<id>_<secret>`, shown once, kept as a digest.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use sha2::Digest;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::domain::Caller;
+use crate::domain::KeyId;
+use crate::domain::Moment;
+use crate::domain::Permission;
+use crate::domain::ProviderId;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::store;
+use crate::store::Store;
+use crate::store::keys::Key;
+use crate::store::keys::Listed;
+use crate::store::providers::Provider;
+
+/// 256 bits, so that a plain digest protects it.
+const SECRET_LEN: usize = 32;
+/// Longer texts are no keys, and are not hashed.
+const KEY_TEXT_LEN_MAX: usize = 256;
+const PROVIDER_NAME_CHARS_MAX: usize = 100;
+const LISTED_MAX: i64 = 10_000;
+
+/// What a caller proves itself by.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A whole key.
+    Key(SecretString),
+    /// The key's id, with or without `bio_`, and its secret or the whole key: as client id and password.
+    Pair { id: String, secret: SecretString },
+}
+
+/// What a new key is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewKey {
+    /// The provider's name; it is made when it is new.
+    pub provider: String,
+    pub permissions: Vec<Permission>,
+    pub expires: Option<Moment>,
+}
+
+/// A new key. This is the only time that its text is known.
+#[derive(Debug, Clone)]
+pub struct Created {
+    pub id: KeyId,
+    pub text: SecretString,
+}
+
+/// Why a key was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("a provider's name has 1 to {PROVIDER_NAME_CHARS_MAX} printable characters")]
+    ProviderName,
+    #[error("a key needs a permission")]
+    NoPermission,
+    #[error("the key would have expired already, at {0}")]
+    Expired(Moment),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Who holds these credentials. Nothing is remembered between calls: a key ends when it is revoked.
+///
+/// All that are not good are refused alike, after the same work: it cannot be learned which ids exist.
+pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Caller, Error> {
+    let claim = Claim::read(credentials).ok_or(Error::Unauthorized)?;
+    let mut tx = deps.store.read().await?;
+    let key = store::keys::valid(&mut tx, claim.id, deps.clock.now()).await?;
+    drop(tx);
+
+    let digest = digest(&claim.secret);
+    let expected = key.as_ref().map_or(NO_DIGEST.as_slice(), |key| &key.secret_sha256);
+    let same = bool::from(digest.ct_eq(expected));
+    match key {
+        Some(key) if same => Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions }),
+        _ => Err(Error::Unauthorized),
+    }
+}
+
+/// Makes a key, and its provider when there is none of that name.
+pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<Created, Refusal> {
+    let now = clock.now();
+    check(&new, now)?;
+    let secret = secret();
+    let id = KeyId(Uuid::now_v7());
+
+    let mut tx = store.begin().await?;
+    let provider = Provider { id: ProviderId(Uuid::now_v7()), name: new.provider, created: now };
+    let provider = match store::providers::insert(&mut tx, &provider).await? {
+        true => provider,
+        false => store::providers::named(&mut tx, &provider.name).await?.unwrap_or(provider),
+    };
+    let key = Key {
+        id,
+        provider: provider.id,
+        secret_sha256: digest(&secret).to_vec(),
+        permissions: new.permissions,
+        created: now,
+        expires: new.expires,
+        revoked: None,
+    };
+    store::keys::insert(&mut tx, &key).await?;
+    tx.commit().await?;
+    let text = format!("bio_{}_{}", id.0.simple(), secret.expose_secret()).into();
+    Ok(Created { id, text })
+}
+
+/// All keys of all providers, at most 10,000.
+pub async fn list(store: &Store) -> Result<Vec<Listed>, store::Error> {
+    let mut tx = store.read().await?;
+    store::keys::list(&mut tx, LISTED_MAX).await
+}
+
+/// Ends a key at once, and says since when it is ended; `None` when there is none of that id.
+pub async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> Result<Option<Moment>, store::Error> {
+    let mut tx = store.begin().await?;
+    let since = store::keys::revoke(&mut tx, id, clock.now()).await?;
+    tx.commit().await?;
+    Ok(since)
+}
+
+/// The id in `text`: `bio_<id>` or `<id>`.
+pub fn read_id(text: &str) -> Option<KeyId> {
+    let id = text.strip_prefix("bio_").unwrap_or(text);
+    Uuid::try_parse(id).ok().map(KeyId)
+}
+
+/// What is claimed: to hold the key `id`, and to know its secret.
+struct Claim {
+    id: KeyId,
+    secret: SecretString,
+}
+
+impl Claim {
+    fn read(credentials: &Credentials) -> Option<Self> {
+        match credentials {
+            Credentials::Key(text) => Self::of_key(text),
+            Credentials::Pair { id, secret } => {
+                let id = read_id(id)?;
+                match Self::of_key(secret) {
+                    Some(claim) => (claim.id == id).then_some(claim),
+                    None => Some(Self { id, secret: secret.clone() }),
+                }
+            }
+        }
+    }
+
+    fn of_key(text: &SecretString) -> Option<Self> {
+        let text = text.expose_secret();
+        if text.len() > KEY_TEXT_LEN_MAX {
+            return None;
+        }
+        let (id, secret) = text.strip_prefix("bio_")?.split_once('_')?;
+        Some(Self { id: read_id(id)?, secret: secret.into() })
+    }
+}
+
+/// Of no secret that anyone knows.
+static NO_DIGEST: LazyLock<[u8; 32]> = LazyLock::new(|| digest(&secret()));
+
+fn digest(secret: &SecretString) -> [u8; 32] {
+    Sha256::digest(secret.expose_secret()).into()
+}
+
+fn secret() -> SecretString {
+    let mut bytes = [0; SECRET_LEN];
+    rand::fill(&mut bytes).expect("the system has random numbers");
+    URL_SAFE_NO_PAD.encode(bytes).into()
+}
+
+fn check(new: &NewKey, now: Moment) -> Result<(), Refusal> {
+    let length = new.provider.chars().count();
+    if !(1..=PROVIDER_NAME_CHARS_MAX).contains(&length)
+        || new.provider.chars().any(char::is_control)
+        || new.provider.trim() != new.provider
+    {
+        return Err(Refusal::ProviderName);
+    }
+    if new.permissions.is_empty() {
+        return Err(Refusal::NoPermission);
+    }
+    match new.expires {
+        Some(expires) if expires <= now => Err(Refusal::Expired(expires)),
+        _ => Ok(()),
+    }
+}

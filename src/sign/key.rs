@@ -1,0 +1,206 @@
+//! A key that signs, with its public half as JWK and certificate.
+
+use std::fmt;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+use aws_lc_rs::signature::EcdsaKeyPair;
+use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use aws_lc_rs::signature::RsaKeyPair;
+use aws_lc_rs::signature::RsaPublicKeyComponents;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Datelike;
+use rcgen::CertificateParams;
+use rcgen::DnType;
+use rcgen::KeyPair;
+use rcgen::KeyUsagePurpose;
+use rcgen::PKCS_ECDSA_P256_SHA256;
+use rcgen::PKCS_RSA_SHA256;
+use rcgen::PublicKeyData;
+use rcgen::RsaKeySize;
+use secrecy::ExposeSecret;
+use secrecy::SecretSlice;
+use secrecy::SecretString;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+
+use super::Algorithm;
+use super::Error;
+use crate::domain::Moment;
+
+/// Years a self-signed certificate is good for: answers are kept and verified long after.
+const CERTIFICATE_YEARS: i32 = 20;
+/// Good until after such a certificate's end (NIST SP 800-57 part 1).
+const RSA_SIZE: RsaKeySize = RsaKeySize::_3072;
+/// Shorter RSA keys are refused, by others too.
+const RSA_MODULUS_LEN_MIN: usize = 256;
+
+/// Parsed once: checking an RSA key costs more than signing with it.
+enum Private {
+    Es256(EcdsaKeyPair),
+    Rs256(RsaKeyPair),
+}
+
+pub struct Key {
+    private: Private,
+    der: SecretSlice<u8>,
+    kid: String,
+    jwk: Value,
+    certificate_pem: String,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, {})", self.algorithm(), self.kid)
+    }
+}
+
+impl Key {
+    /// A new random key with a self-signed certificate that begins at `now`'s day.
+    pub fn make(algorithm: Algorithm, now: Moment) -> Result<Self, Error> {
+        let pair = match algorithm {
+            Algorithm::Es256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+            Algorithm::Rs256 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RSA_SIZE),
+        };
+        let pair = pair.map_err(|_| Error::Key("none could be made"))?;
+        let certificate = self_signed(&pair, now).map_err(|_| Error::Key("no certificate could be made"))?;
+        Self::read(algorithm, pair.serialized_der().to_vec().into(), certificate)
+    }
+
+    /// A key as [`Key::der`] gave it.
+    pub fn read(algorithm: Algorithm, der: SecretSlice<u8>, certificate_pem: String) -> Result<Self, Error> {
+        let private = match algorithm {
+            Algorithm::Es256 => {
+                EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, der.expose_secret())
+                    .map(Private::Es256)
+            }
+            Algorithm::Rs256 => RsaKeyPair::from_pkcs8(der.expose_secret())
+                .or_else(|_| RsaKeyPair::from_der(der.expose_secret()))
+                .map(Private::Rs256),
+        };
+        let private = private.map_err(|_| Error::Key("it is damaged, or for another algorithm"))?;
+        if matches!(&private, Private::Rs256(pair) if pair.public_modulus_len() < RSA_MODULUS_LEN_MIN) {
+            return Err(Error::Key("an RSA key has at least 2048 bits"));
+        }
+        let mut jwk = private.public();
+        let kid = thumbprint(&jwk)?;
+        jwk["kid"] = json!(kid);
+        jwk["alg"] = json!(algorithm.name());
+        jwk["use"] = json!("sig");
+        Ok(Self { private, der, kid, jwk, certificate_pem })
+    }
+
+    /// The operator's own: a private key (PKCS #8, SEC 1 or PKCS #1) and the certificate for it, both in
+    /// PEM. More certificates may follow the first: its issuers'.
+    pub fn from_pem(private: &SecretString, certificate: &str) -> Result<Self, Error> {
+        let pair = KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is no private key in PEM"))?;
+        let algorithm = if pair.is_compatible(&PKCS_ECDSA_P256_SHA256) {
+            Algorithm::Es256
+        } else if pair.is_compatible(&PKCS_RSA_SHA256) {
+            Algorithm::Rs256
+        } else {
+            return Err(Error::Key("it is neither an RSA key nor one on the curve P-256"));
+        };
+        let der = first_certificate(certificate).ok_or(Error::Key("its certificate is not in PEM"))?;
+        // DER has one spelling for one key, so the certificate for it holds these very bytes.
+        let public = pair.subject_public_key_info();
+        if !der.windows(public.len()).any(|window| window == public) {
+            return Err(Error::Key("the certificate is for another key"));
+        }
+        Self::read(algorithm, pair.serialized_der().to_vec().into(), certificate.to_owned())
+    }
+
+    pub fn algorithm(&self) -> Algorithm {
+        match self.private {
+            Private::Es256(_) => Algorithm::Es256,
+            Private::Rs256(_) => Algorithm::Rs256,
+        }
+    }
+
+    /// The private key in DER, to be sealed.
+    pub fn der(&self) -> &SecretSlice<u8> {
+        &self.der
+    }
+
+    /// The public key's thumbprint (RFC 7638).
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public key, with `kid`, `alg` and `use`.
+    pub fn jwk(&self) -> &Value {
+        &self.jwk
+    }
+
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The signature as JWS wants it (RFC 7518): for ECDSA, r and s with 32 bytes each.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let random = SystemRandom::new();
+        match &self.private {
+            Private::Es256(pair) => {
+                pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()).map_err(|_| Error::Failed)
+            }
+            Private::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                let signed = pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature);
+                signed.map(|()| signature).map_err(|_| Error::Failed)
+            }
+        }
+    }
+}
+
+impl Private {
+    /// The public key's own members (RFC 7518, 6.2.1 and 6.3.1).
+    fn public(&self) -> Value {
+        match self {
+            Self::Es256(pair) => {
+                // Uncompressed: 4, x, y.
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
+            }
+            Self::Rs256(pair) => {
+                let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                json!({ "kty": "RSA", "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e) })
+            }
+        }
+    }
+}
+
+/// The SHA-256 of the key's required members in alphabetical order (RFC 7638), in base64url.
+pub fn thumbprint(jwk: &Value) -> Result<String, Error> {
+    let member = |name: &str| jwk[name].as_str().ok_or(Error::Key("it is no RSA or P-256 key"));
+    let text = match member("kty")? {
+        "EC" => json!({ "crv": member("crv")?, "kty": "EC", "x": member("x")?, "y": member("y")? }),
+        "RSA" => json!({ "e": member("e")?, "kty": "RSA", "n": member("n")? }),
+        _ => return Err(Error::Key("it is no RSA or P-256 key")),
+    };
+    Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(text.to_string())))
+}
+
+fn self_signed(pair: &KeyPair, now: Moment) -> Result<String, rcgen::Error> {
+    let today = now.utc().date_naive();
+    let (month, day) = (today.month() as u8, today.day() as u8);
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "BioServer signing key");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.not_before = rcgen::date_time_ymd(today.year(), month, day);
+    // Every month has a first day, whatever the year.
+    params.not_after = rcgen::date_time_ymd(today.year() + CERTIFICATE_YEARS, month, 1);
+    Ok(params.self_signed(pair)?.pem())
+}
+
+/// The DER of the first certificate in a PEM text.
+fn first_certificate(pem: &str) -> Option<Vec<u8>> {
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let body: String = body.split_whitespace().collect();
+    STANDARD.decode(body).ok()
+}

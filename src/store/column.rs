@@ -1,0 +1,121 @@
+//! Plain values as both databases keep them.
+
+use chrono::DateTime;
+use chrono::Utc;
+use sqlx::Database;
+use sqlx::Decode;
+use sqlx::Encode;
+use sqlx::Postgres;
+use sqlx::Sqlite;
+use sqlx::Type;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use uuid::Uuid;
+
+use crate::domain::KeyId;
+use crate::domain::Moment;
+use crate::domain::Permission;
+use crate::domain::ProviderId;
+
+impl Type<Postgres> for Moment {
+    fn type_info() -> <Postgres as Database>::TypeInfo {
+        <DateTime<Utc> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Moment {
+    fn encode_by_ref(&self, buffer: &mut <Postgres as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(self.utc(), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Moment {
+    fn decode(value: <Postgres as Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        <DateTime<Utc> as Decode<Postgres>>::decode(value).map(Self::new)
+    }
+}
+
+/// Milliseconds since 1970: `SQLite`'s text form of a time does not sort.
+impl Type<Sqlite> for Moment {
+    fn type_info() -> <Sqlite as Database>::TypeInfo {
+        <i64 as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(found: &<Sqlite as Database>::TypeInfo) -> bool {
+        <i64 as Type<Sqlite>>::compatible(found)
+    }
+}
+
+impl Encode<'_, Sqlite> for Moment {
+    fn encode_by_ref(&self, buffer: &mut <Sqlite as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(self.utc().timestamp_millis(), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Moment {
+    fn decode(value: <Sqlite as Database>::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        let millis = <i64 as Decode<Sqlite>>::decode(value)?;
+        let time = DateTime::from_timestamp_millis(millis).ok_or("a time out of range")?;
+        Ok(Self::new(time))
+    }
+}
+
+/// Keeps `$outer` as the `$inner` that `$unwrap` takes out and `$wrap` puts back.
+macro_rules! kept_as {
+    ($outer:ty, $inner:ty, $unwrap:expr, $wrap:expr) => {
+        impl<DB: Database> Type<DB> for $outer
+        where
+            $inner: Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <$inner as Type<DB>>::type_info()
+            }
+
+            fn compatible(found: &DB::TypeInfo) -> bool {
+                <$inner as Type<DB>>::compatible(found)
+            }
+        }
+
+        impl<'q, DB: Database> Encode<'q, DB> for $outer
+        where
+            $inner: Encode<'q, DB>,
+        {
+            fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                let inner: $inner = $unwrap(self);
+                inner.encode(buffer)
+            }
+        }
+
+        impl<'r, DB: Database> Decode<'r, DB> for $outer
+        where
+            $inner: Decode<'r, DB>,
+        {
+            fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+                $wrap(<$inner as Decode<'r, DB>>::decode(value)?)
+            }
+        }
+    };
+}
+
+kept_as!(ProviderId, Uuid, |id: &ProviderId| id.0, |id| Ok(ProviderId(id)));
+kept_as!(KeyId, Uuid, |id: &KeyId| id.0, |id| Ok(KeyId(id)));
+
+/// Names, separated by blanks.
+#[derive(Debug, Clone)]
+pub struct Permissions(pub Vec<Permission>);
+
+kept_as!(Permissions, String, permission_names, |names: String| {
+    let permissions: Result<_, String> = names.split_whitespace().map(str::parse).collect();
+    Ok(Permissions(permissions?))
+});
+
+fn permission_names(permissions: &Permissions) -> String {
+    let names: Vec<_> = permissions.0.iter().map(|permission| permission.name()).collect();
+    names.join(" ")
+}
+
+impl From<Permissions> for Vec<Permission> {
+    fn from(permissions: Permissions) -> Self {
+        permissions.0
+    }
+}

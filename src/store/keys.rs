@@ -1,0 +1,92 @@
+//! Table `keys`: what callers prove themselves by. The secret itself is nowhere.
+
+use crate::domain::KeyId;
+use crate::domain::Moment;
+use crate::domain::Permission;
+use crate::domain::ProviderId;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::column::Permissions;
+use crate::store::on;
+
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Key {
+    pub id: KeyId,
+    pub provider: ProviderId,
+    /// SHA-256 of the secret's text.
+    pub secret_sha256: Vec<u8>,
+    #[sqlx(try_from = "Permissions")]
+    pub permissions: Vec<Permission>,
+    pub created: Moment,
+    /// The first moment at which it is no longer good.
+    pub expires: Option<Moment>,
+    pub revoked: Option<Moment>,
+}
+
+/// A key as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Listed {
+    pub id: KeyId,
+    /// The provider's name.
+    pub provider: String,
+    #[sqlx(try_from = "Permissions")]
+    pub permissions: Vec<Permission>,
+    pub created: Moment,
+    pub expires: Option<Moment>,
+    pub revoked: Option<Moment>,
+}
+
+pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO keys (id, provider, secret_sha256, permissions, created, expires, revoked)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    )
+    .bind(key.id)
+    .bind(key.provider)
+    .bind(&key.secret_sha256)
+    .bind(Permissions(key.permissions.clone()))
+    .bind(key.created)
+    .bind(key.expires)
+    .bind(key.revoked)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// The key, unless it is expired or revoked at `now`. This is how a provider is found, so it asks
+/// for none.
+pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Key>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT id, provider, secret_sha256, permissions, created, expires, revoked FROM keys
+         WHERE id = $1 AND revoked IS NULL AND (expires IS NULL OR expires > $2)"
+    )
+    .bind(id)
+    .bind(now)
+    .fetch_optional(conn)
+    .await)?)
+}
+
+/// The first `limit` keys of all providers, by provider and age: for the operator.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Listed>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT keys.id, providers.name AS provider, permissions, keys.created, expires, revoked
+         FROM keys JOIN providers ON providers.id = keys.provider
+         ORDER BY providers.name, keys.created, keys.id LIMIT $1"
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// Ends a key, and says since when it is ended: earlier than `now` when it was already. `None` when
+/// there is no such key.
+pub async fn revoke(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Moment>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "UPDATE keys SET revoked = COALESCE(revoked, $2) WHERE id = $1 RETURNING revoked"
+    )
+    .bind(id)
+    .bind(now)
+    .fetch_optional(conn)
+    .await)?)
+}

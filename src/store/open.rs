@@ -1,0 +1,89 @@
+//! Connections, and the schema brought up to date.
+
+use std::fs::DirBuilder;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::SqliteSynchronous;
+
+use super::Error;
+use super::Store;
+
+/// Per node. Statements are short, and no connection is held while a network runs.
+const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+/// Readers; SQLite lets one write at a time.
+const SQLITE_CONNECTIONS_MAX: u32 = 8;
+/// A free connection, or the other writer's end, comes within milliseconds unless the disk is stuck.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+static POSTGRES_SCHEMA: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE_SCHEMA: Migrator = sqlx::migrate!("migrations/sqlite");
+
+pub async fn postgres(options: &PgConnectOptions) -> Result<Store, Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options.clone())
+        .await?;
+    // Under an advisory lock, so that nodes which start at once take turns.
+    POSTGRES_SCHEMA.run(&pool).await?;
+    Ok(Store::Postgres(pool))
+}
+
+pub async fn sqlite(path: &Path) -> Result<Store, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    make_folder(folder).map_err(failed)?;
+    make_file(path).map_err(failed)?;
+
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was answered as done survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        // Deleted rows are overwritten, not just unlinked.
+        .pragma("secure_delete", "ON")
+        .busy_timeout(WAIT_MAX);
+
+    // Other processes take turns: SQLite has no advisory locks, so the folder stands in for one.
+    let folder = File::open(folder).map_err(failed)?;
+    let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
+    let turn = turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(SQLITE_CONNECTIONS_MAX)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options)
+        .await?;
+    SQLITE_SCHEMA.run(&pool).await?;
+    drop(turn);
+    Ok(Store::Sqlite(pool))
+}
+
+/// For this account only: the master key lies here too.
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file
+/// keeps its mode: it may be someone's choice.
+fn make_file(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}

@@ -1,0 +1,52 @@
+//! Table `usage`: what each provider did, by operation and UTC day.
+
+use chrono::NaiveDate;
+
+use crate::domain::Moment;
+use crate::domain::Operation;
+use crate::domain::ProviderId;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::on;
+
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Usage {
+    /// The contract's name of the operation.
+    pub operation: String,
+    /// In UTC.
+    pub day: NaiveDate,
+    pub count: i64,
+}
+
+/// Adds one.
+pub async fn count(tx: &mut Tx, provider: ProviderId, operation: Operation, now: Moment) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO usage (provider, operation, day, count) VALUES ($1, $2, $3, 1)
+         ON CONFLICT (provider, operation, day) DO UPDATE SET count = usage.count + 1"
+    )
+    .bind(provider)
+    .bind(operation.name())
+    .bind(now.utc().date_naive())
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// The provider's usage from `first` to `last`, both included, oldest first.
+pub async fn between(
+    tx: &mut Tx,
+    provider: ProviderId,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<Usage>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT operation, day, count FROM usage
+         WHERE provider = $1 AND day >= $2 AND day <= $3 ORDER BY day, operation"
+    )
+    .bind(provider)
+    .bind(first)
+    .bind(last)
+    .fetch_all(conn)
+    .await)?)
+}

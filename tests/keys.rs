@@ -1,0 +1,200 @@
+//! The command line's `keys`, `verify` and `check`, through the binary itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+
+use bioserver::clock::Clock;
+use bioserver::seal::Master;
+use bioserver::service::signing;
+use bioserver::store::Store;
+use bioserver::store::settings::Settings;
+use serde_json::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+/// A working directory with a data folder of its own.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("bioserver-cli-{}", Uuid::new_v4().simple()));
+        fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+        command.env_clear().current_dir(&self.0).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", error(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.text(arguments)).unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_key_is_made_listed_and_revoked() {
+    let place = Place::new();
+    let made = place.json(&["keys", "create", "--provider", "Acme", "--expires", "2999-01-31", "--json"]);
+    let names: Vec<&String> = made.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["provider", "id", "key", "expires"]);
+    assert_eq!((&made["provider"], &made["expires"]), (&json!("Acme"), &json!("2999-01-31T00:00:00.000Z")));
+    let id = made["id"].as_str().unwrap();
+    assert!(made["key"].as_str().unwrap().starts_with(&format!("bio_{id}_")));
+
+    let some = place.json(&["keys", "create", "--provider=Acme", "--permission=match", "--permission=face", "--json"]);
+    assert_eq!(some["expires"], Value::Null);
+    let listed = place.json(&["keys", "list", "--json"]);
+    assert_eq!(listed[0]["id"], made["id"]);
+    assert_eq!(listed[0]["permissions"], json!(["session", "face", "match", "image", "liveness", "age"]));
+    assert_eq!(listed[1]["permissions"], json!(["face", "match"]));
+    assert_eq!(listed[0]["revoked"], Value::Null);
+
+    let first = place.text(&["keys", "revoke", id]);
+    assert_eq!(place.text(&["keys", "revoke", &format!("bio_{id}")]), first);
+    assert!(place.json(&["keys", "list", "--json"])[0]["revoked"].is_string());
+    assert!(place.text(&["keys", "list"]).contains("revoked 2"));
+}
+
+#[test]
+fn a_key_is_shown_once_and_kept_nowhere() {
+    let place = Place::new();
+    let made = place.json(&["keys", "create", "--provider", "Acme", "--json"]);
+    let key = made["key"].as_str().unwrap();
+    let (_, secret) = key.strip_prefix("bio_").unwrap().split_once('_').unwrap();
+    assert!(!place.text(&["keys", "list"]).contains(secret));
+    let mut files = 0;
+    for file in fs::read_dir(place.0.join("data")).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{}", path.display());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+        files += 1;
+    }
+    assert!(files > 0);
+    assert_eq!(fs::metadata(place.0.join("data")).unwrap().permissions().mode() & 0o777, 0o700);
+    let shown = place.text(&["keys", "create", "--provider", "Acme"]);
+    assert!(shown.contains("key       bio_") && shown.contains("not shown again"));
+}
+
+#[test]
+fn errors_exit_with_1_and_wrong_usage_with_2() {
+    let place = Place::new();
+    let failing: [&[&str]; 5] = [
+        &["keys", "create", "--provider", "Acme", "--expires", "2020-01-31"],
+        &["keys", "create", "--provider", ""],
+        &["keys", "revoke", "00000000000000000000000000000000"],
+        &["verify", "no-such-file"],
+        &["--config", "no-such-file", "keys", "list"],
+    ];
+    for arguments in failing {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty() && error(&output).starts_with("bioserver: "), "{arguments:?}");
+    }
+    let wrong: [&[&str]; 6] = [
+        &[],
+        &["fly"],
+        &["keys", "create"],
+        &["keys", "create", "--provider", "Acme", "--permission", "everything"],
+        &["keys", "create", "--provider", "Acme", "--expires", "tomorrow"],
+        &["keys", "revoke", "not-an-id"],
+    ];
+    for arguments in wrong {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn check_shows_what_is_in_force_and_where_it_comes_from() {
+    let place = Place::new();
+    place.write("bioserver.toml", "workers = 3\nmaster_key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8\"\n");
+    let output = place.command(&["check"]).env("BIOSERVER_LISTEN", "[::1]:9000").output().unwrap();
+    assert!(output.status.success(), "{}", error(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line =
+        |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(line("listen"), ["listen", "[::1]:9000", "BIOSERVER_LISTEN"]);
+    assert_eq!(line("workers"), ["workers", "3", "bioserver.toml"]);
+    assert_eq!(line("master_key"), ["master_key", "(secret)", "bioserver.toml"]);
+    assert_eq!(line("prefix"), ["prefix", "/bioserver-app", "default"]);
+    assert!(!text.contains("AAAA"));
+
+    let output =
+        place.command(&["check"]).env("BIOSERVER_WORKERS", "no").env("BIOSERVER_NONSENSE", "1").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stdout.is_empty());
+    for name in ["workers = 'no' (BIOSERVER_WORKERS)", "BIOSERVER_NONSENSE"] {
+        assert!(error(&output).contains(name), "{}", error(&output));
+    }
+    // The others name the same faults.
+    let output = place.command(&["keys", "list"]).env("BIOSERVER_WORKERS", "no").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error(&output).contains("BIOSERVER_WORKERS"));
+}
+
+#[tokio::test]
+async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
+    let place = Place::new();
+    let lonely = place.write("lonely.json", r#"{"signature":"a.b.c"}"#);
+    let output = place.run(&["verify", &lonely]);
+    assert!(output.status.code() == Some(1) && error(&output).contains("--jwks"), "{}", error(&output));
+
+    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let kept = signing::Settings::default();
+    let signer = signing::open(&store, &Master::make(), kept, &Clock::default()).await.unwrap();
+    let jws = signer.sign(br#"{"score":2500.5,"a":1}"#).unwrap();
+    let answer = place.write("answer.json", &format!(r#"{{"score":2500.5,"a":1,"signature":"{jws}"}}"#));
+    let pretty =
+        place.write("pretty.json", &format!("{{\n  \"score\": 2500.5,\n  \"a\": 1,\n  \"signature\": \"{jws}\"\n}}\n"));
+    let changed = place.write("changed.json", &format!(r#"{{"score":2600.5,"a":1,"signature":"{jws}"}}"#));
+    let bare = place.write("bare.jws", &jws);
+    let jwks = place.write("jwks.json", &signer.jwks().to_string());
+    let empty = place.write("empty.json", r#"{"keys":[]}"#);
+
+    assert!(place.text(&["verify", &answer]).contains("byte for byte"));
+    assert!(place.text(&["verify", &answer, "--jwks", &jwks]).contains("byte for byte"));
+    assert!(place.text(&["verify", &pretty]).contains("written in another way"));
+    assert!(place.text(&["verify", &bare]).starts_with("Verified"));
+    for arguments in [&["verify", &changed][..], &["verify", &answer, "--jwks", &empty]] {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with("NOT verified"));
+    }
+    let input = fs::File::open(&answer).unwrap();
+    let output = place.command(&["verify", "-"]).stdin(input).output().unwrap();
+    assert!(output.status.success());
+}

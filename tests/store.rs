@@ -1,0 +1,14 @@
+//! What the store promises, on both databases, and the rules that rest on it alone.
+
+#[path = "store/both.rs"]
+mod both;
+#[path = "store/files.rs"]
+mod files;
+#[path = "store/keys.rs"]
+mod keys;
+#[path = "store/signing.rs"]
+mod signing;
+#[path = "store/tables.rs"]
+mod tables;
+#[path = "testpg/server.rs"]
+mod testpg;
