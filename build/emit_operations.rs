@@ -1,0 +1,192 @@
+//! Operations to traits, and to the answers their methods may give.
+
+use proc_macro2::Ident;
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use quote::quote;
+
+use super::emit_types::rust_type;
+use super::model::Access;
+use super::model::Answer;
+use super::model::Body;
+use super::model::BodyKind;
+use super::model::Content;
+use super::model::Contract;
+use super::model::Header;
+use super::model::Operation;
+use super::model::Parameter;
+use super::model::Place;
+use super::model::Tag;
+use super::names::ident;
+use super::names::pascal;
+use super::names::snake;
+
+pub fn all(contract: &Contract) -> TokenStream {
+    let traits = contract.tags.iter().map(api);
+    let answers = contract.tags.iter().flat_map(|tag| &tag.operations).map(answers);
+    quote!(#(#traits)* #(#answers)*)
+}
+
+/// One argument of an operation's method, in the order they are read from the request: nothing of
+/// a body is read before the key is known to be valid.
+pub struct Argument {
+    pub name: Ident,
+    pub rust_type: TokenStream,
+    pub source: Source,
+}
+
+pub enum Source {
+    Key,
+    Parameter(usize),
+    Body,
+}
+
+pub fn arguments(operation: &Operation) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    let key = match operation.access {
+        Access::Open => None,
+        Access::Optional => Some(quote!(auth::OptionalCaller)),
+        Access::Secured => Some(quote!(Caller)),
+    };
+    if let Some(rust_type) = key {
+        arguments.push(Argument { name: ident("caller"), rust_type, source: Source::Key });
+    }
+    for (index, parameter) in operation.parameters.iter().enumerate() {
+        let name = ident(&snake(&parameter.field.name));
+        arguments.push(Argument { name, rust_type: extractor(parameter), source: Source::Parameter(index) });
+    }
+    if let Some(Body { kind, schema, .. }) = &operation.body {
+        let schema = ident(&pascal(schema));
+        let rust_type = match kind {
+            BodyKind::Json => quote!(payload::Json<#schema>),
+            BodyKind::Multipart => quote!(payload::Multipart<#schema>),
+        };
+        arguments.push(Argument { name: ident("body"), rust_type, source: Source::Body });
+    }
+    arguments
+}
+
+fn extractor(parameter: &Parameter) -> TokenStream {
+    let value = rust_type(&parameter.field.value);
+    let always = parameter.field.required || parameter.field.notes.default.is_some();
+    let value = if always { value } else { quote!(Option<#value>) };
+    match parameter.place {
+        Place::Path => quote!(Path<#value>),
+        Place::Query => quote!(Query<#value>),
+        Place::Header => quote!(Header<#value>),
+    }
+}
+
+/// The enums of what an operation answers and of what it refuses with.
+pub fn answer_types(operation: &Operation) -> (Ident, Ident) {
+    let stem = pascal(&operation.id);
+    (format_ident!("{stem}Ok"), format_ident!("{stem}Error"))
+}
+
+fn api(tag: &Tag) -> TokenStream {
+    let (id, doc) = (format_ident!("{}Api", pascal(&tag.name)), &tag.description);
+    let methods = tag.operations.iter().map(|operation| {
+        let (summary, method) = (&operation.summary, ident(&snake(&operation.id)));
+        let (ok, error) = answer_types(operation);
+        let arguments = arguments(operation);
+        let arguments = arguments.iter().map(|Argument { name, rust_type, .. }| quote!(#name: #rust_type));
+        quote! {
+            #[doc = #summary]
+            fn #method(&self, #(#arguments),*) -> impl Future<Output = Result<#ok, #error>> + Send;
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        pub trait #id: Send + Sync + 'static { #(#methods)* }
+    }
+}
+
+fn answers(operation: &Operation) -> TokenStream {
+    let (good, bad): (Vec<_>, Vec<_>) = operation.answers.iter().partition(|answer| answer.status < 400);
+    let good = accepted(operation, &good);
+    let bad = refused(operation, &bad);
+    quote!(#good #bad)
+}
+
+fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
+    let (id, _) = answer_types(operation);
+    let doc = format!("What `{}` answers.", operation.id);
+    let variants = answers.iter().map(|answer| {
+        let (status, description, variant) = (answer.status, &answer.description, ident(answer.variant));
+        let (body, content_type) = match &answer.content {
+            Content::None => (None, None),
+            Content::Json(value) => {
+                let value = rust_type(value);
+                (Some(quote!(payload::Json<#value>)), None)
+            }
+            Content::Text(content_type) => (Some(quote!(PlainText<String>)), Some(content_type)),
+            Content::Bytes(content_type) => (Some(quote!(Binary<Vec<u8>>)), Some(content_type)),
+        };
+        let headers = answer.headers.iter().map(|header| {
+            let (name, description, value) = (&header.name, &header.description, header_type(header));
+            quote!(#[doc = #description] #[oai(header = #name)] #value)
+        });
+        let fields: Vec<_> = body.into_iter().chain(headers).collect();
+        let fields = (!fields.is_empty()).then(|| quote!((#(#fields),*)));
+        let content_type = content_type.map(|content_type| quote!(, content_type = #content_type));
+        quote!(#[doc = #description] #[oai(status = #status #content_type)] #variant #fields)
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(ApiResponse)]
+        pub enum #id { #(#variants),* }
+    }
+}
+
+fn header_type(header: &Header) -> TokenStream {
+    let value = rust_type(&header.value);
+    if header.required { value } else { quote!(Option<#value>) }
+}
+
+fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
+    let (_, id) = answer_types(operation);
+    let doc = format!("What `{}` refuses with.", operation.id);
+    let variants: Vec<_> = answers.iter().map(|answer| ident(answer.variant)).collect();
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    let descriptions: Vec<_> = answers.iter().map(|answer| &answer.description).collect();
+    let headers = answers.iter().map(|answer| {
+        let headers = answer.headers.iter().map(|header| {
+            let (name, description, value) = (&header.name, &header.description, header_type(header));
+            quote!(answer::header::<#value>(#name, #description))
+        });
+        quote!(vec![#(#headers),*])
+    });
+    let path_parameters = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
+    let path_parameters = path_parameters.map(|parameter| &parameter.field.name);
+    quote! {
+        #[doc = #doc]
+        #[derive(Debug)]
+        pub enum #id { #(#[doc = #descriptions] #variants(Problem)),* }
+
+        impl answer::Refusal for #id {
+            const PATH_PARAMETERS: &[&str] = &[#(#path_parameters),*];
+            fn documented() -> Vec<MetaResponse> {
+                vec![#(answer::refusal(#statuses, #descriptions, #headers)),*]
+            }
+            fn into_problem(self) -> (u16, Problem) {
+                match self { #(Self::#variants(problem) => (#statuses, problem)),* }
+            }
+        }
+
+        /// A status that the document does not name becomes 500.
+        impl From<Problem> for #id {
+            fn from(problem: Problem) -> Self {
+                match problem.status.as_u16() {
+                    #(#statuses => Self::#variants(problem),)*
+                    _ => Self::InternalServerError(problem.undocumented()),
+                }
+            }
+        }
+
+        impl From<service::Error> for #id {
+            fn from(error: service::Error) -> Self {
+                Problem::from(error).into()
+            }
+        }
+    }
+}

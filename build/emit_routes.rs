@@ -1,0 +1,180 @@
+//! Tags to routes that the framework serves.
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use quote::quote;
+
+use super::emit_operations::Argument;
+use super::emit_operations::Source;
+use super::emit_operations::answer_types;
+use super::emit_operations::arguments;
+use super::emit_types::rust_type;
+use super::model::Contract;
+use super::model::Operation;
+use super::model::Parameter;
+use super::model::SecurityKind;
+use super::model::Tag;
+use super::names::ident;
+use super::names::pascal;
+use super::names::snake;
+
+pub fn all(contract: &Contract) -> TokenStream {
+    let tags = tag_names(contract);
+    let routes = contract.tags.iter().map(routes);
+    let prefixed = together("prefixed", "The routes under the prefix.", contract, false);
+    let root = together("root", "The routes at the root of the host.", contract, true);
+    let security = security(contract);
+    let (title, version) = (&contract.title, &contract.version);
+    let paths = contract.paths.iter().map(|path| {
+        let (template, root, allow) = (&path.template, path.root, &path.allow);
+        quote!(edge::Methods { path: #template, root: #root, allow: #allow })
+    });
+    quote! {
+        pub const TITLE: &str = #title;
+        pub const VERSION: &str = #version;
+        /// Every path, and what may be done with it.
+        pub const METHODS: &[edge::Methods] = &[#(#paths),*];
+        #security
+        #tags
+        #(#routes)*
+        #prefixed
+        #root
+    }
+}
+
+fn tag_names(contract: &Contract) -> TokenStream {
+    let tags = contract.tags.iter().map(|tag| {
+        let (id, name, doc) = (ident(&pascal(&tag.name)), &tag.name, &tag.description);
+        quote!(#[doc = #doc] #[oai(rename = #name)] #id)
+    });
+    quote! {
+        #[derive(Tags)]
+        pub enum ApiTags { #(#tags),* }
+    }
+}
+
+fn security(contract: &Contract) -> TokenStream {
+    let names = contract.security.iter().map(|scheme| &scheme.name);
+    let schemes = contract.security.iter().map(|scheme| {
+        let (name, description) = (&scheme.name, &scheme.description);
+        let (kind, header, place, http) = match &scheme.kind {
+            SecurityKind::Header(header) => ("apiKey", quote!(Some(#header)), quote!(Some("header")), quote!(None)),
+            SecurityKind::Http(http) => ("http", quote!(None), quote!(None), quote!(Some(#http))),
+        };
+        quote!(registry.create_security_scheme(#name, MetaSecurityScheme {
+            ty: #kind,
+            description: Some(#description),
+            name: #header,
+            key_in: #place,
+            scheme: #http,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        }))
+    });
+    quote! {
+        /// The names of the ways to send a key.
+        pub const SECURITY: &[&str] = &[#(#names),*];
+
+        /// Tells the framework the ways to send a key.
+        pub fn register_security(registry: &mut Registry) { #(#schemes;)* }
+    }
+}
+
+fn routes(tag: &Tag) -> TokenStream {
+    let (id, api) = (format_ident!("{}Routes", pascal(&tag.name)), format_ident!("{}Api", pascal(&tag.name)));
+    let doc = format!("Routes to what serves the tag {}.", tag.name);
+    let defaults = tag.operations.iter().flat_map(|operation| {
+        operation.parameters.iter().filter_map(|parameter| default_function(operation, parameter))
+    });
+    let methods = tag.operations.iter().map(|operation| method(tag, operation));
+    quote! {
+        #(#defaults)*
+
+        #[doc = #doc]
+        pub struct #id<T>(pub T);
+
+        #[OpenApi]
+        impl<T: #api> #id<T> { #(#methods)* }
+    }
+}
+
+fn default_name(operation: &Operation, parameter: &Parameter) -> String {
+    format!("default_{}_{}", snake(&operation.id), snake(&parameter.field.name))
+}
+
+fn default_function(operation: &Operation, parameter: &Parameter) -> Option<TokenStream> {
+    let default = parameter.field.notes.default.as_ref()?.to_string();
+    let (id, value) = (ident(&default_name(operation, parameter)), rust_type(&parameter.field.value));
+    Some(quote! {
+        fn #id() -> #value {
+            <#value as wire::Wire>::read(wire::json(#default)).expect("the generator checked the default's type")
+        }
+    })
+}
+
+fn method(tag: &Tag, operation: &Operation) -> TokenStream {
+    let id = ident(&snake(&operation.id));
+    let doc = format!("{}\n\n{}", operation.summary, operation.description);
+    // The framework's own notation: `{name}` would be taken literally.
+    let path = operation.path.replace('{', ":").replace('}', "");
+    let (method, operation_id) = (&operation.method, &operation.id);
+    let tag = format!("ApiTags::{}", ident(&pascal(&tag.name)));
+    let deprecated = operation.deprecated.then(|| quote!(, deprecated));
+    let (ok, error) = answer_types(operation);
+    let arguments = arguments(operation);
+    let names = arguments.iter().map(|argument| &argument.name);
+    let taken = arguments.iter().map(|Argument { name, rust_type, source }| {
+        let attributes = match source {
+            Source::Key => None,
+            Source::Parameter(index) => Some(parameter(operation, &operation.parameters[*index])),
+            Source::Body => {
+                let description = operation.body.as_ref().and_then(|body| body.description.as_ref());
+                description.map(|description| quote!(#[doc = #description]))
+            }
+        };
+        quote!(#attributes #name: #rust_type)
+    });
+    quote! {
+        #[doc = #doc]
+        #[oai(path = #path, method = #method, operation_id = #operation_id, tag = #tag #deprecated)]
+        async fn #id(&self, #(#taken),*) -> answer::Answer<#ok, #error> {
+            self.0.#id(#(#names),*).await.into()
+        }
+    }
+}
+
+fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
+    let field = &parameter.field;
+    let (name, description) = (&field.name, field.notes.description.as_ref());
+    let description = description.map(|text| quote!(#[doc = #text]));
+    let deprecated = field.notes.deprecated.then(|| quote!(, deprecated));
+    let default = field.notes.default.as_ref().map(|_| {
+        let function = default_name(operation, parameter);
+        quote!(, default = #function)
+    });
+    let limits = &field.notes.limits;
+    let number = |limit: Option<f64>| limit.map(|limit| limit.to_string());
+    let minimum = number(limits.minimum).map(|limit| quote!(minimum(value = #limit)));
+    let maximum = number(limits.maximum).map(|limit| quote!(maximum(value = #limit)));
+    let length_min = limits.length_min.map(|limit| quote!(min_length = #limit));
+    let length_max = limits.length_max.map(|limit| quote!(max_length = #limit));
+    let limits: Vec<_> = [minimum, maximum, length_min, length_max].into_iter().flatten().collect();
+    let limits = (!limits.is_empty()).then(|| quote!(, validator(#(#limits),*)));
+    quote!(#description #[oai(name = #name #default #deprecated #limits)])
+}
+
+/// A function that builds the routes of all tags of one place.
+fn together(name: &str, doc: &str, contract: &Contract, root: bool) -> TokenStream {
+    let tags: Vec<_> = contract.tags.iter().filter(|tag| tag.root == root).collect();
+    let apis = tags.iter().map(|tag| format_ident!("{}Api", pascal(&tag.name)));
+    let routes = tags.iter().map(|tag| format_ident!("{}Routes", pascal(&tag.name)));
+    let name = ident(&format!("{name}_routes"));
+    // The framework joins pairs, not single routes: the unit is the empty one.
+    quote! {
+        #[doc = #doc]
+        pub fn #name<T: Clone + #(#apis +)* 'static>(api: &T) -> impl OpenApi + use<T> {
+            ((), #(#routes(api.clone())),*)
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Schemas to Rust types.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::Contract;
+use super::model::Field;
+use super::model::Kind;
+use super::model::Limits;
+use super::model::Notes;
+use super::model::Schema;
+use super::model::ValueType;
+use super::names::ident;
+use super::names::pascal;
+use super::names::snake;
+
+pub fn all(contract: &Contract) -> TokenStream {
+    let schema = |schema: &Schema| match &schema.kind {
+        Kind::Enumeration(words) => enumeration(schema, words),
+        Kind::Object(fields) => object(schema, fields),
+        Kind::Form(fields) => form(contract, schema, fields),
+    };
+    contract.schemas.iter().map(schema).collect()
+}
+
+/// The Rust type of a value.
+pub fn rust_type(value: &ValueType) -> TokenStream {
+    match value {
+        ValueType::Text => quote!(String),
+        ValueType::Uuid => quote!(uuid::Uuid),
+        ValueType::Timestamp => quote!(wire::Timestamp),
+        ValueType::File => quote!(wire::File),
+        ValueType::Boolean => quote!(bool),
+        ValueType::Int32 => quote!(i32),
+        ValueType::Int64 => quote!(i64),
+        ValueType::Float => quote!(f32),
+        ValueType::Double => quote!(f64),
+        ValueType::Named(name) => {
+            let name = ident(&pascal(name));
+            quote!(#name)
+        }
+        ValueType::List(items) => {
+            let items = rust_type(items);
+            quote!(Vec<#items>)
+        }
+    }
+}
+
+/// A JSON value as an expression, if there is one.
+fn json_or_none(value: Option<&serde_json::Value>) -> TokenStream {
+    match value {
+        Some(value) => {
+            let text = value.to_string();
+            quote!(Some(wire::json(#text)))
+        }
+        None => quote!(None),
+    }
+}
+
+fn text_or_none(text: Option<&String>) -> TokenStream {
+    text.map_or_else(|| quote!(None), |text| quote!(Some(#text)))
+}
+
+/// The limits that values are checked against.
+pub fn checks(limits: &Limits) -> TokenStream {
+    let Limits { minimum, maximum, length_min, length_max, items_min, items_max } = limits;
+    let minimum = minimum.map(|limit| quote!(wire::Limit::Minimum(#limit)));
+    let maximum = maximum.map(|limit| quote!(wire::Limit::Maximum(#limit)));
+    let length_min = length_min.map(|limit| quote!(wire::Limit::LengthMin(#limit)));
+    let length_max = length_max.map(|limit| quote!(wire::Limit::LengthMax(#limit)));
+    let items_min = items_min.map(|limit| quote!(wire::Limit::ItemsMin(#limit)));
+    let items_max = items_max.map(|limit| quote!(wire::Limit::ItemsMax(#limit)));
+    let all = [minimum, maximum, length_min, length_max, items_min, items_max].into_iter().flatten();
+    quote!(&[#(#all),*])
+}
+
+/// What the framework is told about a value besides its type.
+pub fn notes(notes: &Notes) -> TokenStream {
+    let Notes { description, default, example, nullable, deprecated, limits } = notes;
+    let description = text_or_none(description.as_ref());
+    let (default, example) = (json_or_none(default.as_ref()), json_or_none(example.as_ref()));
+    let number = |limit: Option<f64>| limit.map_or_else(|| quote!(None), |limit| quote!(Some(#limit)));
+    let count = |limit: Option<usize>| limit.map_or_else(|| quote!(None), |limit| quote!(Some(#limit)));
+    let (minimum, maximum) = (number(limits.minimum), number(limits.maximum));
+    let (length_min, length_max) = (count(limits.length_min), count(limits.length_max));
+    let (items_min, items_max) = (count(limits.items_min), count(limits.items_max));
+    quote!(MetaSchema {
+        description: #description,
+        default: #default,
+        example: #example,
+        nullable: #nullable,
+        deprecated: #deprecated,
+        minimum: #minimum,
+        maximum: #maximum,
+        min_length: #length_min,
+        max_length: #length_max,
+        min_items: #items_min,
+        max_items: #items_max,
+        ..MetaSchema::ANY
+    })
+}
+
+fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
+    let Schema { name, description, example, .. } = schema;
+    let id = ident(&pascal(name));
+    let variants: Vec<_> = words.iter().map(|word| ident(&pascal(word))).collect();
+    let example = json_or_none(example.as_ref());
+    quote! {
+        #[doc = #description]
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub enum #id { #(#variants),* }
+
+        impl #id {
+            /// Every value, in the document's order.
+            pub const ALL: &[Self] = &[#(Self::#variants),*];
+            const WORDS: &[&str] = &[#(#words),*];
+
+            /// As the contract spells it.
+            pub fn word(self) -> &'static str {
+                match self { #(Self::#variants => #words),* }
+            }
+        }
+
+        impl wire::Named for #id {
+            const NAME: &str = #name;
+            fn schema(_: &mut Registry) -> MetaSchema {
+                MetaSchema {
+                    description: Some(#description),
+                    enum_items: Self::WORDS.iter().map(|word| (*word).into()).collect(),
+                    example: #example,
+                    ..MetaSchema::new("string")
+                }
+            }
+        }
+
+        impl wire::Wire for #id {
+            fn read(value: wire::Value) -> Result<Self, wire::Invalid> {
+                match value.as_str() {
+                    #(Some(#words) => Ok(Self::#variants),)*
+                    _ => Err(wire::Invalid::not_one_of(Self::WORDS)),
+                }
+            }
+            fn write(&self) -> wire::Value {
+                self.word().into()
+            }
+        }
+
+        wire::named!(#id);
+        wire::parameter!(#id);
+    }
+}
+
+/// The struct, and what the framework is told about it.
+fn structure(schema: &Schema, fields: &[Field]) -> TokenStream {
+    let Schema { name, description, example, .. } = schema;
+    let id = ident(&pascal(name));
+    let members = fields.iter().map(|field| {
+        let (id, stored) = (ident(&snake(&field.name)), stored_type(field));
+        let doc = field.notes.description.as_ref().map(|text| quote!(#[doc = #text]));
+        quote!(#doc pub #id: #stored)
+    });
+    let required = fields.iter().filter(|field| field.required).map(|field| &field.name);
+    let properties = fields.iter().map(|field| {
+        let (name, value, notes) = (&field.name, rust_type(&field.value), notes(&field.notes));
+        quote!((#name, wire::property::<#value>(registry, #notes)))
+    });
+    let example = json_or_none(example.as_ref());
+    quote! {
+        #[doc = #description]
+        #[derive(Clone, PartialEq)]
+        pub struct #id { #(#members),* }
+
+        impl wire::Named for #id {
+            const NAME: &str = #name;
+            fn schema(registry: &mut Registry) -> MetaSchema {
+                MetaSchema {
+                    description: Some(#description),
+                    required: vec![#(#required),*],
+                    properties: vec![#(#properties),*],
+                    example: #example,
+                    ..MetaSchema::new("object")
+                }
+            }
+        }
+
+        wire::named!(#id);
+    }
+}
+
+fn stored_type(field: &Field) -> TokenStream {
+    let value = rust_type(&field.value);
+    if field.required || field.notes.default.is_some() { value } else { quote!(Option<#value>) }
+}
+
+/// `read` of a required field, of one with a default, or of an optional one.
+fn taken(field: &Field, required: &TokenStream, optional: &TokenStream) -> TokenStream {
+    let (id, name, checks) = (ident(&snake(&field.name)), &field.name, checks(&field.notes.limits));
+    match &field.notes.default {
+        _ if field.required => quote!(#id: #required(#name, #checks)?),
+        None => quote!(#id: #optional(#name, #checks)?),
+        Some(default) => {
+            let (default, value) = (default.to_string(), rust_type(&field.value));
+            quote!(#id: match #optional(#name, #checks)? {
+                Some(value) => value,
+                None => <#value as wire::Wire>::read(wire::json(#default))?,
+            })
+        }
+    }
+}
+
+fn object(schema: &Schema, fields: &[Field]) -> TokenStream {
+    let id = ident(&pascal(&schema.name));
+    let structure = structure(schema, fields);
+    let reads = fields.iter().map(|field| taken(field, &quote!(members.required), &quote!(members.optional)));
+    let writes = fields.iter().map(|field| {
+        let (id, name) = (ident(&snake(&field.name)), &field.name);
+        let always = field.required || field.notes.default.is_some();
+        if always { quote!(members.put(#name, &self.#id)) } else { quote!(members.put_some(#name, self.#id.as_ref())) }
+    });
+    let signature = fields.iter().find(|field| field.name == "signature" && !field.required);
+    let signable = signature.map(|_| {
+        quote! {
+            impl wire::Signable for #id {
+                fn set_signature(&mut self, signature: Option<String>) {
+                    self.signature = signature;
+                }
+            }
+        }
+    });
+    quote! {
+        #structure
+
+        impl wire::Wire for #id {
+            fn read(value: wire::Value) -> Result<Self, wire::Invalid> {
+                let mut members = wire::Members::of(value)?;
+                Ok(Self { #(#reads),* })
+            }
+            fn write(&self) -> wire::Value {
+                let mut members = wire::Members::default();
+                #(#writes;)*
+                members.into_value()
+            }
+        }
+
+        #signable
+    }
+}
+
+fn form(contract: &Contract, schema: &Schema, fields: &[Field]) -> TokenStream {
+    let id = ident(&pascal(&schema.name));
+    let structure = structure(schema, fields);
+    let parts = fields.iter().map(|field| {
+        let (name, kind) = (&field.name, part_kind(contract, &field.value));
+        quote!((#name, payload::PartKind::#kind))
+    });
+    let reads = fields.iter().map(|field| match (&field.value, field.required) {
+        (ValueType::File, required) => {
+            let (id, name) = (ident(&snake(&field.name)), &field.name);
+            if required { quote!(#id: parts.file(#name)?) } else { quote!(#id: parts.optional_file(#name)?) }
+        }
+        _ => taken(field, &quote!(parts.required), &quote!(parts.optional)),
+    });
+    quote! {
+        #structure
+
+        impl payload::Form for #id {
+            const PARTS: &[(&str, payload::PartKind)] = &[#(#parts),*];
+            fn read(mut parts: payload::Parts) -> Result<Self, wire::Invalid> {
+                Ok(Self { #(#reads),* })
+            }
+        }
+    }
+}
+
+fn part_kind(contract: &Contract, value: &ValueType) -> TokenStream {
+    let is_object = |name: &String| {
+        contract.schemas.iter().any(|schema| schema.name == *name && !matches!(schema.kind, Kind::Enumeration(_)))
+    };
+    match value {
+        ValueType::File => quote!(File),
+        ValueType::List(_) => quote!(Json),
+        ValueType::Named(name) if is_object(name) => quote!(Json),
+        _ => quote!(Text),
+    }
+}

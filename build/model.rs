@@ -1,0 +1,170 @@
+//! A checked document: everything the emitters need, and nothing they would have to refuse.
+
+use serde_json::Value;
+
+pub struct Contract {
+    pub title: String,
+    pub version: String,
+    pub schemas: Vec<Schema>,
+    pub security: Vec<SecurityScheme>,
+    pub tags: Vec<Tag>,
+    pub paths: Vec<Path>,
+}
+
+/// A named schema.
+pub struct Schema {
+    pub name: String,
+    pub description: String,
+    pub example: Option<Value>,
+    pub kind: Kind,
+}
+
+pub enum Kind {
+    Enumeration(Vec<String>),
+    Object(Vec<Field>),
+    /// The parts of a multipart body.
+    Form(Vec<Field>),
+}
+
+pub struct Field {
+    pub name: String,
+    pub required: bool,
+    pub value: ValueType,
+    pub notes: Notes,
+}
+
+/// What a value is.
+#[derive(Clone, PartialEq)]
+pub enum ValueType {
+    Text,
+    Uuid,
+    Timestamp,
+    File,
+    Boolean,
+    Int32,
+    Int64,
+    Float,
+    Double,
+    List(Box<ValueType>),
+    /// A schema, by name.
+    Named(String),
+}
+
+/// What is said about a value besides its type.
+#[derive(Default, Clone)]
+pub struct Notes {
+    pub description: Option<String>,
+    pub default: Option<Value>,
+    pub example: Option<Value>,
+    pub nullable: bool,
+    pub deprecated: bool,
+    pub limits: Limits,
+}
+
+#[derive(Default, Clone)]
+pub struct Limits {
+    pub minimum: Option<f64>,
+    pub maximum: Option<f64>,
+    pub length_min: Option<usize>,
+    pub length_max: Option<usize>,
+    pub items_min: Option<usize>,
+    pub items_max: Option<usize>,
+}
+
+pub struct SecurityScheme {
+    pub name: String,
+    pub description: String,
+    pub kind: SecurityKind,
+}
+
+pub enum SecurityKind {
+    /// A header of this name.
+    Header(String),
+    /// An HTTP authentication scheme.
+    Http(String),
+}
+
+pub struct Tag {
+    pub name: String,
+    pub description: String,
+    /// Whether its paths lie at the root of the host, not under the prefix.
+    pub root: bool,
+    pub operations: Vec<Operation>,
+}
+
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    pub description: String,
+    pub deprecated: bool,
+    pub access: Access,
+    pub parameters: Vec<Parameter>,
+    pub body: Option<Body>,
+    pub answers: Vec<Answer>,
+}
+
+#[derive(Debug, PartialEq, Clone, Copy)]
+pub enum Access {
+    Open,
+    /// No key is fine, a wrong one is not.
+    Optional,
+    Secured,
+}
+
+pub struct Parameter {
+    pub place: Place,
+    pub field: Field,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+pub struct Body {
+    pub description: Option<String>,
+    pub kind: BodyKind,
+    pub schema: String,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+pub enum BodyKind {
+    Json,
+    Multipart,
+}
+
+pub struct Answer {
+    pub status: u16,
+    /// The variant that stands for the status.
+    pub variant: &'static str,
+    pub description: String,
+    pub content: Content,
+    pub headers: Vec<Header>,
+}
+
+pub enum Content {
+    None,
+    Json(ValueType),
+    /// Text of this content type.
+    Text(String),
+    /// Bytes of this content type.
+    Bytes(String),
+}
+
+pub struct Header {
+    pub name: String,
+    pub required: bool,
+    pub description: String,
+    pub value: ValueType,
+}
+
+/// The methods of a path, for the `Allow` header.
+pub struct Path {
+    pub template: String,
+    pub root: bool,
+    pub allow: String,
+}

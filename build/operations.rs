@@ -1,0 +1,273 @@
+//! Paths and operations of the document to those of the model.
+
+use std::collections::BTreeSet;
+
+use openapiv3::OpenAPI;
+use openapiv3::Operation as Authored;
+use openapiv3::Parameter as AuthoredParameter;
+use openapiv3::ParameterSchemaOrContent;
+use openapiv3::PathItem;
+use openapiv3::ReferenceOr;
+use openapiv3::RequestBody;
+use openapiv3::Server;
+
+use super::Refusal;
+use super::answers;
+use super::document;
+use super::model::Access;
+use super::model::Body;
+use super::model::BodyKind;
+use super::model::Contract;
+use super::model::Field;
+use super::model::Kind;
+use super::model::Operation;
+use super::model::Parameter;
+use super::model::Path;
+use super::model::Place;
+use super::model::Schema;
+use super::model::Tag;
+use super::model::ValueType;
+use super::names;
+use super::schemas;
+use super::security;
+
+/// The multipart types a body must be offered in, in this order: client generators take the first.
+const MULTIPART: [&str; 2] = ["multipart/form-data", "multipart/mixed"];
+
+/// Checks a document and turns it into the model.
+pub fn contract(document: &OpenAPI) -> Result<Contract, Refusal> {
+    let mut contract = Contract {
+        title: document.info.title.clone(),
+        version: document.info.version.clone(),
+        schemas: Vec::new(),
+        security: security::schemes(document)?,
+        tags: Vec::new(),
+        paths: Vec::new(),
+    };
+    for (template, item) in &document.paths.paths {
+        let item = item.as_item().ok_or_else(|| format!("path {template}: is a reference"))?;
+        let root = is_root(&item.servers).map_err(|refusal| format!("path {template}: {refusal}"))?;
+        contract.paths.push(path(template, item, root));
+        for (method, authored) in item.iter() {
+            let id = authored.operation_id.clone();
+            let id = id.ok_or_else(|| format!("{method} {template}: has no operationId"))?;
+            add(&mut contract.tags, document, item, authored, Operation::named(id, method, template), root)?;
+        }
+    }
+    contract.schemas = all_schemas(document, &contract.tags)?;
+    check_names(&contract)?;
+    Ok(contract)
+}
+
+/// Adds an operation to its tag. Every refusal names the operation.
+fn add(
+    tags: &mut Vec<Tag>,
+    document: &OpenAPI,
+    item: &PathItem,
+    authored: &Authored,
+    mut operation: Operation,
+    root: bool,
+) -> Result<(), Refusal> {
+    let id = operation.id.clone();
+    let fill = || -> Result<(), Refusal> {
+        operation.fill(document, item, authored)?;
+        let [tag] = authored.tags.as_slice() else { return Err("needs exactly one tag".to_owned()) };
+        let declared = document.tags.iter().find(|declared| declared.name == *tag);
+        let declared = declared.ok_or_else(|| format!("the tag {tag} is not declared"))?;
+        let description = declared.description.clone().ok_or_else(|| format!("the tag {tag} has no description"))?;
+        match tags.iter_mut().find(|known| known.name == *tag) {
+            Some(known) if known.root != root => {
+                Err(format!("the tag {tag} has paths at the root and paths elsewhere"))
+            }
+            Some(known) => {
+                known.operations.push(operation);
+                Ok(())
+            }
+            None => {
+                tags.push(Tag { name: tag.clone(), description, root, operations: vec![operation] });
+                Ok(())
+            }
+        }
+    };
+    fill().map_err(|refusal| format!("{id}: {refusal}"))
+}
+
+impl Operation {
+    fn named(id: String, method: &str, path: &str) -> Self {
+        Self {
+            id,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            summary: String::new(),
+            description: String::new(),
+            deprecated: false,
+            access: Access::Open,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, document: &OpenAPI, item: &PathItem, authored: &Authored) -> Result<(), Refusal> {
+        if !authored.servers.is_empty() || !authored.callbacks.is_empty() {
+            return Err("servers and callbacks of an operation are not supported".to_owned());
+        }
+        self.summary = authored.summary.clone().ok_or("has no summary")?.trim().to_owned();
+        self.description = authored.description.clone().ok_or("has no description")?.trim().to_owned();
+        self.deprecated = authored.deprecated;
+        self.access = security::access(document, authored)?;
+        for authored in item.parameters.iter().chain(&authored.parameters) {
+            self.parameters.push(parameter(document::parameter(document, authored)?)?);
+        }
+        self.body = authored.request_body.as_ref().map(body).transpose()?;
+        self.answers = answers::all(document, &authored.responses)?;
+        self.check_statuses()
+    }
+
+    /// What the framework itself may answer must be declared.
+    fn check_statuses(&self) -> Result<(), Refusal> {
+        let mut needed = vec![(500, "every operation can fail")];
+        if self.access != Access::Open {
+            needed.push((401, "a key can be wrong"));
+        }
+        if self.body.is_some() || !self.parameters.is_empty() {
+            needed.push((400, "what is sent can be wrong"));
+        }
+        if self.body.is_some() {
+            needed.push((413, "a body can be too large"));
+            needed.push((415, "a body can be of another type"));
+        }
+        for (status, reason) in needed {
+            if !self.answers.iter().any(|answer| answer.status == status) {
+                return Err(format!("the answer {status} is missing: {reason}"));
+            }
+        }
+        if !self.answers.iter().any(|answer| answer.status < 400) {
+            return Err("no answer below 400 is declared".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn is_root(servers: &[Server]) -> Result<bool, Refusal> {
+    match servers {
+        [] => Ok(false),
+        [server] if server.url == "/" => Ok(true),
+        _ => Err("the only server a path may have of its own is /".to_owned()),
+    }
+}
+
+fn path(template: &str, item: &PathItem, root: bool) -> Path {
+    let mut methods: Vec<String> = item.iter().map(|(method, _)| method.to_uppercase()).collect();
+    if methods.iter().any(|method| method == "GET") {
+        methods.push("HEAD".to_owned());
+    }
+    Path { template: template.to_owned(), root, allow: methods.join(", ") }
+}
+
+fn parameter(authored: &AuthoredParameter) -> Result<Parameter, Refusal> {
+    let data = authored.parameter_data_ref();
+    let name = &data.name;
+    let place = match authored {
+        AuthoredParameter::Path { .. } => Place::Path,
+        AuthoredParameter::Query { .. } => Place::Query,
+        AuthoredParameter::Header { .. } => Place::Header,
+        AuthoredParameter::Cookie { .. } => return Err(format!("parameter {name}: cookies are not supported")),
+    };
+    let ParameterSchemaOrContent::Schema(schema) = &data.format else {
+        return Err(format!("parameter {name}: needs a schema"));
+    };
+    let (value, mut notes) = schemas::value(schema).map_err(|refusal| format!("parameter {name}: {refusal}"))?;
+    if matches!(value, ValueType::List(_) | ValueType::File) {
+        return Err(format!("parameter {name}: lists and files are not supported"));
+    }
+    notes.description.clone_from(&data.description);
+    notes.deprecated |= data.deprecated.unwrap_or_default();
+    if notes.description.is_none() {
+        return Err(format!("parameter {name}: has no description"));
+    }
+    Ok(Parameter { place, field: Field { name: name.clone(), required: data.required, value, notes } })
+}
+
+fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
+    let authored = authored.as_item().ok_or("a referenced requestBody is not supported")?;
+    if !authored.required {
+        return Err("an optional body is not supported".to_owned());
+    }
+    let types: Vec<&str> = authored.content.keys().map(String::as_str).collect();
+    let kind = match types.as_slice() {
+        ["application/json"] => BodyKind::Json,
+        types if types == MULTIPART => BodyKind::Multipart,
+        _ => return Err(format!("a body is application/json, or {} in this order", MULTIPART.join(", "))),
+    };
+    let mut named = authored.content.values().map(|content| match &content.schema {
+        Some(ReferenceOr::Reference { reference }) => document::referred(reference, "schemas"),
+        _ => Err("the schema of a body must have a name".to_owned()),
+    });
+    let schema = named.next().ok_or("a body needs a content type")??.to_owned();
+    for other in named {
+        if other? != schema {
+            return Err("both multipart types must have one schema".to_owned());
+        }
+    }
+    Ok(Body { description: authored.description.clone(), kind, schema })
+}
+
+fn all_schemas(document: &OpenAPI, tags: &[Tag]) -> Result<Vec<Schema>, Refusal> {
+    let bodies = || tags.iter().flat_map(|tag| &tag.operations).filter_map(|operation| operation.body.as_ref());
+    let of_kind = |kind| bodies().filter(move |body| body.kind == kind).map(|body| &body.schema);
+    let forms: BTreeSet<&String> = of_kind(BodyKind::Multipart).collect();
+    if let Some(both) = of_kind(BodyKind::Json).find(|name| forms.contains(name)) {
+        return Err(format!("schema {both}: is both a form and a JSON body"));
+    }
+    let authored = &document::components(document)?.schemas;
+    let schemas = authored.iter().map(|(name, schema)| schemas::named(name, schema, forms.contains(name)));
+    let schemas = schemas.collect::<Result<Vec<_>, _>>()?;
+    for schema in &schemas {
+        let Kind::Object(fields) = &schema.kind else { continue };
+        if let Some(file) = fields.iter().find(|field| field.value == ValueType::File) {
+            return Err(format!("schema {}: {}: a file belongs into a form", schema.name, file.name));
+        }
+    }
+    Ok(schemas)
+}
+
+/// Two things of one name would not compile, and say so less clearly.
+fn check_names(contract: &Contract) -> Result<(), Refusal> {
+    let mut taken = BTreeSet::new();
+    let operations = || contract.tags.iter().flat_map(|tag| &tag.operations);
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = operations().find(|operation| !ids.insert(&operation.id)) {
+        return Err(format!("{}: the operationId is used twice", twice.id));
+    }
+    let of_operations = operations().flat_map(|operation| {
+        let stem = names::pascal(&operation.id);
+        [format!("{stem}Ok"), format!("{stem}Error")]
+    });
+    let of_tags = contract.tags.iter().flat_map(|tag| {
+        let stem = names::pascal(&tag.name);
+        [format!("{stem}Api"), format!("{stem}Routes")]
+    });
+    let of_schemas = contract.schemas.iter().map(|schema| names::pascal(&schema.name));
+    for name in of_schemas.chain(of_operations).chain(of_tags) {
+        if !taken.insert(name.clone()) {
+            return Err(format!("two schemas, operations or tags would be called {name}"));
+        }
+    }
+    for schema in &contract.schemas {
+        let (Kind::Object(fields) | Kind::Form(fields)) = &schema.kind else { continue };
+        let unknown = fields.iter().find(|field| !is_known(&field.value, contract));
+        if let Some(field) = unknown {
+            return Err(format!("schema {}: {}: refers to an unknown schema", schema.name, field.name));
+        }
+    }
+    Ok(())
+}
+
+fn is_known(value: &ValueType, contract: &Contract) -> bool {
+    match value {
+        ValueType::Named(name) => contract.schemas.iter().any(|schema| schema.name == *name),
+        ValueType::List(items) => is_known(items, contract),
+        _ => true,
+    }
+}
