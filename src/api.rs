@@ -1,1 +1,60 @@
-//! (room api)
+//! The contract as HTTP: mounts the tags; every refusal leaves through `problem`.
+
+use std::sync::Arc;
+
+use poem::Endpoint;
+use poem::EndpointExt;
+use poem::Response;
+use poem_openapi::OpenApiService;
+
+use crate::service::Deps;
+
+pub mod answer;
+pub mod auth;
+pub mod contract;
+pub mod docs;
+pub mod edge;
+mod faces;
+mod matches;
+pub mod payload;
+pub mod problem;
+mod system;
+pub mod wire;
+
+/// How long keys and certificate may be kept: a new key is announced before it signs.
+pub const KEYS_CACHED: &str = "public, max-age=300";
+
+/// Serves every operation of the document; its handlers stand in one file for each tag.
+#[derive(Clone)]
+pub struct Api {
+    pub deps: Deps,
+}
+
+/// What the operator decides about the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Under which the contract's paths lie: begins with a slash, and does not end with one.
+    pub prefix: String,
+    pub limits: payload::Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { prefix: "/bioserver-app".to_owned(), limits: payload::Limits::default() }
+    }
+}
+
+/// Everything the server answers.
+pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
+    let Settings { prefix, limits } = settings;
+    let api = Api { deps: deps.clone() };
+    let prefixed = OpenApiService::new(contract::prefixed_routes(&api), contract::TITLE, contract::VERSION);
+    let root = OpenApiService::new(contract::root_routes(&api), contract::TITLE, contract::VERSION);
+    let prefix: Arc<str> = prefix.into();
+    docs::routes(&prefix).nest(prefix.to_string(), prefixed).nest("/", root).data(deps).data(limits).around(
+        move |next, request| {
+            let prefix = prefix.clone();
+            async move { Ok(edge::around(&prefix, next, request).await) }
+        },
+    )
+}

@@ -1,0 +1,92 @@
+//! What an operation answers, as the framework wants it: the result of a handler, or a refusal before it.
+
+use poem::IntoResponse;
+use poem::Response;
+use poem::http::StatusCode;
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::MetaHeader;
+use poem_openapi::registry::MetaMediaType;
+use poem_openapi::registry::MetaResponse;
+use poem_openapi::registry::MetaResponses;
+use poem_openapi::registry::Registry;
+use poem_openapi::types::Type;
+
+use crate::api::contract::ApiError;
+use crate::api::payload::Json;
+use crate::api::problem::Problem;
+
+/// The refusals that the document names for one operation.
+pub trait Refusal: From<Problem> {
+    /// The names of the path's parameters, in order: the framework knows them by number alone.
+    const PATH_PARAMETERS: &[&str];
+
+    fn documented() -> Vec<MetaResponse>;
+
+    /// The status to answer with, and what to say.
+    fn into_problem(self) -> (u16, Problem);
+}
+
+/// What a handler returned, or why it was not called.
+pub enum Answer<T, E> {
+    Given(T),
+    Refused(E),
+}
+
+impl<T, E> From<Result<T, E>> for Answer<T, E> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(given) => Self::Given(given),
+            Err(refused) => Self::Refused(refused),
+        }
+    }
+}
+
+impl<T: IntoResponse, E: Refusal + Send> IntoResponse for Answer<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Given(given) => given.into_response(),
+            Self::Refused(refused) => {
+                let (status, mut problem) = refused.into_problem();
+                problem.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                problem.into_response()
+            }
+        }
+    }
+}
+
+impl<T: ApiResponse, E: Refusal> ApiResponse for Answer<T, E> {
+    const BAD_REQUEST_HANDLER: bool = true;
+
+    fn meta() -> MetaResponses {
+        let mut meta = T::meta();
+        meta.responses.extend(E::documented());
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        ApiError::register(registry);
+    }
+
+    fn from_parse_request_error(error: poem::Error) -> Self {
+        Self::Refused(Problem::of_framework(error, E::PATH_PARAMETERS).into())
+    }
+}
+
+/// A refusal's entry in the framework's document.
+pub(super) fn refusal(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponse {
+    let content = vec![MetaMediaType { content_type: Json::<ApiError>::CONTENT_TYPE, schema: ApiError::schema_ref() }];
+    MetaResponse { description, status: Some(status), status_range: None, content, headers }
+}
+
+/// A header's entry in the framework's document.
+pub(super) fn header<T: Type>(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: T::IS_REQUIRED,
+        deprecated: false,
+        schema: T::schema_ref(),
+    }
+}

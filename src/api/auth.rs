@@ -1,0 +1,132 @@
+//! Credentials of a request to the caller they belong to.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::Request;
+use poem::RequestBody;
+use poem::http::header;
+use poem_openapi::ApiExtractor;
+use poem_openapi::ApiExtractorType;
+use poem_openapi::ExtractParamOptions;
+use poem_openapi::registry::Registry;
+use secrecy::SecretString;
+
+use crate::api::contract;
+use crate::api::problem::Problem;
+use crate::domain::Caller;
+use crate::service;
+use crate::service::Deps;
+use crate::service::keys::Credentials;
+
+/// A caller, or nobody: a key may be left out, but one that is sent must be valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalCaller(pub Option<Caller>);
+
+/// What a request carries: the header `apikey`, else `Authorization` as Bearer or Basic.
+///
+/// # Errors
+/// There is something, and it cannot be read.
+fn credentials(request: &Request) -> Result<Option<Credentials>, service::Error> {
+    if let Some(key) = request.headers().get("apikey") {
+        let key = key.to_str().map_err(|_| service::Error::Unauthorized)?;
+        return Ok(Some(Credentials::Key(SecretString::from(key.trim()))));
+    }
+    let Some(authorization) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let read = || {
+        let (scheme, rest) = authorization.to_str().ok()?.trim().split_once(' ')?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Some(Credentials::Key(SecretString::from(rest.trim()))),
+            "basic" => pair(rest.trim()),
+            _ => None,
+        }
+    };
+    read().map(Some).ok_or(service::Error::Unauthorized)
+}
+
+/// `id:secret` in base64. The secret may hold colons, the id may not.
+fn pair(encoded: &str) -> Option<Credentials> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some(Credentials::Pair { id: id.to_owned(), secret: SecretString::from(secret) })
+}
+
+async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
+    let Some(credentials) = credentials(request)? else { return Ok(None) };
+    let deps = request.data::<Deps>().ok_or_else(|| Problem::internal("the endpoint was built without Deps"))?;
+    Ok(Some(service::keys::authenticate(deps, &credentials).await?))
+}
+
+impl<'a> ApiExtractor<'a> for Caller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        contract::register_security(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        contract::SECURITY.to_vec()
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        Ok(caller(request).await?.ok_or_else(Problem::unauthorized)?)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for OptionalCaller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        contract::register_security(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        contract::SECURITY.to_vec()
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        Ok(Self(caller(request).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Option<(Option<String>, String)> {
+        let request = Request::builder().header(name, value).finish();
+        match credentials(&request).ok()?? {
+            Credentials::Key(key) => Some((None, key.expose_secret().to_owned())),
+            Credentials::Pair { id, secret } => Some((Some(id), secret.expose_secret().to_owned())),
+        }
+    }
+
+    #[test]
+    fn a_key_comes_in_three_ways() {
+        let key = Some((None, "bio_1_s".to_owned()));
+        assert_eq!(read("apikey", "bio_1_s"), key);
+        assert_eq!(read("ApiKey", " bio_1_s "), key);
+        assert_eq!(read("authorization", "Bearer bio_1_s"), key);
+        assert_eq!(read("Authorization", "bearer  bio_1_s"), key);
+        let basic = format!("Basic {}", STANDARD.encode("1:s:t"));
+        assert_eq!(read("Authorization", &basic), Some((Some("1".to_owned()), "s:t".to_owned())));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_nothing_is_nobody() {
+        let of = |value: &str| credentials(&Request::builder().header("Authorization", value).finish());
+        for value in ["Bearer", "Digest x", "Basic ???", "Basic bm8tY29sb24=", ""] {
+            assert!(matches!(of(value), Err(service::Error::Unauthorized)), "{value}");
+        }
+        assert!(matches!(credentials(&Request::default()), Ok(None)));
+    }
+}

@@ -1,0 +1,104 @@
+//! Around every request: refusals in one form, panics caught, headers that every answer carries.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use poem::Endpoint;
+use poem::IntoResponse;
+use poem::Request;
+use poem::Response;
+use poem::http::HeaderName;
+use poem::http::HeaderValue;
+use poem::http::StatusCode;
+use poem::http::header;
+
+use crate::api::contract;
+use crate::api::problem::Problem;
+
+/// What may be done with a path of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Methods {
+    /// With `{name}` where a parameter stands.
+    pub path: &'static str,
+    /// Whether it lies at the root of the host, not under the prefix.
+    pub root: bool,
+    /// As the header `Allow` lists them.
+    pub allow: &'static str,
+}
+
+/// On every answer that does not say otherwise: it may be about a person.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
+/// Calls `next`, and gives every refusal that is not one of ours its form.
+pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, request: Request) -> Response {
+    let path = request.original_uri().path().to_owned();
+    let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => ours(prefix, &path, response.into_response()).await,
+        Ok(Err(error)) => refused(prefix, &path, Problem::of_framework(error, &[])).into_response(),
+        Err(panic) => Problem::internal(format!("panic: {}", panic_text(&*panic))).into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A refusal without our body came from the framework, as text.
+async fn ours(prefix: &str, path: &str, response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.content_type().is_some_and(|content_type| content_type.starts_with("application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let cause = response.into_body().into_string().await.unwrap_or_default();
+    refused(prefix, path, Problem::of_status(status, &cause)).into_response()
+}
+
+fn refused(prefix: &str, path: &str, problem: Problem) -> Problem {
+    match allow(prefix, path) {
+        Some(allow) if problem.status == StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed(allow),
+        _ => problem,
+    }
+}
+
+/// The methods that a path takes, if there is such a path.
+fn allow(prefix: &str, path: &str) -> Option<&'static str> {
+    let under = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
+    let found = contract::METHODS.iter().find(|methods| {
+        let path = if methods.root { Some(path) } else { under };
+        path.is_some_and(|path| fits(methods.path, path))
+    });
+    found.map_or_else(|| super::docs::PATHS.contains(&path).then_some("GET, HEAD"), |methods| Some(methods.allow))
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(|(step, taken)| step.starts_with('{') || step == taken)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_knows_its_methods() {
+        assert_eq!(allow("/bioserver-app", "/bioserver-app/v2/faces"), Some("POST"));
+        assert_eq!(allow("/bioserver-app", "/bioserver-app/v2/capabilities"), Some("GET, HEAD"));
+        assert_eq!(allow("/bioserver-app", "/health/live"), Some("GET, HEAD"));
+        assert_eq!(allow("/bioserver-app", "/docs"), Some("GET, HEAD"));
+        assert_eq!(allow("/bioserver-app", "/v2/faces"), None);
+        assert_eq!(allow("/other", "/bioserver-app/v2/faces"), None);
+        assert!(fits("/v2/bio-sessions/{id}/faces", "/v2/bio-sessions/7/faces"));
+        assert!(!fits("/v2/bio-sessions/{id}", "/v2/bio-sessions/7/faces"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Bodies as they stand on the wire.

@@ -1,0 +1,255 @@
+//! The table from errors to answers: the whole policy of what a client is told.
+
+use std::fmt;
+use std::time::Duration;
+
+use poem::IntoResponse;
+use poem::Response;
+use poem::error::MethodNotAllowedError;
+use poem::error::NotFoundError;
+use poem::error::ResponseError;
+use poem::http::HeaderName;
+use poem::http::HeaderValue;
+use poem::http::StatusCode;
+use poem::http::header;
+use poem_openapi::error::ContentTypeError;
+use poem_openapi::error::ParseParamError;
+use poem_openapi::error::ParsePathError;
+use uuid::Uuid;
+
+use crate::api::contract::ApiError;
+use crate::api::wire::Invalid;
+use crate::api::wire::Wire;
+use crate::face;
+use crate::service;
+
+/// A refusal, as the client gets it.
+#[derive(Debug)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// A word that stays.
+    pub code: &'static str,
+    /// What is wrong and what to do about it.
+    pub message: String,
+    /// Told to the client and to the log.
+    pub id: Uuid,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the log is told besides; never the client.
+    cause: Option<String>,
+}
+
+/// Sent with 401. No `Basic` here: browsers would ask for a password of their own accord.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"bioserver\"");
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), id: Uuid::new_v4(), headers: Vec::new(), cause: None }
+    }
+
+    /// A failure of ours: the client learns nothing but where the log says more.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let message = "The server failed. Its log says why under this id.";
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message);
+        Self { cause: Some(cause.into()), ..problem }
+    }
+
+    pub fn unauthorized() -> Self {
+        let message = "A valid key is needed. Send it in the header apikey, or as Authorization: Bearer KEY.";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message);
+        problem.with(header::WWW_AUTHENTICATE, CHALLENGE)
+    }
+
+    /// A parameter, a part or a member that is not as it must be.
+    pub fn invalid(invalid: &Invalid) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", invalid.to_string())
+    }
+
+    pub fn malformed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "MALFORMED_BODY", message)
+    }
+
+    /// `what` is the body, or one of its parts by name.
+    pub fn too_large(what: &str, bytes_max: usize) -> Self {
+        let message = format!("{what}: larger than {bytes_max} bytes. Send less.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+    }
+
+    pub fn unsupported(types: &[&str]) -> Self {
+        let message = format!("Content-Type must be one of {}.", types.join(", "));
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
+    }
+
+    pub fn not_found() -> Self {
+        let message = "There is nothing at this path. The document at /docs lists what there is.";
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+    }
+
+    /// `allow` are the methods that the path takes, as the header of this name lists them.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("This path takes {allow}.");
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
+        problem.with(header::ALLOW, HeaderValue::from_static(allow))
+    }
+
+    pub fn busy(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
+        let message = format!("The server is busy. Send the request again after {seconds} seconds.");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
+        problem.with(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// `what` does not work now.
+    pub fn not_ready(what: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", format!("Not ready: {what}."))
+    }
+
+    #[must_use]
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same, for an operation whose document does not name its status: a fault of ours.
+    #[must_use]
+    pub fn undocumented(self) -> Self {
+        if self.status == StatusCode::INTERNAL_SERVER_ERROR {
+            return self;
+        }
+        let cause = format!("undocumented answer {} {}: {}", self.status, self.code, self.message);
+        Self { id: self.id, ..Self::internal(cause) }
+    }
+
+    /// What the framework refused before a handler was called.
+    pub fn of_framework(error: poem::Error, path_parameters: &[&str]) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(problem) => return problem,
+            Err(error) => error,
+        };
+        if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
+            let index = name.strip_prefix("param").and_then(|index| index.parse::<usize>().ok());
+            let name = index.and_then(|index| path_parameters.get(index)).unwrap_or(name);
+            return Self::invalid(&Invalid::new(reason.trim_end_matches('.')).within(name));
+        }
+        if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+            return Self::invalid(&Invalid::new(reason.trim_end_matches('.')).within(name));
+        }
+        if let Some(error) = error.downcast_ref::<ContentTypeError>() {
+            return Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", format!("{error}."));
+        }
+        if error.is::<NotFoundError>() {
+            return Self::not_found();
+        }
+        if error.is::<MethodNotAllowedError>() {
+            return Self::of_status(StatusCode::METHOD_NOT_ALLOWED, "");
+        }
+        Self::of_status(error.status(), &error.to_string())
+    }
+
+    /// An answer of which only the status is known; `cause` goes to the log alone.
+    pub fn of_status(status: StatusCode, cause: &str) -> Self {
+        let code = match status {
+            StatusCode::BAD_REQUEST => "MALFORMED_REQUEST",
+            StatusCode::UNAUTHORIZED => return Self::unauthorized(),
+            StatusCode::FORBIDDEN => "FORBIDDEN",
+            StatusCode::NOT_FOUND => return Self::not_found(),
+            StatusCode::METHOD_NOT_ALLOWED => "METHOD_NOT_ALLOWED",
+            StatusCode::PAYLOAD_TOO_LARGE => "BODY_TOO_LARGE",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
+            status if status.is_client_error() => "REFUSED",
+            _ => return Self::internal(cause),
+        };
+        let reason = status.canonical_reason().unwrap_or("The request was refused");
+        Self { cause: Some(cause.to_owned()), ..Self::new(status, code, format!("{reason}.")) }
+    }
+}
+
+/// The table. It has no wildcard: a new error does not compile until it has a line here.
+impl From<service::Error> for Problem {
+    fn from(error: service::Error) -> Self {
+        use service::Error;
+        let bad = |code, message: String| Self::new(StatusCode::BAD_REQUEST, code, message);
+        match error {
+            Error::Unauthorized => Self::unauthorized(),
+            Error::Forbidden(permission) => {
+                let message =
+                    format!("The key lacks the permission '{permission}'. Ask the operator for a key that has it.");
+                Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+            }
+            Error::Image { part, error } => Self::of_image(part, error),
+            Error::TemplateVersion { sent, served } => bad(
+                "TEMPLATE_VERSION_MISMATCH",
+                format!(
+                    "The template has version {sent} and this server compares version {served}. Create the face again from its image."
+                ),
+            ),
+            Error::TemplateDamaged(damage) => {
+                bad("TEMPLATE_INVALID", format!("The template is damaged: {damage}. Send it as it was received."))
+            }
+            Error::TemplateMissing => bad(
+                "TEMPLATE_INVALID",
+                "The face has no template. Send a face that was created from an image, as it was received.".to_owned(),
+            ),
+            Error::Store(error) => Self::internal(format!("store: {error}")),
+            Error::Sign(error) => Self::internal(format!("sign: {error}")),
+        }
+    }
+}
+
+impl Problem {
+    /// `part` is the image's name in the request.
+    fn of_image(part: &str, error: face::Error) -> Self {
+        use face::Error;
+        let bad = |code, message: String| Self::new(StatusCode::BAD_REQUEST, code, format!("{part}: {message}"));
+        match error {
+            Error::Undecodable(why) => bad(
+                "UNDECODABLE_IMAGE",
+                format!("cannot be read as an image ({why}). Send a whole JPEG, PNG or WebP file."),
+            ),
+            Error::TooManyPixels { pixels, pixels_max } => bad(
+                "IMAGE_TOO_LARGE",
+                format!("has {pixels} pixels; at most {pixels_max} are read. Send a smaller image."),
+            ),
+            Error::NoFace => {
+                bad("NO_FACE", "no face was found. Send a photograph that shows one face from the front.".to_owned())
+            }
+            Error::MultipleFaces(count) => {
+                bad("MULTIPLE_FACES", format!("{count} faces were found. Send a photograph that shows one person."))
+            }
+            Error::Busy { retry_after } => Self::busy(retry_after),
+            Error::Failed(why) => Self::internal(format!("networks: {why}")),
+        }
+    }
+}
+
+/// Here a refusal is handled, and so logged: once, under the id that the client gets.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { status, code, message, id, headers, cause } = self;
+        let cause = cause.as_deref().unwrap_or_default();
+        if status.is_server_error() {
+            tracing::error!(%id, status = status.as_u16(), code, cause, "failed");
+        } else {
+            tracing::info!(%id, status = status.as_u16(), code, cause, "refused");
+        }
+        let body = ApiError { id, message, code: code.to_owned() }.write().to_string();
+        let mut response = Response::builder().status(status).content_type("application/json").body(body);
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Lets an extractor refuse with a problem; [`Problem::of_framework`] takes it out again.
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+}

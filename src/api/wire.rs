@@ -1,0 +1,446 @@
+//! Values as JSON and forms carry them.
+//!
+//! Read leniently where real clients differ (booleans and numbers may be strings, an optional member
+//! may be null, unknown members are ignored) and strictly where meaning does (a string is a string,
+//! a word is one of those named). What is wrong is said with the place and what was expected there.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::registry::MetaSchemaRef;
+use poem_openapi::registry::Registry;
+use poem_openapi::types::Type;
+use serde_json::Map;
+pub use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::Moment;
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// Where, as a path: `face.imageType`, `keys[2]`. Empty for the value itself.
+    pub at: String,
+    /// What is expected there, as the end of a sentence: "must be a string".
+    pub expected: String,
+}
+
+impl Invalid {
+    pub fn new(expected: impl Into<String>) -> Self {
+        Self { at: String::new(), expected: expected.into() }
+    }
+
+    pub fn not_one_of(words: &[&str]) -> Self {
+        Self::new(format!("must be one of {}", words.join(", ")))
+    }
+
+    /// The same, seen from the value that holds it as `name`.
+    #[must_use]
+    pub fn within(self, name: &str) -> Self {
+        let at = match self.at.chars().next() {
+            None => name.to_owned(),
+            Some('[') => format!("{name}{}", self.at),
+            Some(_) => format!("{name}.{}", self.at),
+        };
+        Self { at, ..self }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = if self.at.is_empty() { "the body" } else { &self.at };
+        write!(f, "{at}: {}.", self.expected)
+    }
+}
+
+/// A value that can be read from JSON and written to it.
+pub trait Wire: Type {
+    fn read(value: Value) -> Result<Self, Invalid>
+    where
+        Self: Sized;
+    fn write(&self) -> Value;
+}
+
+/// An answer that can carry a signature over itself.
+pub trait Signable: Wire {
+    fn set_signature(&mut self, signature: Option<String>);
+}
+
+/// What a signature of `answer` signs: its compact JSON, without a signature.
+pub fn signed_payload<T: Signable>(answer: &mut T) -> Vec<u8> {
+    answer.set_signature(None);
+    answer.write().to_string().into_bytes()
+}
+
+/// A schema of the document, and its name there.
+pub trait Named {
+    const NAME: &str;
+    fn schema(registry: &mut Registry) -> MetaSchema;
+}
+
+/// Tells the framework of a [`Named`] type, whose values are never shown: they are personal data.
+macro_rules! named {
+    ($type:ty) => {
+        impl poem_openapi::types::Type for $type {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+            fn name() -> std::borrow::Cow<'static, str> {
+                <Self as wire::Named>::NAME.into()
+            }
+            fn schema_ref() -> poem_openapi::registry::MetaSchemaRef {
+                poem_openapi::registry::MetaSchemaRef::Reference(<Self as wire::Named>::NAME.into())
+            }
+            fn register(registry: &mut poem_openapi::registry::Registry) {
+                registry.create_schema::<Self, _>(<Self as wire::Named>::NAME.into(), <Self as wire::Named>::schema);
+            }
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(<Self as wire::Named>::NAME).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(super) use named;
+
+/// Lets a type stand in a path, a query or a header.
+macro_rules! parameter {
+    ($type:ty) => {
+        impl poem_openapi::types::ParseFromParameter for $type {
+            fn parse_from_parameter(text: &str) -> poem_openapi::types::ParseResult<Self> {
+                <Self as wire::Wire>::read(text.into()).map_err(|invalid| invalid.expected.into())
+            }
+        }
+
+        impl poem_openapi::types::ToJSON for $type {
+            fn to_json(&self) -> Option<wire::Value> {
+                Some(<Self as wire::Wire>::write(self))
+            }
+        }
+    };
+}
+pub(super) use parameter;
+
+/// The JSON of a literal that the generator wrote.
+pub fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("the generator wrote it")
+}
+
+/// A property's schema: its type's, and what the document says about it here. A reference that has
+/// something said about it is wrapped in `allOf`, beside which OpenAPI 3.0 allows other words.
+pub fn property<T: Type>(registry: &mut Registry, notes: MetaSchema) -> MetaSchemaRef {
+    T::register(registry);
+    match T::schema_ref() {
+        MetaSchemaRef::Reference(name) if !notes.is_empty() => {
+            let all_of = vec![MetaSchemaRef::Reference(name)];
+            MetaSchemaRef::Inline(Box::new(MetaSchema { all_of, ..notes }))
+        }
+        reference => reference.merge(notes),
+    }
+}
+
+/// What the document allows of a value besides its type.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    Minimum(f64),
+    Maximum(f64),
+    /// In characters.
+    LengthMin(usize),
+    LengthMax(usize),
+    ItemsMin(usize),
+    ItemsMax(usize),
+}
+
+impl Limit {
+    fn check(self, value: &Value) -> Result<(), Invalid> {
+        let number = || value.as_f64().unwrap_or_default();
+        let length = || value.as_str().map_or(0, |text| text.chars().count());
+        let items = || value.as_array().map_or(0, Vec::len);
+        let (fine, expected) = match self {
+            Self::Minimum(limit) => (number() >= limit, format!("must be at least {limit}")),
+            Self::Maximum(limit) => (number() <= limit, format!("must be at most {limit}")),
+            Self::LengthMin(limit) => (length() >= limit, format!("must have at least {limit} characters")),
+            Self::LengthMax(limit) => (length() <= limit, format!("must have at most {limit} characters")),
+            Self::ItemsMin(limit) => (items() >= limit, format!("must have at least {limit} items")),
+            Self::ItemsMax(limit) => (items() <= limit, format!("must have at most {limit} items")),
+        };
+        if fine { Ok(()) } else { Err(Invalid::new(expected)) }
+    }
+}
+
+/// Reads `value` as the member or part `name`.
+pub(super) fn read<T: Wire>(name: &str, value: Value, limits: &[Limit]) -> Result<T, Invalid> {
+    let read = || -> Result<T, Invalid> {
+        let read = T::read(value)?;
+        if !limits.is_empty() {
+            let normal = read.write();
+            limits.iter().try_for_each(|limit| limit.check(&normal))?;
+        }
+        Ok(read)
+    };
+    read().map_err(|invalid| invalid.within(name))
+}
+
+/// The members of an object.
+#[derive(Debug, Default)]
+pub struct Members(Map<String, Value>);
+
+impl Members {
+    pub fn of(value: Value) -> Result<Self, Invalid> {
+        match value {
+            Value::Object(members) => Ok(Self(members)),
+            _ => Err(Invalid::new("must be an object")),
+        }
+    }
+
+    pub fn required<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<T, Invalid> {
+        let value = self.0.remove(name);
+        let missing = value.is_none();
+        // A missing member is read as null, so that the refusal says what is expected.
+        read(name, value.unwrap_or_default(), limits).map_err(|invalid: Invalid| match missing {
+            true => Invalid { expected: format!("is required and {}", invalid.expected), ..invalid },
+            false => invalid,
+        })
+    }
+
+    /// A member that is null counts as left out.
+    pub fn optional<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<Option<T>, Invalid> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => read(name, value, limits).map(Some),
+        }
+    }
+
+    pub fn put<T: Wire>(&mut self, name: &str, value: &T) {
+        self.0.insert(name.to_owned(), value.write());
+    }
+
+    pub fn put_some<T: Wire>(&mut self, name: &str, value: Option<&T>) {
+        if let Some(value) = value {
+            self.put(name, value);
+        }
+    }
+
+    pub fn into_value(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+impl Wire for String {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        match value {
+            // No database column and no log line wants this one.
+            Value::String(text) if text.contains('\0') => Err(Invalid::new("must not contain the character U+0000")),
+            Value::String(text) => Ok(text),
+            _ => Err(Invalid::new("must be a string")),
+        }
+    }
+
+    fn write(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
+impl Wire for bool {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        match &value {
+            Value::Bool(value) => Ok(*value),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            _ => Err(Invalid::new("must be true or false")),
+        }
+    }
+
+    fn write(&self) -> Value {
+        (*self).into()
+    }
+}
+
+macro_rules! whole_number {
+    ($type:ty) => {
+        impl Wire for $type {
+            fn read(value: Value) -> Result<Self, Invalid> {
+                let number = match &value {
+                    Value::Number(number) => number.as_i64(),
+                    Value::String(text) => text.trim().parse().ok(),
+                    _ => None,
+                };
+                let number = number.and_then(|number| <$type>::try_from(number).ok());
+                number.ok_or_else(|| Invalid::new("must be a whole number"))
+            }
+
+            fn write(&self) -> Value {
+                (*self).into()
+            }
+        }
+    };
+}
+whole_number!(i32);
+whole_number!(i64);
+
+impl Wire for f64 {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let number = match &value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number: &f64| number.is_finite()).ok_or_else(|| Invalid::new("must be a number"))
+    }
+
+    /// JSON has no word for what is not finite: 0 stands for it, and such a value is a fault of ours.
+    fn write(&self) -> Value {
+        debug_assert!(self.is_finite(), "{self} is no number");
+        Value::from(if self.is_finite() { *self } else { 0.0 })
+    }
+}
+
+impl Wire for f32 {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let number = f64::read(value)? as f32;
+        if number.is_finite() { Ok(number) } else { Err(Invalid::new("must be a number of single precision")) }
+    }
+
+    /// With as few digits as name it: 518.712, not 518.7119750976563.
+    fn write(&self) -> Value {
+        self.to_string().parse::<f64>().unwrap_or_default().write()
+    }
+}
+
+impl Wire for Uuid {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let id = value.as_str().and_then(|text| text.parse().ok());
+        id.ok_or_else(|| Invalid::new("must be a UUID"))
+    }
+
+    fn write(&self) -> Value {
+        self.to_string().into()
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let Value::Array(items) = value else { return Err(Invalid::new("must be a list")) };
+        let read = |(index, item)| T::read(item).map_err(|invalid| invalid.within(&format!("[{index}]")));
+        items.into_iter().enumerate().map(read).collect()
+    }
+
+    fn write(&self) -> Value {
+        self.iter().map(Wire::write).collect()
+    }
+}
+
+/// A moment, as `2017-11-14T14:31:42.228Z`; any RFC 3339 text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub Moment);
+
+impl Wire for Timestamp {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let time = time.ok_or_else(|| Invalid::new("must be a moment such as 2017-11-14T14:31:42.228Z"))?;
+        Ok(Self(Moment::new(time.into())))
+    }
+
+    fn write(&self) -> Value {
+        self.0.to_string().into()
+    }
+}
+
+/// The bytes of a part. Never shown: they are a person's face.
+#[derive(Clone, PartialEq, Eq)]
+pub struct File(pub Bytes);
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({} bytes)", self.0.len())
+    }
+}
+
+macro_rules! inline {
+    ($type:ty, $format:literal) => {
+        impl Type for $type {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+            fn name() -> Cow<'static, str> {
+                concat!("string_", $format).into()
+            }
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", $format)))
+            }
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+    };
+}
+inline!(Timestamp, "date-time");
+inline!(File, "binary");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn booleans_and_numbers_may_be_strings() {
+        assert_eq!(bool::read(json!("true")), Ok(true));
+        assert_eq!(bool::read(json!("False")), Ok(false));
+        assert_eq!(bool::read(json!(1)), Err(Invalid::new("must be true or false")));
+        assert_eq!(i32::read(json!(" 12 ")), Ok(12));
+        assert_eq!(i32::read(json!(3_000_000_000u64)), Err(Invalid::new("must be a whole number")));
+        assert_eq!(i64::read(json!(1.5)), Err(Invalid::new("must be a whole number")));
+        assert_eq!(f64::read(json!("2.5e3")), Ok(2500.0));
+        assert!(f64::read(json!("NaN")).is_err());
+        assert!(f32::read(json!(1e300)).is_err());
+    }
+
+    #[test]
+    fn strings_are_strings() {
+        assert_eq!(String::read(json!("5")), Ok("5".to_owned()));
+        assert!(String::read(json!(5)).is_err());
+        assert!(String::read(json!(true)).is_err());
+        assert!(String::read(json!("a\u{0}b")).is_err());
+    }
+
+    #[test]
+    fn single_precision_is_written_with_its_own_digits() {
+        assert_eq!(518.712f32.write().to_string(), "518.712");
+        assert_eq!(465f32.write().to_string(), "465.0");
+    }
+
+    #[test]
+    fn moments_have_milliseconds_and_z() {
+        let read = |text: &str| Timestamp::read(json!(text)).map(|time| time.write());
+        assert_eq!(read("2017-11-14T15:31:42.228901+01:00"), Ok(json!("2017-11-14T14:31:42.228Z")));
+        assert_eq!(read("2017-05-18T12:41:09.58Z"), Ok(json!("2017-05-18T12:41:09.580Z")));
+        assert!(read("2017-05-18").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let mut members = Members::of(json!({"list": [1, "x"], "name": "abc", "nothing": null})).expect("an object");
+        let list = members.required::<Vec<i32>>("list", &[]).expect_err("an item is no number");
+        assert_eq!(list.within("outer").to_string(), "outer.list[1]: must be a whole number.");
+        let name = members.required::<String>("name", &[Limit::LengthMax(2)]).expect_err("it is too long");
+        assert_eq!(name.to_string(), "name: must have at most 2 characters.");
+        let missing = members.required::<Uuid>("id", &[]).expect_err("it is missing");
+        assert_eq!(missing.to_string(), "id: is required and must be a UUID.");
+        assert_eq!(members.optional::<Uuid>("nothing", &[]), Ok(None));
+    }
+}
