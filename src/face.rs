@@ -10,7 +10,22 @@ use crate::domain::face::Quality;
 use crate::domain::score::Score;
 use crate::domain::template::Template;
 
+pub mod align;
+pub mod code;
+pub mod detect;
+pub mod find;
+pub mod geometry;
+pub mod image;
+pub mod memory;
+pub mod mesh;
+pub mod networks;
+pub mod pack;
+pub mod quality;
+pub mod recognize;
+pub mod resample;
 pub mod score;
+pub mod script;
+pub mod workers;
 
 /// An image file, and how to look at it.
 #[derive(Clone)]

@@ -1,0 +1,51 @@
+//! The whole pipeline, once for each picture.
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::domain::face::FaceBox;
+use crate::domain::face::Landmarks;
+use crate::face::Coded;
+use crate::face::Error;
+use crate::face::Faces;
+use crate::face::Picture;
+use crate::face::find;
+use crate::face::find::Turns;
+use crate::face::image::Image;
+use crate::face::image::View;
+use crate::face::networks::Networks;
+use crate::face::quality;
+use crate::face::recognize;
+
+impl Networks {
+    /// Finds the face of a picture and describes it, on this thread.
+    pub fn code(&mut self, picture: &Picture) -> Result<Coded, Error> {
+        let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
+        let view = image.view();
+        let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
+        let found = find::largest(self, &image, turns)?.ok_or(Error::NoFace)?;
+        if picture.faces == Faces::Only && found.faces > 1 {
+            return Err(Error::MultipleFaces(found.faces));
+        }
+        Ok(Coded {
+            digest: format!("{:x}", Sha256::digest(&picture.bytes)),
+            landmarks: Landmarks {
+                eyes: Some(found.mesh.eyes()),
+                face_box: Some(within(view, found.detection.face_box)),
+            },
+            quality: quality::of(view, &found),
+            template: recognize::template(self, view, &found.mesh)?,
+        })
+    }
+}
+
+/// The part of a box that lies in the picture.
+fn within(view: View, face_box: FaceBox) -> FaceBox {
+    let cut = |start: f32, len: f32, side: usize| {
+        let (low, high) = (start.clamp(0.0, side as f32), (start + len).clamp(0.0, side as f32));
+        (low, high - low)
+    };
+    let (x, width) = cut(face_box.x, face_box.width, view.width);
+    let (y, height) = cut(face_box.y, face_box.height, view.height);
+    FaceBox { x, y, width, height }
+}

@@ -1,0 +1,279 @@
+//! Pictures in the sizes that networks take: shrunk as a whole, or a turned part of them warped.
+
+use crate::face::geometry::Similarity;
+use crate::face::image::Image;
+use crate::face::image::View;
+
+/// A picture as a network reads it: the red plane, then green, then blue, in rows; 0..255.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planes {
+    pub width: usize,
+    pub height: usize,
+    pub values: Vec<f32>,
+}
+
+impl Planes {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, values: vec![0.0; 3 * width * height] }
+    }
+
+    fn set(&mut self, x: usize, y: usize, colour: [f32; 3]) {
+        let plane = self.width * self.height;
+        for (channel, value) in colour.into_iter().enumerate() {
+            self.values[channel * plane + y * self.width + x] = value;
+        }
+    }
+
+    /// Left and right exchanged.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.values.chunks_mut(self.width).for_each(<[f32]>::reverse);
+        mirrored
+    }
+}
+
+/// Where a picture lies on the black ground of a larger one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    pub left: usize,
+    pub top: usize,
+    pub width: usize,
+    pub height: usize,
+}
+
+/// The picture with its longer side made `longer_side`: area means when it shrinks, straight lines when it grows.
+pub fn resized(image: &Image, longer_side: usize) -> Image {
+    let (width, height) = image.stored_size();
+    let scale = longer_side as f64 / width.max(height) as f64;
+    let to = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+    let (columns, rows) = (taps(width, to(width)), taps(height, to(height)));
+    let mut pixels = Vec::with_capacity(3 * columns.len() * rows.len());
+    let mut line = vec![0.0f32; 3 * width];
+    for row in &rows {
+        line.fill(0.0);
+        for (at, weight) in row.weights.iter().enumerate() {
+            let source = image.stored_row(row.first + at);
+            line.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * f32::from(*value));
+        }
+        for column in &columns {
+            let mut sum = [0.5f32; 3];
+            let from = line[3 * column.first..].as_chunks::<3>().0;
+            for (weight, pixel) in column.weights.iter().zip(from) {
+                sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
+            }
+            pixels.extend(sum.map(|value| value as u8));
+        }
+    }
+    image.like(columns.len(), rows.len(), pixels)
+}
+
+/// What one pixel of a resized line is made from.
+struct Taps {
+    first: usize,
+    /// Of the pixels from `first` on; their sum is one.
+    weights: Vec<f32>,
+}
+
+/// The taps of each of `to` pixels made from `from`.
+fn taps(from: usize, to: usize) -> Vec<Taps> {
+    let ratio = from as f64 / to as f64;
+    let last = from - 1;
+    let grown = |at: usize| {
+        let centre = ((at as f64 + 0.5) * ratio - 0.5).clamp(0.0, last as f64);
+        let first = (centre as usize).min(last.saturating_sub(1));
+        let share = (centre - first as f64) as f32;
+        Taps { first, weights: if last == 0 { vec![1.0] } else { vec![1.0 - share, share] } }
+    };
+    let shrunk = |at: usize| {
+        let (start, end) = (at as f64 * ratio, ((at + 1) as f64 * ratio).min(from as f64));
+        let first = (start as usize).min(last);
+        let covered = |pixel: usize| (end.min(pixel as f64 + 1.0) - start.max(pixel as f64)).max(0.0);
+        let pixels = first..(end.ceil() as usize).clamp(first + 1, from);
+        let sum: f64 = pixels.clone().map(covered).sum();
+        Taps { first, weights: pixels.map(|pixel| (covered(pixel) / sum) as f32).collect() }
+    };
+    (0..to).map(|at| if ratio > 1.0 { shrunk(at) } else { grown(at) }).collect()
+}
+
+/// `view` in the middle of a black ground of `width` x `height` pixels, and where it lies there.
+///
+/// # Panics
+/// If it is larger than the ground.
+pub fn on_black(view: View, width: usize, height: usize) -> (Planes, Placed) {
+    let (left, top) = ((width - view.width) / 2, (height - view.height) / 2);
+    let mut planes = Planes::new(width, height);
+    for y in 0..view.height {
+        for x in 0..view.width {
+            planes.set(left + x, top + y, view.pixel(x, y).map(f32::from));
+        }
+    }
+    (planes, Placed { left, top, width: view.width, height: view.height })
+}
+
+/// The part of `view` that `map` takes to a square of `size` pixels: straight lines between pixels, black outside.
+///
+/// Where the picture is more than twice as fine as the square it is first shrunk by a whole factor.
+pub fn warped(view: View, map: Similarity, size: usize) -> Planes {
+    let (width, height) = (view.width as isize, view.height as isize);
+    let back = map.inverse();
+    let factor = back.scale().min(f64::from(u16::MAX)) as usize;
+    if factor < 2 {
+        return sampled(back, size, |x, y| {
+            let inside = x >= 0 && y >= 0 && x < width && y < height;
+            if inside { view.pixel(x as usize, y as usize).map(f32::from) } else { [0.0; 3] }
+        });
+    }
+    let coarse = Coarse::new(view, back, size, factor);
+    // The centre of the first block lies at `(factor - 1) / 2`.
+    let to_coarse = |shift: f64| (shift - (factor as f64 - 1.0) / 2.0) / factor as f64;
+    let back = Similarity {
+        a: back.a / factor as f64,
+        b: back.b / factor as f64,
+        shift_x: to_coarse(back.shift_x),
+        shift_y: to_coarse(back.shift_y),
+    };
+    sampled(back, size, |x, y| coarse.block(x, y))
+}
+
+fn sampled(back: Similarity, size: usize, tap: impl Fn(isize, isize) -> [f32; 3]) -> Planes {
+    let mut planes = Planes::new(size, size);
+    for v in 0..size {
+        for u in 0..size {
+            let (x, y) = back.apply(u as f64, v as f64);
+            let (left, top) = (x.floor(), y.floor());
+            let (right_share, low_share) = ((x - left) as f32, (y - top) as f32);
+            let (left, top) = (left as isize, top as isize);
+            // Far outside, neighbours must not overflow.
+            let (right, low) = (left.saturating_add(1), top.saturating_add(1));
+            let corners = [tap(left, top), tap(right, top), tap(left, low), tap(right, low)];
+            let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
+            let colour = [0, 1, 2].map(|channel| {
+                let [left_top, right_top, left_low, right_low] = corners.map(|corner| corner[channel]);
+                mix(mix(left_top, right_top, right_share), mix(left_low, right_low, right_share), low_share)
+            });
+            planes.set(u, v, colour);
+        }
+    }
+    planes
+}
+
+/// Means of square blocks of a part of a picture.
+struct Coarse {
+    /// The first block's place in the grid that starts at the picture's corner.
+    left: isize,
+    top: isize,
+    width: usize,
+    blocks: Vec<[f32; 3]>,
+}
+
+impl Coarse {
+    /// Covers all that `back` reads for a square of `size`, within the picture.
+    fn new(view: View, back: Similarity, size: usize, factor: usize) -> Self {
+        let edge = size as f64 - 1.0;
+        let corners = [(0.0, 0.0), (edge, 0.0), (0.0, edge), (edge, edge)].map(|(u, v)| back.apply(u, v));
+        // One block more on each side: taps reach half a block beyond a corner.
+        let range = |along: [f64; 4], side: usize| {
+            let blocks = side.div_ceil(factor) as isize;
+            let (low, high) = along.iter().fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+            let first = ((low / factor as f64).floor() as isize).saturating_sub(1).clamp(0, blocks);
+            let end = ((high / factor as f64).floor() as isize).saturating_add(2).clamp(first, blocks);
+            (first, end)
+        };
+        let (left, right) = range(corners.map(|c| c.0), view.width);
+        let (top, low) = range(corners.map(|c| c.1), view.height);
+        let mut blocks = Vec::with_capacity(((right - left) * (low - top)) as usize);
+        for y in top..low {
+            blocks.extend((left..right).map(|x| mean(view, x as usize * factor, y as usize * factor, factor)));
+        }
+        Self { left, top, width: (right - left) as usize, blocks }
+    }
+
+    /// Black where there is no picture.
+    fn block(&self, x: isize, y: isize) -> [f32; 3] {
+        let (x, y) = (x.saturating_sub(self.left), y.saturating_sub(self.top));
+        if x < 0 || y < 0 || x >= self.width as isize {
+            return [0.0; 3];
+        }
+        let at = (y as usize).saturating_mul(self.width).saturating_add(x as usize);
+        self.blocks.get(at).copied().unwrap_or_default()
+    }
+}
+
+/// The mean of a block, black outside of the picture.
+fn mean(view: View, left: usize, top: usize, factor: usize) -> [f32; 3] {
+    let mut sum = [0u32; 3];
+    for y in top..(top + factor).min(view.height) {
+        for x in left..(left + factor).min(view.width) {
+            sum.iter_mut().zip(view.pixel(x, y)).for_each(|(sum, value)| *sum += u32::from(value));
+        }
+    }
+    sum.map(|sum| sum as f32 / (factor * factor) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Red grows to the right, green downwards.
+    fn ramp(width: usize, height: usize) -> Image {
+        let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, 7]));
+        Image::new(width, height, pixels.collect())
+    }
+
+    #[test]
+    fn shrinking_takes_means_and_growing_draws_lines() {
+        let small = resized(&ramp(10, 5), 5);
+        assert_eq!(small.stored_size(), (5, 3));
+        assert_eq!(small.view().pixel(0, 0), [1, 0, 7]); // the mean of 0 and 1, and of 0, 1 and 2/3 of a row
+        assert_eq!(small.view().pixel(4, 2)[0], 9);
+        let large = resized(&ramp(2, 1), 4);
+        assert_eq!((0..4).map(|x| large.view().pixel(x, 1)[0]).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        assert_eq!(resized(&ramp(1, 1), 256).view().pixel(255, 255), [0, 0, 7]);
+        assert_eq!(resized(&ramp(200, 1), 20).stored_size(), (20, 1));
+    }
+
+    #[test]
+    fn taps_always_sum_to_one_within_the_line() {
+        for (from, to) in [(1, 1), (1, 9), (2, 9), (250, 256), (1137, 256), (257, 256), (5000, 1)] {
+            for taps in taps(from, to) {
+                assert!((taps.weights.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{from} to {to}");
+                assert!(taps.first + taps.weights.len() <= from, "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_warp_reads_between_pixels_and_black_outside() {
+        let image = ramp(20, 20);
+        let half = Similarity { a: 1.0, b: 0.0, shift_x: -4.5, shift_y: -3.25 };
+        let planes = warped(image.view(), half, 8);
+        assert_eq!((planes.values[0], planes.values[64]), (4.5, 3.25));
+        let outside = Similarity { shift_x: 1e12, ..half };
+        assert!(warped(image.view(), outside, 8).values.iter().all(|v| *v == 0.0));
+        let beside = Similarity { shift_x: 2.0, shift_y: 2.0, ..half };
+        assert_eq!(warped(image.view(), beside, 8).values[..3], [0.0; 3]);
+    }
+
+    #[test]
+    fn a_fine_picture_is_shrunk_without_moving() {
+        let image = ramp(200, 200);
+        for scale in [0.5, 0.3, 0.1, 0.04] {
+            let map = Similarity { a: scale, b: 0.0, shift_x: 0.0, shift_y: 0.0 };
+            let planes = warped(image.view(), map, 8);
+            // Output pixel (3, 2) reads the place (3, 2) / scale; a ramp's means are its values.
+            assert!((f64::from(planes.values[2 * 8 + 3]) - 3.0 / scale).abs() < 0.02, "{scale}");
+            assert!((f64::from(planes.values[64 + 2 * 8 + 3]) - 2.0 / scale).abs() < 0.02, "{scale}");
+        }
+        let far = Similarity { a: 0.01, b: 0.0, shift_x: 1e9, shift_y: 0.0 };
+        assert!(warped(image.view(), far, 8).values.iter().all(|v| *v == 0.0));
+    }
+
+    #[test]
+    fn mirroring_reverses_rows() {
+        let (planes, placed) = on_black(ramp(2, 2).view(), 4, 3);
+        assert_eq!(placed, Placed { left: 1, top: 0, width: 2, height: 2 });
+        assert_eq!(planes.values[..8], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(planes.mirrored().values[..4], [0.0, 1.0, 0.0, 0.0]);
+    }
+}
