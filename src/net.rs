@@ -1,7 +1,7 @@
 //! An ONNX file in, tensors out: on burn tensors, or through packed CPU kernels. Knows tensors, not faces.
 //!
 //! ```text
-//! file --graph--> Graph --network, lower, fold, simplify--> Net --plan--> packed kernels
+//! file --graph--> Graph --resolve, lower, fold, simplify--> Net --plan--> packed kernels
 //!                                                            `--burn--> burn tensors
 //! ```
 //!
@@ -22,16 +22,18 @@ use crate::net::worker::Worker;
 
 pub mod error;
 pub mod graph;
+pub mod kernels;
 pub mod proto;
 
 mod arena;
 mod burn;
 mod fold;
-pub mod kernels;
 mod lower;
 mod nest;
 mod network;
+mod operator;
 mod plan;
+mod resolve;
 mod simplify;
 mod step;
 mod tensor;
@@ -96,7 +98,7 @@ impl Executable {
     ///
     /// Fails on operators, parameters or shapes that are not known, naming the node.
     pub fn new(graph: &Graph, engine: Engine, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
-        let net = Net::new(graph, 1, shapes)?;
+        let net = resolve::network(graph, shapes)?;
         let program = match engine {
             Engine::Burn => Program::Burn(Arc::new(Executor::new(&net)?)),
             Engine::Auto | Engine::Packed => Program::Packed(Arc::new(Plan::new(&net)?)),
@@ -106,7 +108,7 @@ impl Executable {
 
     /// As [`Executable::new`] with packed kernels for one instruction set of this processor.
     pub fn for_isa(graph: &Graph, isa: Isa, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
-        let net = Net::new(graph, 1, shapes)?;
+        let net = resolve::network(graph, shapes)?;
         let program = Program::Packed(Arc::new(Plan::for_isa(&net, isa)?));
         Ok(Self::of(&net, program))
     }
@@ -128,7 +130,10 @@ impl Executable {
 }
 
 /// Runs a network on one thread, with memory of its own for what lies between input and output.
-pub struct Runner(Memory);
+pub struct Runner {
+    memory: Memory,
+    inputs: Arc<[Port]>,
+}
 
 enum Memory {
     Burn { executor: Arc<Executor>, pool: rayon::ThreadPool },
@@ -137,14 +142,15 @@ enum Memory {
 
 impl Runner {
     pub fn new(executable: &Executable) -> Self {
-        Self(match &executable.program {
+        let memory = match &executable.program {
             Program::Burn(executor) => {
                 // A pool of its own keeps one runner's operators from queueing behind another's.
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
                 Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
             }
             Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone())),
-        })
+        };
+        Self { memory, inputs: executable.inputs.clone() }
     }
 
     /// Runs on row-major inputs in the order of [`Executable::inputs`], images as `[N, C, H, W]`;
@@ -152,9 +158,18 @@ impl Runner {
     ///
     /// Fails if the inputs differ from the network's in number or size.
     pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
-        match &mut self.0 {
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::Inputs { given: inputs.len(), wanted: self.inputs.len() });
+        }
+        for (port, values) in self.inputs.iter().zip(inputs) {
+            if values.len() != port.shape.iter().product::<usize>() {
+                let reason = format!("{} values for shape {:?}", values.len(), port.shape);
+                return Err(Error::Input { name: port.name.clone(), reason });
+            }
+        }
+        Ok(match &mut self.memory {
             Memory::Burn { executor, pool } => pool.install(|| executor.run(inputs)),
             Memory::Packed(worker) => worker.run(inputs),
-        }
+        })
     }
 }

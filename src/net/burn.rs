@@ -14,17 +14,17 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::ops::MaxPoolOptions;
 
 use crate::net::error::Error;
-use crate::net::network::Binary;
 use crate::net::network::Net;
 use crate::net::network::Node;
-use crate::net::network::Op;
-use crate::net::network::Pool;
-use crate::net::network::Reduce;
-use crate::net::network::Tap;
-use crate::net::network::Unary;
+use crate::net::network::Value;
 use crate::net::network::ValueId;
-use crate::net::network::Window;
-use crate::net::simplify;
+use crate::net::operator::Binary;
+use crate::net::operator::Op;
+use crate::net::operator::Pool;
+use crate::net::operator::Reduce;
+use crate::net::operator::Tap;
+use crate::net::operator::Unary;
+use crate::net::operator::Window;
 
 const RANK: usize = 4;
 
@@ -32,7 +32,6 @@ const RANK: usize = 4;
 pub struct Executor {
     nodes: Vec<Node>,
     shapes: Vec<Vec<usize>>,
-    names: Vec<String>,
     constants: Vec<Option<Tensor<RANK>>>,
     inputs: Vec<ValueId>,
     outputs: Vec<ValueId>,
@@ -50,32 +49,26 @@ impl Executor {
                 return Err(Error::Node { node: node.name.clone(), op: format!("{:?}", node.op), reason });
             }
         }
-        let constant = |value: &crate::net::network::Value| {
+        let constant = |value: &Value| {
             let values = value.constant.as_ref()?.as_f32()?.to_vec();
             Some(Tensor::from_data(TensorData::new(values, full(&value.shape)?), &device))
         };
         Ok(Self {
             nodes: net.nodes.clone(),
             shapes: net.values.iter().map(|value| value.shape.clone()).collect(),
-            names: net.values.iter().map(|value| value.name.clone()).collect(),
             constants: net.values.iter().map(constant).collect(),
             inputs: net.inputs.clone(),
             outputs: net.outputs.clone(),
-            readers: simplify::readers(net),
+            readers: net.readers(),
             device: device.clone(),
         })
     }
 
     /// As [`crate::net::worker::Worker::run`].
-    pub fn run(&self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+    pub fn run(&self, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
         let mut values = self.constants.clone();
-        for (index, &id) in self.inputs.iter().enumerate() {
-            let given = inputs.get(index).copied().unwrap_or_default();
+        for (&id, given) in self.inputs.iter().zip(inputs) {
             let shape = full(&self.shapes[id]).expect("checked on creation");
-            if given.len() != shape.iter().product::<usize>() {
-                let reason = format!("{} values for shape {:?}", given.len(), self.shapes[id]);
-                return Err(Error::Input { name: self.names[id].clone(), reason });
-            }
             let data = TensorData::new(given.to_vec(), shape);
             values[id] = Some(Tensor::from_data(data, &self.device));
         }
@@ -94,7 +87,7 @@ impl Executor {
             let tensor = values[id].clone().expect("every output was produced");
             tensor.into_data().try_to_vec::<f32>().expect("run-time values are f32")
         };
-        Ok(self.outputs.iter().map(read).collect())
+        self.outputs.iter().map(read).collect()
     }
 
     fn node(&self, node: &Node, inputs: Vec<Tensor<RANK>>) -> Tensor<RANK> {

@@ -3,8 +3,8 @@
 //! Exporters leave such nodes where shapes are computed and where weights are transposed. Values
 //! pass through f64, which holds every f32 and every size exactly.
 
-use crate::net::network::Binary;
-use crate::net::network::Op;
+use crate::net::operator::Binary;
+use crate::net::operator::Op;
 use crate::net::tensor::Data;
 use crate::net::tensor::Tensor;
 

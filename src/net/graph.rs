@@ -25,7 +25,7 @@ use crate::net::tensor::Tensor;
 /// Oldest default operator set we read; older ones give BatchNormalization and Reshape other forms.
 const OPSET_MIN: i64 = 7;
 
-/// A decoded model, not yet checked against the operators we know: see [`crate::net::network::Net`].
+/// A decoded model, not yet checked against the operators we know: see [`crate::net::resolve`].
 #[derive(Debug)]
 pub struct Graph {
     pub nodes: Vec<RawNode>,

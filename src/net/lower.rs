@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use crate::net::error::Error;
 use crate::net::graph::RawNode;
-use crate::net::network::Binary;
 use crate::net::network::Net;
-use crate::net::network::Op;
-use crate::net::network::Reduce;
-use crate::net::network::Unary;
 use crate::net::network::ValueId;
+use crate::net::operator::Binary;
+use crate::net::operator::Op;
+use crate::net::operator::Reduce;
+use crate::net::operator::Unary;
 use crate::net::tensor;
 use crate::net::tensor::Tensor;
 

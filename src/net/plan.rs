@@ -10,9 +10,8 @@ use crate::net::nest::Nest;
 use crate::net::nest::View;
 use crate::net::network::Net;
 use crate::net::network::Node;
-use crate::net::network::Op;
 use crate::net::network::ValueId;
-use crate::net::simplify;
+use crate::net::operator::Op;
 use crate::net::step::Step;
 
 mod layer;
@@ -32,39 +31,24 @@ pub struct Plan {
     outputs: Vec<Port>,
 }
 
-/// A named input or output of the network.
+/// An input or output of the network.
 #[derive(Debug)]
 pub struct Port {
-    pub name: String,
     pub(crate) view: View,
     /// Arena, then the caller's row-major tensor.
     pub(crate) walk: Nest<2>,
 }
 
 impl Port {
-    /// In ONNX order: images are `[N, C, H, W]`.
-    pub fn shape(&self) -> &[usize] {
-        &self.view.shape
-    }
-
     pub fn len(&self) -> usize {
         self.view.shape.iter().product()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn new(name: &str, view: View) -> Self {
+    fn new(view: View) -> Self {
         let plain = fold::strides(&view.shape);
         let walk = Nest::new(&view.shape, [view.start, 0], [&view.strides, &plain]);
-        Self { name: name.to_owned(), view, walk }
+        Self { view, walk }
     }
-}
-
-/// The instruction sets of this processor, best first.
-pub fn isas() -> Vec<Isa> {
-    Isa::available()
 }
 
 impl Plan {
@@ -85,7 +69,7 @@ impl Plan {
         }
         let output = |&id: &ValueId| {
             let view = compiler.views[id].clone().expect("every output was produced");
-            Port::new(&net.values[id].name, view)
+            Port::new(view)
         };
         let outputs = net.outputs.iter().map(output).collect();
         let arena_len = compiler.arena.len() + SLACK;
@@ -139,7 +123,7 @@ impl<'a> Compiler<'a> {
             arena: Arena::new(zeros),
             steps: vec![],
             views: vec![None; net.values.len()],
-            readers: simplify::readers(net),
+            readers: net.readers(),
             fused: vec![false; net.nodes.len()],
         }
     }
@@ -174,7 +158,7 @@ impl<'a> Compiler<'a> {
         self.views[id] = Some(view.clone());
         // An input nobody reads keeps its place all the same.
         self.readers[id] = self.readers[id].max(1);
-        Port::new(&value.name, view)
+        Port::new(view)
     }
 
     fn node(&mut self, index: usize, node: &Node) -> Result<(), Error> {

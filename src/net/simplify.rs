@@ -2,8 +2,8 @@
 
 use crate::net::network::Net;
 use crate::net::network::Node;
-use crate::net::network::Op;
 use crate::net::network::ValueId;
+use crate::net::operator::Op;
 use crate::net::tensor::Tensor;
 
 /// Folds normalisation and per-channel constants into the layer before them, then drops what
@@ -15,14 +15,6 @@ pub fn run(net: &mut Net) {
     drop_unused(net);
 }
 
-/// How often each value is read; a network output counts as a reader.
-pub fn readers(net: &Net) -> Vec<usize> {
-    let mut readers = vec![0; net.values.len()];
-    let read = net.nodes.iter().flat_map(|node| &node.inputs).chain(&net.outputs);
-    read.for_each(|&id| readers[id] += 1);
-    readers
-}
-
 /// `Affine` after `Conv`, `Linear` or `Affine` becomes part of it, if nothing else reads between.
 fn fold_into_producer(net: &mut Net, index: usize) {
     if !matches!(net.nodes[index].op, Op::Affine) {
@@ -30,7 +22,7 @@ fn fold_into_producer(net: &mut Net, index: usize) {
     }
     let input = net.nodes[index].inputs[0];
     let Some(producer) = net.nodes.iter().position(|node| node.output == input) else { return };
-    if readers(net)[input] != 1 {
+    if net.readers()[input] != 1 {
         return;
     }
     // A dense layer's last axis is its channels; an affine works on axis 1.

@@ -1,14 +1,15 @@
 //! What a plan does, one step after the other, on the floats of its arena.
 
 use crate::net::kernels::conv::Conv;
+use crate::net::kernels::tile;
 use crate::net::nest;
 use crate::net::nest::Nest;
 use crate::net::nest::View;
-use crate::net::network::Binary;
-use crate::net::network::Reduce;
-use crate::net::network::Tap;
-use crate::net::network::Unary;
-use crate::net::network::Window;
+use crate::net::operator::Binary;
+use crate::net::operator::Reduce;
+use crate::net::operator::Tap;
+use crate::net::operator::Unary;
+use crate::net::operator::Window;
 
 /// Longest row handled at once: two of them stay in the first-level cache.
 const ROW_MAX: usize = 1024;
@@ -59,24 +60,9 @@ pub struct Lines {
 }
 
 impl Step {
-    /// What it does, in a few words for profiles.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Conv(conv) => conv.describe(),
-            Self::Copy(_) => "copy".into(),
-            Self::Fill { .. } => "fill".into(),
-            Self::Unary(unary, _) => format!("{unary:?}"),
-            Self::Binary(binary, _) => format!("{binary:?}"),
-            Self::Average(average) => format!("average {:?}", average.input.shape),
-            Self::Resize(resize) => format!("resize {:?}", resize.input.shape),
-            Self::Softmax(_) => "softmax".into(),
-            Self::Reduce(kind, _) => format!("reduce {kind:?}"),
-        }
-    }
-
     pub fn run(&self, arena: &mut [f32]) {
         match self {
-            Self::Conv(conv) => conv.run(arena),
+            Self::Conv(conv) => tile::run(conv, arena),
             Self::Copy(walk) => map(arena, walk, |_| {}),
             Self::Fill { output, value } => output.rows(ROW_MAX, |row| {
                 nest::write(arena, row.starts[0], row.steps[0], &[*value; ROW_MAX][..row.len]);

@@ -1,14 +1,11 @@
 //! Runs a plan: one worker per thread, each with its own intermediate values.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use crate::net::error::Error;
 use crate::net::kernels::conv::LINE;
 use crate::net::nest;
 use crate::net::plan::Plan;
 use crate::net::plan::Port;
-use crate::net::step::Step;
 
 /// Memory to run one plan, one inference at a time. Weights stay in the shared plan.
 pub struct Worker {
@@ -29,34 +26,17 @@ impl Worker {
         worker
     }
 
-    /// What each step does and how long it took, in microseconds, on whatever the arena holds.
-    pub fn profile(&mut self) -> Vec<(String, f64)> {
-        let arena = &mut self.memory[self.first..];
-        let time = |step: &Step| {
-            let start = Instant::now();
-            step.run(arena);
-            (step.describe(), start.elapsed().as_secs_f64() * 1e6)
-        };
-        self.plan.steps().iter().map(time).collect()
-    }
-
     /// Runs the network on row-major inputs in the order of [`Plan::inputs`], images as
     /// `[N, C, H, W]`; returns row-major outputs in the order of [`Plan::outputs`].
     ///
-    /// Fails if the inputs differ from the plan's in number or size.
-    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
-        let plan = Arc::clone(&self.plan);
+    /// Panics unless every input has the size of its port.
+    pub fn run(&mut self, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
         let arena = &mut self.memory[self.first..];
-        for (index, port) in plan.inputs().iter().enumerate() {
-            let values = inputs.get(index).copied().unwrap_or_default();
-            if values.len() != port.len() {
-                let reason = format!("{} values for shape {:?}", values.len(), port.view.shape);
-                return Err(Error::Input { name: port.name.clone(), reason });
-            }
+        for (port, values) in self.plan.inputs().iter().zip(inputs) {
             enter(arena, port, values);
         }
-        plan.steps().iter().for_each(|step| step.run(arena));
-        Ok(plan.outputs().iter().map(|port| leave(arena, port)).collect())
+        self.plan.steps().iter().for_each(|step| step.run(arena));
+        self.plan.outputs().iter().map(|port| leave(arena, port)).collect()
     }
 }
 

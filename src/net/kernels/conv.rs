@@ -4,8 +4,7 @@
 //! outside the image points to the zeros at the start of the arena. A register tile is a few
 //! output pixels times one or two vectors of output channels.
 
-use super::isa::Isa;
-use super::tile;
+use crate::net::kernels::isa::Isa;
 
 /// Floats in a cache line, on which weights and arena start: vectors then never straddle two.
 pub const LINE: usize = 16;
@@ -120,19 +119,6 @@ impl Conv {
         conv
     }
 
-    /// Kind and sizes, for profiles.
-    pub fn describe(&self) -> String {
-        let pixels = self.tiles.last().map_or(0, |tile| tile.pixel + tile.count);
-        let (kind, channels) = match &self.depth {
-            Depth::Channelwise { .. } => ("channelwise", 1),
-            Depth::Largest => ("largest", 1),
-            Depth::Dense { channels, .. } if self.taps == 1 => ("dense1x1", *channels),
-            Depth::Dense { channels, .. } => ("denseKxK", *channels),
-        };
-        let macs = pixels * self.stride * channels * self.taps;
-        format!("{kind} in={channels} out={} taps={} pixels={pixels} macs={macs}", self.stride, self.taps)
-    }
-
     /// The largest tap of each window instead of a weighted sum.
     pub fn largest(isa: Isa, channels: usize, taps: usize, places: &[u32], output: usize) -> Self {
         let (tiles, offsets) = tile(isa, taps, places);
@@ -152,11 +138,6 @@ impl Conv {
         };
         conv.reach = conv.bound();
         conv
-    }
-
-    /// Computes every output pixel. Panics if the arena is shorter than the places demand.
-    pub fn run(&self, arena: &mut [f32]) {
-        tile::run(self, arena);
     }
 
     /// One past the last float that is read or written.

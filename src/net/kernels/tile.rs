@@ -1,24 +1,28 @@
 //! Register tiles of a convolution: the inner loops, generic over the instruction set.
 
-// Indices run over several arrays at once, which must stay in registers: iterators get in the way.
-#![allow(clippy::needless_range_loop)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "indices run over several arrays at once, which must stay in registers: iterators get in the way"
+)]
 
-use super::conv::Activation;
-use super::conv::Conv;
-use super::conv::Depth;
-use super::conv::Panel;
-use super::conv::Tile;
-use super::isa::Kind;
-use super::simd::Portable;
-use super::simd::Simd;
+use crate::net::kernels::conv::Activation;
+use crate::net::kernels::conv::Conv;
+use crate::net::kernels::conv::Depth;
+use crate::net::kernels::conv::Panel;
+use crate::net::kernels::conv::Tile;
+use crate::net::kernels::isa::Kind;
 #[cfg(target_arch = "x86_64")]
-use super::simd::{Avx2, Avx512};
+use crate::net::kernels::simd::Avx2;
+#[cfg(target_arch = "x86_64")]
+use crate::net::kernels::simd::Avx512;
+use crate::net::kernels::simd::Portable;
+use crate::net::kernels::simd::Simd;
 
 /// Input floats worked on before the next panel of weights: they stay in the second-level cache.
 const CHUNK_FLOATS: usize = 1 << 16;
 
 /// Computes every output pixel. Panics if the arena is shorter than the places demand.
-pub(super) fn run(conv: &Conv, arena: &mut [f32]) {
+pub fn run(conv: &Conv, arena: &mut [f32]) {
     assert!(conv.reach <= arena.len(), "the arena was sized by the same plan");
     let base = arena.as_mut_ptr();
     match conv.isa.kind() {

@@ -1,13 +1,13 @@
 //! Dense layers, normalisation, activations and element-wise arithmetic.
 
-use super::Lowering;
 use crate::net::error::Error;
-use crate::net::network::Binary;
-use crate::net::network::Op;
-use crate::net::network::Pool;
-use crate::net::network::Reduce;
-use crate::net::network::Unary;
+use crate::net::lower::Lowering;
 use crate::net::network::ValueId;
+use crate::net::operator::Binary;
+use crate::net::operator::Op;
+use crate::net::operator::Pool;
+use crate::net::operator::Reduce;
+use crate::net::operator::Unary;
 use crate::net::tensor::Tensor;
 
 impl Lowering<'_> {

@@ -1,12 +1,12 @@
 //! Operators on images `[N, C, H, W]`.
 
-use super::Lowering;
 use crate::net::error::Error;
-use crate::net::network::Op;
-use crate::net::network::Pool;
-use crate::net::network::Tap;
+use crate::net::lower::Lowering;
 use crate::net::network::ValueId;
-use crate::net::network::Window;
+use crate::net::operator::Op;
+use crate::net::operator::Pool;
+use crate::net::operator::Tap;
+use crate::net::operator::Window;
 use crate::net::tensor::Tensor;
 
 /// Largest kernel, stride, padding or image side: sums of a few never overflow.

@@ -1,9 +1,9 @@
 //! Operators that move data or compute shapes.
 
-use super::Lowering;
 use crate::net::error::Error;
-use crate::net::network::Op;
+use crate::net::lower::Lowering;
 use crate::net::network::ValueId;
+use crate::net::operator::Op;
 use crate::net::proto::data_type;
 use crate::net::tensor;
 use crate::net::tensor::Data;

@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::Compiler;
 use crate::net::error::Error;
+use crate::net::fold;
 use crate::net::kernels::conv::Activation;
 use crate::net::kernels::conv::OUTSIDE;
 use crate::net::kernels::conv::Parts;
 use crate::net::nest::View;
-use crate::net::network::Binary;
 use crate::net::network::Node;
-use crate::net::network::Op;
-use crate::net::network::Unary;
 use crate::net::network::ValueId;
-use crate::net::network::Window;
+use crate::net::operator::Binary;
+use crate::net::operator::Op;
+use crate::net::operator::Unary;
+use crate::net::operator::Window;
+use crate::net::plan::Compiler;
 
 /// A window that sees one pixel: dense layers and per-channel arithmetic.
 const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0], after: [0, 0] };
@@ -207,7 +208,7 @@ fn unfold(pixels: &View, shape: &[usize]) -> View {
         _ => {
             // Columns: axes from the third on step over pixels.
             let mut strides = vec![pixels.strides[0], 1];
-            let inner = crate::net::fold::strides(&shape[2..]);
+            let inner = fold::strides(&shape[2..]);
             strides.extend(inner.iter().map(|s| s * pixels.strides[2]));
             strides
         }

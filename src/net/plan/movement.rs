@@ -1,21 +1,21 @@
 //! Nodes without weights. Most that only move data cost nothing: they look at the same buffer
 //! in another way.
 
-use super::Compiler;
-use super::layer::places;
 use crate::net::error::Error;
 use crate::net::fold;
 use crate::net::kernels::conv::Conv;
 use crate::net::kernels::conv::OUTSIDE;
 use crate::net::nest::Nest;
 use crate::net::nest::View;
-use crate::net::network::Binary;
 use crate::net::network::Node;
-use crate::net::network::Pool;
-use crate::net::network::Reduce;
-use crate::net::network::Tap;
 use crate::net::network::ValueId;
-use crate::net::network::Window;
+use crate::net::operator::Binary;
+use crate::net::operator::Pool;
+use crate::net::operator::Reduce;
+use crate::net::operator::Tap;
+use crate::net::operator::Window;
+use crate::net::plan::Compiler;
+use crate::net::plan::layer::places;
 use crate::net::step::AverageStep;
 use crate::net::step::Lines;
 use crate::net::step::ResizeStep;
