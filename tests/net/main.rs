@@ -1,0 +1,10 @@
+//! Networks as users meet them: files in, numbers out, held against onnxruntime and against each other.
+//!
+//! `tools/setup-tests` installs the Python packages that the references come from.
+
+mod agreement;
+mod damage;
+mod networks;
+mod operators;
+mod python;
+mod refusals;
