@@ -1,12 +1,21 @@
 //! The contract as HTTP: mounts the tags; every refusal leaves through `problem`.
 
+use std::future::Future;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::Endpoint;
 use poem::EndpointExt;
 use poem::Response;
+use poem::Server;
+use poem::listener::TcpAcceptor;
 use poem_openapi::OpenApiService;
+use tokio::net::TcpListener;
 
+use crate::api::payload::Json;
+use crate::api::wire::Signable;
+use crate::service;
 use crate::service::Deps;
 
 pub mod answer;
@@ -24,10 +33,23 @@ pub mod wire;
 /// How long keys and certificate may be kept: a new key is announced before it signs.
 pub const KEYS_CACHED: &str = "public, max-age=300";
 
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Serves every operation of the document; its handlers stand in one file for each tag.
 #[derive(Clone)]
 pub struct Api {
     pub deps: Deps,
+}
+
+impl Api {
+    /// The answer with its signature, unless the caller wants none.
+    fn signed<T: Signable>(&self, mut answer: T, is_disabled: bool) -> Result<Json<T>, service::Error> {
+        if !is_disabled {
+            let signature = self.deps.signer.sign(&wire::signed_payload(&mut answer))?;
+            answer.set_signature(Some(signature));
+        }
+        Ok(Json(answer))
+    }
 }
 
 /// What the operator decides about the edge.
@@ -57,4 +79,14 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
             async move { Ok(edge::around(&prefix, next, request).await) }
         },
     )
+}
+
+/// Answers on `listener` until `stop` is ready; requests that were begun then have half a minute to end.
+pub async fn serve(
+    endpoint: impl Endpoint + 'static,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let acceptor = TcpAcceptor::from_tokio(listener)?;
+    Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(STOP_PATIENCE)).await
 }

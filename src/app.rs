@@ -1,1 +1,73 @@
-//! (room app)
+//! The one place that builds things: configuration to dependencies to a running server.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+
+use crate::api;
+use crate::api::payload::Limits;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::face::Coder;
+use crate::face::Faces;
+use crate::face::Picture;
+use crate::face::networks;
+use crate::face::pack::Pack;
+use crate::face::workers;
+use crate::face::workers::Workers;
+use crate::service::Deps;
+use crate::service::Policy;
+use crate::service::signing;
+use crate::store::Store;
+
+/// A photograph in the public domain: networks that do not describe its face are not served.
+const PORTRAIT: &[u8] = include_bytes!("../tests/samples/obama2.jpg");
+
+/// A server that is ready to listen.
+pub struct App {
+    pub deps: Deps,
+    settings: api::Settings,
+}
+
+impl App {
+    /// Opens the store, loads the networks and tries them on a photograph.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let clock = Clock::default();
+        let store = Store::open(&config.store).await.context("the database cannot be opened")?;
+        let master = config.master_key.master()?;
+        let signer = signing::open(&store, &master, config.signing, &clock).await?;
+        let settings = workers::Settings {
+            threads: Some(config.workers),
+            wait_max: config.queue_wait,
+            networks: networks::Settings { engine: config.engine, pixels_max: config.image_pixels_max },
+        };
+        let pack = match &config.pack {
+            Some(folder) => Pack::read(folder),
+            None => Pack::built_in(),
+        };
+        let workers = Workers::start(&pack?, &settings)?;
+        let portrait = Picture { bytes: Bytes::from_static(PORTRAIT), rotation: false, faces: Faces::Only };
+        workers.code(portrait).await.context("the networks do not find the face of a portrait")?;
+
+        let deps = Deps {
+            store,
+            faces: Arc::new(workers),
+            signer: Arc::new(signer),
+            clock,
+            policy: Policy { mode: config.mode },
+        };
+        let limits = Limits::of_images(config.image_bytes_max);
+        Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits } })
+    }
+
+    /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let store = self.deps.store.clone();
+        api::serve(api::endpoint(self.deps, self.settings), listener, stop).await?;
+        store.close().await;
+        Ok(())
+    }
+}

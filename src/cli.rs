@@ -3,6 +3,8 @@
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 
 pub mod check;
+pub mod demo;
 pub mod keys;
 pub mod log;
+pub mod serve;
 pub mod verify;

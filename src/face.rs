@@ -84,6 +84,9 @@ pub trait Coder: Send + Sync {
     /// The score of two templates of this coder's version.
     fn score(&self, reference: &Template, candidate: &Template) -> Score;
 
+    /// The name of what describes and compares.
+    fn pack(&self) -> &str;
+
     /// Templates of another version cannot be compared.
     fn template_version(&self) -> u16;
 }

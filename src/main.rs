@@ -22,6 +22,10 @@ struct Line {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// Answers requests
+    Serve(cli::serve::Args),
+    /// Compares photographs of two people through a server of its own, and stays up to be tried
+    Demo(cli::demo::Args),
     /// Makes, lists and ends the keys that callers use
     Keys(cli::keys::Args),
     /// Checks the signature of a saved answer
@@ -42,6 +46,8 @@ async fn main() -> ExitCode {
 async fn run(line: Line) -> anyhow::Result<ExitCode> {
     let config = Config::load(line.config.as_deref(), source::environment());
     match line.verb {
+        Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => cli::demo::run(args).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Check => cli::check::run(config),

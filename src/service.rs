@@ -14,7 +14,10 @@ use crate::sign::Signer;
 use crate::store;
 use crate::store::Store;
 
+pub mod faces;
+pub mod health;
 pub mod keys;
+pub mod matches;
 pub mod signing;
 
 /// What the rules work with. A clone shares everything.
@@ -46,7 +49,7 @@ pub enum Error {
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
     #[error("the template has version {sent}; this server compares version {served}")]
-    TemplateVersion { sent: u16, served: u16 },
+    TemplateVersion { sent: i32, served: u16 },
     #[error("the template is damaged: {0}")]
     TemplateDamaged(#[from] Damage),
     #[error("the face has no template")]

@@ -35,7 +35,7 @@ pub struct Args {
 
 /// What the check came to.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// The answer is what was signed, byte for byte.
     Same,
     /// The same values, written in another way since.
@@ -70,7 +70,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The verdict, and which key is said to have signed.
-fn check(text: &str, jwks: &Value) -> (Verdict, String) {
+pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
     let text = text.trim();
     let answer: Option<Map<String, Value>> = serde_json::from_str(text).ok();
     let jws = match &answer {

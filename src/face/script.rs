@@ -68,6 +68,10 @@ impl Coder for Script {
         Score(1000.0 + 6500.0 * reference.cosine(candidate))
     }
 
+    fn pack(&self) -> &'static str {
+        "script"
+    }
+
     fn template_version(&self) -> u16 {
         TEMPLATE_VERSION
     }

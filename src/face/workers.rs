@@ -59,6 +59,7 @@ pub struct Workers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     calibration: Calibration,
+    pack: String,
     template_version: u16,
 }
 
@@ -96,7 +97,7 @@ impl Workers {
             thread.expect("the system has a thread for each core")
         };
         let threads = (0..workers).map(start).collect();
-        Ok(Self { queue, threads, calibration, template_version: pack.template_version })
+        Ok(Self { queue, threads, calibration, pack: pack.name.clone(), template_version: pack.template_version })
     }
 }
 
@@ -111,6 +112,10 @@ impl Coder for Workers {
 
     fn score(&self, reference: &Template, candidate: &Template) -> Score {
         self.calibration.score(reference.cosine(candidate))
+    }
+
+    fn pack(&self) -> &str {
+        &self.pack
     }
 
     fn template_version(&self) -> u16 {

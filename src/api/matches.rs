@@ -1,0 +1,68 @@
+//! The handlers of the tag Matches.
+
+use bytes::Bytes;
+
+use crate::api::Api;
+use crate::api::contract::ImageType;
+use crate::api::contract::Match;
+use crate::api::contract::MatchError;
+use crate::api::contract::MatchImagesError;
+use crate::api::contract::MatchImagesOk;
+use crate::api::contract::MatchImagesUpload;
+use crate::api::contract::MatchOk;
+use crate::api::contract::MatchUpload;
+use crate::api::contract::MatchesApi;
+use crate::api::faces;
+use crate::api::payload::Multipart;
+use crate::api::wire::Timestamp;
+use crate::domain;
+use crate::domain::Caller;
+use crate::service;
+use crate::service::faces::NewFace;
+use crate::service::matches::Correlation;
+
+impl MatchesApi for Api {
+    async fn match_images(
+        &self,
+        caller: Caller,
+        Multipart(body): Multipart<MatchImagesUpload>,
+    ) -> Result<MatchImagesOk, MatchImagesError> {
+        let rotation = body.image_rotation_enabled;
+        let reference = new_face(body.reference_image.0, body.reference_image_type, rotation);
+        let candidate = new_face(body.candidate_image.0, body.candidate_image_type, rotation);
+        let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
+        let found = service::matches::images(&self.deps, &caller, reference, candidate, correlation).await?;
+        Ok(MatchImagesOk::Ok(self.signed(wire(found), body.signature_disabled)?))
+    }
+
+    async fn r#match(
+        &self,
+        caller: Caller,
+        Multipart(body): Multipart<MatchUpload>,
+    ) -> Result<MatchOk, MatchError> {
+        let reference = faces::former(body.reference_face);
+        let candidate = new_face(body.candidate_image.0, body.candidate_image_type, body.image_rotation_enabled);
+        let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
+        let found = service::matches::image_with_face(&self.deps, &caller, reference, candidate, correlation).await?;
+        Ok(MatchOk::Ok(self.signed(wire(found), body.signature_disabled)?))
+    }
+}
+
+fn new_face(image: Bytes, image_type: ImageType, image_rotation_enabled: Option<bool>) -> NewFace {
+    let image_type = faces::image_type(image_type);
+    NewFace { image, image_type, mode: None, friendly_name: None, image_rotation_enabled }
+}
+
+fn wire(found: domain::face::Match) -> Match {
+    Match {
+        score: found.score.0,
+        false_acceptance_rate: found.score.false_acceptance_rate_percent(),
+        reference: faces::wire(found.reference),
+        candidate: faces::wire(found.candidate),
+        correlation_id: found.correlation_id,
+        evidence_id: found.evidence_id,
+        created: Timestamp(found.created),
+        expires: found.expires.map(Timestamp),
+        signature: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! The handlers of the tags System and Operations.
+
+use crate::api::Api;
+use crate::api::KEYS_CACHED;
+use crate::api::auth::OptionalCaller;
+use crate::api::contract::Capabilities;
+use crate::api::contract::GetCapabilitiesError;
+use crate::api::contract::GetCapabilitiesOk;
+use crate::api::contract::GetCertificateError;
+use crate::api::contract::GetCertificateOk;
+use crate::api::contract::GetJwksError;
+use crate::api::contract::GetJwksOk;
+use crate::api::contract::GetLivenessError;
+use crate::api::contract::GetLivenessOk;
+use crate::api::contract::GetMonitorError;
+use crate::api::contract::GetMonitorOk;
+use crate::api::contract::GetReadinessError;
+use crate::api::contract::GetReadinessOk;
+use crate::api::contract::Health;
+use crate::api::contract::HealthCheck;
+use crate::api::contract::HealthStatus;
+use crate::api::contract::Jwks;
+use crate::api::contract::Mode;
+use crate::api::contract::OperationsApi;
+use crate::api::contract::SystemApi;
+use crate::api::payload::Json;
+use crate::api::problem::Problem;
+use crate::api::wire;
+use crate::service;
+
+impl SystemApi for Api {
+    async fn get_capabilities(&self, _: OptionalCaller) -> Result<GetCapabilitiesOk, GetCapabilitiesError> {
+        Ok(GetCapabilitiesOk::Ok(Json(Capabilities {
+            version: version(),
+            current_mode: Mode::ALL.to_vec(),
+            pack: self.deps.faces.pack().to_owned(),
+            template_version: self.deps.faces.template_version().into(),
+        })))
+    }
+
+    async fn get_certificate(&self) -> Result<GetCertificateOk, GetCertificateError> {
+        let certificate = self.deps.signer.certificate_pem().to_owned();
+        Ok(GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
+    }
+
+    async fn get_monitor(&self) -> Result<GetMonitorOk, GetMonitorError> {
+        Ok(GetMonitorOk::Ok(self.health().await?))
+    }
+}
+
+impl OperationsApi for Api {
+    async fn get_jwks(&self) -> Result<GetJwksOk, GetJwksError> {
+        let jwks: Jwks = wire::read("jwks", self.deps.signer.jwks(), &[])
+            .map_err(|invalid| Problem::internal(format!("the key set: {invalid}")))?;
+        Ok(GetJwksOk::Ok(Json(jwks), KEYS_CACHED.to_owned()))
+    }
+
+    async fn get_liveness(&self) -> Result<GetLivenessOk, GetLivenessError> {
+        Ok(GetLivenessOk::Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: None })))
+    }
+
+    async fn get_readiness(&self) -> Result<GetReadinessOk, GetReadinessError> {
+        Ok(GetReadinessOk::Ok(self.health().await?))
+    }
+}
+
+impl Api {
+    /// # Errors
+    /// Something does not work; it is named.
+    async fn health(&self) -> Result<Json<Health>, Problem> {
+        let checks = service::health::checks(&self.deps).await;
+        if let Some(down) = checks.iter().find(|check| !check.is_up) {
+            return Err(Problem::not_ready(&format!("the {} does not answer", down.name)));
+        }
+        let up = |check: service::health::Check| HealthCheck { name: check.name.to_owned(), status: HealthStatus::Up };
+        let checks = checks.into_iter().map(up).collect();
+        Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: Some(checks) }))
+    }
+}
+
+fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

@@ -1,0 +1,173 @@
+//! `bioserver demo`: the main job on four photographs, through real HTTP.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
+use reqwest::RequestBuilder;
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::cli::log;
+use crate::cli::serve;
+use crate::cli::verify;
+use crate::config::Config;
+use crate::config::source;
+use crate::domain::Permission;
+use crate::service::keys;
+use crate::service::keys::NewKey;
+
+/// Official White House photographs, in the public domain.
+const SAMPLES: [(&str, &[u8]); 4] = [
+    ("obama.jpg", include_bytes!("../../tests/samples/obama.jpg")),
+    ("obama2.jpg", include_bytes!("../../tests/samples/obama2.jpg")),
+    ("obama3.jpg", include_bytes!("../../tests/samples/obama3.jpg")),
+    ("biden.jpg", include_bytes!("../../tests/samples/biden.jpg")),
+];
+
+/// What the contract advises for pictures of unlike kinds: one false acceptance in 10,000.
+const SCORE_MIN: f64 = 3500.0;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Stop after the tables
+    #[arg(long)]
+    once: bool,
+}
+
+/// Keys and data lie in a temporary folder, which is gone when this returns.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let data = tempfile::tempdir().context("a temporary folder is needed")?;
+    let config = Config::load(None, environment(data.path()))?;
+    log::start(&config.log);
+    let prefix = config.prefix.clone();
+    say("Loading the networks ...")?;
+    let app = App::build(config).await?;
+    let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
+    let key = keys::create(&app.deps.store, &app.deps.clock, new).await?.text;
+    let listener = serve::listen(args.listen).await?;
+    let host = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(app.serve(listener, async move {
+        // A sender that is gone means the same.
+        let _ = stopped.await;
+    }));
+
+    let client = Client::connect(&host, &prefix, key.expose_secret()).await?;
+    show(&client).await?;
+    if !args.once {
+        say(&invitation(&client, &host))?;
+        serve::stopped().await;
+    }
+    drop(stop);
+    server.await?
+}
+
+/// This process's, but the data are the demonstration's own.
+fn environment(data: &Path) -> Vec<(String, String)> {
+    let mut environment = source::environment();
+    environment.retain(|(name, _)| name != "DATABASE_URL");
+    environment.push(("BIOSERVER_DATA".to_owned(), data.display().to_string()));
+    environment.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", data.join("demo.db").display())));
+    environment
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+/// A provider's back end, in short.
+struct Client {
+    http: reqwest::Client,
+    /// What all paths of the contract follow.
+    base: String,
+    key: String,
+    jwks: Value,
+}
+
+impl Client {
+    async fn connect(host: &str, prefix: &str, key: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::new();
+        let jwks = http.get(format!("{host}/.well-known/jwks.json")).send().await?.json().await?;
+        Ok(Self { http, base: format!("{host}{prefix}"), key: key.to_owned(), jwks })
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base)).header("apikey", &self.key)
+    }
+
+    /// The answer, once its signature is verified.
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{status}: {text}");
+        match verify::check(&text, &self.jwks) {
+            (verify::Verdict::Same, _) => Ok(serde_json::from_str(&text)?),
+            (verdict, _) => bail!("the answer's signature is not verified: {verdict:?}"),
+        }
+    }
+
+    async fn face(&self, image: &'static [u8]) -> anyhow::Result<Value> {
+        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", file(image));
+        self.send(self.post("/v2/faces").multipart(form)).await
+    }
+
+    async fn compare(&self, reference: &'static [u8], candidate: &'static [u8]) -> anyhow::Result<Value> {
+        let form = Form::new()
+            .part("referenceImage", file(reference))
+            .part("candidateImage", file(candidate))
+            .text("referenceImageType", "SELFIE")
+            .text("candidateImageType", "SELFIE");
+        self.send(self.post("/v2/match/images").multipart(form)).await
+    }
+}
+
+fn file(image: &'static [u8]) -> Part {
+    Part::bytes(image).file_name("image.jpg")
+}
+
+/// Faces, then comparisons: a table of each.
+async fn show(client: &Client) -> anyhow::Result<()> {
+    say(&format!("\n{:<12} {:>9} {:>16}   signature", "photograph", "quality", "eyes apart (px)"))?;
+    for (name, image) in SAMPLES {
+        let face = client.face(image).await?;
+        let eyes = &face["landmarks"]["eyes"];
+        let at = |member: &str| eyes[member].as_f64().context("a face has eyes");
+        let apart = (at("x1")? - at("x2")?).hypot(at("y1")? - at("y2")?);
+        say(&format!("{name:<12} {:>9} {apart:>16.0}   verified", face["quality"]))?;
+    }
+    let [(reference, image), rest @ ..] = SAMPLES;
+    say(&format!("\n{:<12} {:<12} {:>7} {:>12}   {:<14} signature", "reference", "candidate", "score", "FAR (%)", "one person?"))?;
+    for (candidate, other) in rest {
+        let found = client.compare(image, other).await?;
+        let score = found["score"].as_f64().context("a match has a score")?;
+        let far = found["falseAcceptanceRate"].as_f64().context("a match has a rate")?;
+        let one = if score >= SCORE_MIN { "yes" } else { "no" };
+        say(&format!("{reference:<12} {candidate:<12} {score:>7.0} {far:>12.2e}   {one:<14} verified"))?;
+    }
+    say(&format!(
+        "\nFAR: how often two different people score as high. One person: {SCORE_MIN} or more, one false acceptance in 10,000."
+    ))
+}
+
+fn invitation(client: &Client, host: &str) -> String {
+    let Client { base, key, .. } = client;
+    format!(
+        "\nThe server stays up until Ctrl-C. Its data are temporary.\n\
+         Documents and trials in the browser: {host}/docs (the key is {key})\n\
+         Or from here:\n\n\
+         curl {base}/v2/match/images -H 'apikey: {key}' \\\n  \
+         -F referenceImage=@tests/samples/obama.jpg -F referenceImageType=SELFIE \\\n  \
+         -F candidateImage=@tests/samples/obama2.jpg -F candidateImageType=SELFIE"
+    )
+}

@@ -1,0 +1,84 @@
+//! Matches.
+
+use crate::domain::Caller;
+use crate::domain::Moment;
+use crate::domain::Operation;
+use crate::domain::Permission;
+use crate::domain::face::Face;
+use crate::domain::face::Match;
+use crate::domain::score::Score;
+use crate::domain::template::Damage;
+use crate::domain::template::Template;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::service::faces;
+use crate::service::faces::FormerFace;
+use crate::service::faces::NewFace;
+use crate::service::require;
+
+/// What the caller wants to find again in the answer.
+#[derive(Default)]
+pub struct Correlation {
+    pub correlation_id: Option<String>,
+    pub evidence_id: Option<String>,
+}
+
+/// Compares the only face of one image with that of another.
+pub async fn images(
+    deps: &Deps,
+    caller: &Caller,
+    reference: NewFace,
+    candidate: NewFace,
+    correlation: Correlation,
+) -> Result<Match, Error> {
+    require(caller, Permission::Match)?;
+    let (first, second) = tokio::try_join!(
+        faces::code(deps, "referenceImage", &reference),
+        faces::code(deps, "candidateImage", &candidate),
+    )?;
+    let now = deps.clock.now();
+    let score = score(deps, &first.template, &second.template)?;
+    faces::count(deps, caller, Operation::MatchImages, now).await?;
+    let reference = faces::face(deps, reference, first, now);
+    let candidate = faces::face(deps, candidate, second, now);
+    Ok(found(reference, candidate, score, correlation, now))
+}
+
+/// Compares a face that this server described before with the only face of an image.
+pub async fn image_with_face(
+    deps: &Deps,
+    caller: &Caller,
+    reference: FormerFace,
+    candidate: NewFace,
+    correlation: Correlation,
+) -> Result<Match, Error> {
+    require(caller, Permission::Match)?;
+    let known = faces::template(deps, &reference)?;
+    let coded = faces::code(deps, "candidateImage", &candidate).await?;
+    let now = deps.clock.now();
+    let score = score(deps, &known, &coded.template)?;
+    faces::count(deps, caller, Operation::Match, now).await?;
+    let candidate = faces::face(deps, candidate, coded, now);
+    Ok(found(reference.face, candidate, score, correlation, now))
+}
+
+/// Templates of one version have one length; one that has another was not made by this server.
+fn score(deps: &Deps, reference: &Template, candidate: &Template) -> Result<Score, Error> {
+    if reference.values().len() != candidate.values().len() {
+        return Err(Error::TemplateDamaged(Damage::Length));
+    }
+    Ok(deps.faces.score(reference, candidate))
+}
+
+/// A match names its faces without their templates.
+fn found(reference: Face, candidate: Face, score: Score, correlation: Correlation, now: Moment) -> Match {
+    Match {
+        reference: Face { template: None, ..reference },
+        candidate: Face { template: None, ..candidate },
+        score,
+        correlation_id: correlation.correlation_id,
+        evidence_id: correlation.evidence_id,
+        created: now,
+        expires: None,
+    }
+}

@@ -1,0 +1,117 @@
+//! The documents as a reviewer sees them: Swagger UI in a real browser.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::Client;
+use fantoccini::ClientBuilder;
+use fantoccini::Locator;
+use fantoccini::elements::Element;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::server::Server;
+use crate::server::folder;
+use crate::server::sample_path;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Browser {
+    driver: Child,
+    profile: PathBuf,
+    page: Client,
+}
+
+impl Browser {
+    async fn open(url: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port();
+        let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
+        let driver = driver.expect("chromedriver runs: tools/setup-tests installs it");
+        let profile = folder();
+        let args = [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+            "--disable-background-networking", "--disable-component-update", "--window-size=1400,2000",
+        ];
+        let mut args: Vec<String> = args.map(str::to_owned).to_vec();
+        args.push(format!("--user-data-dir={}", profile.display()));
+        let wanted = json!({ "goog:chromeOptions": { "args": args } });
+        let wanted = wanted.as_object().expect("it is an object").clone();
+        let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+        builder.capabilities(wanted);
+        let address = format!("http://127.0.0.1:{port}");
+        let mut tries = 0;
+        let page = loop {
+            match builder.connect(&address).await {
+                Ok(page) => break page,
+                Err(error) if tries == 100 => panic!("no browser: {error}"),
+                Err(_) => tries += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        page.goto(url).await.expect("the page opens");
+        Self { driver, profile, page }
+    }
+
+    async fn find(&self, css: &str) -> Element {
+        self.page.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
+    }
+
+    async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    async fn type_into(&self, css: &str, text: &str) {
+        self.find(css).await.send_keys(text).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
+
+#[tokio::test]
+async fn the_page_lists_every_operation_and_compares_two_photographs() {
+    let server = Server::start();
+    let browser = Browser::open(&format!("{}/docs", server.url)).await;
+    browser.find(".opblock").await;
+    let listed = browser.page.find_all(Locator::Css(".opblock")).await.expect("they are listed").len();
+    let document = reqwest::get(format!("{}/openapi.json", server.url)).await.expect("it answers");
+    let document: Value = document.json().await.expect("it is JSON");
+    let methods = ["get", "post", "put", "delete", "patch"];
+    let items = document["paths"].as_object().expect("it has paths").values();
+    let documented: usize = items.map(|item| methods.iter().filter(|m| item.get(m).is_some()).count()).sum();
+    assert!(documented > 5);
+    assert_eq!(listed, documented);
+
+    browser.click(".auth-wrapper .authorize").await;
+    browser.type_into(".auth-container input[type=text]", &server.key).await;
+    browser.click(".auth-container button.authorize").await;
+    browser.click(".auth-container button.btn-done").await;
+
+    let operation = "#operations-Matches-matchImages";
+    browser.click(&format!("{operation} .opblock-summary-control")).await;
+    browser.click(&format!("{operation} .try-out__btn")).await;
+    for (part, file) in [("referenceImage", "obama.jpg"), ("candidateImage", "obama2.jpg")] {
+        let path = sample_path(file);
+        let row = format!("{operation} tr[data-property-name={part}] input[type=file]");
+        browser.type_into(&row, path.to_str().expect("it is UTF-8")).await;
+        let kind = format!("{operation} tr[data-property-name={part}Type] select");
+        browser.find(&kind).await.select_by_value("SELFIE").await.unwrap_or_else(|e| panic!("{kind}: {e}"));
+    }
+    browser.click(&format!("{operation} .execute")).await;
+    let status = browser.find(&format!("{operation} .live-responses-table .response-col_status")).await;
+    let status = status.text().await.expect("it has a text");
+    let answer = browser.find(&format!("{operation} .live-responses-table .microlight")).await;
+    let answer = answer.text().await.expect("it has a text");
+    assert!(status.starts_with("200"), "{status}: {answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("it is JSON");
+    assert!(answer["score"].as_f64().expect("it has a score") > 3500.0, "{answer}");
+    browser.page.clone().close().await.expect("it closes");
+}

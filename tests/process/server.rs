@@ -1,0 +1,85 @@
+//! A running server with a data directory of its own, ended with the test.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+
+use serde_json::Value;
+
+pub struct Server {
+    process: Child,
+    data: PathBuf,
+    /// Without a slash at its end.
+    pub url: String,
+    pub key: String,
+}
+
+/// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
+pub fn program(data: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
+    command
+}
+
+/// An empty place for one test.
+pub fn folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("process-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let data = folder();
+        let made = program(&data).args(["keys", "create", "--provider", "tests", "--json"]).output().expect("it runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+        let key = made["key"].as_str().expect("it prints the key").to_owned();
+
+        let mut serve = program(&data);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = serve.spawn().expect("it starts");
+        let said = BufReader::new(process.stdout.take().expect("it is piped"));
+        let url = said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let url = url.expect("it says where it listens");
+        Self { process, data, url, key }
+    }
+
+    /// The largest memory it has had, in bytes, as the kernel counts it.
+    pub fn memory_peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory it has now, in bytes.
+    pub fn memory_now(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it is running");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel counts it");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+/// A photograph that the project contains.
+pub fn sample(name: &str) -> Vec<u8> {
+    std::fs::read(sample_path(name)).expect(name)
+}
+
+pub fn sample_path(name: &str) -> PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name)
+}
