@@ -116,7 +116,7 @@ impl Executor {
             Op::Unary(op) => unary(*op, x),
             Op::Binary(op) => binary(*op, x, next()),
             Op::Pool { kind, window } => pool(*kind, window, x),
-            Op::Resize { rows, columns } => resize(resize(x, 2, rows), 3, columns),
+            Op::Resize { rows, columns } => resize(&resize(&x, 2, rows), 3, columns),
             Op::Softmax { axis } => activation::softmax(x, missing + axis),
             Op::Reduce { kind, axes } => {
                 axes.iter().fold(Reduction::start(*kind, x), |r, axis| r.along(missing + axis)).end()
@@ -191,7 +191,7 @@ fn pool(kind: Pool, window: &Window, x: Tensor<RANK>) -> Tensor<RANK> {
     }
 }
 
-fn resize(x: Tensor<RANK>, axis: usize, taps: &[Tap]) -> Tensor<RANK> {
+fn resize(x: &Tensor<RANK>, axis: usize, taps: &[Tap]) -> Tensor<RANK> {
     let device = x.device();
     let pick = |at: &dyn Fn(&Tap) -> usize| {
         let places: Vec<i64> = taps.iter().map(|tap| at(tap) as i64).collect();

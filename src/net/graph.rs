@@ -22,7 +22,7 @@ use crate::net::proto::data_type;
 use crate::net::tensor::External;
 use crate::net::tensor::Tensor;
 
-/// Oldest default operator set we read; older ones give BatchNormalization and Reshape other forms.
+/// Oldest default operator set we read; older ones give `BatchNormalization` and `Reshape` other forms.
 const OPSET_MIN: i64 = 7;
 
 /// A decoded model, not yet checked against the operators we know: see [`crate::net::resolve`].

@@ -74,7 +74,7 @@ impl<const N: usize> Nest<N> {
 
     /// Calls `visit` for each innermost row, cut to at most `len_max` elements.
     pub fn rows(&self, len_max: usize, mut visit: impl FnMut(Row<N>)) {
-        self.walk(self.starts, &self.outer, &mut |mut starts: [usize; N]| {
+        walk(self.starts, &self.outer, &mut |mut starts: [usize; N]| {
             let mut left = self.row.len;
             while left > 0 {
                 let len = left.min(len_max);
@@ -86,13 +86,13 @@ impl<const N: usize> Nest<N> {
             }
         });
     }
+}
 
-    fn walk(&self, starts: [usize; N], loops: &[Loop<N>], visit: &mut impl FnMut([usize; N])) {
-        let Some((first, inner)) = loops.split_first() else { return visit(starts) };
-        for i in 0..first.len {
-            let at = std::array::from_fn(|t| starts[t] + i * first.steps[t]);
-            self.walk(at, inner, visit);
-        }
+fn walk<const N: usize>(starts: [usize; N], loops: &[Loop<N>], visit: &mut impl FnMut([usize; N])) {
+    let Some((first, inner)) = loops.split_first() else { return visit(starts) };
+    for i in 0..first.len {
+        let at = std::array::from_fn(|t| starts[t] + i * first.steps[t]);
+        walk(at, inner, visit);
     }
 }
 
@@ -107,13 +107,12 @@ pub fn read(arena: &[f32], start: usize, step: usize, into: &mut [f32]) {
 
 /// The reverse of [`read`].
 pub fn write(arena: &mut [f32], start: usize, step: usize, from: &[f32]) {
-    match step {
-        1 => arena[start..start + from.len()].copy_from_slice(from),
-        _ => {
-            let places = arena[start..].iter_mut().step_by(step.max(1));
-            places.zip(from).for_each(|(v, x)| *v = *x);
-        }
+    if step == 1 {
+        arena[start..start + from.len()].copy_from_slice(from);
+        return;
     }
+    let places = arena[start..].iter_mut().step_by(step.max(1));
+    places.zip(from).for_each(|(v, x)| *v = *x);
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     fn new(net: &'a Net, isa: Isa) -> Self {
         // Zeros for taps outside the image: as many as one pixel of the widest layer reads.
-        let widest = net.nodes.iter().flat_map(|node| net.values[node.inputs[0]].shape.get(1));
+        let widest = net.nodes.iter().filter_map(|node| net.values[node.inputs[0]].shape.get(1));
         let zeros = widest.max().map_or(0, |channels| channels.next_multiple_of(isa.lanes()));
         Self {
             net,
@@ -224,7 +224,7 @@ impl<'a> Compiler<'a> {
         self.steps.push(Step::Copy(walk));
     }
 
-    fn conv(&mut self, parts: Parts) {
+    fn conv(&mut self, parts: &Parts) {
         self.steps.push(Step::Conv(Conv::new(self.isa, parts)));
     }
 

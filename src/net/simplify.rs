@@ -50,7 +50,9 @@ fn scale_layer(net: &mut Net, index: usize, scale: &[f32], shift: &[f32]) {
     let channels = scale.len();
     let per_channel = weight.len() / channels;
     for (row, scale) in weight.chunks_mut(per_channel).zip(scale) {
-        row.iter_mut().for_each(|w| *w *= scale);
+        for weight in row {
+            *weight *= scale;
+        }
     }
     for (c, b) in bias.iter_mut().enumerate() {
         *b = *b * scale[c] + shift[c];

@@ -68,7 +68,9 @@ impl Step {
                 nest::write(arena, row.starts[0], row.steps[0], &[*value; ROW_MAX][..row.len]);
             }),
             Self::Unary(unary, walk) => map(arena, walk, |row| {
-                row.iter_mut().for_each(|x| *x = unary.apply(*x));
+                for x in row {
+                    *x = unary.apply(*x);
+                }
             }),
             Self::Binary(binary, walk) => run_binary(arena, *binary, walk),
             Self::Average(average) => average.run(arena),
@@ -147,7 +149,9 @@ impl AverageStep {
         }
         let count = if self.count_padding { kh * kw } else { count };
         let share = 1.0 / count.max(1) as f32;
-        sums.iter_mut().for_each(|s| *s *= share);
+        for sum in sums {
+            *sum *= share;
+        }
     }
 }
 
@@ -189,7 +193,9 @@ fn run_softmax(arena: &mut [f32], lines: &Lines) {
         let [output, input] = row.starts;
         line.iter_mut().zip(&lines.input).for_each(|(v, at)| *v = arena[input + at]);
         let top = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        line.iter_mut().for_each(|v| *v = (*v - top).exp());
+        for value in &mut line {
+            *value = (*value - top).exp();
+        }
         let total: f32 = line.iter().sum();
         lines.output.iter().zip(&line).for_each(|(at, v)| arena[output + at] = v / total);
     });

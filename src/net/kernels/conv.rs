@@ -86,7 +86,7 @@ pub const OUTSIDE: u32 = 0;
 
 impl Conv {
     /// Packs weights and places for `isa`.
-    pub fn new(isa: Isa, parts: Parts) -> Self {
+    pub fn new(isa: Isa, parts: &Parts) -> Self {
         let lanes = isa.lanes();
         let out = parts.bias.len();
         let stride = out.next_multiple_of(lanes);
@@ -99,7 +99,7 @@ impl Conv {
             Activation::Slope(slope) => Activation::Slope(padded(slope)),
             other => other.clone(),
         };
-        let (depth, weights) = pack(lanes, &parts);
+        let (depth, weights) = pack(lanes, parts);
         let (tiles, offsets) = tile(isa, parts.taps, &parts.places);
         let mut conv = Self {
             isa,

@@ -1,5 +1,7 @@
 //! One vector of floats, for each instruction set.
 
+#![expect(clippy::inline_always, reason = "each must become part of a function compiled for the instruction set")]
+
 /// Vector arithmetic. Every method is inlined into a function compiled for the instruction set.
 ///
 /// # Safety

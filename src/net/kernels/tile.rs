@@ -1,5 +1,6 @@
 //! Register tiles of a convolution: the inner loops, generic over the instruction set.
 
+#![expect(clippy::inline_always, reason = "each must become part of a function compiled for the instruction set")]
 #![expect(
     clippy::needless_range_loop,
     reason = "indices run over several arrays at once, which must stay in registers: iterators get in the way"
@@ -134,7 +135,7 @@ impl Job<'_> {
                 }
             };
         }
-        tile!(14 7 6 4 2 1)
+        tile!(14 7 6 4 2 1);
     }
 
     /// # Safety

@@ -136,7 +136,9 @@ impl Lowering<'_> {
             weight.clear();
             weight.extend((0..out).flat_map(|o| (0..depth).map(move |k| values[k * out + o])));
         }
-        weight.iter_mut().for_each(|w| *w *= alpha);
+        for value in &mut weight {
+            *value *= alpha;
+        }
         let bias = match bias {
             Some(bias) if bias.len() == 1 => vec![bias[0]; out],
             Some(bias) if bias.len() == out => bias,
@@ -172,7 +174,9 @@ impl Lowering<'_> {
         let axes = self.ints("axes", 1)?.unwrap_or_else(|| (0..full.len() as i64).collect());
         let axes: Vec<usize> = axes.iter().map(|&axis| self.axis(axis, full.len())).collect::<Result<_, _>>()?;
         let mut kept = full.clone();
-        axes.iter().for_each(|&axis| kept[axis] = 1);
+        for &axis in &axes {
+            kept[axis] = 1;
+        }
         let reduced = if kind == Reduce::Mean && full.len() == 4 && axes == [2, 3] {
             self.pool_plane(Pool::Average { count_padding: false })?
         } else {

@@ -140,9 +140,8 @@ impl Lowering<'_> {
         };
         let place = |i: f32| match convention {
             "asymmetric" => Some(i / scale),
-            "pytorch_half_pixel" if out == 1 => Some(0.0),
+            "pytorch_half_pixel" | "align_corners" if out == 1 => Some(0.0),
             "half_pixel" | "pytorch_half_pixel" => Some((i + 0.5) / scale - 0.5),
-            "align_corners" if out == 1 => Some(0.0),
             "align_corners" => Some(i * (len - 1) as f32 / (out - 1) as f32),
             _ => None,
         };

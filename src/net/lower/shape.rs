@@ -174,7 +174,7 @@ impl Lowering<'_> {
             return Err(self.raw.error(format!("mode '{mode}' or explicit axes")));
         }
         let pads = self.ints("pads", 1)?.unwrap_or_default();
-        let size = |p: i64| usize::try_from(p).ok().filter(|&p| p <= i32::MAX as usize);
+        let size = |p: i64| i32::try_from(p).ok().and_then(|p| usize::try_from(p).ok());
         let pads: Option<Vec<usize>> = pads.iter().map(|&p| size(p)).collect();
         let pads = pads.filter(|pads| pads.len() == 2 * shape.len());
         let pads = pads.ok_or_else(|| self.raw.error("pads must be two sizes for each axis"))?;

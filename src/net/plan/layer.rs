@@ -47,7 +47,7 @@ impl<'a> Compiler<'a> {
             tail.activation = Activation::Slope(self.net.weights(node.inputs[1]).to_vec());
         }
         let residual = tail.residual.map(|id| self.view(id).start);
-        self.conv(Parts {
+        self.conv(&Parts {
             weights: &weights,
             bias: &bias,
             activation: tail.activation,

@@ -168,6 +168,8 @@ fn only_inside(taps: &mut [u32]) {
 /// Every place that differs outside `axes`, in output and input.
 fn starts(shape: &[usize], axes: &[usize], output: &View, input: &View) -> Nest<2> {
     let mut outside = shape.to_vec();
-    axes.iter().for_each(|&axis| outside[axis] = 1);
+    for &axis in axes {
+        outside[axis] = 1;
+    }
     Nest::new(&outside, [output.start, input.start], [&output.strides, &input.strides])
 }
