@@ -33,7 +33,7 @@ const FLOORS: &[&[&str]] = &[
 /// Crates with one room that may name them.
 const OWNERS: &[(&str, &str)] = &[
     ("sqlx", "store"),
-    ("burn", "net"),
+    ("burn_tensor", "net"),
     ("prost", "net"),
     ("poem", "api"),
     ("poem_openapi", "api"),
@@ -245,7 +245,7 @@ fn a_trespass_is_seen_however_it_is_written() {
     let trespasses = |path: &str, text: &str| !trespassing(&source(path, text)).is_empty();
     assert!(trespasses("src/service.rs", "use sqlx::Row;"));
     assert!(trespasses("src/service.rs", "fn f() { on!(tx, |conn| sqlx::query(conn)); }"));
-    assert!(trespasses("src/face.rs", "#[derive(burn::Config)]\nstruct A;"));
+    assert!(trespasses("src/face.rs", "#[derive(burn_tensor::Element)]\nstruct A;"));
     assert!(!trespasses("src/store/keys.rs", "use sqlx::Row;"));
     assert!(!trespasses("src/face.rs", "use crate::net::burn;\nfn f() { burn::run(); }"));
 }

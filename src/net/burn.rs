@@ -2,16 +2,16 @@
 //!
 //! Ranks are known at run time only, so every value is a `Tensor<4>` whose shape has leading ones.
 
-use burn::tensor::Device;
-use burn::tensor::Int;
-use burn::tensor::Slice;
-use burn::tensor::Tensor;
-use burn::tensor::TensorData;
-use burn::tensor::activation;
-use burn::tensor::module;
-use burn::tensor::ops::AvgPoolOptions;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::ops::MaxPoolOptions;
+use burn_tensor::Device;
+use burn_tensor::Int;
+use burn_tensor::Slice;
+use burn_tensor::Tensor;
+use burn_tensor::TensorData;
+use burn_tensor::activation;
+use burn_tensor::module;
+use burn_tensor::ops::AvgPoolOptions;
+use burn_tensor::ops::ConvOptions;
+use burn_tensor::ops::MaxPoolOptions;
 
 use crate::net::error::Error;
 use crate::net::network::Net;
