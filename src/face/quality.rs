@@ -15,9 +15,11 @@ use crate::face::resample::Planes;
 const BEST: f32 = 350.0;
 /// A fault that takes away less is not worth a word.
 const REASON_MIN: f32 = 40.0;
-/// Side of the square in which brightness and sharpness are measured: the face at one size, whatever the picture's.
-/// About the size at which the recognizer sees it.
-const SQUARE: usize = 128;
+/// Largest side of the square in which brightness and sharpness are measured: about the size at which the recognizer
+/// sees the face. A smaller face is measured at its own size: that it is small is counted once, by its eyes.
+const SQUARE_MAX: usize = 128;
+/// Fewer pixels measure nothing.
+const SQUARE_MIN: usize = 24;
 
 /// Points lost for a measure: places on a line, in rising order of the measure; level outside.
 type Curve = &'static [(f32, f32)];
@@ -25,7 +27,7 @@ type Curve = &'static [(f32, f32)];
 /// Interocular distance in pixels. The contract advises 60; the recognizer's own input has 54, so that less
 /// is made up by drawing lines between pixels, and 15 leave nothing of it. Twice the advice loses nothing.
 const IOD: Curve = &[(0.0, 500.0), (15.0, 450.0), (30.0, 300.0), (60.0, 150.0), (120.0, 0.0)];
-/// Detail: see [`detail`].
+/// Detail: see [`Grey::detail`].
 const DETAIL: Curve = &[(0.0, 400.0), (0.02, 300.0), (0.05, 120.0), (0.09, 0.0)];
 /// Mean brightness of the face, 0..255.
 const DARK: Curve = &[(15.0, 400.0), (40.0, 150.0), (70.0, 0.0)];
@@ -44,7 +46,7 @@ const PITCH: f32 = 5.0;
 pub struct Measures {
     /// Interocular distance in pixels.
     pub iod: f32,
-    /// See [`detail`].
+    /// See [`Grey::detail`].
     pub detail: f32,
     /// 0..255
     pub brightness: f32,
@@ -63,11 +65,12 @@ pub fn of(view: View, found: &Found) -> Quality {
 
 pub fn measures(view: View, found: &Found) -> Measures {
     let square = found.mesh.square_of(1.0);
-    let grey = brightness(&resample::warped(view, square.crop(SQUARE), SQUARE));
-    let (mean, deviation) = mean_and_deviation(&grey);
+    let side = (square.side as usize).clamp(SQUARE_MIN, SQUARE_MAX);
+    let grey = Grey::new(&resample::warped(view, square.crop(side), side));
+    let (mean, deviation) = grey.mean_and_deviation();
     Measures {
         iod: found.mesh.eyes().iod(),
-        detail: detail(&grey),
+        detail: grey.detail(),
         brightness: mean,
         contrast: deviation,
         turned: found.mesh.pose().map_or(90.0, turned),
@@ -104,38 +107,44 @@ fn turned(pose: Pose) -> f32 {
     pose.yaw.hypot(pose.pitch - PITCH)
 }
 
-/// ITU-R BT.601 luma of each pixel.
-fn brightness(planes: &Planes) -> Vec<f32> {
-    let plane = planes.width * planes.height;
-    let (red, rest) = planes.values.split_at(plane);
-    let (green, blue) = rest.split_at(plane);
-    red.iter().zip(green).zip(blue).map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b).collect()
+/// The brightness of a square picture, 0..255.
+struct Grey {
+    values: Vec<f32>,
+    side: usize,
 }
 
-/// Of the middle of the square, where the face is.
-fn mean_and_deviation(grey: &[f32]) -> (f32, f32) {
-    let (from, to) = (SQUARE / 6, SQUARE - SQUARE / 6);
-    let middle = || grey.chunks(SQUARE).take(to).skip(from).flat_map(move |row| &row[from..to]);
-    let count = middle().count() as f32;
-    let mean = middle().sum::<f32>() / count;
-    let variance = middle().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count;
-    (mean, variance.sqrt())
-}
-
-/// How much of the brightness changes from pixel to pixel: the standard deviation of the differences between each
-/// pixel of the middle and the mean of its four neighbours, as a part of the standard deviation of the pixels.
-fn detail(grey: &[f32]) -> f32 {
-    let (from, to) = (SQUARE / 6, SQUARE - SQUARE / 6);
-    let mut sum = 0.0;
-    for y in from..to {
-        for x in from..to {
-            let at = y * SQUARE + x;
-            let around = (grey[at - 1] + grey[at + 1] + grey[at - SQUARE] + grey[at + SQUARE]) / 4.0;
-            sum += (grey[at] - around) * (grey[at] - around);
-        }
+impl Grey {
+    /// ITU-R BT.601 luma of each pixel.
+    fn new(planes: &Planes) -> Self {
+        let (red, rest) = planes.values.split_at(planes.width * planes.height);
+        let (green, blue) = rest.split_at(planes.width * planes.height);
+        let luma = |((r, g), b): ((&f32, &f32), &f32)| 0.299 * r + 0.587 * g + 0.114 * b;
+        Self { values: red.iter().zip(green).zip(blue).map(luma).collect(), side: planes.width }
     }
-    let deviation = mean_and_deviation(grey).1.max(1.0);
-    (sum / ((to - from) * (to - from)) as f32).sqrt() / deviation
+
+    /// The places in the middle, where the face is and the background is not.
+    fn middle(&self) -> impl Iterator<Item = usize> {
+        let (side, from, to) = (self.side, self.side / 6, self.side - self.side / 6);
+        (from..to).flat_map(move |y| (from..to).map(move |x| y * side + x))
+    }
+
+    /// Of the middle.
+    fn mean_and_deviation(&self) -> (f32, f32) {
+        let count = self.middle().count() as f32;
+        let mean = self.middle().map(|at| self.values[at]).sum::<f32>() / count;
+        let squares = self.middle().map(|at| (self.values[at] - mean).powi(2)).sum::<f32>();
+        (mean, (squares / count).sqrt())
+    }
+
+    /// How much of the brightness changes from pixel to pixel: the standard deviation of the differences between
+    /// each pixel of the middle and the mean of its four neighbours, as a part of that of the pixels themselves.
+    fn detail(&self) -> f32 {
+        let (values, side) = (&self.values, self.side);
+        let around = |at: usize| (values[at - 1] + values[at + 1] + values[at - side] + values[at + side]) / 4.0;
+        let squares = self.middle().map(|at| (values[at] - around(at)).powi(2)).sum::<f32>();
+        // Below one level of brightness there is nothing but noise.
+        (squares / self.middle().count() as f32).sqrt() / self.mean_and_deviation().1.max(1.0)
+    }
 }
 
 #[cfg(test)]
@@ -178,12 +187,13 @@ mod tests {
 
     #[test]
     fn smooth_pictures_have_little_detail() {
+        let side = 96;
+        let grey = |value: &dyn Fn(usize) -> f32| Grey { values: (0..side * side).map(value).collect(), side };
         let wave = |period: f32| {
-            let value = |at: usize| 128.0 + 50.0 * ((at % SQUARE) as f32 * std::f32::consts::TAU / period).sin();
-            (0..SQUARE * SQUARE).map(value).collect::<Vec<f32>>()
+            grey(&|at| 128.0 + 50.0 * ((at % side) as f32 * std::f32::consts::TAU / period).sin()).detail()
         };
-        assert!(detail(&wave(4.0)) > 0.4);
-        assert!(detail(&wave(40.0)) < 0.01);
-        assert_eq!(detail(&vec![7.0; SQUARE * SQUARE]), 0.0);
+        assert!(wave(4.0) > 0.4);
+        assert!(wave(40.0) < 0.01);
+        assert_eq!(grey(&|_| 7.0).detail(), 0.0);
     }
 }
