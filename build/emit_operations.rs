@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use quote::quote;
 
+use super::emit_types::doc;
 use super::emit_types::rust_type;
 use super::model::Access;
 use super::model::Answer;
@@ -84,19 +85,19 @@ pub fn answer_types(operation: &Operation) -> (Ident, Ident) {
 }
 
 fn api(tag: &Tag) -> TokenStream {
-    let (id, doc) = (format_ident!("{}Api", pascal(&tag.name)), &tag.description);
+    let (id, about) = (format_ident!("{}Api", pascal(&tag.name)), doc(&tag.description));
     let methods = tag.operations.iter().map(|operation| {
-        let (summary, method) = (&operation.summary, ident(&snake(&operation.id)));
+        let (summary, method) = (doc(&operation.summary), ident(&snake(&operation.id)));
         let (ok, error) = answer_types(operation);
         let arguments = arguments(operation);
         let arguments = arguments.iter().map(|Argument { name, rust_type, .. }| quote!(#name: #rust_type));
         quote! {
-            #[doc = #summary]
+            #summary
             fn #method(&self, #(#arguments),*) -> impl Future<Output = Result<#ok, #error>> + Send;
         }
     });
     quote! {
-        #[doc = #doc]
+        #about
         pub trait #id: Send + Sync + 'static { #(#methods)* }
     }
 }
@@ -110,7 +111,7 @@ fn answers(operation: &Operation) -> TokenStream {
 
 fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     let (id, _) = answer_types(operation);
-    let doc = format!("What `{}` answers.", operation.id);
+    let about = doc(&format!("What `{}` answers.", operation.id));
     let variants = answers.iter().map(|answer| {
         let (status, description, variant) = (answer.status, &answer.description, ident(answer.variant));
         let (body, content_type) = match &answer.content {
@@ -132,7 +133,7 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         quote!(#[doc = #description] #[oai(status = #status #content_type)] #variant #fields)
     });
     quote! {
-        #[doc = #doc]
+        #about
         #[derive(ApiResponse)]
         pub enum #id { #(#variants),* }
     }
@@ -145,10 +146,11 @@ fn header_type(header: &Header) -> TokenStream {
 
 fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     let (_, id) = answer_types(operation);
-    let doc = format!("What `{}` refuses with.", operation.id);
+    let about = doc(&format!("What `{}` refuses with.", operation.id));
     let variants: Vec<_> = answers.iter().map(|answer| ident(answer.variant)).collect();
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
-    let descriptions: Vec<_> = answers.iter().map(|answer| &answer.description).collect();
+    let descriptions = answers.iter().map(|answer| &answer.description);
+    let docs = answers.iter().map(|answer| doc(&answer.description));
     let headers = answers.iter().map(|answer| {
         let headers = answer.headers.iter().map(|header| {
             let (name, description, value) = (&header.name, &header.description, header_type(header));
@@ -159,9 +161,9 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     let path_parameters = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
     let path_parameters = path_parameters.map(|parameter| &parameter.field.name);
     quote! {
-        #[doc = #doc]
+        #about
         #[derive(Debug)]
-        pub enum #id { #(#[doc = #descriptions] #variants(Problem)),* }
+        pub enum #id { #(#docs #variants(Problem)),* }
 
         impl answer::Refusal for #id {
             const PATH_PARAMETERS: &[&str] = &[#(#path_parameters),*];

@@ -46,19 +46,16 @@ pub fn rust_type(value: &ValueType) -> TokenStream {
     }
 }
 
-/// A JSON value as an expression, if there is one.
-fn json_or_none(value: Option<&serde_json::Value>) -> TokenStream {
-    match value {
-        Some(value) => {
-            let text = value.to_string();
-            quote!(Some(wire::json(#text)))
-        }
-        None => quote!(None),
-    }
+/// A doc comment.
+pub fn doc(text: &str) -> TokenStream {
+    let text = format!(" {text}");
+    quote!(#[doc = #text])
 }
 
-fn text_or_none(text: Option<&String>) -> TokenStream {
-    text.map_or_else(|| quote!(None), |text| quote!(Some(#text)))
+/// A JSON value as an expression.
+fn json(value: &serde_json::Value) -> TokenStream {
+    let text = value.to_string();
+    quote!(wire::json(#text))
 }
 
 /// The limits that values are checked against.
@@ -75,38 +72,34 @@ pub fn checks(limits: &Limits) -> TokenStream {
 }
 
 /// What the framework is told about a value besides its type.
-pub fn notes(notes: &Notes) -> TokenStream {
+fn notes(notes: &Notes) -> TokenStream {
     let Notes { description, default, example, nullable, deprecated, limits } = notes;
-    let description = text_or_none(description.as_ref());
-    let (default, example) = (json_or_none(default.as_ref()), json_or_none(example.as_ref()));
-    let number = |limit: Option<f64>| limit.map_or_else(|| quote!(None), |limit| quote!(Some(#limit)));
-    let count = |limit: Option<usize>| limit.map_or_else(|| quote!(None), |limit| quote!(Some(#limit)));
-    let (minimum, maximum) = (number(limits.minimum), number(limits.maximum));
-    let (length_min, length_max) = (count(limits.length_min), count(limits.length_max));
-    let (items_min, items_max) = (count(limits.items_min), count(limits.items_max));
-    quote!(MetaSchema {
-        description: #description,
-        default: #default,
-        example: #example,
-        nullable: #nullable,
-        deprecated: #deprecated,
-        minimum: #minimum,
-        maximum: #maximum,
-        min_length: #length_min,
-        max_length: #length_max,
-        min_items: #items_min,
-        max_items: #items_max,
-        ..MetaSchema::ANY
-    })
+    let Limits { minimum, maximum, length_min, length_max, items_min, items_max } = limits;
+    let members = [
+        description.as_ref().map(|text| quote!(description: Some(#text))),
+        default.as_ref().map(json).map(|value| quote!(default: Some(#value))),
+        example.as_ref().map(json).map(|value| quote!(example: Some(#value))),
+        nullable.then(|| quote!(nullable: true)),
+        deprecated.then(|| quote!(deprecated: true)),
+        minimum.map(|limit| quote!(minimum: Some(#limit))),
+        maximum.map(|limit| quote!(maximum: Some(#limit))),
+        length_min.map(|limit| quote!(min_length: Some(#limit))),
+        length_max.map(|limit| quote!(max_length: Some(#limit))),
+        items_min.map(|limit| quote!(min_items: Some(#limit))),
+        items_max.map(|limit| quote!(max_items: Some(#limit))),
+    ];
+    let members = members.into_iter().flatten();
+    quote!(MetaSchema { #(#members,)* ..MetaSchema::ANY })
 }
 
 fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
     let Schema { name, description, example, .. } = schema;
     let id = ident(&pascal(name));
     let variants: Vec<_> = words.iter().map(|word| ident(&pascal(word))).collect();
-    let example = json_or_none(example.as_ref());
+    let example = example.as_ref().map(json).map(|value| quote!(example: Some(#value),));
+    let doc = doc(description);
     quote! {
-        #[doc = #description]
+        #doc
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub enum #id { #(#variants),* }
 
@@ -127,7 +120,7 @@ fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
                 MetaSchema {
                     description: Some(#description),
                     enum_items: Self::WORDS.iter().map(|word| (*word).into()).collect(),
-                    example: #example,
+                    #example
                     ..MetaSchema::new("string")
                 }
             }
@@ -156,7 +149,7 @@ fn structure(schema: &Schema, fields: &[Field]) -> TokenStream {
     let id = ident(&pascal(name));
     let members = fields.iter().map(|field| {
         let (id, stored) = (ident(&snake(&field.name)), stored_type(field));
-        let doc = field.notes.description.as_ref().map(|text| quote!(#[doc = #text]));
+        let doc = field.notes.description.as_deref().map(doc);
         quote!(#doc pub #id: #stored)
     });
     let required = fields.iter().filter(|field| field.required).map(|field| &field.name);
@@ -164,9 +157,10 @@ fn structure(schema: &Schema, fields: &[Field]) -> TokenStream {
         let (name, value, notes) = (&field.name, rust_type(&field.value), notes(&field.notes));
         quote!((#name, wire::property::<#value>(registry, #notes)))
     });
-    let example = json_or_none(example.as_ref());
+    let example = example.as_ref().map(json).map(|value| quote!(example: Some(#value),));
+    let doc = doc(description);
     quote! {
-        #[doc = #description]
+        #doc
         #[derive(Clone, PartialEq)]
         pub struct #id { #(#members),* }
 
@@ -177,7 +171,7 @@ fn structure(schema: &Schema, fields: &[Field]) -> TokenStream {
                     description: Some(#description),
                     required: vec![#(#required),*],
                     properties: vec![#(#properties),*],
-                    example: #example,
+                    #example
                     ..MetaSchema::new("object")
                 }
             }

@@ -219,7 +219,8 @@ impl Parts {
 fn unquoted(text: &str) -> Option<&str> {
     let text = text.trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    Some(inner.unwrap_or(text)).filter(|text| !text.is_empty())
+    // Not `text.is_empty()`: that is the framework's, which means something else.
+    Some(inner.unwrap_or(text)).filter(|text| !str::is_empty(text))
 }
 
 /// JSON, with or without the byte order mark that some editors put before it.

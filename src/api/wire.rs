@@ -267,12 +267,17 @@ impl Wire for bool {
     }
 }
 
+/// `number` if it is whole, and small enough that a double counts one by one.
+fn whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0 && number.abs() < 2f64.powi(53)).then_some(number as i64)
+}
+
 macro_rules! whole_number {
     ($type:ty) => {
         impl Wire for $type {
             fn read(value: Value) -> Result<Self, Invalid> {
                 let number = match &value {
-                    Value::Number(number) => number.as_i64(),
+                    Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
                     Value::String(text) => text.trim().parse().ok(),
                     _ => None,
                 };
@@ -404,6 +409,7 @@ mod tests {
         assert_eq!(bool::read(json!(1)), Err(Invalid::new("must be true or false")));
         assert_eq!(i32::read(json!(" 12 ")), Ok(12));
         assert_eq!(i32::read(json!(3_000_000_000u64)), Err(Invalid::new("must be a whole number")));
+        assert_eq!(i32::read(json!(295.0)), Ok(295));
         assert_eq!(i64::read(json!(1.5)), Err(Invalid::new("must be a whole number")));
         assert_eq!(f64::read(json!("2.5e3")), Ok(2500.0));
         assert!(f64::read(json!("NaN")).is_err());
