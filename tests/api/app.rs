@@ -1,0 +1,211 @@
+//! A server on a database of its own, and a client that checks every answer against the document.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bioserver::api;
+use bioserver::api::payload::Limits;
+use bioserver::clock::Clock;
+use bioserver::domain::Moment;
+use bioserver::domain::Permission;
+use bioserver::domain::face::Mode;
+use bioserver::face::Coder;
+use bioserver::face::script::Script;
+use bioserver::service::Deps;
+use bioserver::service::Policy;
+use bioserver::service::keys;
+use bioserver::service::keys::NewKey;
+use bioserver::sign::Algorithm;
+use bioserver::sign::Signer;
+use bioserver::sign::key::Key;
+use bioserver::store::Store;
+use bioserver::store::settings::Settings;
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::conformance;
+use crate::testpg;
+
+pub const PREFIX: &str = "/bioserver-app";
+/// Of one image: small, so that tests can exceed it.
+pub const IMAGE_BYTES_MAX: usize = 2 << 20;
+
+pub struct TestApp {
+    pub url: String,
+    /// Of a provider that may do everything.
+    pub key: String,
+    pub deps: Deps,
+    pub script: Arc<Script>,
+    pub document: Value,
+    client: reqwest::Client,
+    /// Its folder, when the database is a file.
+    folder: Option<PathBuf>,
+}
+
+/// Runs each test on SQLite and on Postgres.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn on_sqlite() {
+                super::$name($crate::app::TestApp::on_sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                super::$name($crate::app::TestApp::on_postgres().await).await;
+            }
+        })*
+    };
+}
+pub(crate) use on_both;
+
+impl TestApp {
+    pub async fn on_sqlite() -> Self {
+        let folder = std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple()));
+        let settings = Settings::Sqlite(folder.join("bio.db"));
+        Self::scripted(&settings, Some(folder)).await
+    }
+
+    pub async fn on_postgres() -> Self {
+        let settings = testpg::database().parse().expect("the test server's URL is one");
+        Self::scripted(&settings, None).await
+    }
+
+    async fn scripted(settings: &Settings, folder: Option<PathBuf>) -> Self {
+        let script = Arc::new(Script::default());
+        let store = Store::open(settings).await.expect("a new database opens");
+        Self::start(store, script.clone(), script, folder).await
+    }
+
+    /// On SQLite, with faces of this coder.
+    pub async fn with(faces: Arc<dyn Coder>) -> Self {
+        let folder = std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple()));
+        let store = Store::open(&Settings::Sqlite(folder.join("bio.db"))).await.expect("a new database opens");
+        Self::start(store, faces, Arc::default(), Some(folder)).await
+    }
+
+    async fn start(store: Store, faces: Arc<dyn Coder>, script: Arc<Script>, folder: Option<PathBuf>) -> Self {
+        let clock = Clock::default();
+        let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
+        let signer = Arc::new(Signer::new(signing, vec![]));
+        let deps = Deps { store, faces, signer, clock, policy: Policy { mode: Mode::default() } };
+        let settings = api::Settings { prefix: PREFIX.to_owned(), limits: Limits::of_images(IMAGE_BYTES_MAX) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+        tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
+        let document = api::docs::json(PREFIX);
+        let client = reqwest::Client::new();
+        let mut app = Self { url, key: String::new(), deps, script, document, client, folder };
+        app.key = app.make_key("provider", &Permission::ALL, None).await;
+        app
+    }
+
+    pub async fn make_key(&self, provider: &str, permissions: &[Permission], expires: Option<Moment>) -> String {
+        let new = NewKey { provider: provider.to_owned(), permissions: permissions.to_vec(), expires };
+        let made = keys::create(&self.deps.store, &self.deps.clock, new).await.expect("a key is made");
+        made.text.expose_secret().to_owned()
+    }
+
+    /// A request of the contract, with the key.
+    pub fn post(&self, path: &str) -> Request<'_> {
+        self.request(Method::POST, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// As [`TestApp::post`].
+    pub fn get(&self, path: &str) -> Request<'_> {
+        self.request(Method::GET, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// Any request, without a key; `path` from the root of the host.
+    pub fn request(&self, method: Method, path: &str) -> Request<'_> {
+        let builder = self.client.request(method.clone(), format!("{}{path}", self.url));
+        Request { app: self, builder, method, path: path.to_owned() }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+pub struct Request<'a> {
+    app: &'a TestApp,
+    builder: RequestBuilder,
+    method: Method,
+    path: String,
+}
+
+impl Request<'_> {
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        Self { builder: change(self.builder), ..self }
+    }
+
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|builder| builder.header(name, value))
+    }
+
+    /// A body as it stands on the wire; each `\n` becomes CRLF.
+    pub async fn wire(self, content_type: &str, body: &str) -> Reply {
+        let body = body.replace('\n', "\r\n");
+        self.header("content-type", content_type).with(|builder| builder.body(body)).send().await
+    }
+
+    pub async fn form(self, form: reqwest::multipart::Form) -> Reply {
+        self.with(|builder| builder.multipart(form)).send().await
+    }
+
+    /// The answer, once it is known to be as the document says.
+    pub async fn send(self) -> Reply {
+        let response = self.builder.send().await.expect("the server answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.expect("the answer is whole");
+        let checked = conformance::check(&self.app.document, self.method.as_str(), &self.path, status, &headers, &body);
+        checked.unwrap_or_else(|problem| panic!("{problem}\n{}", String::from_utf8_lossy(&body)));
+        Reply { status, headers, body }
+    }
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("it is JSON")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("it is text"))
+    }
+
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// Status and code of a refusal, and its message.
+    #[track_caller]
+    pub fn refusal(&self) -> (u16, String, String) {
+        assert!(self.status >= 400, "{}", String::from_utf8_lossy(&self.body));
+        let body = self.json();
+        let text = |member: &str| body[member].as_str().expect("it is said").to_owned();
+        (self.status, text("code"), text("message"))
+    }
+}

@@ -1,0 +1,69 @@
+//! Each operation that looks at faces, once from end to end: real photographs, the built-in networks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bioserver::face::pack::Pack;
+use bioserver::face::workers::Settings;
+use bioserver::face::workers::Workers;
+use reqwest::multipart::Form;
+use tokio::sync::OnceCell;
+
+use crate::app::TestApp;
+use crate::faces::file;
+use crate::faces::upload;
+use crate::shape::assert_shape;
+
+/// Loaded once for all tests.
+async fn workers() -> Arc<Workers> {
+    static WORKERS: OnceCell<Arc<Workers>> = OnceCell::const_new();
+    let start = async || {
+        let pack = Pack::built_in().expect("the built-in pack is whole");
+        Arc::new(Workers::start(&pack, &Settings::default()).expect("it runs"))
+    };
+    WORKERS.get_or_init(start).await.clone()
+}
+
+fn photograph(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name)).expect(name)
+}
+
+fn two(reference: &str, candidate: &str) -> Form {
+    crate::matches::two(&photograph(reference), &photograph(candidate))
+}
+
+#[tokio::test]
+async fn a_photograph_becomes_a_face() {
+    let app = TestApp::with(workers().await).await;
+    let face = app.post("/v2/faces").form(upload(&photograph("obama.jpg"))).await.ok();
+    assert!(face["quality"].as_i64().expect("a number") > 100, "{face}");
+    let eyes = |member: &str| face["landmarks"]["eyes"][member].as_f64().expect("a number");
+    assert!(eyes("x1") < eyes("x2"), "the first eye is the one on the left of the picture");
+    let reply = app.post("/v2/faces").form(upload(b"no picture")).await;
+    assert_shape(&app, "undecodable-file", &reply);
+}
+
+#[tokio::test]
+async fn two_photographs_give_a_score_that_tells_people_apart() {
+    let app = TestApp::with(workers().await).await;
+    let score = async |reference, candidate| {
+        let found = app.post("/v2/match/images").form(two(reference, candidate)).await.ok();
+        found["score"].as_f64().expect("a number")
+    };
+    assert!(score("obama.jpg", "obama2.jpg").await > 3500.0);
+    assert!(score("obama.jpg", "obama3.jpg").await > 3500.0);
+    assert!(score("obama.jpg", "biden.jpg").await < 2500.0);
+}
+
+#[tokio::test]
+async fn a_former_face_scores_as_its_photograph_does() {
+    let app = TestApp::with(workers().await).await;
+    let face = app.post("/v2/faces").form(upload(&photograph("obama.jpg"))).await.ok();
+    let form = Form::new()
+        .text("referenceFace", face.to_string())
+        .part("candidateImage", file(&photograph("obama2.jpg")))
+        .text("candidateImageType", "SELFIE");
+    let found = app.post("/v2/match").form(form).await.ok();
+    let images = app.post("/v2/match/images").form(two("obama.jpg", "obama2.jpg")).await.ok();
+    assert_eq!(found["score"], images["score"]);
+}

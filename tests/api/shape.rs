@@ -1,0 +1,81 @@
+//! What an answer looks like, without what differs each time: that is checked, then hidden.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bioserver::domain::template::Template;
+use bioserver::sign::verify::verify;
+use chrono::DateTime;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::Reply;
+use crate::app::TestApp;
+
+/// Headers that are part of an answer's shape.
+const HEADERS: [&str; 6] = ["allow", "cache-control", "content-type", "location", "retry-after", "www-authenticate"];
+
+/// Compares an answer with `snapshots/<name>.snap`.
+pub fn assert_shape(app: &TestApp, name: &str, reply: &Reply) {
+    let headers: Map<String, Value> =
+        HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), reply.header(name)?.into()))).collect();
+    let shown = json!({ "status": reply.status, "headers": headers, "body": body(app, reply) });
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_json_snapshot!(name, shown));
+}
+
+fn body(app: &TestApp, reply: &Reply) -> Value {
+    if reply.header("content-type") != Some("application/json") {
+        let text = String::from_utf8(reply.body.to_vec()).expect("it is text");
+        assert!(text.starts_with("-----BEGIN CERTIFICATE-----\n") && text.ends_with("-----END CERTIFICATE-----\n"));
+        return "[certificate]".into();
+    }
+    let mut shown = reply.json();
+    if let Some(signature) = shown.get("signature").and_then(Value::as_str) {
+        assert_signs(app, signature, &reply.body);
+        shown["signature"] = "[jws]".into();
+    }
+    hide(&mut shown);
+    shown
+}
+
+/// The signature is over these very bytes, less itself.
+fn assert_signs(app: &TestApp, signature: &str, body: &[u8]) {
+    let payload = verify(signature, &app.deps.signer.jwks()).expect("the signature verifies");
+    let text = std::str::from_utf8(body).expect("JSON is UTF-8");
+    assert_eq!(text.replace(&format!(r#","signature":"{signature}""#), "").as_bytes(), payload);
+}
+
+fn hide(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match (name.as_str(), &member) {
+                    ("id", Value::String(id)) => {
+                        Uuid::parse_str(id).expect("an id is a UUID");
+                        *member = "[uuid]".into();
+                    }
+                    ("created" | "expires", Value::String(time)) => {
+                        assert!(time.len() == 24 && time.ends_with('Z') && DateTime::parse_from_rfc3339(time).is_ok());
+                        *member = "[time]".into();
+                    }
+                    ("template", Value::String(text)) => {
+                        let template = Template::decode(text).expect("a template");
+                        *member = format!("[{} values]", template.values().len()).into();
+                    }
+                    ("kid" | "x" | "y", Value::String(text)) => {
+                        assert_eq!(URL_SAFE_NO_PAD.decode(text).expect("base64url").len(), 32);
+                        *member = "[32 bytes]".into();
+                    }
+                    _ => hide(member),
+                }
+            }
+        }
+        _ => {}
+    }
+}
