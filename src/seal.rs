@@ -155,7 +155,7 @@ fn place(path: &Path, master: &Master) -> io::Result<()> {
     rand::fill(&mut unique).expect("the system has random numbers");
     let draft = path.with_extension(format!("{:016x}", u64::from_ne_bytes(unique)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let text = Zeroizing::new(STANDARD.encode(&*master.0) + "\n");
+    let text = Zeroizing::new(STANDARD.encode(master.0.as_slice()) + "\n");
     let placed = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     // A link, unlike a rename, never replaces.
     let placed = placed.and_then(|()| match fs::hard_link(&draft, path) {

@@ -1,6 +1,7 @@
 //! `bioserver keys`: makes, lists and ends the keys that callers use.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Context;
 use chrono::DateTime;
@@ -105,7 +106,7 @@ async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String
         let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.name()).collect();
         let (id, provider, created) = (key.id.0.simple(), &key.provider, key.created.to_string());
         let (state, permissions) = (state(&key, now), permissions.join(" "));
-        text += &format!("{id}  {provider:<width$}  {created}  {state:<34}  {permissions}\n");
+        writeln!(text, "{id}  {provider:<width$}  {created}  {state:<34}  {permissions}")?;
     }
     Ok(text)
 }

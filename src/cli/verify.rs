@@ -80,8 +80,8 @@ pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
     let Some(jws) = jws else {
         return (Verdict::Not("the answer has no 'signature'".to_owned()), String::new());
     };
-    let key = sign::verify::header(jws).map_or(String::new(), |header| format!("key {}, {}", header.kid, header.alg));
-    let verdict = match (sign::verify::verify(jws, jwks), answer) {
+    let key = sign::header(jws).map_or(String::new(), |header| format!("key {}, {}", header.kid, header.alg));
+    let verdict = match (sign::verify(jws, jwks), answer) {
         (Err(error), _) => Verdict::Not(error.to_string()),
         (Ok(_), None) => Verdict::Signed,
         (Ok(payload), Some(answer)) => compare(text, answer, &payload),
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_changed_answer_is_not_verified() {
-        let signer = signer();
+        let (signer, other) = (signer(), signer());
         let answer = answer(&signer);
         let twice = answer.replacen('{', r#"{"score":9999,"#, 1);
         let pretty_twice = answer.replacen('{', "{\n\"score\": 9999,", 1);
@@ -236,7 +236,6 @@ mod tests {
         for text in changed {
             assert!(matches!(check(&text, &signer.jwks()).0, Verdict::Not(_)), "{text}");
         }
-        let other = super::tests::signer();
         assert!(matches!(check(&answer, &other.jwks()).0, Verdict::Not(_)));
     }
 }

@@ -260,7 +260,7 @@ fn read_table(path: &Path) -> Result<Table, String> {
     let text = read_text(path)?;
     text.parse::<Table>().map_err(|error| {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = text.char_indices().filter(|&(index, char)| index < at && char == '\n').count() + 1;
         format!("line {line} is no TOML: {}", error.message())
     })
 }

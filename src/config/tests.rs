@@ -54,7 +54,7 @@ fn nothing_needs_to_be_said() {
     let config = load("", &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.store.to_string(), "sqlite:./data/bioserver.db");
-    assert!(matches!(&config.master_key, seal::Source::Kept(path) if *path == PathBuf::from("./data/master.key")));
+    assert!(matches!(&config.master_key, seal::Source::Kept(path) if path == Path::new("./data/master.key")));
     assert!(matches!(config.signing, signing::Settings::Kept(Algorithm::Es256)));
     assert_eq!((config.prefix.as_str(), config.mode), ("/bioserver-app", Mode::F6_4Vid60x));
     assert_eq!((config.image_bytes_max, config.image_pixels_max), (10_485_760, 50_000_000));
@@ -114,7 +114,7 @@ fn all_faults_are_reported_together() {
 
 #[test]
 fn a_file_that_is_no_toml_is_named_by_line_and_not_repeated() {
-    let shown = load("workers = 2\nmaster_key = \"hunter2\nx", &[]).unwrap_err().to_string();
+    let shown = load("workers = 2\nmaster_key = \"hunter2\n", &[]).unwrap_err().to_string();
     assert!(shown.contains("line 2") && !shown.contains("hunter2"), "{shown}");
     let missing = Config::load(Some(Path::new("/no/such/file")), []).unwrap_err();
     assert_eq!(missing.faults.len(), 1);

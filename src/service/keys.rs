@@ -98,9 +98,10 @@ pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<Created
 
     let mut tx = store.begin().await?;
     let provider = Provider { id: ProviderId(Uuid::now_v7()), name: new.provider, created: now };
-    let provider = match store::providers::insert(&mut tx, &provider).await? {
-        true => provider,
-        false => store::providers::named(&mut tx, &provider.name).await?.unwrap_or(provider),
+    let provider = if store::providers::insert(&mut tx, &provider).await? {
+        provider
+    } else {
+        store::providers::named(&mut tx, &provider.name).await?.unwrap_or(provider)
     };
     let key = Key {
         id,

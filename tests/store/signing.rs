@@ -6,7 +6,7 @@ use bioserver::service::signing;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
-use bioserver::sign::verify::verify;
+use bioserver::sign::verify;
 use bioserver::store;
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
