@@ -1,1 +1,51 @@
-//! (room evaluate)
+//! Labelled pictures in, error rates and calibrations out.
+//!
+//! ```text
+//! folder --lfw--> Collection --coding--> templates --comparison--> pairs --+--rates, folds--> Report
+//!                                                                          `--calibrate--> Calibration
+//! ```
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::face;
+
+pub mod calibrate;
+pub mod coding;
+pub mod collection;
+pub mod comparison;
+pub mod det;
+pub mod figures;
+pub mod folds;
+pub mod interval;
+pub mod lfw;
+pub mod manifest;
+pub mod pareto;
+pub mod rates;
+pub mod report;
+pub mod text;
+
+/// Why an evaluation or a calibration came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is longer than {bytes_max} bytes", path.display())]
+    TooLong { path: PathBuf, bytes_max: u64 },
+    #[error("{}, line {line}: expected {expected}", path.display())]
+    Pairs { path: PathBuf, line: usize, expected: &'static str },
+    #[error("there is no thread to describe pictures")]
+    NoCoders,
+    #[error("a thread that describes pictures has panicked")]
+    Panicked,
+    #[error("{pairs} pairs of two people are too few for a calibration; {pairs_min} are the least")]
+    TooFewPairs { pairs: u64, pairs_min: u64 },
+    #[error("the highest pairs of two people have one cosine: no law can be fitted to them")]
+    NoSpread,
+    #[error("the fitted curve is no calibration: {0}")]
+    Curve(#[from] face::score::Fault),
+    #[error("the calibration cannot be written into the manifest: {0}")]
+    Manifest(String),
+    #[error("the curves cannot be drawn: {0}")]
+    Plot(String),
+}

@@ -1,0 +1,72 @@
+//! `calibrate`: gives a pack's scores their meaning, measured on labelled pictures.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::cli::evaluate;
+use crate::evaluate::calibrate;
+use crate::evaluate::calibrate::Fit;
+use crate::evaluate::collection::Half;
+use crate::evaluate::comparison::Comparison;
+use crate::evaluate::figures::Figures;
+use crate::evaluate::lfw;
+use crate::evaluate::manifest;
+use crate::evaluate::report;
+use crate::evaluate::text;
+
+/// The manifest of a pack.
+const MANIFEST: &str = "pack.toml";
+
+/// Fit what a pack's scores mean to labelled pictures, and check it on other people's
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder in the layout of Labeled Faces in the Wild: Name/Name_0001.jpg and pairs.txt
+    #[arg(long, value_name = "DIR")]
+    pub lfw: PathBuf,
+    /// Folder of the pack whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
+    #[arg(long, value_name = "FOLDER")]
+    pub pack: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let pack = evaluate::open(args.pack.as_deref())?;
+    let collection = lfw::read(&args.lfw)?;
+    let coding = evaluate::describe(&pack, &collection)?;
+    let half = |half| Comparison::new(&report::samples(&collection, &coding.templates, Some(half)));
+    let (fitted, held_out) = (half(Half::Fitted), half(Half::HeldOut));
+    let data = format!("LFW, the pictures of its standard pairs; people whose name has an even SHA-256");
+    let fit = calibrate::fit(&fitted, data)?;
+
+    print!("{}", summary(&fit, &fitted, &held_out)?);
+    let Some(folder) = &args.pack else {
+        print!("\n{}", manifest::table(&fit.calibration)?);
+        return Ok(());
+    };
+    let path = folder.join(MANIFEST);
+    let old = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    evaluate::write(&path, &manifest::with(&old, &fit.calibration)?)?;
+    println!("\nWritten to {}", path.display());
+    Ok(())
+}
+
+/// How the curve fits the people it was fitted to, and the others.
+fn summary(fit: &Fit, fitted: &Comparison, held_out: &Comparison) -> anyhow::Result<String> {
+    let Fit { calibration, tail_pairs, tail_gap } = fit;
+    let tail = &calibration.origin().tail;
+    let mut text = format!("{} knots\n", calibration.knots().len());
+    writeln!(
+        text,
+        "Tail: from cosine {:.4} on, fitted to {tail_pairs} pairs: shape {:.3}, scale {:.5}; largest distance {:.3}",
+        tail.cosine, tail.shape, tail.scale, tail_gap
+    )?;
+    let measured_to = calibration.origin().measured_to_percent / 100.0;
+    writeln!(text, "Measured down to a rate of {} %", text::percent(measured_to))?;
+    for (title, comparison) in [("Fitted on", fitted), ("Held out", held_out)] {
+        let half = if title == "Held out" { Half::HeldOut } else { Half::Fitted };
+        text::by_score(&mut text, &format!("{title} ({half})"), &Figures::new(comparison, Some(calibration)))?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,85 @@
+//! `evaluate`: how well a pack tells people apart, and whether its scores mean what they say.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+
+use crate::evaluate::coding;
+use crate::evaluate::coding::Coding;
+use crate::evaluate::collection::Collection;
+use crate::evaluate::det;
+use crate::evaluate::lfw;
+use crate::evaluate::report::Report;
+use crate::evaluate::report::Tested;
+use crate::face::networks::Networks;
+use crate::face::pack::Pack;
+
+/// Measure a pack of networks on labelled pictures
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder in the layout of Labeled Faces in the Wild: Name/Name_0001.jpg and pairs.txt
+    #[arg(long, value_name = "DIR")]
+    pub lfw: PathBuf,
+    /// Folder of the pack; the built-in one if missing
+    #[arg(long, value_name = "FOLDER")]
+    pub pack: Option<PathBuf>,
+    /// Writes all figures to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes det.csv and det.svg to this folder, which is made if missing
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let pack = open(args.pack.as_deref())?;
+    let collection = lfw::read(&args.lfw)?;
+    let coding = describe(&pack, &collection)?;
+    let tested = Tested {
+        pack: pack.name().to_owned(),
+        template_version: pack.template_version(),
+        calibration: pack.calibration().cloned(),
+    };
+    let report = Report::new(&collection, &coding, tested);
+    print!("{report}");
+    if let Some(path) = &args.json {
+        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    }
+    if let Some(folder) = &args.report {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        write(&folder.join("det.csv"), &det::csv(&report.curves))?;
+        write(&folder.join("det.svg"), &det::svg(&report.curves)?)?;
+    }
+    Ok(())
+}
+
+/// The pack in a folder, or the built-in one.
+pub fn open(folder: Option<&Path>) -> anyhow::Result<Pack> {
+    Ok(match folder {
+        Some(folder) => Pack::read(folder)?,
+        None => Pack::built_in()?,
+    })
+}
+
+/// Describes all pictures on all cores, with a progress bar where standard error is a terminal.
+pub fn describe(pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let first = Networks::new(pack)?;
+    let networks: Vec<Networks> = std::iter::repeat_n(first, threads).collect();
+    let coders = networks.into_iter().map(|mut networks| move |picture: &_| networks.code(picture)).collect();
+    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
+    let bar = ProgressBar::new(collection.pictures.len() as u64).with_style(ProgressStyle::with_template(style)?);
+    let coding = coding::all(&collection.pictures, coders, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(coding)
+}
+
+/// Writes a file whole, and names it when that fails.
+pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}

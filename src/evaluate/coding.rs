@@ -1,0 +1,130 @@
+//! All pictures of a collection to templates, on as many threads as there are coders.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::domain::template::Template;
+use crate::evaluate::Error;
+use crate::evaluate::collection::Labelled;
+use crate::face;
+use crate::face::Faces;
+use crate::face::Picture;
+
+/// The server's own default bound on a picture.
+const PICTURE_BYTES_MAX: u64 = 10 << 20;
+
+/// The templates of a collection's pictures, in its order.
+pub struct Coding {
+    /// Or why there is none.
+    pub templates: Vec<Result<Template, face::Error>>,
+    /// The time from the first picture to the last.
+    pub took: Duration,
+    pub threads: usize,
+}
+
+impl Coding {
+    /// Mean time that one thread spends on one picture.
+    pub fn ms_per_picture(&self) -> f64 {
+        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.templates.len().max(1) as f64
+    }
+}
+
+/// Describes the largest face of every picture. `coders` has one entry per thread; `done` is called after each picture.
+///
+/// A file that cannot be read ends it; a picture without a face does not.
+pub fn all<C>(pictures: &[Labelled], coders: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Coding, Error>
+where
+    C: FnMut(&Picture) -> Result<face::Coded, face::Error> + Send,
+{
+    let started = Instant::now();
+    let threads = coders.len();
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(vec![None; pictures.len()]);
+    let work = |mut coder: C| -> Result<(), Error> {
+        while let Some((at, picture)) = take(&next, pictures) {
+            let picture = Picture { bytes: read(&picture.path)?, rotation: false, faces: Faces::Largest };
+            let template = coder(&picture).map(|coded| coded.template);
+            results.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(template);
+            done();
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = coders.into_iter().map(|coder| scope.spawn(|| work(coder))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Panicked)))
+    })?;
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let templates = results.into_iter().collect::<Option<_>>().ok_or(Error::NoCoders)?;
+    Ok(Coding { templates, took: started.elapsed(), threads })
+}
+
+fn take<'a>(next: &AtomicUsize, pictures: &'a [Labelled]) -> Option<(usize, &'a Labelled)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    Some((at, pictures.get(at)?))
+}
+
+fn read(path: &Path) -> Result<Bytes, Error> {
+    let unread = |source| Error::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(unread)?.len() > PICTURE_BYTES_MAX {
+        return Err(Error::TooLong { path: path.to_owned(), bytes_max: PICTURE_BYTES_MAX });
+    }
+    Ok(fs::read(path).map_err(unread)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::face::Landmarks;
+    use crate::domain::face::Quality;
+
+    fn manifest_and_lock() -> Vec<Labelled> {
+        let file = |name: &str| Labelled {
+            person: name.to_owned(),
+            name: name.to_owned(),
+            path: Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+        };
+        vec![file("Cargo.toml"), file("Cargo.lock"), file("Cargo.toml")]
+    }
+
+    /// Codes a file by its length.
+    fn coder(picture: &Picture) -> Result<face::Coded, face::Error> {
+        assert_eq!(picture.faces, Faces::Largest);
+        if picture.bytes.starts_with(b"[package]") {
+            return Err(face::Error::NoFace);
+        }
+        let template = Template::new(1, &[picture.bytes.len() as f32, 1.0]).expect("it is not zero");
+        let quality = Quality { value: 100, reasons: Vec::new() };
+        Ok(face::Coded { digest: String::new(), landmarks: Landmarks::default(), quality, template })
+    }
+
+    #[test]
+    fn templates_come_in_the_order_of_the_pictures() {
+        let counted = AtomicUsize::new(0);
+        let done = || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        let coding = all(&manifest_and_lock(), vec![coder, coder], &done).expect("the files exist");
+        assert_eq!(counted.into_inner(), 3);
+        assert_eq!(coding.threads, 2);
+        assert_eq!(coding.templates[0], Err(face::Error::NoFace));
+        assert!(coding.templates[1].is_ok());
+        assert_eq!(coding.templates[2], Err(face::Error::NoFace));
+    }
+
+    #[test]
+    fn a_missing_file_ends_it_and_is_named() {
+        let mut pictures = manifest_and_lock();
+        pictures[1].path = "no/such/file".into();
+        let error = all(&pictures, vec![coder], &|| ()).err().expect("it is not there");
+        assert!(error.to_string().contains("no/such/file"), "{error}");
+    }
+}
