@@ -29,6 +29,9 @@ pub mod value;
 
 const MASTER_KEY_ALLOWED: &str = "32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them";
 
+/// Far above what any machine has.
+const WORKERS_MAX: usize = 1024;
+
 /// Everything the operator can decide.
 #[derive(Debug)]
 pub struct Config {
@@ -131,8 +134,8 @@ fn fill(sources: &mut Sources) -> Config {
     let prefix = sources.value("prefix", "/bioserver-app".to_owned(), value::PREFIX, value::prefix);
     let pack = sources.optional("pack", "the built-in pack", "an existing folder", value::folder);
     let engine = sources.value("engine", Engine::default(), "auto, burn, packed", value::plain);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=1024));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
+    let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=WORKERS_MAX));
     let queue_wait_ms = sources.value("queue_wait_ms", 2000, "0 to 600000", value::between(0..=600_000));
     let bytes = value::between(1024..=1 << 30);
     let image_bytes_max = sources.value("image_bytes_max", 10 << 20, "1024 to 1073741824", bytes);

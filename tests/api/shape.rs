@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bioserver::domain::template::Template;
-use bioserver::sign::verify::verify;
+use bioserver::sign::verify;
 use chrono::DateTime;
 use serde_json::Map;
 use serde_json::Value;

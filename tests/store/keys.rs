@@ -6,12 +6,7 @@ use bioserver::clock::Clock;
 use bioserver::domain::Caller;
 use bioserver::domain::Permission;
 use bioserver::domain::face::Mode;
-use bioserver::domain::score::Score;
-use bioserver::domain::template::Template;
-use bioserver::face;
-use bioserver::face::Coded;
-use bioserver::face::Coder;
-use bioserver::face::Picture;
+use bioserver::face::script::Script;
 use bioserver::service;
 use bioserver::service::Deps;
 use bioserver::service::Policy;
@@ -25,7 +20,6 @@ use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
 use bioserver::store::settings::Settings;
 use chrono::TimeDelta;
-use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 
 use crate::both::on_both;
@@ -41,29 +35,12 @@ on_both!(
     a_key_that_makes_no_sense_is_not_made,
 );
 
-/// These tests have no images.
-struct NoFaces;
-
-impl Coder for NoFaces {
-    fn code(&self, _: Picture) -> BoxFuture<'_, Result<Coded, face::Error>> {
-        Box::pin(async { Err(face::Error::NoFace) })
-    }
-
-    fn score(&self, _: &Template, _: &Template) -> Score {
-        Score(0.0)
-    }
-
-    fn template_version(&self) -> u16 {
-        1
-    }
-}
-
 async fn deps(settings: &Settings) -> Deps {
     let clock = Clock::default();
     let key = Key::make(Algorithm::Es256, clock.now()).unwrap();
     Deps {
         store: open(settings).await,
-        faces: Arc::new(NoFaces),
+        faces: Arc::new(Script::default()),
         signer: Arc::new(Signer::new(key, vec![])),
         clock,
         policy: Policy { mode: Mode::default() },
