@@ -127,13 +127,13 @@ fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
         }
 
         impl wire::Wire for #id {
-            fn read(value: wire::Value) -> Result<Self, wire::Invalid> {
+            fn read(value: serde_json::Value) -> Result<Self, wire::Invalid> {
                 match value.as_str() {
                     #(Some(#words) => Ok(Self::#variants),)*
                     _ => Err(wire::Invalid::not_one_of(Self::WORDS)),
                 }
             }
-            fn write(&self) -> wire::Value {
+            fn write(&self) -> serde_json::Value {
                 self.word().into()
             }
         }
@@ -225,11 +225,11 @@ fn object(schema: &Schema, fields: &[Field]) -> TokenStream {
         #structure
 
         impl wire::Wire for #id {
-            fn read(value: wire::Value) -> Result<Self, wire::Invalid> {
+            fn read(value: serde_json::Value) -> Result<Self, wire::Invalid> {
                 let mut members = wire::Members::of(value)?;
                 Ok(Self { #(#reads),* })
             }
-            fn write(&self) -> wire::Value {
+            fn write(&self) -> serde_json::Value {
                 let mut members = wire::Members::default();
                 #(#writes;)*
                 members.into_value()

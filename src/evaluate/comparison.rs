@@ -1,7 +1,9 @@
 //! Every template against every other: the cosines of pairs of one person, and of pairs of two.
 
 use nalgebra::DMatrix;
-use rayon::prelude::*;
+use rayon::iter::IntoParallelRefIterator;
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSliceMut;
 
 use crate::domain::template::Template;
 

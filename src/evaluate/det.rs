@@ -18,7 +18,6 @@ use crate::evaluate::Error;
 use crate::evaluate::comparison::Comparison;
 use crate::evaluate::rates::Marks;
 use crate::evaluate::rates::Rates;
-use crate::evaluate::report::Curve;
 use crate::face::score::Calibration;
 
 /// Rates at one threshold, as shares.
@@ -29,6 +28,13 @@ pub struct Point {
     pub score: Option<f64>,
     pub fmr: f64,
     pub fnmr: f64,
+}
+
+/// How one set of people's error rates are traded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    pub name: &'static str,
+    pub points: Vec<Point>,
 }
 
 const POINTS_PER_DECADE: f64 = 20.0;

@@ -11,7 +11,7 @@ use crate::evaluate::collection::Trial;
 use crate::evaluate::comparison::Comparison;
 use crate::evaluate::comparison::Sample;
 use crate::evaluate::det;
-use crate::evaluate::det::Point;
+use crate::evaluate::det::Curve;
 use crate::evaluate::figures::Figures;
 use crate::evaluate::folds;
 use crate::evaluate::folds::Accuracy;
@@ -69,13 +69,6 @@ pub struct Time {
     pub ms_per_picture: f64,
     pub threads: usize,
     pub seconds: f64,
-}
-
-/// How one set of people's error rates are traded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
-    pub name: &'static str,
-    pub points: Vec<Point>,
 }
 
 impl Report {

@@ -1,0 +1,53 @@
+//! Values as they stand in JSON, there and back.
+
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn booleans_and_numbers_may_be_strings() {
+    assert_eq!(bool::read(json!("true")), Ok(true));
+    assert_eq!(bool::read(json!("False")), Ok(false));
+    assert_eq!(bool::read(json!(1)), Err(Invalid::new("must be true or false")));
+    assert_eq!(i32::read(json!(" 12 ")), Ok(12));
+    assert_eq!(i32::read(json!(3_000_000_000u64)), Err(Invalid::new("must be a whole number")));
+    assert_eq!(i32::read(json!(295.0)), Ok(295));
+    assert_eq!(i64::read(json!(1.5)), Err(Invalid::new("must be a whole number")));
+    assert_eq!(f64::read(json!("2.5e3")), Ok(2500.0));
+    assert!(f64::read(json!("NaN")).is_err());
+    assert!(f32::read(json!(1e300)).is_err());
+}
+
+#[test]
+fn strings_are_strings() {
+    assert_eq!(String::read(json!("5")), Ok("5".to_owned()));
+    assert!(String::read(json!(5)).is_err());
+    assert!(String::read(json!(true)).is_err());
+    assert!(String::read(json!("a\u{0}b")).is_err());
+}
+
+#[test]
+fn single_precision_is_written_with_its_own_digits() {
+    assert_eq!(518.712f32.write().to_string(), "518.712");
+    assert_eq!(465f32.write().to_string(), "465.0");
+}
+
+#[test]
+fn moments_have_milliseconds_and_z() {
+    let read = |text: &str| Timestamp::read(json!(text)).map(|time| time.write());
+    assert_eq!(read("2017-11-14T15:31:42.228901+01:00"), Ok(json!("2017-11-14T14:31:42.228Z")));
+    assert_eq!(read("2017-05-18T12:41:09.58Z"), Ok(json!("2017-05-18T12:41:09.580Z")));
+    assert!(read("2017-05-18").is_err());
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let mut members = Members::of(json!({"list": [1, "x"], "name": "abc", "nothing": null})).expect("an object");
+    let list = members.required::<Vec<i32>>("list", &[]).expect_err("an item is no number");
+    assert_eq!(list.within("outer").to_string(), "outer.list[1]: must be a whole number.");
+    let name = members.required::<String>("name", &[Limit::LengthMax(2)]).expect_err("it is too long");
+    assert_eq!(name.to_string(), "name: must have at most 2 characters.");
+    let missing = members.required::<Uuid>("id", &[]).expect_err("it is missing");
+    assert_eq!(missing.to_string(), "id: is required and must be a UUID.");
+    assert_eq!(members.optional::<Uuid>("nothing", &[]), Ok(None));
+}
