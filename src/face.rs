@@ -25,6 +25,7 @@ pub mod recognize;
 pub mod resample;
 pub mod score;
 pub mod script;
+pub mod tile;
 pub mod workers;
 
 /// An image file, and how to look at it.

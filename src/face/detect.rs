@@ -49,7 +49,7 @@ pub fn rows(width: usize, height: usize) -> usize {
 
 /// The faces in the outputs for an input of `width` x `height` pixels, in its pixels; surest first.
 pub fn read(boxes: &[f32], scores: &[f32], width: usize, height: usize) -> Vec<Detection> {
-    let mut found: Vec<Detection> = boxes
+    let found = boxes
         .as_chunks::<ROW>()
         .0
         .iter()
@@ -59,9 +59,23 @@ pub fn read(boxes: &[f32], scores: &[f32], width: usize, height: usize) -> Vec<D
         .map(|((row, score), anchor)| detection(row, *score, anchor))
         .filter(usable)
         .collect();
+    merged(found)
+}
+
+/// Joins what overlaps a surer one: the mean of all, weighted by confidence. Surest first.
+pub fn merged(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     found.truncate(ROWS_MAX);
-    merge(found)
+    let mut merged = Vec::new();
+    while !found.is_empty() {
+        let best = found.remove(0);
+        let (mut same, rest): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|other| overlap(best.face_box, other.face_box) > OVERLAP_MAX);
+        found = rest;
+        same.push(best);
+        merged.push(Detection { confidence: best.confidence, ..mean(&same) });
+    }
+    merged
 }
 
 /// Centres of the places that rows speak of, in the order of the rows.
@@ -86,20 +100,6 @@ fn detection(row: &[f32; ROW], confidence: f32, anchor: Point) -> Detection {
 fn usable(found: &Detection) -> bool {
     let FaceBox { x, y, width, height } = found.face_box;
     width > 0.0 && height > 0.0 && [x, y, width, height].iter().all(|v| v.is_finite())
-}
-
-/// Joins what overlaps the surest: the mean of all, weighted by confidence. `found` is sorted, surest first.
-fn merge(mut found: Vec<Detection>) -> Vec<Detection> {
-    let mut merged = Vec::new();
-    while !found.is_empty() {
-        let best = found.remove(0);
-        let (mut same, rest): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|other| overlap(best.face_box, other.face_box) > OVERLAP_MAX);
-        found = rest;
-        same.push(best);
-        merged.push(Detection { confidence: best.confidence, ..mean(&same) });
-    }
-    merged
 }
 
 /// The mean of boxes and points, weighted by confidence.
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_overlaps_is_averaged_by_confidence() {
-        let merged = merge(vec![at(0.0, 0.9), at(3.0, 0.6), at(100.0, 0.55)]);
+        let merged = merged(vec![at(3.0, 0.6), at(0.0, 0.9), at(100.0, 0.55)]);
         assert_eq!(merged.len(), 2);
         assert!((merged[0].face_box.x - 1.2).abs() < 1e-5);
         assert_eq!((merged[0].confidence, merged[1]), (0.9, at(100.0, 0.55)));

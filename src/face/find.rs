@@ -12,13 +12,14 @@ use crate::face::mesh;
 use crate::face::mesh::Mesh;
 use crate::face::networks::Networks;
 use crate::face::resample;
+use crate::face::tile;
 
 /// A mesh less present than this is no face's.
 const PRESENCE_MIN: f32 = 0.5;
 /// A face counts beside the largest one from this share of its area on.
 const AREA_SHARE_MIN: f32 = 0.25;
 /// In a finer look a larger face breaks into pieces, and an eye or a mouth passes for a face; pixels of the network.
-const FINE_WIDTH_MAX: f32 = 96.0;
+const FINE_WIDTH_MAX: f32 = tile::WIDTH_MAX;
 /// A finer look that follows places smaller faces better; pixels of the network.
 const COARSE_WIDTH_MIN: f32 = 20.0;
 /// A finer look follows when it shows the picture at no less than 3/4 of its size there.
@@ -105,17 +106,28 @@ fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
 
 /// What the detector sees in `small`, in pixels of `view`; largest first.
 fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Vec<Detection>, Error> {
-    let side = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(detect::SIDE_STEP));
-    let (planes, placed) = resample::on_black(small, side(small.width), side(small.height));
-    let scale_x = view.width as f32 / placed.width as f32;
-    let scale_y = view.height as f32 / placed.height as f32;
-    let place = |point: Point| Point {
-        x: (point.x - placed.left as f32) * scale_x,
-        y: (point.y - placed.top as f32) * scale_y,
-    };
-    let mut found = networks.detect(&planes)?;
-    found.retain(|found| (look.width_min..=look.width_max).contains(&found.face_box.width));
-    let mut found: Vec<Detection> = found.into_iter().map(|found| found.moved(place)).collect();
+    let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(detect::SIDE_STEP));
+    let (width, height) = (ground(small.width), ground(small.height));
+    let (left, top) = ((width - small.width) / 2, (height - small.height) / 2);
+    let mut found = Vec::new();
+    for down in tile::spans(height) {
+        for across in tile::spans(width) {
+            let corner = (across.start as isize - left as isize, down.start as isize - top as isize);
+            let planes = resample::window(small, corner, (across.len, down.len));
+            let place = |p: Point| Point { x: p.x + across.start as f32, y: p.y + down.start as f32 };
+            let seen = networks.detect(&planes)?.into_iter().map(|seen| seen.moved(place));
+            found.extend(seen.filter(|seen| {
+                let centre = detect::centre(seen.face_box);
+                across.owns(centre.x) && down.owns(centre.y)
+            }));
+        }
+    }
+    let scale_x = view.width as f32 / small.width as f32;
+    let scale_y = view.height as f32 / small.height as f32;
+    let place = |p: Point| Point { x: (p.x - left as f32) * scale_x, y: (p.y - top as f32) * scale_y };
+    let kept = |found: &Detection| (look.width_min..=look.width_max).contains(&found.face_box.width);
+    let merged = detect::merged(found).into_iter().filter(kept);
+    let mut found: Vec<Detection> = merged.map(|found| found.moved(place)).collect();
     found.sort_by(|a, b| detect::area(b.face_box).total_cmp(&detect::area(a.face_box)));
     Ok(found)
 }

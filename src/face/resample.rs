@@ -33,15 +33,6 @@ impl Planes {
     }
 }
 
-/// Where a picture lies on the black ground of a larger one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placed {
-    pub left: usize,
-    pub top: usize,
-    pub width: usize,
-    pub height: usize,
-}
-
 /// The picture with its longer side made `longer_side`: area means when it shrinks, straight lines when it grows.
 pub fn resized(image: &Image, longer_side: usize) -> Image {
     let (width, height) = image.stored_size();
@@ -96,19 +87,20 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
     (0..to).map(|at| if ratio > 1.0 { shrunk(at) } else { grown(at) }).collect()
 }
 
-/// `view` in the middle of a black ground of `width` x `height` pixels, and where it lies there.
-///
-/// # Panics
-/// If it is larger than the ground.
-pub fn on_black(view: View, width: usize, height: usize) -> (Planes, Placed) {
-    let (left, top) = ((width - view.width) / 2, (height - view.height) / 2);
+/// `width` x `height` pixels of `view` from (`left`, `top`) on, which may lie outside: black there.
+pub fn window(view: View, (left, top): (isize, isize), (width, height): (usize, usize)) -> Planes {
     let mut planes = Planes::new(width, height);
-    for y in 0..view.height {
-        for x in 0..view.width {
-            planes.set(left + x, top + y, view.pixel(x, y).map(f32::from));
+    let inside = |start: isize, len: usize, side: usize| {
+        let end = (start + len as isize).clamp(0, side as isize) as usize;
+        (start.max(0) as usize).min(end)..end
+    };
+    for y in inside(top, height, view.height) {
+        for x in inside(left, width, view.width) {
+            let place = ((x as isize - left) as usize, (y as isize - top) as usize);
+            planes.set(place.0, place.1, view.pixel(x, y).map(f32::from));
         }
     }
-    (planes, Placed { left, top, width: view.width, height: view.height })
+    planes
 }
 
 /// The part of `view` that `map` takes to a square of `size` pixels: straight lines between pixels, black outside.
@@ -270,10 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn mirroring_reverses_rows() {
-        let (planes, placed) = on_black(ramp(2, 2).view(), 4, 3);
-        assert_eq!(placed, Placed { left: 1, top: 0, width: 2, height: 2 });
+    fn windows_are_black_outside_and_mirrors_reverse_rows() {
+        let planes = window(ramp(2, 2).view(), (-1, 0), (4, 3));
         assert_eq!(planes.values[..8], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
         assert_eq!(planes.mirrored().values[..4], [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(window(ramp(9, 9).view(), (7, 8), (3, 1)).values[..6], [7.0, 8.0, 0.0, 8.0, 8.0, 0.0]);
+        assert_eq!(window(ramp(2, 2).view(), (5, -9), (2, 2)).values, [0.0; 12]);
     }
 }

@@ -1,0 +1,113 @@
+//! Milliseconds of each stage on one core, and pictures per second of all workers, on the sample photographs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bioserver::face::Coder;
+use bioserver::face::Faces;
+use bioserver::face::Picture;
+use bioserver::face::find;
+use bioserver::face::find::Turns;
+use bioserver::face::image::Image;
+use bioserver::face::mesh;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
+use bioserver::face::networks::Settings;
+use bioserver::face::pack::Pack;
+use bioserver::face::quality;
+use bioserver::face::recognize;
+use bioserver::face::resample;
+use bioserver::face::workers;
+use bioserver::face::workers::Workers;
+use criterion::Criterion;
+use criterion::Throughput;
+use criterion::criterion_group;
+use criterion::criterion_main;
+
+const SAMPLES: [&str; 4] = ["biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
+
+fn samples() -> Vec<(&'static str, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let read = |name| (name, std::fs::read(folder.join(name)).expect("the sample is in the project"));
+    SAMPLES.into_iter().map(read).collect()
+}
+
+fn picture(bytes: Vec<u8>) -> Picture {
+    Picture { bytes: bytes.into(), rotation: false, faces: Faces::Only }
+}
+
+/// Each stage on its own: `obama.jpg`, and decoding for every sample.
+fn stages(criterion: &mut Criterion) {
+    let pack = Pack::built_in().expect("it is whole");
+    let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
+    let mut networks = Networks::new(&compiled);
+    let mut group = criterion.benchmark_group("one core");
+    let decode = |networks: &Networks, bytes: &[u8]| {
+        Image::decode(bytes, networks.settings().pixels_max, networks.memory()).expect("it is a picture")
+    };
+    for (name, bytes) in samples() {
+        group.bench_function(format!("decode {name}"), |b| b.iter(|| decode(&networks, &bytes)));
+    }
+
+    let (_, bytes) = &samples()[1];
+    let image = decode(&networks, bytes);
+    let found = find::largest(&mut networks, &image, Turns::None).expect("it runs").expect("it shows a face");
+    group.bench_function("detect, whole pictures to 256 pixels", |b| {
+        b.iter(|| {
+            let small = resample::resized(&image, 256);
+            let planes = resample::window(small.view(), (0, 0), (256, 256));
+            networks.detect(&planes).expect("it runs")
+        });
+    });
+    group.bench_function("landmarks, one pass", |b| {
+        let square = mesh::square_of_detection(&found.detection);
+        b.iter(|| networks.landmarks(image.view(), square).expect("it runs"));
+    });
+    group.bench_function("quality", |b| b.iter(|| quality::of(image.view(), &found)));
+    group.bench_function("recognize, plain and mirrored", |b| {
+        b.iter(|| recognize::template(&mut networks, image.view(), &found.mesh).expect("it runs"));
+    });
+    let whole = picture(bytes.clone());
+    group.bench_function("everything", |b| b.iter(|| networks.code(&whole).expect("it shows a face")));
+
+    let nobody = Image::new(1600, 1200, vec![128; 3 * 1600 * 1200]);
+    group.bench_function("find nobody in 1600 x 1200", |b| {
+        b.iter(|| find::largest(&mut networks, &nobody, Turns::None).expect("it runs"));
+    });
+    let scan = Image::new(3264, 2448, vec![128; 3 * 3264 * 2448]);
+    group.bench_function("shrink 8 megapixels to 256 pixels", |b| b.iter(|| resample::resized(&scan, 256)));
+    group.finish();
+}
+
+/// All workers at once, each picture of the samples many times.
+fn throughput(criterion: &mut Criterion) {
+    const PICTURES: usize = 32;
+    let pack = Pack::built_in().expect("it is whole");
+    let pack = Pack { calibration: pack.calibration.or_else(|| Some(toy())), ..pack };
+    let settings = workers::Settings { wait_max: Duration::from_secs(600), ..workers::Settings::default() };
+    let workers = Workers::start(&pack, &settings).expect("it starts");
+    let runtime = tokio::runtime::Runtime::new().expect("it starts");
+    let samples = samples();
+    let mut group = criterion.benchmark_group("all cores");
+    group.throughput(Throughput::Elements(PICTURES as u64)).sample_size(10);
+    group.bench_function("pictures", |b| {
+        b.iter(|| {
+            let pictures = samples.iter().cycle().take(PICTURES).map(|(_, bytes)| picture(bytes.clone()));
+            let all = futures_util::future::join_all(pictures.map(|picture| workers.code(picture)));
+            runtime.block_on(all).into_iter().for_each(|coded| drop(coded.expect("it shows a face")));
+        });
+    });
+    group.finish();
+}
+
+/// Speed does not depend on what scores mean.
+fn toy() -> bioserver::face::score::Calibration {
+    toml::from_str(
+        "data = 'a toy'\npeople = 2\ntemplates = 2\nimpostor_pairs = 1\nmeasured_to_percent = 1.0
+         tail_cosine = 0.8\ntail_shape = 0.0\ntail_scale = 0.01\nknots = [[-1.0, 1000.0], [1.0, 5000.0]]",
+    )
+    .expect("it is a calibration")
+}
+
+criterion_group!(benches, stages, throughput);
+criterion_main!(benches);
