@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let coding = evaluate::describe(&pack, &collection)?;
     let half = |half| Comparison::new(&report::samples(&collection, &coding.templates, Some(half)));
     let (fitted, held_out) = (half(Half::Fitted), half(Half::HeldOut));
-    let data = format!("LFW, the pictures of its standard pairs; people whose name has an even SHA-256");
+    let data = format!("LFW, the pictures of its standard pairs; half of the people ({})", Half::Fitted);
     let fit = calibrate::fit(&fitted, data)?;
 
     print!("{}", summary(&fit, &fitted, &held_out)?);
@@ -64,8 +64,7 @@ fn summary(fit: &Fit, fitted: &Comparison, held_out: &Comparison) -> anyhow::Res
     )?;
     let measured_to = calibration.origin().measured_to_percent / 100.0;
     writeln!(text, "Measured down to a rate of {} %", text::percent(measured_to))?;
-    for (title, comparison) in [("Fitted on", fitted), ("Held out", held_out)] {
-        let half = if title == "Held out" { Half::HeldOut } else { Half::Fitted };
+    for (title, half, comparison) in [("Fitted on", Half::Fitted, fitted), ("Held out", Half::HeldOut, held_out)] {
         text::by_score(&mut text, &format!("{title} ({half})"), &Figures::new(comparison, Some(calibration)))?;
     }
     Ok(text)

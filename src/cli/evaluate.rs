@@ -16,7 +16,9 @@ use crate::evaluate::det;
 use crate::evaluate::lfw;
 use crate::evaluate::report::Report;
 use crate::evaluate::report::Tested;
+use crate::face::networks::Compiled;
 use crate::face::networks::Networks;
+use crate::face::networks::Settings;
 use crate::face::pack::Pack;
 
 /// Measure a pack of networks on labelled pictures
@@ -41,9 +43,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let collection = lfw::read(&args.lfw)?;
     let coding = describe(&pack, &collection)?;
     let tested = Tested {
-        pack: pack.name().to_owned(),
-        template_version: pack.template_version(),
-        calibration: pack.calibration().cloned(),
+        pack: pack.name.clone(),
+        template_version: pack.template_version,
+        calibration: pack.calibration.clone(),
     };
     let report = Report::new(&collection, &coding, tested);
     print!("{report}");
@@ -69,12 +71,14 @@ pub fn open(folder: Option<&Path>) -> anyhow::Result<Pack> {
 /// Describes all pictures on all cores, with a progress bar where standard error is a terminal.
 pub fn describe(pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let first = Networks::new(pack)?;
-    let networks: Vec<Networks> = std::iter::repeat_n(first, threads).collect();
-    let coders = networks.into_iter().map(|mut networks| move |picture: &_| networks.code(picture)).collect();
+    let compiled = Compiled::new(pack, Settings::default())?;
+    let coder = |_| {
+        let mut networks = Networks::new(&compiled);
+        move |picture: &_| networks.code(picture)
+    };
     let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
     let bar = ProgressBar::new(collection.pictures.len() as u64).with_style(ProgressStyle::with_template(style)?);
-    let coding = coding::all(&collection.pictures, coders, &|| bar.inc(1))?;
+    let coding = coding::all(&collection.pictures, (0..threads).map(coder).collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(coding)
 }

@@ -1,0 +1,106 @@
+//! Evaluation on real photographs, with the built-in pack.
+//!
+//! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
+//! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+
+use bioserver::domain::score::Score;
+use bioserver::domain::template::Template;
+use bioserver::evaluate::coding;
+use bioserver::evaluate::coding::Coding;
+use bioserver::evaluate::collection::Collection;
+use bioserver::evaluate::collection::Labelled;
+use bioserver::evaluate::collection::Trial;
+use bioserver::evaluate::lfw;
+use bioserver::evaluate::report::Report;
+use bioserver::evaluate::report::Tested;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
+use bioserver::face::networks::Settings;
+use bioserver::face::pack::Pack;
+
+/// How many trials of each of the ten folds are looked at: 3 pairs of one person and 3 of two.
+const TRIALS_PER_KIND: usize = 3;
+
+fn shared() -> PathBuf {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    std::env::var_os("BIOSERVER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from)
+}
+
+fn code(pack: &Pack, pictures: &[Labelled]) -> Coding {
+    let compiled = Compiled::new(pack, Settings::default()).expect("the built-in networks compile");
+    let coder = |_| {
+        let mut networks = Networks::new(&compiled);
+        move |picture: &_| networks.code(picture)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    coding::all(pictures, (0..threads).map(coder).collect(), &|| ()).expect("the pictures can be read")
+}
+
+/// The first trials of each kind in each fold, and the pictures that they name.
+fn part(whole: &Collection) -> Collection {
+    let folds = whole.trials.chunk_by(|a, b| a.fold == b.fold && whole.same(a) == whole.same(b));
+    let trials: Vec<Trial> = folds.flat_map(|kind| kind.iter().take(TRIALS_PER_KIND)).copied().collect();
+    let mut named: Vec<usize> = trials.iter().flat_map(|trial| trial.pictures).collect();
+    named.sort_unstable();
+    named.dedup();
+    let place = |picture: usize| named.binary_search(&picture).expect("it is named");
+    Collection {
+        trials: trials.iter().map(|t| Trial { fold: t.fold, pictures: t.pictures.map(place) }).collect(),
+        pictures: named.iter().map(|picture| whole.pictures[*picture].clone()).collect(),
+    }
+}
+
+#[test]
+fn a_part_of_lfw_is_told_apart() {
+    let folder = shared().join("faces/lfw");
+    assert!(folder.is_dir(), "{} is missing; BIOSERVER_SHARED says where else to look", folder.display());
+    let whole = lfw::read(&folder).expect("it is in the layout");
+    assert_eq!((whole.pictures.len(), whole.trials.len(), whole.people()), (7_701, 6_000, 4_281));
+
+    let part = part(&whole);
+    let pack = Pack::built_in().expect("it is whole");
+    let coding = code(&pack, &part.pictures);
+    let tested = Tested {
+        pack: pack.name.clone(),
+        template_version: pack.template_version,
+        calibration: pack.calibration.clone(),
+    };
+    let report = Report::new(&part, &coding, tested);
+    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    let folds = report.folds.expect("there are ten folds");
+    assert!(folds.folds == 10 && folds.mean > 0.95, "{folds:?}");
+    let tar = report.all.at_far[0].tar.expect("there are enough pairs");
+    assert!(tar > 0.95, "{tar}");
+    let at_2500 = &report.all.at_score[0];
+    assert!(
+        at_2500.fmr.expect("there are pairs") < 0.03 && at_2500.fnmr.expect("there are pairs") < 0.1,
+        "{at_2500:?}"
+    );
+    assert!(report.to_string().contains("score"));
+}
+
+#[test]
+fn the_samples_score_as_people_expect() {
+    let pack = Pack::built_in().expect("it is whole");
+    let calibration = pack.calibration.clone().expect("the built-in pack has one");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let labelled = |name: &str| Labelled {
+        person: name.to_owned(),
+        name: name.to_owned(),
+        path: samples.join(format!("{name}.jpg")),
+    };
+    let coding = code(&pack, &["obama", "obama2", "obama3", "biden"].map(labelled));
+    let templates: Vec<Template> = coding.templates.into_iter().map(|coded| coded.expect("it shows a face")).collect();
+    let score = |other: usize| calibration.score(templates[0].cosine(&templates[other]));
+    for same in [1, 2] {
+        assert!(score(same) > Score(3500.0), "{:?}", score(same));
+    }
+    assert!(score(3) < Score(2500.0), "{:?}", score(3));
+    assert!(score(0) > Score(6000.0), "{:?}", score(0));
+    let stated = calibration.score(1.0).false_acceptance_rate_percent();
+    assert!(stated < calibration.origin().measured_to_percent);
+}
