@@ -44,11 +44,7 @@ impl App {
             wait_max: config.queue_wait,
             networks: networks::Settings { engine: config.engine, pixels_max: config.image_pixels_max },
         };
-        let pack = match &config.pack {
-            Some(folder) => Pack::read(folder),
-            None => Pack::built_in(),
-        };
-        let workers = Workers::start(&pack?, &settings)?;
+        let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
         let portrait = Picture { bytes: Bytes::from_static(PORTRAIT), rotation: false, faces: Faces::Only };
         workers.code(portrait).await.context("the networks do not find the face of a portrait")?;
 

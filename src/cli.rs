@@ -2,8 +2,10 @@
 //!
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 
+pub mod calibrate;
 pub mod check;
 pub mod demo;
+pub mod evaluate;
 pub mod keys;
 pub mod log;
 pub mod serve;

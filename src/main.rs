@@ -30,6 +30,10 @@ enum Verb {
     Keys(cli::keys::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
+    /// Measures how well a pack of networks tells people apart, and what its scores are worth
+    Evaluate(cli::evaluate::Args),
+    /// Gives a pack's scores their meaning, measured on labelled pictures
+    Calibrate(cli::calibrate::Args),
     /// Shows the configuration in force, and every fault in it
     Check,
 }
@@ -50,6 +54,14 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Demo(args) => cli::demo::run(args).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
+        Verb::Evaluate(args) => {
+            let config = ready(config)?;
+            tokio::task::block_in_place(|| cli::evaluate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
+        }
+        Verb::Calibrate(args) => {
+            let config = ready(config)?;
+            tokio::task::block_in_place(|| cli::calibrate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
+        }
         Verb::Check => cli::check::run(config),
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::cli::evaluate;
+use crate::config::Config;
 use crate::evaluate::calibrate;
 use crate::evaluate::calibrate::Fit;
 use crate::evaluate::collection::Half;
@@ -16,6 +17,7 @@ use crate::evaluate::lfw;
 use crate::evaluate::manifest;
 use crate::evaluate::report;
 use crate::evaluate::text;
+use crate::face::pack::Pack;
 
 /// The manifest of a pack.
 const MANIFEST: &str = "pack.toml";
@@ -31,10 +33,10 @@ pub struct Args {
     pub pack: Option<PathBuf>,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let pack = evaluate::open(args.pack.as_deref())?;
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
+    let pack = Pack::open(args.pack.as_deref())?;
     let collection = lfw::read(&args.lfw)?;
-    let coding = evaluate::describe(&pack, &collection)?;
+    let coding = evaluate::describe(config, &pack, &collection)?;
     let half = |half| Comparison::new(&report::samples(&collection, &coding.templates, Some(half)));
     let (fitted, held_out) = (half(Half::Fitted), half(Half::HeldOut));
     let data = format!("LFW, the pictures of its standard pairs; half of the people ({})", Half::Fitted);

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
-use std::thread;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
+use crate::config::Config;
 use crate::evaluate::coding;
 use crate::evaluate::coding::Coding;
 use crate::evaluate::collection::Collection;
@@ -27,7 +27,7 @@ pub struct Args {
     /// Folder in the layout of Labeled Faces in the Wild: Name/Name_0001.jpg and pairs.txt
     #[arg(long, value_name = "DIR")]
     pub lfw: PathBuf,
-    /// Folder of the pack; the built-in one if missing
+    /// Folder of the pack [default: the one configured, else the built-in one]
     #[arg(long, value_name = "FOLDER")]
     pub pack: Option<PathBuf>,
     /// Writes all figures to this file, too
@@ -38,10 +38,10 @@ pub struct Args {
     pub report: Option<PathBuf>,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let pack = open(args.pack.as_deref())?;
+pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
+    let pack = Pack::open(args.pack.as_deref().or(config.pack.as_deref()))?;
     let collection = lfw::read(&args.lfw)?;
-    let coding = describe(&pack, &collection)?;
+    let coding = describe(config, &pack, &collection)?;
     let tested = Tested {
         pack: pack.name.clone(),
         template_version: pack.template_version,
@@ -60,25 +60,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The pack in a folder, or the built-in one.
-pub fn open(folder: Option<&Path>) -> anyhow::Result<Pack> {
-    Ok(match folder {
-        Some(folder) => Pack::read(folder)?,
-        None => Pack::built_in()?,
-    })
-}
-
-/// Describes all pictures on all cores, with a progress bar where standard error is a terminal.
-pub fn describe(pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let compiled = Compiled::new(pack, Settings::default())?;
+/// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
+pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
+    let settings = Settings { engine: config.engine, pixels_max: config.image_pixels_max };
+    let compiled = Compiled::new(pack, settings)?;
     let coder = |_| {
         let mut networks = Networks::new(&compiled);
         move |picture: &_| networks.code(picture)
     };
     let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
     let bar = ProgressBar::new(collection.pictures.len() as u64).with_style(ProgressStyle::with_template(style)?);
-    let coding = coding::all(&collection.pictures, (0..threads).map(coder).collect(), &|| bar.inc(1))?;
+    let coding = coding::all(&collection.pictures, (0..config.workers).map(coder).collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(coding)
 }

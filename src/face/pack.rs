@@ -137,6 +137,11 @@ pub enum Fault {
 }
 
 impl Pack {
+    /// The pack in `folder`, or the built-in one.
+    pub fn open(folder: Option<&Path>) -> Result<Self, Fault> {
+        folder.map_or_else(Self::built_in, Self::read)
+    }
+
     /// The pack inside of the program.
     pub fn built_in() -> Result<Self, Fault> {
         let read = |name: &str| {
