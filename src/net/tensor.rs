@@ -5,8 +5,8 @@ use crate::net::proto::LOCATION_EXTERNAL;
 use crate::net::proto::TensorProto;
 use crate::net::proto::data_type;
 
-/// Largest tensor accepted, in elements (4 GiB of f32): a broken header must not exhaust memory.
-const ELEMENTS_MAX: usize = 1 << 30;
+/// Largest tensor accepted, in elements (512 MiB of f32): a broken header must not exhaust memory.
+const ELEMENTS_MAX: usize = 1 << 27;
 
 /// Reads `(location, offset, length)` of a file beside the model.
 pub type External<'a> = dyn Fn(&str, u64, Option<u64>) -> Result<Vec<u8>, Error> + 'a;
