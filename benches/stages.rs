@@ -84,7 +84,7 @@ fn throughput(criterion: &mut Criterion) {
     const PICTURES: usize = 32;
     let pack = Pack::built_in().expect("it is whole");
     let pack = Pack { calibration: pack.calibration.or_else(|| Some(toy())), ..pack };
-    let settings = workers::Settings { wait_max: Duration::from_secs(600), ..workers::Settings::default() };
+    let settings = workers::Settings { wait_max: Duration::from_mins(10), ..workers::Settings::default() };
     let workers = Workers::start(&pack, &settings).expect("it starts");
     let runtime = tokio::runtime::Runtime::new().expect("it starts");
     let samples = samples();

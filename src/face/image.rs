@@ -117,7 +117,8 @@ impl Image {
         Self { pixels, width: width as usize, height: height as usize, orientation, _reserved: Some(reserved) }
     }
 
-    /// The same picture in other sizes, from pixels stored as this one's are.
+    /// The same picture in another size, from pixels stored as this one's are.
+    #[must_use]
     pub fn like(&self, width: usize, height: usize, pixels: Vec<u8>) -> Self {
         Self { orientation: self.orientation, ..Self::new(width, height, pixels) }
     }
@@ -217,6 +218,6 @@ impl Header {
     }
 }
 
-fn undecodable(reason: impl ToString) -> Error {
-    Error::Undecodable(reason.to_string())
+fn undecodable(reason: impl Into<Box<dyn std::error::Error>>) -> Error {
+    Error::Undecodable(reason.into().to_string())
 }

@@ -242,6 +242,6 @@ impl Networks {
     }
 }
 
-fn failed(fault: impl ToString) -> Error {
+fn failed(fault: impl std::error::Error) -> Error {
     Error::Failed(fault.to_string())
 }

@@ -37,7 +37,7 @@ fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
 
 /// A JPEG with an EXIF segment of its own.
 fn oriented_jpeg(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let segment = [&b"Exif\0\0"[..], &exif(orientation, orientation % 2 == 0)].concat();
+    let segment = [&b"Exif\0\0"[..], &exif(orientation, orientation.is_multiple_of(2))].concat();
     let length = (segment.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xff, 0xe1], &length, &segment, &jpeg[2..]].concat()
 }
@@ -188,7 +188,7 @@ fn damaged_files_never_stop_the_server() {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let (at, flip) = ((state >> 33) as usize, (state >> 24) as u8);
                 // Most damage is done in the first kilobyte.
-                let range = if flip % 2 == 0 { 1000 } else { bytes.len() };
+                let range = if flip.is_multiple_of(2) { 1000 } else { bytes.len() };
                 bytes[at % range] ^= flip | 1;
             }
             match decoded(&networks, &bytes) {

@@ -64,7 +64,9 @@ fn sha256(bytes: &[u8]) -> String {
 /// Every `from` becomes `to`, which is as long.
 fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
-    places.iter().for_each(|at| bytes[*at..*at + to.len()].copy_from_slice(to));
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
     bytes
 }
 

@@ -6,10 +6,10 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::Header;
-use super::Image;
-use super::undecodable;
 use crate::face::Error;
+use crate::face::image::Header;
+use crate::face::image::Image;
+use crate::face::image::undecodable;
 use crate::face::memory::Memory;
 
 const SOF_BASELINE: u8 = 0xc0;

@@ -37,7 +37,9 @@ fn over_grey(colour: [u8; 3], alpha: u8) -> [u8; 3] {
 fn each<S, const N: usize>(samples: &[S], to_rgb: impl Fn(&[S; N]) -> [u8; 3]) -> Vec<u8> {
     let pixels = samples.as_chunks::<N>().0;
     let mut out = Vec::with_capacity(3 * pixels.len());
-    pixels.iter().for_each(|pixel| out.extend_from_slice(&to_rgb(pixel)));
+    for pixel in pixels {
+        out.extend_from_slice(&to_rgb(pixel));
+    }
     out
 }
 
