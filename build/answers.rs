@@ -13,6 +13,7 @@ use super::document;
 use super::model::Answer;
 use super::model::Content;
 use super::model::Header;
+use super::model::Limits;
 use super::model::ValueType;
 use super::names;
 use super::schemas;
@@ -48,6 +49,9 @@ fn answer(document: &OpenAPI, status: u16, response: &Response) -> Result<Answer
         .iter()
         .map(|(name, authored)| header(name, document::header(document, authored)?))
         .collect::<Result<Vec<_>, _>>()?;
+    if status < 400 && headers.iter().any(|header| header.limits != Limits::default()) {
+        return Err("limits of a header are supported on refusals alone".to_owned());
+    }
     let refusal = matches!(&content, Content::Json(ValueType::Named(name)) if name == ERROR_SCHEMA);
     if status >= 400 && !refusal {
         return Err(format!("a refusal is {ERROR_SCHEMA} as application/json"));
@@ -87,10 +91,10 @@ fn header(name: &str, authored: &AuthoredHeader) -> Result<Header, Refusal> {
     let ParameterSchemaOrContent::Schema(schema) = &authored.format else {
         return Err(format!("header {name}: needs a schema"));
     };
-    let (value, _) = schemas::value(schema).map_err(|refusal| format!("header {name}: {refusal}"))?;
+    let (value, notes) = schemas::value(schema).map_err(|refusal| format!("header {name}: {refusal}"))?;
     if !matches!(value, ValueType::Text | ValueType::Int32 | ValueType::Int64) {
         return Err(format!("header {name}: only strings and integers are supported"));
     }
     let description = authored.description.clone().ok_or_else(|| format!("header {name}: has no description"))?;
-    Ok(Header { name: name.to_owned(), required: authored.required, description, value })
+    Ok(Header { name: name.to_owned(), required: authored.required, description, value, limits: notes.limits })
 }

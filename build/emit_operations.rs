@@ -6,6 +6,7 @@ use quote::format_ident;
 use quote::quote;
 
 use super::emit_types::doc;
+use super::emit_types::notes;
 use super::emit_types::rust_type;
 use super::model::Access;
 use super::model::Answer;
@@ -14,6 +15,7 @@ use super::model::BodyKind;
 use super::model::Content;
 use super::model::Contract;
 use super::model::Header;
+use super::model::Notes;
 use super::model::Operation;
 use super::model::Parameter;
 use super::model::Place;
@@ -113,7 +115,7 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     let (id, _) = answer_types(operation);
     let about = doc(&format!("What `{}` answers.", operation.id));
     let variants = answers.iter().map(|answer| {
-        let (status, description, variant) = (answer.status, &answer.description, ident(answer.variant));
+        let (status, about, variant) = (answer.status, doc(&answer.description), ident(answer.variant));
         let (body, content_type) = match &answer.content {
             Content::None => (None, None),
             Content::Json(value) => {
@@ -124,13 +126,13 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
             Content::Bytes(content_type) => (Some(quote!(Binary<Vec<u8>>)), Some(content_type)),
         };
         let headers = answer.headers.iter().map(|header| {
-            let (name, description, value) = (&header.name, &header.description, header_type(header));
-            quote!(#[doc = #description] #[oai(header = #name)] #value)
+            let (name, about, value) = (&header.name, doc(&header.description), header_type(header));
+            quote!(#about #[oai(header = #name)] #value)
         });
         let fields: Vec<_> = body.into_iter().chain(headers).collect();
         let fields = (!fields.is_empty()).then(|| quote!((#(#fields),*)));
         let content_type = content_type.map(|content_type| quote!(, content_type = #content_type));
-        quote!(#[doc = #description] #[oai(status = #status #content_type)] #variant #fields)
+        quote!(#about #[oai(status = #status #content_type)] #variant #fields)
     });
     quote! {
         #about
@@ -154,7 +156,8 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     let headers = answers.iter().map(|answer| {
         let headers = answer.headers.iter().map(|header| {
             let (name, description, value) = (&header.name, &header.description, header_type(header));
-            quote!(answer::header::<#value>(#name, #description))
+            let limits = notes(&Notes { limits: header.limits.clone(), ..Notes::default() });
+            quote!(answer::header::<#value>(#name, #description, #limits))
         });
         quote!(vec![#(#headers),*])
     });

@@ -8,6 +8,7 @@ use super::emit_operations::Argument;
 use super::emit_operations::Source;
 use super::emit_operations::answer_types;
 use super::emit_operations::arguments;
+use super::emit_types::doc;
 use super::emit_types::rust_type;
 use super::model::Contract;
 use super::model::Operation;
@@ -44,8 +45,8 @@ pub fn all(contract: &Contract) -> TokenStream {
 
 fn tag_names(contract: &Contract) -> TokenStream {
     let tags = contract.tags.iter().map(|tag| {
-        let (id, name, doc) = (ident(&pascal(&tag.name)), &tag.name, &tag.description);
-        quote!(#[doc = #doc] #[oai(rename = #name)] #id)
+        let (id, name, about) = (ident(&pascal(&tag.name)), &tag.name, doc(&tag.description));
+        quote!(#about #[oai(rename = #name)] #id)
     });
     quote! {
         #[derive(Tags)]
@@ -83,7 +84,7 @@ fn security(contract: &Contract) -> TokenStream {
 
 fn routes(tag: &Tag) -> TokenStream {
     let (id, api) = (format_ident!("{}Routes", pascal(&tag.name)), format_ident!("{}Api", pascal(&tag.name)));
-    let doc = format!("Routes to what serves the tag {}.", tag.name);
+    let about = doc(&format!("Routes to what serves the tag {}.", tag.name));
     let defaults = tag.operations.iter().flat_map(|operation| {
         operation.parameters.iter().filter_map(|parameter| default_function(operation, parameter))
     });
@@ -91,7 +92,7 @@ fn routes(tag: &Tag) -> TokenStream {
     quote! {
         #(#defaults)*
 
-        #[doc = #doc]
+        #about
         pub struct #id<T>(pub T);
 
         #[OpenApi]
@@ -115,7 +116,7 @@ fn default_function(operation: &Operation, parameter: &Parameter) -> Option<Toke
 
 fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     let id = ident(&snake(&operation.id));
-    let doc = format!("{}\n\n{}", operation.summary, operation.description);
+    let about = doc(&format!("{}\n\n{}", operation.summary, operation.description));
     // The framework's own notation: `{name}` would be taken literally.
     let path = operation.path.replace('{', ":").replace('}', "");
     let (method, operation_id) = (&operation.method, &operation.id);
@@ -130,13 +131,13 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
             Source::Parameter(index) => Some(parameter(operation, &operation.parameters[*index])),
             Source::Body => {
                 let description = operation.body.as_ref().and_then(|body| body.description.as_ref());
-                description.map(|description| quote!(#[doc = #description]))
+                description.map(|description| doc(description))
             }
         };
         quote!(#attributes #name: #rust_type)
     });
     quote! {
-        #[doc = #doc]
+        #about
         #[oai(path = #path, method = #method, operation_id = #operation_id, tag = #tag #deprecated)]
         async fn #id(&self, #(#taken),*) -> answer::Answer<#ok, #error> {
             self.0.#id(#(#names),*).await.into()
@@ -147,7 +148,7 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
 fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
     let field = &parameter.field;
     let (name, description) = (&field.name, field.notes.description.as_ref());
-    let description = description.map(|text| quote!(#[doc = #text]));
+    let description = description.map(|text| doc(text));
     let deprecated = field.notes.deprecated.then(|| quote!(, deprecated));
     let default = field.notes.default.as_ref().map(|_| {
         let function = default_name(operation, parameter);
@@ -165,14 +166,14 @@ fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
 }
 
 /// A function that builds the routes of all tags of one place.
-fn together(name: &str, doc: &str, contract: &Contract, root: bool) -> TokenStream {
+fn together(name: &str, about: &str, contract: &Contract, root: bool) -> TokenStream {
     let tags: Vec<_> = contract.tags.iter().filter(|tag| tag.root == root).collect();
     let apis = tags.iter().map(|tag| format_ident!("{}Api", pascal(&tag.name)));
     let routes = tags.iter().map(|tag| format_ident!("{}Routes", pascal(&tag.name)));
-    let name = ident(&format!("{name}_routes"));
+    let (name, about) = (ident(&format!("{name}_routes")), doc(about));
     // The framework joins pairs, not single routes: the unit is the empty one.
     quote! {
-        #[doc = #doc]
+        #about
         pub fn #name<T: Clone + #(#apis +)* 'static>(api: &T) -> impl OpenApi + use<T> {
             ((), #(#routes(api.clone())),*)
         }

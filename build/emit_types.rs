@@ -72,7 +72,7 @@ pub fn checks(limits: &Limits) -> TokenStream {
 }
 
 /// What the framework is told about a value besides its type.
-fn notes(notes: &Notes) -> TokenStream {
+pub fn notes(notes: &Notes) -> TokenStream {
     let Notes { description, default, example, nullable, deprecated, limits } = notes;
     let Limits { minimum, maximum, length_min, length_max, items_min, items_max } = limits;
     let members = [

@@ -61,7 +61,7 @@ pub struct Notes {
     pub limits: Limits,
 }
 
-#[derive(Default, Clone)]
+#[derive(Default, Clone, PartialEq)]
 pub struct Limits {
     pub minimum: Option<f64>,
     pub maximum: Option<f64>,
@@ -160,6 +160,7 @@ pub struct Header {
     pub required: bool,
     pub description: String,
     pub value: ValueType,
+    pub limits: Limits,
 }
 
 /// The methods of a path, for the `Allow` header.

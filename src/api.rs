@@ -20,6 +20,7 @@ use crate::service::Deps;
 
 pub mod answer;
 pub mod auth;
+#[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
 pub mod edge;

@@ -9,6 +9,7 @@ use poem_openapi::registry::MetaHeader;
 use poem_openapi::registry::MetaMediaType;
 use poem_openapi::registry::MetaResponse;
 use poem_openapi::registry::MetaResponses;
+use poem_openapi::registry::MetaSchema;
 use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
 
@@ -81,12 +82,12 @@ pub(super) fn refusal(status: u16, description: &'static str, headers: Vec<MetaH
 }
 
 /// A header's entry in the framework's document.
-pub(super) fn header<T: Type>(name: &str, description: &str) -> MetaHeader {
+pub(super) fn header<T: Type>(name: &str, description: &str, limits: MetaSchema) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
         required: T::IS_REQUIRED,
         deprecated: false,
-        schema: T::schema_ref(),
+        schema: T::schema_ref().merge(limits),
     }
 }

@@ -16,6 +16,8 @@ use poem::http::header;
 use crate::api::contract;
 use crate::api::problem::Problem;
 
+mod linger;
+
 /// What may be done with a path of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Methods {
@@ -35,7 +37,10 @@ const HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 /// Calls `next`, and gives every refusal that is not one of ours its form.
-pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, request: Request) -> Response {
+pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Request) -> Response {
+    let expects = request.headers().contains_key(header::EXPECT);
+    let body = linger::until_sent(request.take_body(), expects);
+    request.set_body(body);
     let path = request.original_uri().path().to_owned();
     let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => ours(prefix, &path, response.into_response()).await,

@@ -103,10 +103,8 @@ impl Parts {
     pub fn required<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<T, Invalid> {
         let value = self.values.remove(name);
         let missing = value.is_none();
-        wire::read(name, value.unwrap_or_default(), limits).map_err(|invalid: Invalid| match missing {
-            true => Invalid { expected: format!("is required and {}", invalid.expected), ..invalid },
-            false => invalid,
-        })
+        wire::read::<T>(name, value.unwrap_or_default(), limits)
+            .map_err(|invalid| if missing { invalid.missing() } else { invalid })
     }
 
     pub fn optional<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<Option<T>, Invalid> {

@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use crate::domain::Moment;
 
+mod numbers;
+
 /// What is wrong with a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -35,6 +37,12 @@ impl Invalid {
 
     pub fn not_one_of(words: &[&str]) -> Self {
         Self::new(format!("must be one of {}", words.join(", ")))
+    }
+
+    /// The same, of a value that is not there.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self { expected: format!("is required and {}", self.expected), ..self }
     }
 
     /// The same, seen from the value that holds it as `name`.
@@ -208,10 +216,8 @@ impl Members {
         let value = self.0.remove(name);
         let missing = value.is_none();
         // A missing member is read as null, so that the refusal says what is expected.
-        read(name, value.unwrap_or_default(), limits).map_err(|invalid: Invalid| match missing {
-            true => Invalid { expected: format!("is required and {}", invalid.expected), ..invalid },
-            false => invalid,
-        })
+        read::<T>(name, value.unwrap_or_default(), limits)
+            .map_err(|invalid| if missing { invalid.missing() } else { invalid })
     }
 
     /// A member that is null counts as left out.
@@ -249,77 +255,6 @@ impl Wire for String {
 
     fn write(&self) -> Value {
         self.as_str().into()
-    }
-}
-
-impl Wire for bool {
-    fn read(value: Value) -> Result<Self, Invalid> {
-        match &value {
-            Value::Bool(value) => Ok(*value),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            _ => Err(Invalid::new("must be true or false")),
-        }
-    }
-
-    fn write(&self) -> Value {
-        (*self).into()
-    }
-}
-
-/// `number` if it is whole, and small enough that a double counts one by one.
-fn whole(number: f64) -> Option<i64> {
-    (number.fract() == 0.0 && number.abs() < 2f64.powi(53)).then_some(number as i64)
-}
-
-macro_rules! whole_number {
-    ($type:ty) => {
-        impl Wire for $type {
-            fn read(value: Value) -> Result<Self, Invalid> {
-                let number = match &value {
-                    Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
-                    Value::String(text) => text.trim().parse().ok(),
-                    _ => None,
-                };
-                let number = number.and_then(|number| <$type>::try_from(number).ok());
-                number.ok_or_else(|| Invalid::new("must be a whole number"))
-            }
-
-            fn write(&self) -> Value {
-                (*self).into()
-            }
-        }
-    };
-}
-whole_number!(i32);
-whole_number!(i64);
-
-impl Wire for f64 {
-    fn read(value: Value) -> Result<Self, Invalid> {
-        let number = match &value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        number.filter(|number: &f64| number.is_finite()).ok_or_else(|| Invalid::new("must be a number"))
-    }
-
-    /// JSON has no word for what is not finite: 0 stands for it, and such a value is a fault of ours.
-    fn write(&self) -> Value {
-        debug_assert!(self.is_finite(), "{self} is no number");
-        Value::from(if self.is_finite() { *self } else { 0.0 })
-    }
-}
-
-impl Wire for f32 {
-    fn read(value: Value) -> Result<Self, Invalid> {
-        let number = f64::read(value)? as f32;
-        if number.is_finite() { Ok(number) } else { Err(Invalid::new("must be a number of single precision")) }
-    }
-
-    /// With as few digits as name it: 518.712, not 518.7119750976563.
-    fn write(&self) -> Value {
-        self.to_string().parse::<f64>().unwrap_or_default().write()
     }
 }
 

@@ -54,7 +54,7 @@ async fn parts_come_in_any_order() {
     assert_eq!(&upload.image.0[..], b"JPEG");
 }
 
-/// fetch with a FormData of Blobs; the boundary in quotes, as some libraries send it.
+/// `fetch` with a `FormData` of blobs; the boundary in quotes, as some libraries send it.
 #[tokio::test]
 async fn a_browser_names_everything_blob() {
     let body = wire(

@@ -1,0 +1,131 @@
+//! Hears a client out.
+//!
+//! A request can be refused by its head, or half-way through its body. Were the rest left unread, the
+//! connection would be reset while the client still sends, and many clients then never see the answer
+//! that says what is wrong. So what nobody wants is read and thrown away, within bounds.
+
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use poem::Body;
+use tokio::runtime::Handle;
+
+/// Thrown away at most, of one body: several times what a body may have.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Spent on it at most.
+const TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The same body, whose rest is read when it is dropped.
+///
+/// A client that `expects` to be asked (`Expect: 100-continue`) sends nothing before that: the first
+/// read of the body asks it, so a body that was never read is left alone.
+pub fn until_sent(body: Body, expects: bool) -> Body {
+    if body.is_empty() {
+        return body;
+    }
+    Body::from_bytes_stream(Heard { rest: Some(body.into_bytes_stream().boxed()), expects })
+}
+
+struct Heard {
+    /// `None` once it has ended.
+    rest: Option<BoxStream<'static, io::Result<Bytes>>>,
+    expects: bool,
+}
+
+impl Stream for Heard {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.expects = false;
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let polled = rest.poll_next_unpin(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.rest = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        if self.expects {
+            return;
+        }
+        if let (Some(rest), Ok(runtime)) = (self.rest.take(), Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(TIME_MAX, throw_away(rest)));
+        }
+    }
+}
+
+async fn throw_away(mut rest: BoxStream<'static, io::Result<Bytes>>) {
+    let mut bytes = 0;
+    while let Some(Ok(piece)) = rest.next().await {
+        bytes += piece.len();
+        if bytes > BYTES_MAX {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use poem::EndpointExt;
+    use poem::IntoResponse;
+    use poem::Request;
+    use poem::Server;
+    use poem::endpoint::make_sync;
+    use poem::listener::Acceptor;
+    use poem::listener::Listener;
+    use poem::listener::TcpListener;
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpStream;
+
+    use crate::api::edge;
+    use crate::api::problem::Problem;
+
+    /// What the server answers to a head; then `body` is sent, and the answer read to its end.
+    async fn answer_to(head: &str, body: &[u8]) -> String {
+        let refuse = make_sync(|_: Request| Problem::unauthorized().into_response());
+        let endpoint = refuse.around(|next: Arc<_>, request| async move { Ok(edge::around("", next, request).await) });
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port is free");
+        let address = acceptor.local_addr()[0].as_socket_addr().copied().expect("it is TCP");
+        tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
+
+        let mut client = TcpStream::connect(address).await.expect("it listens");
+        client.write_all(head.as_bytes()).await.expect("it reads the head");
+        client.write_all(body).await.expect("it reads the body");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("it answers");
+        answer
+    }
+
+    const LENGTH: usize = 20_000_000;
+
+    /// Like a client that looks for an answer only when everything is sent.
+    #[tokio::test]
+    async fn a_refusal_reaches_a_client_that_sends_to_the_end() {
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n");
+        let answer = answer_to(&head, &vec![0; LENGTH]).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+
+    /// Like curl with a large file.
+    #[tokio::test]
+    async fn a_client_that_asks_first_is_not_told_to_send() {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {LENGTH}\r\n\r\n"
+        );
+        let answer = answer_to(&head, b"").await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+}
