@@ -64,6 +64,12 @@ struct Look {
 
 /// The largest face, and how many count beside it; `None` when there is none.
 pub fn largest(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
+    let found = search(networks, image, turns);
+    networks.end_detection();
+    found
+}
+
+fn search(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
     let view = image.view();
     for look in looks(networks.detector_side(), view.longer_side()) {
         let small = resample::resized(image, look.longer_side);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::domain::template::Template;
 use crate::face::Error;
 use crate::face::align::Alignment;
@@ -78,8 +80,19 @@ struct Stage<const N: usize> {
 pub struct Networks {
     shared: Compiled,
     coarse: Runner,
+    /// The detector for the finer pass that was last made.
+    finer: Option<Finer>,
     landmarks: Runner,
     recognizer: Runner,
+}
+
+/// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
+/// it is kept for the parts of one picture, not for the next picture.
+struct Finer {
+    width: usize,
+    height: usize,
+    stage: Stage<2>,
+    runner: Runner,
 }
 
 impl Compiled {
@@ -117,7 +130,14 @@ impl Detector {
         }
         let graph = graph(network)?;
         let coarse = Self::stage(network, &graph, engine, side, side)?;
-        Ok(Self { network: Network { onnx: bytes::Bytes::new(), ..network.clone() }, graph, coarse })
+        let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph has it all
+        Ok(Self { network, graph, coarse })
+    }
+
+    fn finer(&self, engine: Engine, width: usize, height: usize) -> Result<Finer, Fault> {
+        let stage = Self::stage(&self.network, &self.graph, engine, width, height)?;
+        let runner = Runner::new(&stage.executable);
+        Ok(Finer { width, height, stage, runner })
     }
 
     fn stage(network: &Network, graph: &Graph, engine: Engine, width: usize, height: usize) -> Result<Stage<2>, Fault> {
@@ -179,6 +199,7 @@ impl Networks {
         let Shared { detector, landmarks, recognizer, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
+            finer: None,
             landmarks: Runner::new(&landmarks.executable),
             recognizer: Runner::new(&recognizer.executable),
             shared: compiled.clone(),
@@ -207,12 +228,20 @@ impl Networks {
         let [boxes, scores] = if (width, height) == (side, side) {
             detector.coarse.run(&mut self.coarse, planes)?
         } else {
-            // Finer passes are rare and take tens of megabytes: their memory goes with them.
-            let stage = Detector::stage(&detector.network, &detector.graph, settings.engine, width, height);
-            let stage = stage.map_err(failed)?;
-            stage.run(&mut Runner::new(&stage.executable), planes)?
+            let kept = self.finer.take().filter(|finer| (finer.width, finer.height) == (width, height));
+            let finer = match kept {
+                Some(finer) => finer,
+                None => detector.finer(settings.engine, width, height).map_err(failed)?,
+            };
+            let Finer { stage, runner, .. } = self.finer.insert(finer);
+            stage.run(runner, planes)?
         };
         Ok(detect::read(&boxes, &scores, width, height))
+    }
+
+    /// Frees what finer passes over a picture needed.
+    pub fn end_detection(&mut self) {
+        self.finer = None;
     }
 
     /// The mesh of the face in a square of the picture.
