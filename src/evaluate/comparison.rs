@@ -303,7 +303,7 @@ mod tests {
 
     /// 900 people in five blocks' worth of pictures, with templates that point anywhere.
     fn many() -> Vec<Sample> {
-        let template = |at: usize| Template::new(1, &[1.0f32, 2.0, 3.0, 5.0, 7.0, 11.0].map(|k| (k * at as f32).sin()));
+        let template = |at: usize| Template::new(1, &[0.7f32, 1.9, 3.3, 5.1, 7.7, 11.3].map(|k| (k * at as f32).sin()));
         (0..1200).map(|at| Sample { person: at % 900, template: template(at + 1) }).collect()
     }
 

@@ -35,8 +35,9 @@ pub struct Origin {
     pub templates: usize,
     /// How many pairs of different people these gave.
     pub impostor_pairs: u64,
-    /// The lowest false acceptance rate, in percent, that so many pairs can support: three in their number
-    /// (the "rule of three"). What is stated below it comes from the tail alone.
+    /// The lowest false acceptance rate, in percent, that these people can support: three in the number of pairs of
+    /// people (the "rule of three"; pictures of the same two people are no independent trials). What is stated below
+    /// it comes from the tail alone.
     pub measured_to_percent: f64,
     pub tail: Tail,
 }
