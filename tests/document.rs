@@ -259,7 +259,9 @@ mod conformance_itself {
         let busy = headers(&[JSON, ("retry-after", "3")]);
         assert_eq!(check(&document, "post", "/v2/faces", 429, &busy, ERROR), Ok(()));
         assert_eq!(check(&document, "GET", "/nowhere", 404, &headers(&[JSON]), ERROR), Ok(()));
-        assert_eq!(check(&document, "PUT", "/v2/faces", 405, &headers(&[JSON]), ERROR), Ok(()));
+        let allow = headers(&[JSON, ("allow", "POST")]);
+        assert_eq!(check(&document, "PUT", "/v2/faces", 405, &allow, ERROR), Ok(()));
+        assert_eq!(check(&document, "HEAD", "/health/live", 200, &headers(&[JSON]), b""), Ok(()));
     }
 
     #[test]
@@ -287,6 +289,7 @@ mod conformance_itself {
         refused("post", "/v2/faces", 413, headers(&[JSON]), more, "'more' was unexpected");
         let null = br#"{"id":"a5ac0455-8d99-4d73-835c-c656b5aba41e","message":"m","code":null}"#;
         refused("post", "/v2/faces", 413, headers(&[JSON]), null, "null, not left out");
+        refused("put", "/v2/faces", 405, headers(&[JSON]), ERROR, "header Allow is missing");
         refused("get", "/nowhere", 200, headers(&[JSON]), ERROR, "no such path");
         refused("get", "/nowhere", 404, headers(&[("content-type", "text/plain")]), b"not found", "a refusal is JSON");
     }

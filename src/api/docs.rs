@@ -3,6 +3,7 @@
 use poem::Response;
 use poem::Route;
 use poem::endpoint::make_sync;
+use poem::get;
 use poem::http::header;
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -64,10 +65,10 @@ pub fn routes(prefix: &str) -> Route {
     });
     let [docs, json_path, yaml_path, sdk_path] = PATHS;
     Route::new()
-        .at(docs, page)
-        .at(json_path, text("application/json", json(prefix).to_string()))
-        .at(yaml_path, text("application/yaml", yaml(prefix)))
-        .at(sdk_path, text("application/json", sdk(prefix).to_string()))
+        .at(docs, get(page))
+        .at(json_path, get(text("application/json", json(prefix).to_string())))
+        .at(yaml_path, get(text("application/yaml", yaml(prefix))))
+        .at(sdk_path, get(text("application/json", sdk(prefix).to_string())))
 }
 
 fn text(content_type: &'static str, body: String) -> impl poem::Endpoint<Output = Response> {

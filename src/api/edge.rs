@@ -41,7 +41,7 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     let expects = request.headers().contains_key(header::EXPECT);
     let body = linger::until_sent(request.take_body(), expects);
     request.set_body(body);
-    let path = request.original_uri().path().to_owned();
+    let path = request.uri().path().to_owned();
     let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => ours(prefix, &path, response.into_response()).await,
         Ok(Err(error)) => refused(prefix, &path, Problem::of_framework(error, &[])).into_response(),

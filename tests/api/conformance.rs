@@ -8,8 +8,8 @@ use serde_json::json;
 /// Checks an answer of `method` (any case) on `path` (a template of the document, or a real path under
 /// its server): its status is documented, its headers, its content type and its body are as documented.
 ///
-/// A method that the path does not have, and a path that the document does not have, must be refused
-/// with 405 and 404 in the form of every refusal.
+/// A method that the path does not have must be refused with 405 and `Allow`, a path that the document
+/// does not have with 404, both in the form of every refusal. HEAD answers as GET does, without a body.
 ///
 /// # Errors
 /// What is not as it should be, with its place.
@@ -22,8 +22,11 @@ pub fn check(
     body: &[u8],
 ) -> Result<(), String> {
     let place = format!("{} {path}: {status}", method.to_uppercase());
-    let check = || match answer_to(document, method, path, status)? {
+    let is_head = method.eq_ignore_ascii_case("head");
+    let check = || match answer_to(document, if is_head { "get" } else { method }, path, status)? {
+        Some(_) if is_head => content_type(headers).map(|_| ()),
         Some(answer) => check_answer(document, answer, headers, body),
+        None if status == 405 && !headers.contains_key("allow") => Err("header Allow is missing".to_owned()),
         None => check_refusal(document, headers, body),
     };
     check().map_err(|problem| format!("{place}: {problem}"))
