@@ -48,7 +48,7 @@ fn another_implementation_agrees() {
         assert_eq!(Some(thumbprint), key.common.key_id);
         let mut rules = jsonwebtoken::Validation::new(algorithm.name().parse().unwrap());
         rules.required_spec_claims.clear();
-        let decoding = jsonwebtoken::DecodingKey::from_jwk(key).unwrap();
+        let decoding = DecodingKey::from_jwk(key).unwrap();
         let read = jsonwebtoken::decode::<Value>(&jws, &decoding, &rules).unwrap();
         assert_eq!(read.claims, json!({ "score": 2500.5 }));
     }
