@@ -45,6 +45,8 @@ pub enum Faces {
     Only,
     /// Take the largest face.
     Largest,
+    /// Take the face nearest the middle, where pictures were cut out around the person whom they are said to show.
+    Central,
 }
 
 /// The face of a picture.

@@ -23,7 +23,11 @@ impl Networks {
         let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
         let view = image.view();
         let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
-        let found = find::largest(self, &image, turns)?.ok_or(Error::NoFace)?;
+        let found = match picture.faces {
+            Faces::Only | Faces::Largest => find::largest(self, &image, turns)?,
+            Faces::Central => find::central(self, &image, turns)?,
+        };
+        let found = found.ok_or(Error::NoFace)?;
         if picture.faces == Faces::Only && found.faces > 1 {
             return Err(Error::MultipleFaces(found.faces));
         }

@@ -62,14 +62,29 @@ struct Look {
     width_max: f32,
 }
 
+/// Which of the faces that count is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Largest,
+    /// The one nearest the middle of the picture.
+    Central,
+}
+
 /// The largest face, and how many count beside it; `None` when there is none.
 pub fn largest(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
-    let found = search(networks, image, turns);
+    let found = search(networks, image, turns, Wanted::Largest);
     networks.end_detection();
     found
 }
 
-fn search(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
+/// The face nearest the middle of the picture, of those that count beside the largest one.
+pub fn central(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
+    let found = search(networks, image, turns, Wanted::Central);
+    networks.end_detection();
+    found
+}
+
+fn search(networks: &mut Networks, image: &Image, turns: Turns, wanted: Wanted) -> Result<Option<Found>, Error> {
     let view = image.view();
     for look in looks(networks.detector_side(), view.longer_side()) {
         let small = resample::resized(image, look.longer_side);
@@ -78,7 +93,7 @@ fn search(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option
         for quarter in quarters {
             let turned = view.turned(quarter);
             let candidates = candidates(networks, look, small.view().turned(quarter), turned)?;
-            let Some(found) = confirmed(networks, turned, candidates)? else { continue };
+            let Some(found) = confirmed(networks, turned, candidates, wanted)? else { continue };
             let upright = found.mesh.presence >= PRESENCE_MIN && found.mesh.angle().abs() < INCLINED_MAX;
             let surer = best.as_ref().is_none_or(|best| found.detection.confidence > best.detection.confidence);
             if turns == Turns::None || upright && surer {
@@ -138,8 +153,13 @@ fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> R
     Ok(found)
 }
 
-/// The largest candidate that the landmark network confirms, and how many others count beside it.
-fn confirmed(networks: &mut Networks, view: View, candidates: Vec<Detection>) -> Result<Option<Found>, Error> {
+/// Of the candidates that the landmark network confirms, the one that is wanted, and how many count.
+fn confirmed(
+    networks: &mut Networks,
+    view: View,
+    candidates: Vec<Detection>,
+    wanted: Wanted,
+) -> Result<Option<Found>, Error> {
     let mut accepted: Vec<(Detection, Mesh)> = Vec::new();
     for candidate in candidates.into_iter().take(CONFIRMED_MAX) {
         let largest = accepted.first().map_or(0.0, |(largest, _)| detect::area(largest.face_box));
@@ -155,11 +175,21 @@ fn confirmed(networks: &mut Networks, view: View, candidates: Vec<Detection>) ->
         }
     }
     let faces = accepted.len();
-    let Some((detection, first)) = accepted.into_iter().next() else { return Ok(None) };
+    let off = |(detection, _): &(Detection, Mesh)| off_middle(view, detect::centre(detection.face_box));
+    let chosen = match wanted {
+        Wanted::Largest => accepted.into_iter().next(),
+        Wanted::Central => accepted.into_iter().min_by(|a, b| off(a).total_cmp(&off(b))),
+    };
+    let Some((detection, first)) = chosen else { return Ok(None) };
     // The second pass looks straight at what the first has found, and is nearly always the better one.
     let second = networks.landmarks(view, first.square())?;
     let mesh = if second.presence >= PRESENCE_MIN { second } else { first };
     Ok(Some(Found { detection, mesh, faces }))
+}
+
+/// Distance of a point from the middle of the picture, in pixels.
+fn off_middle(view: View, point: Point) -> f32 {
+    (point.x - view.width as f32 / 2.0).hypot(point.y - view.height as f32 / 2.0)
 }
 
 /// Whether two boxes are of one face.
