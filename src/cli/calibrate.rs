@@ -25,7 +25,7 @@ const MANIFEST: &str = "pack.toml";
 /// Fit what a pack's scores mean to labelled pictures, and check it on other people's
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder in the layout of Labeled Faces in the Wild: Name/Name_0001.jpg and pairs.txt
+    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
     #[arg(long, value_name = "DIR")]
     pub lfw: PathBuf,
     /// Folder of the pack whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed

@@ -24,7 +24,7 @@ use crate::face::pack::Pack;
 /// Measure a pack of networks on labelled pictures
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder in the layout of Labeled Faces in the Wild: Name/Name_0001.jpg and pairs.txt
+    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
     #[arg(long, value_name = "DIR")]
     pub lfw: PathBuf,
     /// Folder of the pack [default: the one configured, else the built-in one]

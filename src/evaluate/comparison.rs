@@ -72,7 +72,7 @@ impl Comparison {
         }
         let vectors = Vectors::new(samples);
 
-        let found = vectors.fold(First::default, |found, pair| found.add(pair), First::join);
+        let found = vectors.fold(First::default, First::add, First::join);
         let First { histogram, mut genuine } = found;
         let cut = tail_bin(&histogram);
         let mut tail = vectors.fold(Vec::new, |tail, pair| keep(tail, pair, cut), joined);
@@ -104,7 +104,7 @@ impl Impostors {
         {
             return self.tail.partition_point(|pair| f64::from(pair.cosine) >= cosine) as f64;
         }
-        let place = ((cosine + 1.0) / 2.0 * BINS as f64).clamp(0.0, BINS as f64);
+        let place = (f64::midpoint(cosine, 1.0) * BINS as f64).clamp(0.0, BINS as f64);
         let bin = (place as usize).min(BINS - 1);
         let above: u64 = self.histogram[bin + 1..].iter().sum();
         above as f64 + self.histogram[bin] as f64 * (bin as f64 + 1.0 - place)
@@ -164,7 +164,7 @@ impl First {
 
 /// The bin of the histogram that a cosine falls into.
 fn bin(cosine: f32) -> usize {
-    ((f64::from(cosine) + 1.0) / 2.0 * BINS as f64).clamp(0.0, BINS as f64 - 1.0) as usize
+    (f64::midpoint(f64::from(cosine), 1.0) * BINS as f64).clamp(0.0, BINS as f64 - 1.0) as usize
 }
 
 /// The lowest bin of the tail.

@@ -2,6 +2,7 @@
 
 use crate::evaluate::Error;
 use crate::face::score::Calibration;
+use crate::face::score::Knot;
 
 /// The table's header, as packs write it.
 const HEADER: &str = "[recognizer.calibration]";
@@ -12,16 +13,14 @@ const KNOTS_PER_LINE: usize = 4;
 pub fn table(calibration: &Calibration) -> Result<String, Error> {
     let unwritten = |error: toml::ser::Error| Error::Manifest(error.to_string());
     let fields = toml::Table::try_from(calibration).map_err(unwritten)?;
-    let mut text = format!("{HEADER}\n");
-    for (key, value) in fields.iter().filter(|(key, _)| *key != KNOTS) {
-        text += &format!("{key} = {value}\n");
-    }
-    text += &format!("# Cosine and score.\n{KNOTS} = [\n");
-    for line in calibration.knots().chunks(KNOTS_PER_LINE) {
-        let knots: Vec<String> = line.iter().map(|knot| format!("[{:?}, {:?}]", knot.cosine, knot.score)).collect();
-        text += &format!("    {},\n", knots.join(", "));
-    }
-    Ok(text + "]\n")
+    let figures: Vec<String> =
+        fields.iter().filter(|(key, _)| *key != KNOTS).map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let line = |knots: &[Knot]| {
+        let knots: Vec<String> = knots.iter().map(|knot| format!("[{:?}, {:?}]", knot.cosine, knot.score)).collect();
+        format!("    {},\n", knots.join(", "))
+    };
+    let knots: Vec<String> = calibration.knots().chunks(KNOTS_PER_LINE).map(line).collect();
+    Ok(format!("{HEADER}\n{}# Cosine and score.\n{KNOTS} = [\n{}]\n", figures.concat(), knots.concat()))
 }
 
 /// The text of a manifest with its calibration replaced, or added at its end; everything else stays as it is.
@@ -57,7 +56,6 @@ struct Recognizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::score::Knot;
     use crate::face::score::Origin;
     use crate::face::score::Tail;
 

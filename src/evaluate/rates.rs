@@ -108,7 +108,7 @@ fn weights(people: usize, draw: u64) -> Vec<u32> {
 /// The threshold for every FAR, and the FMR at every cosine, in one walk down the tail.
 fn impostors(comparison: &Comparison, marks: &Marks, weights: &[u32]) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
     let total = impostor_weight(comparison, weights);
-    let mut fars = Asked::new(&marks.fars, |a, b| a.total_cmp(b));
+    let mut fars = Asked::new(&marks.fars, f64::total_cmp);
     let mut cosines = Asked::new(&marks.cosines, |a, b| b.total_cmp(a));
     if total == 0 {
         return (fars.answers, cosines.answers);
