@@ -146,7 +146,8 @@ pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
     if key.get("alg").is_some_and(|alg| alg != algorithm.name()) || key.get("use").is_some_and(|r#use| r#use != "sig") {
         return Err(Error::Algorithm(header.alg));
     }
-    let key = Jwk::deserialize(key).and_then(|key| DecodingKey::from_jwk(&key).map_err(<serde_json::Error as de::Error>::custom));
+    let key = Jwk::deserialize(key)
+        .and_then(|key| DecodingKey::from_jwk(&key).map_err(<serde_json::Error as de::Error>::custom));
     let key = key.map_err(|_| Error::Key("the public key is damaged"))?;
     match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm.into()) {
         Ok(true) => Ok(payload),

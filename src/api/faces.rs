@@ -102,9 +102,12 @@ fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
 
 fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
     Landmarks {
-        eyes: landmarks
-            .eyes
-            .map(|Eyes { left, right }| LandmarksEyes { x1: left.x, y1: left.y, x2: right.x, y2: right.y }),
+        eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
+            x1: left.x,
+            y1: left.y,
+            x2: right.x,
+            y2: right.y,
+        }),
         r#box: landmarks.face_box.map(|b| LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
     }
 }

@@ -35,11 +35,7 @@ impl MatchesApi for Api {
         Ok(MatchImagesOk::Ok(self.signed(wire(found), body.signature_disabled)?))
     }
 
-    async fn r#match(
-        &self,
-        caller: Caller,
-        Multipart(body): Multipart<MatchUpload>,
-    ) -> Result<MatchOk, MatchError> {
+    async fn r#match(&self, caller: Caller, Multipart(body): Multipart<MatchUpload>) -> Result<MatchOk, MatchError> {
         let reference = faces::former(body.reference_face);
         let candidate = new_face(body.candidate_image.0, body.candidate_image_type, body.image_rotation_enabled);
         let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };

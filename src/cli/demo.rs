@@ -147,7 +147,10 @@ async fn show(client: &Client) -> anyhow::Result<()> {
         say(&format!("{name:<12} {:>9} {apart:>16.0}   verified", face["quality"]))?;
     }
     let [(reference, image), rest @ ..] = SAMPLES;
-    say(&format!("\n{:<12} {:<12} {:>7} {:>12}   {:<14} signature", "reference", "candidate", "score", "FAR (%)", "one person?"))?;
+    say(&format!(
+        "\n{:<12} {:<12} {:>7} {:>12}   {:<14} signature",
+        "reference", "candidate", "score", "FAR (%)", "one person?"
+    ))?;
     for (candidate, other) in rest {
         let found = client.compare(image, other).await?;
         let score = found["score"].as_f64().context("a match has a score")?;

@@ -52,7 +52,8 @@ async fn a_key_comes_in_three_ways(app: TestApp) {
 async fn an_ended_key_is_refused_at_once(app: TestApp) {
     let expires = app.deps.clock.now().plus(TimeDelta::seconds(60));
     let key = app.make_key("provider", &Permission::ALL, Some(expires)).await;
-    let with = async |key: &str| app.request(Method::POST, FACES).header("apikey", key).form(upload(b"face")).await.status;
+    let with =
+        async |key: &str| app.request(Method::POST, FACES).header("apikey", key).form(upload(b"face")).await.status;
     assert_eq!(with(&key).await, 200);
     app.deps.clock.advance(TimeDelta::seconds(60));
     assert_eq!(with(&key).await, 401);
@@ -75,7 +76,11 @@ async fn a_key_is_for_what_it_permits(app: TestApp) {
     assert_shape(&app, "forbidden", &reply);
     let key = app.make_key("provider", &[Permission::Face], None).await;
     for path in ["/bioserver-app/v2/match/images", "/bioserver-app/v2/match"] {
-        let form = if path.ends_with("images") { crate::matches::two(b"a", b"b") } else { crate::matches::former(&app, b"a", b"b").await };
+        let form = if path.ends_with("images") {
+            crate::matches::two(b"a", b"b")
+        } else {
+            crate::matches::former(&app, b"a", b"b").await
+        };
         let reply = app.request(Method::POST, path).header("apikey", &key).form(form).await;
         assert!(reply.refusal().2.contains("'match'"), "{reply:?}");
     }

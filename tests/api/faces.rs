@@ -3,8 +3,8 @@
 use bioserver::domain::face::Landmarks;
 use bioserver::domain::face::Quality;
 use bioserver::domain::face::QualityReason;
-use bioserver::face::Coded;
 use bioserver::face;
+use bioserver::face::Coded;
 use bioserver::face::script;
 use bioserver::service::keys;
 use bioserver::service::keys::Credentials;
@@ -20,7 +20,12 @@ use crate::app::TestApp;
 use crate::app::on_both;
 use crate::shape::assert_shape;
 
-on_both!(a_face_is_answered_whole_and_signed, a_signature_can_be_declined, what_was_not_said_is_left_out, usage_is_counted);
+on_both!(
+    a_face_is_answered_whole_and_signed,
+    a_signature_can_be_declined,
+    what_was_not_said_is_left_out,
+    usage_is_counted
+);
 
 pub fn file(bytes: &[u8]) -> Part {
     Part::bytes(bytes.to_vec()).file_name("image.jpg")
@@ -56,7 +61,9 @@ async fn a_face_is_answered_whole_and_signed(app: TestApp) {
 }
 
 async fn a_signature_can_be_declined(app: TestApp) {
-    for (value, is_signed) in [(json!(true), false), (json!("true"), false), (json!(false), true), (json!("false"), true)] {
+    for (value, is_signed) in
+        [(json!(true), false), (json!("true"), false), (json!(false), true), (json!("false"), true)]
+    {
         let about = json!({ "imageType": "SELFIE", "signatureDisabled": value });
         let face = app.post("/v2/faces").form(upload_as(b"face", &about)).await.ok();
         assert_eq!(face.get("signature").is_some(), is_signed, "{value}");

@@ -43,7 +43,8 @@ fn with_face(reference: &Value, candidate: &[u8]) -> Form {
 }
 
 async fn two_images_are_compared(app: TestApp) {
-    let form = two(b"one", b"one").text("correlationId", "c-1").text("evidenceId", "e-1").text("imageRotationEnabled", "true");
+    let form =
+        two(b"one", b"one").text("correlationId", "c-1").text("evidenceId", "e-1").text("imageRotationEnabled", "true");
     let reply = app.post("/v2/match/images").form(form).await;
     let found = reply.ok();
     for face in ["reference", "candidate"] {
@@ -51,7 +52,8 @@ async fn two_images_are_compared(app: TestApp) {
         assert_eq!(found[face]["imageRotationEnabled"], true);
     }
     assert_shape(&app, "match-images", &reply);
-    let unsigned = app.post("/v2/match/images").form(two(b"one", b"other").text("signatureDisabled", "true")).await.ok();
+    let unsigned =
+        app.post("/v2/match/images").form(two(b"one", b"other").text("signatureDisabled", "true")).await.ok();
     assert!(unsigned.get("signature").is_none());
     assert!(unsigned["score"].as_f64() < found["score"].as_f64());
 }

@@ -22,7 +22,9 @@ fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
             let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
             let Some(id) = operation["operationId"].as_str() else { continue };
             let security = operation.get("security").unwrap_or(&app.document["security"]);
-            let is_open = security.as_array().is_some_and(|ways| ways.iter().any(|way| way == &serde_json::json!({})) || ways.is_empty());
+            let is_open = security
+                .as_array()
+                .is_some_and(|ways| ways.iter().any(|way| way == &serde_json::json!({})) || ways.is_empty());
             found.push((method, format!("{prefix}{path}"), id.to_owned(), !is_open));
         }
     }

@@ -60,7 +60,8 @@ async fn words_in_files_and_in_quotes(app: TestApp) {
         "--B--\n".to_owned(),
     ];
     for kind in ["form-data", "mixed"] {
-        let found = app.post("/v2/match/images").wire(&format!("multipart/{kind}; boundary=B"), &body.concat()).await.ok();
+        let found =
+            app.post("/v2/match/images").wire(&format!("multipart/{kind}; boundary=B"), &body.concat()).await.ok();
         assert_eq!(found["reference"]["imageType"], "ID_DOCUMENT");
         assert_eq!(found["candidate"]["imageType"], "SELFIE");
         assert_eq!(found["candidate"]["imageRotationEnabled"], Value::Bool(true));

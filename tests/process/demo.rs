@@ -11,7 +11,8 @@ fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
     assert!(shown.status.success(), "{text}\n{}", String::from_utf8_lossy(&shown.stderr));
 
     let score = |reference: &str, candidate: &str| -> f64 {
-        let row = text.lines().find(|line| line.contains(reference) && line.contains(candidate)).expect("it is compared");
+        let row =
+            text.lines().find(|line| line.contains(reference) && line.contains(candidate)).expect("it is compared");
         assert!(row.contains("verified"), "{row}");
         let words: Vec<&str> = row.split_whitespace().collect();
         words[2].parse().expect("the third column is the score")

@@ -38,10 +38,10 @@ fn images(disorder: &mut Disorder) -> Vec<Vec<u8>> {
     let photograph = sample("obama2.jpg");
     let decoded = image::load_from_memory(&photograph).expect("it is a JPEG").thumbnail(160, 160);
     let small = encoded(&decoded, ImageFormat::Jpeg);
-    let originals =
-        [small.clone(), encoded(&decoded, ImageFormat::Png), encoded(&decoded, ImageFormat::WebP)];
+    let originals = [small.clone(), encoded(&decoded, ImageFormat::Png), encoded(&decoded, ImageFormat::WebP)];
 
-    let mut all = vec![Vec::new(), b"\xff".to_vec(), b"\xff\xd8\xff".to_vec(), b"\x89PNG\r\n\x1a\n".to_vec(), b"RIFF".to_vec()];
+    let mut all =
+        vec![Vec::new(), b"\xff".to_vec(), b"\xff\xd8\xff".to_vec(), b"\x89PNG\r\n\x1a\n".to_vec(), b"RIFF".to_vec()];
     for original in &originals {
         for _ in 0..24 {
             all.push(original[..disorder.below(original.len())].to_vec());
@@ -122,12 +122,23 @@ async fn no_body_brings_it_down() {
     let mut disorder = Disorder(0xb0d1e5);
     let valid = b"--x\r\nContent-Disposition: form-data; name=\"face\"\r\n\r\n{\"imageType\":\"SELFIE\"}\r\n\
         --x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\nno image\r\n--x--\r\n";
-    let types = ["multipart/form-data; boundary=x", "multipart/mixed; boundary=x", "multipart/form-data", "application/json", "x"];
+    let types = [
+        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
+        "multipart/form-data",
+        "application/json",
+        "x",
+    ];
     let paths = ["v2/faces", "v2/match", "v2/match/images"];
     for round in 0..400 {
         let mut body = valid.to_vec();
         match round % 4 {
-            0 => body = { let len = disorder.below(400); disorder.bytes(len) },
+            0 => {
+                body = {
+                    let len = disorder.below(400);
+                    disorder.bytes(len)
+                }
+            }
             1 => body.truncate(disorder.below(valid.len())),
             2 => {
                 let at = disorder.below(body.len());

@@ -45,7 +45,8 @@ impl Server {
         serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         let mut process = serve.spawn().expect("it starts");
         let said = BufReader::new(process.stdout.take().expect("it is piped"));
-        let url = said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let url =
+            said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
         let url = url.expect("it says where it listens");
         Self { process, data, url, key }
     }
