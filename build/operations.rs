@@ -112,8 +112,11 @@ impl Operation {
         if !authored.servers.is_empty() || !authored.callbacks.is_empty() {
             return Err("servers and callbacks of an operation are not supported".to_owned());
         }
-        self.summary = authored.summary.clone().ok_or("has no summary")?.trim().to_owned();
-        self.description = authored.description.clone().ok_or("has no description")?.trim().to_owned();
+        let text = |text: &Option<String>, missing: &str| {
+            text.as_deref().map(str::trim).map(str::to_owned).ok_or(missing.to_owned())
+        };
+        self.summary = text(&authored.summary, "has no summary")?;
+        self.description = text(&authored.description, "has no description")?;
         self.deprecated = authored.deprecated;
         self.access = security::access(document, authored)?;
         for authored in item.parameters.iter().chain(&authored.parameters) {

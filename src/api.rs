@@ -74,7 +74,7 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
     let prefixed = OpenApiService::new(contract::prefixed_routes(&api), contract::TITLE, contract::VERSION);
     let root = OpenApiService::new(contract::root_routes(&api), contract::TITLE, contract::VERSION);
     let prefix: Arc<str> = prefix.into();
-    docs::routes(&prefix).nest(prefix.to_string(), prefixed).nest("/", root).data(deps).data(limits).around(
+    docs::routes(&prefix).nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(
         move |next, request| {
             let prefix = prefix.clone();
             async move { Ok(edge::around(&prefix, next, request).await) }

@@ -196,7 +196,7 @@ fn every_example_is_what_its_schema_says() {
     let document = docs::json(PREFIX);
     let mut checked = 0;
     let mut problems = Vec::new();
-    examples(&document, "", &document, &mut |place, schema, example| {
+    examples("", &document, &mut |place, schema, example| {
         checked += 1;
         if let Err(problem) = conformance::validate(&document, schema, example) {
             problems.push(format!("{place}: {problem}"));
@@ -207,7 +207,7 @@ fn every_example_is_what_its_schema_says() {
 }
 
 /// Calls `check` for every example beside or in a schema.
-fn examples(document: &Value, place: &str, value: &Value, check: &mut dyn FnMut(&str, &Value, &Value)) {
+fn examples(place: &str, value: &Value, check: &mut dyn FnMut(&str, &Value, &Value)) {
     match value {
         Value::Object(members) => {
             let schema = members.get("schema").unwrap_or(value);
@@ -219,12 +219,12 @@ fn examples(document: &Value, place: &str, value: &Value, check: &mut dyn FnMut(
                 check(place, schema, &example["value"]);
             }
             for (name, member) in members.iter().filter(|(name, _)| !["example", "examples"].contains(&name.as_str())) {
-                examples(document, &format!("{place}/{name}"), member, check);
+                examples(&format!("{place}/{name}"), member, check);
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                examples(document, &format!("{place}/{index}"), item, check);
+                examples(&format!("{place}/{index}"), item, check);
             }
         }
         _ => {}

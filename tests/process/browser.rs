@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::server::folder;
 use crate::server::sample_path;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Browser {
     driver: Child,
