@@ -4,7 +4,7 @@
 mod generator;
 
 /// The smallest document that uses everything: a form, a list, an enumeration, an answer of each kind.
-const DOCUMENT: &str = r#"
+const DOCUMENT: &str = r"
 openapi: 3.0.3
 info: { title: Tiny, version: 1.2.3 }
 servers: [{ url: /app }]
@@ -93,7 +93,7 @@ components:
         thing: { description: The thing., allOf: [{ $ref: '#/components/schemas/Thing' }] }
         kind: { description: The kind., allOf: [{ $ref: '#/components/schemas/Kind' }] }
         note: { type: string, maxLength: 9, description: A note. }
-"#;
+";
 
 /// What is written, on one line.
 fn written(document: &str) -> String {
