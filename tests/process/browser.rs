@@ -114,7 +114,7 @@ async fn the_page_lists_every_operation_and_compares_two_photographs() {
         browser.find(&kind).await.select_by_value("SELFIE").await.unwrap_or_else(|e| panic!("{kind}: {e}"));
     }
     browser.click(&format!("{operation} .execute")).await;
-    let status = browser.find(&format!("{operation} .live-responses-table .response-col_status")).await;
+    let status = browser.find(&format!("{operation} .live-responses-table tr.response .response-col_status")).await;
     let status = status.text().await.expect("it has a text");
     let answer = browser.find(&format!("{operation} .live-responses-table .microlight")).await;
     let answer = answer.text().await.expect("it has a text");
