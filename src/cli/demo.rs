@@ -144,7 +144,8 @@ async fn show(client: &Client) -> anyhow::Result<()> {
         let eyes = &face["landmarks"]["eyes"];
         let at = |member: &str| eyes[member].as_f64().context("a face has eyes");
         let apart = (at("x1")? - at("x2")?).hypot(at("y1")? - at("y2")?);
-        say(&format!("{name:<12} {:>9} {apart:>16.0}   verified", face["quality"]))?;
+        let quality = face["quality"].as_i64().context("a face made from an image has a quality")?;
+        say(&format!("{name:<12} {quality:>9} {apart:>16.0}   verified"))?;
     }
     let [(reference, image), rest @ ..] = SAMPLES;
     say(&format!(
@@ -155,11 +156,12 @@ async fn show(client: &Client) -> anyhow::Result<()> {
         let found = client.compare(image, other).await?;
         let score = found["score"].as_f64().context("a match has a score")?;
         let far = found["falseAcceptanceRate"].as_f64().context("a match has a rate")?;
+        let far = if far < 0.01 { format!("{far:.1e}") } else { format!("{far:.2}") };
         let one = if score >= SCORE_MIN { "yes" } else { "no" };
-        say(&format!("{reference:<12} {candidate:<12} {score:>7.0} {far:>12.2e}   {one:<14} verified"))?;
+        say(&format!("{reference:<12} {candidate:<12} {score:>7.0} {far:>12}   {one:<14} verified"))?;
     }
     say(&format!(
-        "\nFAR: how often two different people score as high. One person: {SCORE_MIN} or more, one false acceptance in 10,000."
+        "\nFAR: how often two different people score as high. One person: from {SCORE_MIN} on, one false acceptance in 10,000."
     ))
 }
 
