@@ -65,6 +65,9 @@ fn images(disorder: &mut Disorder) -> Vec<Vec<u8>> {
     all.push(encoded(&DynamicImage::new_luma8(7000, 7000), ImageFormat::Png));
     all.push(encoded(&DynamicImage::new_luma8(7000, 7000), ImageFormat::Jpeg));
     all.push(encoded(&DynamicImage::new_luma8(20000, 20000), ImageFormat::Png));
+    // CMYK, animated, with alpha, progressive, and whatever else the pipeline is tested with.
+    let forms = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faces/files")).expect("they are here");
+    all.extend(forms.map(|form| std::fs::read(form.expect("it is listed").path()).expect("it can be read")));
     for len in [10, 1000, 100_000] {
         all.push(disorder.bytes(len));
     }
