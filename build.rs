@@ -10,8 +10,6 @@ const DOCUMENT: &str = "openapi/bioserver.yaml";
 fn main() {
     println!("cargo::rerun-if-changed={DOCUMENT}");
     println!("cargo::rerun-if-changed=build");
-    // The store holds them: a new file is not noticed otherwise.
-    println!("cargo::rerun-if-changed=migrations");
     let yaml = std::fs::read_to_string(DOCUMENT).unwrap_or_else(|error| panic!("{DOCUMENT}: {error}"));
     let written = generator::generate(&yaml).unwrap_or_else(|refusal| panic!("{DOCUMENT}: {refusal}"));
     let out = std::env::var("OUT_DIR").expect("cargo sets it");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::api;
 use crate::api::payload::Limits;
@@ -18,10 +19,13 @@ use crate::face::networks;
 use crate::face::pack::Pack;
 use crate::face::workers;
 use crate::face::workers::Workers;
+use crate::media;
+use crate::media::Media;
 use crate::service::Deps;
 use crate::service::Policy;
 use crate::service::signing;
 use crate::store::Store;
+use crate::tasks;
 
 /// A photograph in the public domain: networks that do not describe its face are not served.
 const PORTRAIT: &[u8] = include_bytes!("../tests/samples/obama2.jpg");
@@ -39,6 +43,7 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         let master = config.master_key.master()?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
+        let media = Media::open(&media::Settings::Folder(config.data.join("media")))?;
         let settings = workers::Settings {
             threads: Some(config.workers),
             wait_max: config.queue_wait,
@@ -53,7 +58,9 @@ impl App {
             faces: Arc::new(workers),
             signer: Arc::new(signer),
             clock,
-            policy: Policy { mode: config.mode },
+            master,
+            media,
+            policy: Policy { mode: config.mode, image_pixels_max: config.image_pixels_max, ..Policy::default() },
         };
         let limits = Limits::of_images(config.image_bytes_max);
         Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits } })
@@ -61,9 +68,14 @@ impl App {
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let store = self.deps.store.clone();
-        api::serve(api::endpoint(self.deps, self.settings), listener, stop).await?;
-        store.close().await;
+        let deps = self.deps.clone();
+        let (stop_tasks, stopped) = watch::channel(false);
+        let tasks = tokio::spawn(tasks::run(deps.clone(), stopped));
+        let served = api::serve(api::endpoint(self.deps, self.settings), listener, stop).await;
+        drop(stop_tasks);
+        tasks.await?;
+        deps.store.close().await;
+        served?;
         Ok(())
     }
 }

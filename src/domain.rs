@@ -6,14 +6,17 @@ use std::str::FromStr;
 use chrono::DateTime;
 use chrono::SubsecRound;
 use chrono::Utc;
+use serde::Deserialize;
+use serde::Serialize;
 use uuid::Uuid;
 
 pub mod face;
 pub mod score;
+pub mod session;
 pub mod template;
 
 /// A point in time, in whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment(DateTime<Utc>);
 
 impl Moment {
@@ -53,22 +56,45 @@ pub struct Caller {
     pub provider: ProviderId,
     pub key: KeyId,
     pub permissions: Vec<Permission>,
+    pub limits: Limits,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FaceId(pub Uuid);
-
-impl FaceId {
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
+/// What a provider may ask for; none means what the operator's configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// The longest life of a session.
+    pub ttl_seconds_max: Option<i64>,
+    pub requests_per_minute: Option<i64>,
+    pub requests_at_once: Option<i64>,
 }
 
-impl Default for FaceId {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Ids of what this server makes: UUIDs that sort by the time they were made.
+macro_rules! ids {
+    ($($(#[$about:meta])* $id:ident),*) => {
+        $($(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct $id(pub Uuid);
+
+        impl $id {
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $id {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        })*
+    };
 }
+ids!(SessionId, FaceId);
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +143,10 @@ impl FromStr for Permission {
 /// What is counted for each provider and day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
+    CreateSession,
+    CreateFaceFromImage,
+    CreateFaceFromJson,
+    GetMatches,
     CreateDirectFace,
     MatchImages,
     Match,
@@ -126,6 +156,10 @@ impl Operation {
     /// The contract's name of it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::CreateSession => "createBioSession",
+            Self::CreateFaceFromImage => "createFaceFromImage",
+            Self::CreateFaceFromJson => "createFaceFromJson",
+            Self::GetMatches => "getMatches",
             Self::CreateDirectFace => "createDirectFaceFromImage",
             Self::MatchImages => "matchImages",
             Self::Match => "match",

@@ -12,6 +12,7 @@ use crate::domain::template::Template;
 
 pub mod align;
 pub mod code;
+pub mod compress;
 pub mod detect;
 pub mod find;
 pub mod geometry;

@@ -8,9 +8,11 @@
 //! | [`clock`] | the time |
 //! | [`api`] | the contract as HTTP: wire types, handlers, the table of errors |
 //! | [`service`] | what can be done with one noun of the contract |
+//! | [`tasks`] | the work nobody waits for |
 //! | [`face`] | the pipeline: decode, detect, align, recognise, score |
 //! | [`net`] | an ONNX file in, tensors out |
 //! | [`store`] | all the SQL |
+//! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
 //! | [`evaluate`] | labelled pictures in, error rates and calibrations out |
@@ -28,8 +30,10 @@ pub mod config;
 pub mod domain;
 pub mod evaluate;
 pub mod face;
+pub mod media;
 pub mod net;
 pub mod seal;
 pub mod service;
 pub mod sign;
 pub mod store;
+pub mod tasks;

@@ -1,4 +1,7 @@
-//! Encryption at rest: what leaves this process for a disk is sealed by the master key.
+//! Encryption at rest: what leaves this process for a disk is sealed.
+//!
+//! The master key seals few things: signing keys, and the data key of each session, which seals what
+//! belongs to that session. Once its data key is gone, nobody can read the rest, wherever copies lie.
 //!
 //! A sealed value is `format u8 | nonce [u8; 12] | ciphertext | tag [u8; 16]`, by AES-256-GCM (NIST SP
 //! 800-38D). Its associated data names the place it is kept in, so that no sealed value can stand in
@@ -50,19 +53,19 @@ pub enum Error {
     File { path: PathBuf, source: io::Error },
 }
 
-/// The key that seals. Never shown.
+/// A key that seals. Never shown.
 ///
-/// Nonces are random, so it may seal some 2^32 values (NIST SP 800-38D, 8.3): few are sealed directly.
+/// Nonces are random, so it may seal some 2^32 values (NIST SP 800-38D, 8.3).
 #[derive(Clone)]
-pub struct Master(Zeroizing<[u8; KEY_LEN]>);
+pub struct Key(Zeroizing<[u8; KEY_LEN]>);
 
-impl fmt::Debug for Master {
+impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Master")
+        f.write_str("Key")
     }
 }
 
-impl Master {
+impl Key {
     /// A new random one.
     pub fn make() -> Self {
         let mut key = Zeroizing::new([0; KEY_LEN]);
@@ -70,25 +73,8 @@ impl Master {
         Self(key)
     }
 
-    /// Reads 32 bytes in base64 (either alphabet, padded or not) or hex; white space around them is
-    /// ignored.
-    pub fn parse(text: &SecretString) -> Result<Self, Error> {
-        let text = text.expose_secret().trim();
-        let bytes = Zeroizing::new(hex(text).or_else(|| base64(text)).ok_or(Error::Key)?);
-        let key = <[u8; KEY_LEN]>::try_from(bytes.as_slice()).map_err(|_| Error::Key)?;
-        Ok(Self(Zeroizing::new(key)))
-    }
-
-    /// Reads the key in the file at `path`, or puts a new one there for this account only. Processes
-    /// that do so at once get the same key.
-    pub fn keep(path: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::File { path: path.to_owned(), source };
-        if !path.try_exists().map_err(failed)? {
-            place(path, &Self::make()).map_err(failed)?;
-        }
-        let text = fs::read_to_string(path).map_err(failed)?;
-        let broken = || failed(io::Error::new(io::ErrorKind::InvalidData, Error::Key.to_string()));
-        Self::parse(&SecretString::from(text)).map_err(|_| broken())
+    fn of(bytes: &[u8]) -> Option<Self> {
+        <[u8; KEY_LEN]>::try_from(bytes).ok().map(|key| Self(Zeroizing::new(key)))
     }
 
     /// Seals `plain` for the place that `aad` names: table, row, column.
@@ -108,7 +94,7 @@ impl Master {
         sealed
     }
 
-    /// What [`Master::seal`] sealed for the same place.
+    /// What [`Key::seal`] sealed for the same place.
     pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let (&format, rest) = sealed.split_first().ok_or(Error::Damaged)?;
         if format != FORMAT {
@@ -125,6 +111,58 @@ impl Master {
 
     fn cipher(&self) -> LessSafeKey {
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice()).expect("the key has the cipher's length"))
+    }
+}
+
+/// The operator's key, which seals other keys. Never shown.
+#[derive(Debug, Clone)]
+pub struct Master(Key);
+
+impl Master {
+    /// A new random one.
+    pub fn make() -> Self {
+        Self(Key::make())
+    }
+
+    /// Reads 32 bytes in base64 (either alphabet, padded or not) or hex; white space around them is
+    /// ignored.
+    pub fn parse(text: &SecretString) -> Result<Self, Error> {
+        let text = text.expose_secret().trim();
+        let bytes = Zeroizing::new(hex(text).or_else(|| base64(text)).ok_or(Error::Key)?);
+        Key::of(&bytes).map(Self).ok_or(Error::Key)
+    }
+
+    /// Reads the key in the file at `path`, or puts a new one there for this account only. Processes
+    /// that do so at once get the same key.
+    pub fn keep(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::File { path: path.to_owned(), source };
+        if !path.try_exists().map_err(failed)? {
+            place(path, &Self::make()).map_err(failed)?;
+        }
+        let text = fs::read_to_string(path).map_err(failed)?;
+        let broken = || failed(io::Error::new(io::ErrorKind::InvalidData, Error::Key.to_string()));
+        Self::parse(&SecretString::from(text)).map_err(|_| broken())
+    }
+
+    /// As [`Key::seal`].
+    pub fn seal(&self, aad: &str, plain: &[u8]) -> Vec<u8> {
+        self.0.seal(aad, plain)
+    }
+
+    /// As [`Key::open`].
+    pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        self.0.open(aad, sealed)
+    }
+
+    /// Seals another key for the place that `aad` names.
+    pub fn wrap(&self, aad: &str, key: &Key) -> Vec<u8> {
+        self.seal(aad, key.0.as_slice())
+    }
+
+    /// The key that [`Master::wrap`] sealed for the same place.
+    pub fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Key, Error> {
+        let bytes = Zeroizing::new(self.open(aad, wrapped)?);
+        Key::of(&bytes).ok_or(Error::Damaged)
     }
 }
 
@@ -155,7 +193,7 @@ fn place(path: &Path, master: &Master) -> io::Result<()> {
     rand::fill(&mut unique).expect("the system has random numbers");
     let draft = path.with_extension(format!("{:016x}", u64::from_ne_bytes(unique)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let text = Zeroizing::new(STANDARD.encode(master.0.as_slice()) + "\n");
+    let text = Zeroizing::new(STANDARD.encode(master.0.0.as_slice()) + "\n");
     let placed = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     // A link, unlike a rename, never replaces.
     let placed = placed.and_then(|()| match fs::hard_link(&draft, path) {
@@ -227,7 +265,7 @@ mod tests {
         let base64 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8";
         for text in [hex.clone(), base64.into(), format!("{base64}=\n")] {
             let master = Master::parse(&SecretString::from(text)).unwrap();
-            assert_eq!(master.0[31], 255);
+            assert_eq!(master.0.0[31], 255);
         }
         for text in ["", "00", "changeme", &hex[1..], &"é".repeat(32), &"A".repeat(44)] {
             assert!(matches!(Master::parse(&SecretString::from(text)), Err(Error::Key)), "{text}");
@@ -242,7 +280,7 @@ mod tests {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Master::keep(&path).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(made.iter().all(|master| *master.0 == *made[0].0));
+        assert!(made.iter().all(|master| *master.0.0 == *made[0].0.0));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft stays");
         fs::write(&path, "broken").unwrap();
@@ -252,6 +290,18 @@ mod tests {
 
     #[test]
     fn a_key_is_never_shown() {
-        assert_eq!(format!("{:?}", Source::Given(Master::make())), "Given(Master)");
+        assert_eq!(format!("{:?}", Source::Given(Master::make())), "Given(Master(Key))");
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_what_it_sealed() {
+        let (master, key) = (Master::make(), Key::make());
+        let wrapped = master.wrap("sessions/a/key", &key);
+        let sealed = key.seal(PLACE, b"secret");
+        let unwrapped = master.unwrap("sessions/a/key", &wrapped).unwrap();
+        assert_eq!(unwrapped.open(PLACE, &sealed).unwrap(), b"secret");
+        assert!(master.unwrap("sessions/b/key", &wrapped).is_err());
+        assert!(matches!(master.unwrap(PLACE, &master.seal(PLACE, b"short")), Err(Error::Damaged)));
+        assert!(master.open(PLACE, &sealed).is_err());
     }
 }

@@ -15,9 +15,12 @@ use sqlx::Transaction;
 use crate::store::settings::Settings;
 
 mod column;
+pub mod faces;
+pub mod idempotency;
 pub mod keys;
 mod open;
 pub mod providers;
+pub mod sessions;
 pub mod settings;
 pub mod signing_keys;
 pub mod usage;
@@ -97,6 +100,13 @@ impl Store {
         let mut tx = self.read().await?;
         on!(&mut tx, |conn| sqlx::query("SELECT 1").execute(conn).await.map(|_| ()))?;
         Ok(())
+    }
+
+    /// Leaves no copy of what was erased beside the tables: on `SQLite` the log is written into them and emptied,
+    /// unless someone is reading from it now. Postgres keeps its log as long as its operator wants.
+    pub async fn forget(&self) -> Result<(), Error> {
+        let Self::Sqlite(pool) = self else { return Ok(()) };
+        open::checkpoint(pool).await
     }
 
     /// Waits for work under way, then ends all connections.

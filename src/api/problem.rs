@@ -190,6 +190,18 @@ impl From<service::Error> for Problem {
                 "TEMPLATE_INVALID",
                 "The face has no template. Send a face that was created from an image, as it was received.".to_owned(),
             ),
+            Error::SessionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", error.to_string()),
+            Error::FaceNotFound(_) => Self::new(StatusCode::NOT_FOUND, "FACE_NOT_FOUND", error.to_string()),
+            Error::TooManyFaces(_) => Self::new(StatusCode::CONFLICT, "TOO_MANY_FACES", error.to_string()),
+            Error::IdempotencyKeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+            }
+            Error::TimeToLive { .. } | Error::CallbackUrl(_) | Error::IdempotencyKey(_) => {
+                bad("INVALID_PARAMETER", error.to_string())
+            }
+            Error::Seal(error) => Self::internal(format!("seal: {error}")),
+            Error::Media(error) => Self::internal(format!("media: {error}")),
+            Error::Failed(why) => Self::internal(why),
             Error::Store(error) => Self::internal(format!("store: {error}")),
             Error::Sign(error) => Self::internal(format!("sign: {error}")),
         }

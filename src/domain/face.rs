@@ -1,4 +1,9 @@
 //! A face: one person's face in one picture, and what was measured on it.
+//!
+//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+
+use serde::Deserialize;
+use serde::Serialize;
 
 use super::FaceId;
 use super::Moment;
@@ -6,16 +11,24 @@ use super::score::Score;
 use super::template::Template;
 
 /// The kind of picture a face comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ImageType {
     IdDocument,
     Selfie,
     VideoFrame,
 }
 
+/// A picture file's format, told by its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ImageFormat {
+    Jpeg,
+    Png,
+    WebP,
+}
+
 /// The vendor's names for biometric algorithms. Clients hard-code them: a face reports the one that
 /// was asked for, and all are served by this server's networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Mode {
     F5_1Vid0,
     F5_2Vid75,
@@ -26,14 +39,14 @@ pub enum Mode {
 
 /// A point in pixels of the picture as sent (after EXIF orientation): index 0 is the centre of the
 /// first pixel, x to the right, y down.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     pub x: f32,
     pub y: f32,
 }
 
 /// Centres of the two eyes: `left` is the eye on the left of the picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Eyes {
     pub left: Point,
     pub right: Point,
@@ -47,7 +60,7 @@ impl Eyes {
 }
 
 /// An upright rectangle in pixels; `x`, `y` is its top left corner.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FaceBox {
     pub x: f32,
     pub y: f32,
@@ -55,14 +68,14 @@ pub struct FaceBox {
     pub height: f32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Landmarks {
     pub eyes: Option<Eyes>,
     pub face_box: Option<FaceBox>,
 }
 
 /// What lowered a face's quality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum QualityReason {
     EyesTooClose,
     Blurred,
@@ -89,7 +102,7 @@ impl QualityReason {
 }
 
 /// Above 100 is good; below 0 asks for another picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     pub value: i32,
     /// What lowered it, worst first.
@@ -97,7 +110,7 @@ pub struct Quality {
 }
 
 /// A face as the contract knows it. Which fields are present depends on how it came to be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     pub id: FaceId,
     pub friendly_name: Option<String>,

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use half::f16;
+use serde::Deserialize;
+use serde::Serialize;
 
 const MAGIC: &[u8; 2] = b"BT";
 const FORMAT: u8 = 1;
@@ -16,10 +18,25 @@ const DIMENSION_MAX: usize = 4096;
 ///
 /// Its values are always exact in 16-bit floats, so that a template which travelled through
 /// [`Template::encode`] scores as it did before.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Template {
     version: u16,
     values: Vec<f32>,
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.encode()
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = Damage;
+
+    fn try_from(text: String) -> Result<Self, Damage> {
+        Self::decode(&text)
+    }
 }
 
 /// Never shows the values: a template is personal data.

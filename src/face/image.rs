@@ -13,6 +13,7 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 
+use crate::domain::face::ImageFormat;
 use crate::domain::face::Point;
 use crate::face::Error;
 use crate::face::memory::Memory;
@@ -58,6 +59,16 @@ struct Header {
     bytes_per_pixel: f64,
 }
 
+/// The format of a picture file, by its first bytes.
+pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
+        _ => None,
+    }
+}
+
 impl Image {
     /// An upright picture of `width` x `height` pixels, red, green and blue.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Self {
@@ -75,23 +86,23 @@ impl Image {
     }
 
     fn decode_file(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
-        match bytes {
-            [0xff, 0xd8, 0xff, ..] => jpeg::decode(bytes, pixels_max, memory),
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => {
+        match format(bytes) {
+            Some(ImageFormat::Jpeg) => jpeg::decode(bytes, pixels_max, memory),
+            Some(ImageFormat::Png) => {
                 let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(undecodable)?;
                 // The samples as the file has them, and what they become.
                 let samples = f64::from(decoder.color_type().bytes_per_pixel());
                 let more = if matches!(decoder.color_type(), ColorType::Rgb8 | ColorType::Rgba8) { 0.0 } else { 3.0 };
                 Self::read(decoder, samples + more, pixels_max, memory)
             }
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
+            Some(ImageFormat::WebP) => {
                 let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(undecodable)?;
                 // A lossless picture is decoded to four bytes, then copied; transparency is decoded like one.
                 let per_pixel = if decoder.color_type() == ColorType::Rgba8 { 10.5 } else { 7.0 };
                 Self::read(decoder, per_pixel, pixels_max, memory)
             }
-            [] => Err(undecodable("it is empty")),
-            _ => Err(undecodable("it is neither JPEG, PNG nor WebP")),
+            None if bytes.is_empty() => Err(undecodable("it is empty")),
+            None => Err(undecodable("it is neither JPEG, PNG nor WebP")),
         }
     }
 

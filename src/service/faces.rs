@@ -1,4 +1,4 @@
-//! Faces.
+//! Faces: those of a session, and those that are described and forgotten.
 
 use bytes::Bytes;
 
@@ -7,17 +7,34 @@ use crate::domain::FaceId;
 use crate::domain::Moment;
 use crate::domain::Operation;
 use crate::domain::Permission;
+use crate::domain::SessionId;
 use crate::domain::face::Face;
 use crate::domain::face::ImageType;
 use crate::domain::face::Mode;
+use crate::domain::session::Session;
 use crate::domain::template::Template;
+use crate::face;
 use crate::face::Coded;
 use crate::face::Faces;
 use crate::face::Picture;
+use crate::seal::Key;
 use crate::service::Deps;
 use crate::service::Error;
+use crate::service::faces::content::Content;
+use crate::service::faces::content::Image;
+use crate::service::idempotency::Once;
 use crate::service::require;
+use crate::service::sessions;
 use crate::store;
+use crate::store::faces::Kept;
+use crate::store::idempotency::Place;
+use crate::store::sessions::Live;
+
+mod content;
+pub mod image;
+
+/// Faces of one session that are read at once: more than any session may have.
+const FACES_LISTED_MAX: i64 = 1000;
 
 /// An image and what its sender says of it.
 pub struct NewFace {
@@ -45,6 +62,201 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewFace) -> Result
     let now = deps.clock.now();
     count(deps, caller, Operation::CreateDirectFace, now).await?;
     Ok(face(deps, new, coded, now))
+}
+
+/// Makes a face of the session from the only face of `new.image`.
+///
+/// Networks run before anything is locked: no connection is held meanwhile.
+pub async fn create(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+    new: NewFace,
+    once: Option<Once>,
+) -> Result<FaceId, Error> {
+    require(caller, Permission::Face)?;
+    let live = match begun(deps, caller, session, once.as_ref()).await? {
+        Begun::Made(face) => return Ok(face),
+        Begun::Live(live) => live,
+    };
+    let coded = code(deps, "image", &new).await?;
+    let bytes = live.session.image_storage_enabled.then(|| new.image.clone());
+    let image = bytes.map(|bytes| kept_image(deps, bytes)).transpose()?;
+    let face = face(deps, new, coded, deps.clock.now());
+    keep(deps, caller, &live, face, image, (Operation::CreateFaceFromImage, once)).await
+}
+
+/// Makes a face of the session from one that this server described before. It keeps what that said of it,
+/// but for its id and its moments.
+pub async fn create_from_former(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+    former: FormerFace,
+    once: Option<Once>,
+) -> Result<FaceId, Error> {
+    require(caller, Permission::Face)?;
+    let template = template(deps, &former)?;
+    let live = match begun(deps, caller, session, once.as_ref()).await? {
+        Begun::Made(face) => return Ok(face),
+        Begun::Live(live) => live,
+    };
+    let face = Face { id: FaceId::new(), template: Some(template), created: Some(deps.clock.now()), ..former.face };
+    keep(deps, caller, &live, face, None, (Operation::CreateFaceFromJson, once)).await
+}
+
+pub async fn get(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<Face, Error> {
+    require(caller, Permission::Face)?;
+    Ok(find(deps, caller, session, id).await?.0.face)
+}
+
+/// All faces of the session, oldest first.
+pub async fn list(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Vec<Face>, Error> {
+    require(caller, Permission::Face)?;
+    Ok(all(deps, caller, session).await?.1)
+}
+
+pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(), Error> {
+    require(caller, Permission::Face)?;
+    let mut tx = deps.store.begin().await?;
+    let live = sessions::hold(&mut tx, caller, session, deps.clock.now()).await?;
+    if !store::faces::delete(&mut tx, session, id).await? {
+        return Err(Error::FaceNotFound(id));
+    }
+    tx.commit().await?;
+    if live.session.image_storage_enabled {
+        deps.media.erase(&media_name(session, id)).await?;
+    }
+    Ok(())
+}
+
+pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(), Error> {
+    require(caller, Permission::Face)?;
+    let mut tx = deps.store.begin().await?;
+    let live = sessions::hold(&mut tx, caller, session, deps.clock.now()).await?;
+    let deleted = store::faces::delete_all(&mut tx, session).await?;
+    tx.commit().await?;
+    if live.session.image_storage_enabled {
+        for id in deleted {
+            deps.media.erase(&media_name(session, id)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A session and all its faces, oldest first, whatever the caller may do with them.
+pub(super) async fn all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(Session, Vec<Face>), Error> {
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let kept = store::faces::list(&mut tx, session, FACES_LISTED_MAX).await?;
+    drop(tx);
+    let key = sessions::key(deps, &live)?;
+    let faces = kept.iter().map(|kept| Ok(Content::open(kept, &key, &live.session)?.face));
+    let faces = faces.collect::<Result<_, Error>>()?;
+    Ok((live.session, faces))
+}
+
+/// A face of the session, and the session's key.
+async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, Key), Error> {
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let kept = store::faces::find(&mut tx, session, id).await?.ok_or(Error::FaceNotFound(id))?;
+    drop(tx);
+    let key = sessions::key(deps, &live)?;
+    Ok((Content::open(&kept, &key, &live.session)?, key))
+}
+
+/// What is known of a face that is to be made, before any work is done for it.
+enum Begun {
+    /// An earlier request of the same idempotency key made it.
+    Made(FaceId),
+    Live(Live),
+}
+
+async fn begun(deps: &Deps, caller: &Caller, session: SessionId, once: Option<&Once>) -> Result<Begun, Error> {
+    let now = deps.clock.now();
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, now).await?;
+    if let Some(face) = made(&mut tx, session, once, now).await? {
+        return Ok(Begun::Made(face));
+    }
+    refuse_many(deps, &mut tx, session).await?;
+    Ok(Begun::Live(live))
+}
+
+async fn made(
+    tx: &mut store::Tx,
+    session: SessionId,
+    once: Option<&Once>,
+    now: Moment,
+) -> Result<Option<FaceId>, Error> {
+    let Some(once) = once else { return Ok(None) };
+    Ok(once.made(tx, Place(session.0), now).await?.and_then(|made| made.face))
+}
+
+async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Result<(), Error> {
+    let faces_max = deps.policy.faces_max;
+    let count = store::faces::count(tx, session).await?;
+    if count >= faces_max { Err(Error::TooManyFaces(faces_max)) } else { Ok(()) }
+}
+
+fn kept_image(deps: &Deps, bytes: Bytes) -> Result<(Image, Bytes), Error> {
+    let undecodable = || face::Error::Undecodable("it is neither JPEG, PNG nor WebP".to_owned());
+    let format = face::image::format(&bytes).ok_or_else(|| Error::Image { part: "image", error: undecodable() })?;
+    Ok((Image { format, is_sealed: deps.policy.media_sealed }, bytes))
+}
+
+/// Puts a face into its session, its image first: a row must not lead to an image that is not there.
+async fn keep(
+    deps: &Deps,
+    caller: &Caller,
+    live: &Live,
+    face: Face,
+    image: Option<(Image, Bytes)>,
+    made_by: (Operation, Option<Once>),
+) -> Result<FaceId, Error> {
+    let (session, id) = (live.session.id, face.id);
+    let key = sessions::key(deps, live)?;
+    let content = Content { face, image: image.as_ref().map(|(image, _)| *image) };
+    let kept = content.seal(&key, session)?;
+    let has_image = image.is_some();
+    if let Some((image, bytes)) = image {
+        deps.media.put(&media_name(session, id), image.sealed(bytes, &key, session, id)).await?;
+    }
+    let inserted = insert(deps, caller, session, &kept, made_by).await;
+    if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
+        deps.media.erase(&media_name(session, id)).await?;
+    }
+    inserted
+}
+
+/// The id of what is there now: another one if another request of the same idempotency key was faster.
+async fn insert(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+    kept: &Kept,
+    (operation, once): (Operation, Option<Once>),
+) -> Result<FaceId, Error> {
+    let now = deps.clock.now();
+    let mut tx = deps.store.begin().await?;
+    // It may have ended while networks ran.
+    sessions::hold(&mut tx, caller, session, now).await?;
+    if let Some(face) = made(&mut tx, session, once.as_ref(), now).await? {
+        return Ok(face);
+    }
+    refuse_many(deps, &mut tx, session).await?;
+    store::faces::insert(&mut tx, session, kept).await?;
+    if let Some(once) = &once {
+        once.note(&mut tx, Place(session.0), session, Some(kept.id), now).await?;
+    }
+    store::usage::count(&mut tx, caller.provider, operation, now).await?;
+    tx.commit().await?;
+    Ok(kept.id)
+}
+
+fn media_name(session: SessionId, face: FaceId) -> String {
+    format!("{}/{face}", sessions::media_folder(session))
 }
 
 /// The only face of `new.image`; a refusal names the request's `part`.

@@ -24,6 +24,7 @@ use crate::store;
 use crate::store::Store;
 use crate::store::keys::Key;
 use crate::store::keys::Listed;
+use crate::store::keys::Valid;
 use crate::store::providers::Provider;
 
 /// 256 bits, so that a plain digest protects it.
@@ -77,14 +78,16 @@ pub enum Refusal {
 pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Caller, Error> {
     let claim = Claim::read(credentials).ok_or(Error::Unauthorized)?;
     let mut tx = deps.store.read().await?;
-    let key = store::keys::valid(&mut tx, claim.id, deps.clock.now()).await?;
+    let valid = store::keys::valid(&mut tx, claim.id, deps.clock.now()).await?;
     drop(tx);
 
     let digest = digest(&claim.secret);
-    let expected = key.as_ref().map_or(NO_DIGEST.as_slice(), |key| &key.secret_sha256);
+    let expected = valid.as_ref().map_or(NO_DIGEST.as_slice(), |valid| &valid.key.secret_sha256);
     let same = bool::from(digest.ct_eq(expected));
-    match key {
-        Some(key) if same => Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions }),
+    match valid {
+        Some(Valid { key, limits }) if same => {
+            Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions, limits })
+        }
         _ => Err(Error::Unauthorized),
     }
 }

@@ -1,9 +1,11 @@
 //! Matches.
 
 use crate::domain::Caller;
+use crate::domain::FaceId;
 use crate::domain::Moment;
 use crate::domain::Operation;
 use crate::domain::Permission;
+use crate::domain::SessionId;
 use crate::domain::face::Face;
 use crate::domain::face::Match;
 use crate::domain::score::Score;
@@ -21,6 +23,30 @@ use crate::service::require;
 pub struct Correlation {
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
+}
+
+/// Compares a face of the session with every other one: best score first, however low.
+pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference: FaceId) -> Result<Vec<Match>, Error> {
+    require(caller, Permission::Match)?;
+    let now = deps.clock.now();
+    let (session, mut faces) = faces::all(deps, caller, session).await?;
+    let at = faces.iter().position(|face| face.id == reference).ok_or(Error::FaceNotFound(reference))?;
+    let reference = faces.remove(at);
+    let scored = |candidate: Face| {
+        let score = score(deps, template_of(&reference)?, template_of(&candidate)?)?;
+        let correlation =
+            Correlation { correlation_id: session.correlation_id.clone(), evidence_id: session.evidence_id.clone() };
+        let expires = Some(session.expires);
+        Ok(Match { expires, ..found(reference.clone(), candidate, score, correlation, now) })
+    };
+    let mut matches = faces.into_iter().map(scored).collect::<Result<Vec<_>, Error>>()?;
+    matches.sort_by(|a, b| b.score.0.total_cmp(&a.score.0));
+    faces::count(deps, caller, Operation::GetMatches, now).await?;
+    Ok(matches)
+}
+
+fn template_of(face: &Face) -> Result<&Template, Error> {
+    face.template.as_ref().ok_or(Error::TemplateMissing)
 }
 
 /// Compares the only face of one image with that of another.
@@ -64,6 +90,12 @@ pub async fn image_with_face(
 
 /// Templates of one version have one length; one that has another was not made by this server.
 fn score(deps: &Deps, reference: &Template, candidate: &Template) -> Result<Score, Error> {
+    for template in [reference, candidate] {
+        let (sent, served) = (template.version().into(), deps.faces.template_version());
+        if sent != i32::from(served) {
+            return Err(Error::TemplateVersion { sent, served });
+        }
+    }
     if reference.values().len() != candidate.values().len() {
         return Err(Error::TemplateDamaged(Damage::Length));
     }

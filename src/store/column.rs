@@ -12,10 +12,12 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use uuid::Uuid;
 
+use crate::domain::FaceId;
 use crate::domain::KeyId;
 use crate::domain::Moment;
 use crate::domain::Permission;
 use crate::domain::ProviderId;
+use crate::domain::SessionId;
 
 impl Type<Postgres> for Moment {
     fn type_info() -> <Postgres as Database>::TypeInfo {
@@ -99,6 +101,34 @@ macro_rules! kept_as {
 
 kept_as!(ProviderId, Uuid, |id: &ProviderId| id.0, |id| Ok(ProviderId(id)));
 kept_as!(KeyId, Uuid, |id: &KeyId| id.0, |id| Ok(KeyId(id)));
+kept_as!(SessionId, Uuid, |id: &SessionId| id.0, |id| Ok(SessionId(id)));
+kept_as!(FaceId, Uuid, |id: &FaceId| id.0, |id| Ok(FaceId(id)));
+
+/// Reads a row by the names of its columns, on both databases; `field as Kept` is kept as another type,
+/// and `field as flat` is itself read from the row.
+macro_rules! row {
+    ($type:ident { $($field:ident $(as $kept:ident)?),* $(,)? }) => {
+        $crate::store::column::row!(@of sqlx::postgres::PgRow, $type { $($field $(as $kept)?),* });
+        $crate::store::column::row!(@of sqlx::sqlite::SqliteRow, $type { $($field $(as $kept)?),* });
+    };
+    (@of $row:ty, $type:ident { $($field:ident $(as $kept:ident)?),* }) => {
+        impl sqlx::FromRow<'_, $row> for $type {
+            fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($field: $crate::store::column::row!(@get row, $field $(as $kept)?)),* })
+            }
+        }
+    };
+    (@get $row:ident, $field:ident) => {
+        sqlx::Row::try_get($row, stringify!($field))?
+    };
+    (@get $row:ident, $field:ident as flat) => {
+        sqlx::FromRow::from_row($row)?
+    };
+    (@get $row:ident, $field:ident as $kept:ident) => {
+        sqlx::Row::try_get::<$kept, _>($row, stringify!($field))?.into()
+    };
+}
+pub(crate) use row;
 
 /// Names, separated by blanks.
 #[derive(Debug, Clone)]

@@ -1,21 +1,22 @@
 //! Table `keys`: what callers prove themselves by. The secret itself is nowhere.
 
 use crate::domain::KeyId;
+use crate::domain::Limits;
 use crate::domain::Moment;
 use crate::domain::Permission;
 use crate::domain::ProviderId;
 use crate::store::Error;
 use crate::store::Tx;
 use crate::store::column::Permissions;
+use crate::store::column::row;
 use crate::store::on;
 
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub id: KeyId,
     pub provider: ProviderId,
     /// SHA-256 of the secret's text.
     pub secret_sha256: Vec<u8>,
-    #[sqlx(try_from = "Permissions")]
     pub permissions: Vec<Permission>,
     pub created: Moment,
     /// The first moment at which it is no longer good.
@@ -23,18 +24,28 @@ pub struct Key {
     pub revoked: Option<Moment>,
 }
 
+/// A key that is good, and what its provider may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Valid {
+    pub key: Key,
+    pub limits: Limits,
+}
+row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once });
+row!(Valid { key as flat, limits as flat });
+row!(Key { id, provider, secret_sha256, permissions as Permissions, created, expires, revoked });
+
 /// A key as the operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     pub id: KeyId,
     /// The provider's name.
     pub provider: String,
-    #[sqlx(try_from = "Permissions")]
     pub permissions: Vec<Permission>,
     pub created: Moment,
     pub expires: Option<Moment>,
     pub revoked: Option<Moment>,
 }
+row!(Listed { id, provider, permissions as Permissions, created, expires, revoked });
 
 pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -56,10 +67,12 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
 
 /// The key, unless it is expired or revoked at `now`. This is how a provider is found, so it asks
 /// for none.
-pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Key>, Error> {
+pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT id, provider, secret_sha256, permissions, created, expires, revoked FROM keys
-         WHERE id = $1 AND revoked IS NULL AND (expires IS NULL OR expires > $2)"
+        "SELECT keys.id, provider, secret_sha256, permissions, keys.created, expires, revoked,
+                ttl_seconds_max, requests_per_minute, requests_at_once
+         FROM keys JOIN providers ON providers.id = keys.provider
+         WHERE keys.id = $1 AND revoked IS NULL AND (expires IS NULL OR expires > $2)"
     )
     .bind(id)
     .bind(now)

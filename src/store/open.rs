@@ -1,5 +1,6 @@
 //! Connections, and the schema brought up to date.
 
+use std::borrow::Cow;
 use std::fs::DirBuilder;
 use std::fs::File;
 use std::fs::OpenOptions;
@@ -9,6 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+use sqlx::SqlStr;
+use sqlx::SqlitePool;
+use sqlx::migrate::Migration;
+use sqlx::migrate::MigrationType;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::PgPoolOptions;
@@ -27,8 +33,23 @@ const SQLITE_CONNECTIONS_MAX: u32 = 8;
 /// A free connection, or the other writer's end, comes within milliseconds unless the disk is stuck.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-static POSTGRES_SCHEMA: Migrator = sqlx::migrate!("migrations/postgres");
-static SQLITE_SCHEMA: Migrator = sqlx::migrate!("migrations/sqlite");
+/// The history of a schema, oldest first. The macro of sqlx would read it from the folder, and have
+/// both databases' drivers built a second time for it.
+macro_rules! schema {
+    ($folder:literal) => {
+        schema(&[
+            (1, "init", include_str!(concat!("../../migrations/", $folder, "/0001_init.sql"))),
+            (2, "sessions", include_str!(concat!("../../migrations/", $folder, "/0002_sessions.sql"))),
+        ])
+    };
+}
+
+fn schema(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let step = |&(version, name, sql)| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
+    };
+    Migrator::with_migrations(steps.iter().map(step).collect())
+}
 
 pub async fn postgres(options: &PgConnectOptions) -> Result<Store, Error> {
     let pool = PgPoolOptions::new()
@@ -37,7 +58,7 @@ pub async fn postgres(options: &PgConnectOptions) -> Result<Store, Error> {
         .connect_with(options.clone())
         .await?;
     // Under an advisory lock, so that nodes which start at once take turns.
-    POSTGRES_SCHEMA.run(&pool).await?;
+    schema!("postgres").run(&pool).await?;
     Ok(Store::Postgres(pool))
 }
 
@@ -69,9 +90,20 @@ pub async fn sqlite(path: &Path) -> Result<Store, Error> {
         .acquire_timeout(WAIT_MAX)
         .connect_with(options)
         .await?;
-    SQLITE_SCHEMA.run(&pool).await?;
+    schema!("sqlite").run(&pool).await?;
     drop(turn);
     Ok(Store::Sqlite(pool))
+}
+
+/// Without waiting: whoever reads or writes would wait with us.
+pub async fn checkpoint(pool: &SqlitePool) -> Result<(), Error> {
+    let mut connection = pool.acquire().await?;
+    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
+    let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+    let wait_ms = WAIT_MAX.as_millis();
+    sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {wait_ms}"))).execute(&mut *connection).await?;
+    done?;
+    Ok(())
 }
 
 /// For this account only: the master key lies here too.

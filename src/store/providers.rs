@@ -4,15 +4,17 @@ use crate::domain::Moment;
 use crate::domain::ProviderId;
 use crate::store::Error;
 use crate::store::Tx;
+use crate::store::column::row;
 use crate::store::on;
 
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     pub id: ProviderId,
     /// Unique.
     pub name: String,
     pub created: Moment,
 }
+row!(Provider { id, name, created });
 
 /// Whether it is new: `false` when the name is taken.
 pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {

@@ -5,9 +5,10 @@ use std::fmt;
 use crate::domain::Moment;
 use crate::store::Error;
 use crate::store::Tx;
+use crate::store::column::row;
 use crate::store::on;
 
-#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
     /// The public key's thumbprint (RFC 7638).
     pub kid: String,
@@ -23,6 +24,7 @@ pub struct SigningKey {
     /// Since when it no longer signs; it is still published.
     pub retired: Option<Moment>,
 }
+row!(SigningKey { kid, algorithm, private_key_sealed, jwk, certificate, created, retired });
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,9 +7,10 @@ use crate::domain::Operation;
 use crate::domain::ProviderId;
 use crate::store::Error;
 use crate::store::Tx;
+use crate::store::column::row;
 use crate::store::on;
 
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
     /// The contract's name of the operation.
     pub operation: String,
@@ -17,6 +18,7 @@ pub struct Usage {
     pub day: NaiveDate,
     pub count: i64,
 }
+row!(Usage { operation, day, count });
 
 /// Adds one.
 pub async fn count(tx: &mut Tx, provider: ProviderId, operation: Operation, now: Moment) -> Result<(), Error> {

@@ -8,9 +8,11 @@ use bioserver::api::payload::Limits;
 use bioserver::clock::Clock;
 use bioserver::domain::Moment;
 use bioserver::domain::Permission;
-use bioserver::domain::face::Mode;
 use bioserver::face::Coder;
 use bioserver::face::script::Script;
+use bioserver::media;
+use bioserver::media::Media;
+use bioserver::seal::Master;
 use bioserver::service::Deps;
 use bioserver::service::Policy;
 use bioserver::service::keys;
@@ -46,6 +48,8 @@ pub struct TestApp {
     client: reqwest::Client,
     /// Its folder, when the database is a file.
     folder: Option<PathBuf>,
+    /// Where images are kept.
+    pub media_folder: PathBuf,
 }
 
 /// Runs each test on SQLite and on Postgres.
@@ -95,14 +99,17 @@ impl TestApp {
         let clock = Clock::default();
         let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
         let signer = Arc::new(Signer::new(signing, vec![]));
-        let deps = Deps { store, faces, signer, clock, policy: Policy { mode: Mode::default() } };
+        let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
+        let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
+        let (master, policy) = (Master::make(), Policy::default());
+        let deps = Deps { store, faces, signer, master, media, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
         let document = api::docs::json(PREFIX);
         let client = reqwest::Client::new();
-        let mut app = Self { url, key: String::new(), deps, script, document, client, folder };
+        let mut app = Self { url, key: String::new(), deps, script, document, client, folder, media_folder };
         app.key = app.make_key("provider", &Permission::ALL, None).await;
         app
     }
@@ -135,6 +142,7 @@ impl Drop for TestApp {
         if let Some(folder) = &self.folder {
             let _ = std::fs::remove_dir_all(folder);
         }
+        let _ = std::fs::remove_dir_all(&self.media_folder);
     }
 }
 

@@ -1,0 +1,19 @@
+//! A bio-session: what belongs to one user's case, for as long as it lives.
+
+use super::Moment;
+use super::SessionId;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    /// The caller's own names for it.
+    pub correlation_id: Option<String>,
+    pub evidence_id: Option<String>,
+    /// Whether the images that its faces are made from are kept with them.
+    pub image_storage_enabled: bool,
+    /// Where the provider is told of results.
+    pub callback_url: Option<String>,
+    pub created: Moment,
+    /// The first moment at which it is gone.
+    pub expires: Moment,
+}

@@ -1,0 +1,83 @@
+//! Requests that may be sent twice and do their work once.
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::domain::FaceId;
+use crate::domain::Moment;
+use crate::domain::SessionId;
+use crate::service::Error;
+use crate::store;
+use crate::store::Tx;
+use crate::store::idempotency::Made;
+use crate::store::idempotency::Place;
+
+/// Longest key: what other servers take.
+const KEY_LEN_MAX: usize = 255;
+
+/// A request that its sender named, so that sending it again makes nothing new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    key_sha256: [u8; 32],
+    body_sha256: [u8; 32],
+}
+
+impl Once {
+    /// `key` is the sender's name for the request, `parts` what it asks for: the same, however it was written.
+    pub fn new(key: &str, parts: &[&[u8]]) -> Result<Self, Error> {
+        if key.is_empty() || key.len() > KEY_LEN_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::IdempotencyKey("must have 1 to 255 visible ASCII characters"));
+        }
+        let mut body = Sha256::new();
+        for part in parts {
+            body.update((part.len() as u64).to_le_bytes());
+            body.update(part);
+        }
+        Ok(Self { key_sha256: Sha256::digest(key).into(), body_sha256: body.finalize().into() })
+    }
+
+    /// What an earlier request of this name made.
+    ///
+    /// # Errors
+    /// It asked for something else.
+    pub(super) async fn made(&self, tx: &mut Tx, place: Place, now: Moment) -> Result<Option<Made>, Error> {
+        match store::idempotency::find(tx, place, &self.key_sha256, now).await? {
+            Some(made) if made.body_sha256 != self.body_sha256 => Err(Error::IdempotencyKeyReused),
+            made => Ok(made),
+        }
+    }
+
+    /// Notes what this request made. `false`: another one of this name has made something by now.
+    pub(super) async fn note(
+        &self,
+        tx: &mut Tx,
+        place: Place,
+        session: SessionId,
+        face: Option<FaceId>,
+        now: Moment,
+    ) -> Result<bool, Error> {
+        let made = Made { body_sha256: self.body_sha256.to_vec(), session, face };
+        Ok(store::idempotency::insert(tx, place, &self.key_sha256, &made, now).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_visible() {
+        for key in ["", "two words", "é", "line\n", &"x".repeat(256)] {
+            assert!(matches!(Once::new(key, &[]), Err(Error::IdempotencyKey(_))), "{key}");
+        }
+        assert!(Once::new(&"x".repeat(255), &[]).is_ok());
+    }
+
+    #[test]
+    fn what_is_asked_for_is_told_apart_part_by_part() {
+        let of = |parts: &[&[u8]]| Once::new("key", parts).expect("the key is fine");
+        assert_eq!(of(&[b"ab", b"c"]), of(&[b"ab", b"c"]));
+        assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
+        assert_ne!(of(&[b"ab"]), of(&[b"ab", b""]));
+    }
+}

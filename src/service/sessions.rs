@@ -1,0 +1,216 @@
+//! Bio-sessions: alive until their time is over, then nobody's.
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::TryStreamExt;
+use futures_util::stream;
+use reqwest::Url;
+
+use crate::domain::Caller;
+use crate::domain::Moment;
+use crate::domain::Operation;
+use crate::domain::Permission;
+use crate::domain::SessionId;
+use crate::domain::session::Session;
+use crate::seal::Key;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::service::idempotency::Once;
+use crate::service::require;
+use crate::store;
+use crate::store::idempotency::Place;
+use crate::store::sessions::Ended;
+use crate::store::sessions::Live;
+
+/// The folder of all media of sessions.
+pub const MEDIA: &str = "sessions";
+
+/// For how long erasing what has ended is left to one node: far longer than it takes.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Requests of one idempotency key that end while another one waits for them.
+const TRIES_MAX: usize = 3;
+/// Sessions whose media are erased at once: a distant bucket answers each in its own time.
+const ERASED_AT_ONCE: usize = 8;
+const CALLBACK_URL_LEN_MAX: usize = 2048;
+
+/// What a session is to be.
+pub struct NewSession {
+    pub correlation_id: Option<String>,
+    pub evidence_id: Option<String>,
+    pub image_storage_enabled: bool,
+    /// Its life; none means the operator's default.
+    pub ttl_seconds: Option<i64>,
+    pub callback_url: Option<String>,
+}
+
+/// Opens a session.
+pub async fn create(deps: &Deps, caller: &Caller, new: NewSession, once: Option<Once>) -> Result<SessionId, Error> {
+    require(caller, Permission::Session)?;
+    let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
+    if let Some(url) = &new.callback_url {
+        check_callback(url)?;
+    }
+    let (id, now) = (SessionId::new(), deps.clock.now());
+    let session = Session {
+        id,
+        correlation_id: new.correlation_id,
+        evidence_id: new.evidence_id,
+        image_storage_enabled: new.image_storage_enabled,
+        callback_url: new.callback_url,
+        created: now,
+        expires: now.plus(ttl),
+    };
+    let key_sealed = deps.master.wrap(&key_place(id), &Key::make());
+    for _ in 0..TRIES_MAX {
+        if let Some(id) = insert(deps, caller, &session, &key_sealed, once.as_ref()).await? {
+            return Ok(id);
+        }
+    }
+    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+}
+
+/// The id of what is there now; `None` if another request of the same key was faster, and is gone already.
+async fn insert(
+    deps: &Deps,
+    caller: &Caller,
+    session: &Session,
+    key_sealed: &[u8],
+    once: Option<&Once>,
+) -> Result<Option<SessionId>, Error> {
+    let (place, now) = (Place(caller.provider.0), session.created);
+    let mut tx = deps.store.begin().await?;
+    store::sessions::insert(&mut tx, caller.provider, session, key_sealed).await?;
+    if let Some(once) = once
+        && !once.note(&mut tx, place, session.id, None, now).await?
+    {
+        drop(tx);
+        let mut tx = deps.store.read().await?;
+        return Ok(once.made(&mut tx, place, now).await?.map(|made| made.session));
+    }
+    store::usage::count(&mut tx, caller.provider, Operation::CreateSession, now).await?;
+    tx.commit().await?;
+    Ok(Some(session.id))
+}
+
+pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session, Error> {
+    require(caller, Permission::Session)?;
+    let mut tx = deps.store.read().await?;
+    let live = store::sessions::find(&mut tx, caller.provider, id, deps.clock.now()).await?;
+    Ok(live.ok_or(Error::SessionNotFound(id))?.session)
+}
+
+/// Ends a session. Its key is destroyed before anything else; what cannot be erased now is left to the sweep.
+pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), Error> {
+    require(caller, Permission::Session)?;
+    let now = deps.clock.now();
+    let mut tx = deps.store.begin().await?;
+    let ended = store::sessions::end(&mut tx, caller.provider, id, now, now.plus(LEASE)).await?;
+    let ended = ended.ok_or(Error::SessionNotFound(id))?;
+    tx.commit().await?;
+    if let Err(error) = erase(deps, &[ended]).await {
+        tracing::warn!(%error, session = %id, "what belonged to an ended session is not yet erased");
+    }
+    Ok(())
+}
+
+/// Up to `limit` sessions whose time is over. Their keys are destroyed; erasing them is the caller's.
+pub async fn take_ended(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<Ended>, Error> {
+    let mut tx = deps.store.begin().await?;
+    let ended = store::sessions::take_ended(&mut tx, now, now.plus(LEASE), limit).await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// Erases what belongs to sessions that have ended: media first, since rows are what leads to them.
+pub async fn erase(deps: &Deps, ended: &[Ended]) -> Result<(), Error> {
+    // Owned: a borrowed iterator's closures do not make a future that may change threads.
+    let folders: Vec<String> =
+        ended.iter().filter(|ended| ended.image_storage_enabled).map(|ended| media_folder(ended.id)).collect();
+    let erasing = folders.into_iter().map(|folder| async move { deps.media.erase_under(&folder).await });
+    stream::iter(erasing).buffer_unordered(ERASED_AT_ONCE).try_collect::<()>().await?;
+    let mut tx = deps.store.begin().await?;
+    for session in ended {
+        store::sessions::delete(&mut tx, session.id).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Erases media whose session is no more: those of a face that was being made when its session ended, on
+/// a node that died then. Answers how many sessions' media were erased.
+pub async fn erase_strays(deps: &Deps) -> Result<usize, Error> {
+    let mut erased = 0;
+    for folder in deps.media.folders(MEDIA).await? {
+        let Ok(id) = folder.parse() else { continue };
+        let mut tx = deps.store.read().await?;
+        let exists = store::sessions::exists(&mut tx, SessionId(id)).await?;
+        drop(tx);
+        if !exists {
+            deps.media.erase_under(&media_folder(SessionId(id))).await?;
+            erased += 1;
+        }
+    }
+    Ok(erased)
+}
+
+/// The session, if it is the caller's and alive at `now`.
+pub(super) async fn live(tx: &mut store::Tx, caller: &Caller, id: SessionId, now: Moment) -> Result<Live, Error> {
+    store::sessions::find(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
+}
+
+/// As [`live`], but it stays so, and as it is, until `tx` is done.
+pub(super) async fn hold(tx: &mut store::Tx, caller: &Caller, id: SessionId, now: Moment) -> Result<Live, Error> {
+    store::sessions::hold(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
+}
+
+/// The key that seals what belongs to the session.
+pub(super) fn key(deps: &Deps, live: &Live) -> Result<Key, Error> {
+    Ok(deps.master.unwrap(&key_place(live.session.id), &live.key_sealed)?)
+}
+
+/// Where the images of the session's faces lie.
+pub(super) fn media_folder(id: SessionId) -> String {
+    format!("{MEDIA}/{id}")
+}
+
+fn key_place(id: SessionId) -> String {
+    format!("sessions/{id}/key")
+}
+
+fn time_to_live(deps: &Deps, caller: &Caller, asked: Option<i64>) -> Result<TimeDelta, Error> {
+    let seconds_max = caller.limits.ttl_seconds_max.unwrap_or(deps.policy.ttl_seconds_max);
+    let seconds = asked.unwrap_or(deps.policy.ttl_seconds.min(seconds_max));
+    if !(1..=seconds_max).contains(&seconds) {
+        return Err(Error::TimeToLive { seconds, seconds_max });
+    }
+    TimeDelta::try_seconds(seconds).ok_or(Error::TimeToLive { seconds, seconds_max })
+}
+
+fn check_callback(url: &str) -> Result<(), Error> {
+    let wrong = |why| Err(Error::CallbackUrl(why));
+    if url.len() > CALLBACK_URL_LEN_MAX {
+        return wrong("has more than 2048 characters");
+    }
+    match Url::parse(url) {
+        Err(_) => wrong("is no absolute URL"),
+        Ok(url) if url.scheme() != "https" => wrong("does not begin with https://"),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => wrong("names a user"),
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_goes_to_a_secured_place() {
+        for url in ["https://service/callback", "https://localhost:9943/a?b=c"] {
+            assert!(check_callback(url).is_ok(), "{url}");
+        }
+        let long = format!("https://service/{}", "x".repeat(2048));
+        for url in ["", "service/callback", "http://service", "ftp://service", "https://a:b@service", "https://", &long]
+        {
+            assert!(matches!(check_callback(url), Err(Error::CallbackUrl(_))), "{url}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Table `faces`: those of sessions, sealed by their session's key.
+//!
+//! Nothing here asks for a provider or for the time: a [`SessionId`] comes from a session that was found
+//! alive in the same unit of work.
+
+use crate::domain::FaceId;
+use crate::domain::SessionId;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::column::row;
+use crate::store::on;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub id: FaceId,
+    pub content_sealed: Vec<u8>,
+}
+row!(Kept { id, content_sealed });
+
+pub async fn insert(tx: &mut Tx, session: SessionId, face: &Kept) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query("INSERT INTO faces (id, session, content_sealed) VALUES ($1, $2, $3)")
+        .bind(face.id)
+        .bind(session)
+        .bind(&face.content_sealed)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
+pub async fn count(tx: &mut Tx, session: SessionId) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM faces WHERE session = $1")
+        .bind(session)
+        .fetch_one(conn)
+        .await)?)
+}
+
+pub async fn find(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<Option<Kept>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as("SELECT id, content_sealed FROM faces WHERE session = $1 AND id = $2")
+        .bind(session)
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// The first `limit` faces of the session, oldest first.
+pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<Kept>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as("SELECT id, content_sealed FROM faces WHERE session = $1 ORDER BY id LIMIT $2")
+        .bind(session)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Whether there was such a face.
+pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query("DELETE FROM faces WHERE session = $1 AND id = $2")
+        .bind(session)
+        .bind(id)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1))?)
+}
+
+pub async fn delete_all(tx: &mut Tx, session: SessionId) -> Result<Vec<FaceId>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("DELETE FROM faces WHERE session = $1 RETURNING id")
+        .bind(session)
+        .fetch_all(conn)
+        .await)?)
+}

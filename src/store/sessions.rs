@@ -1,0 +1,155 @@
+//! Table `sessions`: alive until they expire, then erased by the sweep; what belongs to one goes with it.
+
+use crate::domain::Moment;
+use crate::domain::ProviderId;
+use crate::domain::SessionId;
+use crate::domain::session::Session;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::column::row;
+use crate::store::on;
+
+row!(Session { id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
+
+/// A session that is alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    pub session: Session,
+    /// Its data key, sealed by the master key.
+    pub key_sealed: Vec<u8>,
+}
+row!(Live { session as flat, key_sealed });
+
+/// A session that is over, and not yet erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    pub id: SessionId,
+    pub image_storage_enabled: bool,
+    pub expires: Moment,
+}
+row!(Ended { id, image_storage_enabled, expires });
+
+pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_sealed: &[u8]) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO sessions (id, provider, correlation_id, evidence_id, image_storage_enabled, callback_url,
+                               key_sealed, created, expires)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    )
+    .bind(session.id)
+    .bind(provider)
+    .bind(&session.correlation_id)
+    .bind(&session.evidence_id)
+    .bind(session.image_storage_enabled)
+    .bind(&session.callback_url)
+    .bind(key_sealed)
+    .bind(session.created)
+    .bind(session.expires)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// The session, unless it is another provider's or its time is over.
+pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<Live>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT id, correlation_id, evidence_id, image_storage_enabled, callback_url, key_sealed, created, expires
+         FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
+    )
+    .bind(id)
+    .bind(provider)
+    .bind(now)
+    .fetch_optional(conn)
+    .await)?)
+}
+
+/// As [`find`], but nobody else changes what belongs to the session, or ends it, before `tx` is done:
+/// on `SQLite` nobody writes meanwhile anyway.
+pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<Live>, Error> {
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query("SELECT 1 FROM sessions WHERE id = $1 AND provider = $2 FOR UPDATE")
+            .bind(id)
+            .bind(provider)
+            .fetch_optional(&mut **tx)
+            .await?;
+    }
+    find(tx, provider, id, now).await
+}
+
+/// Ends a session before its time and destroys its key; `None` if there is none that is alive. Until
+/// `leased`, erasing it is left to the caller.
+pub async fn end(
+    tx: &mut Tx,
+    provider: ProviderId,
+    id: SessionId,
+    now: Moment,
+    leased: Moment,
+) -> Result<Option<Ended>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "UPDATE sessions SET key_sealed = NULL, expires = $3, leased = $4
+         WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL
+         RETURNING id, image_storage_enabled, expires"
+    )
+    .bind(id)
+    .bind(provider)
+    .bind(now)
+    .bind(leased)
+    .fetch_optional(conn)
+    .await)?)
+}
+
+/// Up to `limit` sessions that are over, longest over first, their keys destroyed. Until `leased` no other
+/// node takes them; if this one dies, another does then.
+pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<Ended>, Error> {
+    Ok(match tx {
+        Tx::Postgres(tx) => {
+            sqlx::query_as(
+                "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
+                     SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
+                     ORDER BY expires LIMIT $3 FOR UPDATE SKIP LOCKED)
+                 RETURNING id, image_storage_enabled, expires",
+            )
+            .bind(now)
+            .bind(leased)
+            .bind(limit)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+        Tx::Sqlite(tx) => {
+            sqlx::query_as(
+                "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
+                     SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
+                     ORDER BY expires LIMIT $3)
+                 RETURNING id, image_storage_enabled, expires",
+            )
+            .bind(now)
+            .bind(leased)
+            .bind(limit)
+            .fetch_all(&mut **tx)
+            .await?
+        }
+    })
+}
+
+/// Erases a session, and all rows that belong to it.
+pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id).execute(conn).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Since when a session is over that is not yet erased: for how long the sweep lags behind.
+pub async fn oldest_ended(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT expires FROM sessions WHERE expires <= $1 ORDER BY expires LIMIT 1")
+        .bind(now)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// Whether there is a row of it, alive or not.
+pub async fn exists(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
+    let found: Option<SessionId> = on!(tx, |conn| sqlx::query_scalar("SELECT id FROM sessions WHERE id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+    Ok(found.is_some())
+}
