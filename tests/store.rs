@@ -2,10 +2,14 @@
 
 #[path = "store/both.rs"]
 mod both;
+#[path = "store/deps.rs"]
+mod deps;
 #[path = "store/files.rs"]
 mod files;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/sessions.rs"]
+mod sessions;
 #[path = "store/signing.rs"]
 mod signing;
 #[path = "store/tables.rs"]

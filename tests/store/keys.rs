@@ -1,29 +1,20 @@
 //! `service::keys`: who is let in.
 
-use std::sync::Arc;
-
-use bioserver::clock::Clock;
 use bioserver::domain::Caller;
 use bioserver::domain::Permission;
-use bioserver::domain::face::Mode;
-use bioserver::face::script::Script;
 use bioserver::service;
 use bioserver::service::Deps;
-use bioserver::service::Policy;
 use bioserver::service::keys;
 use bioserver::service::keys::Created;
 use bioserver::service::keys::Credentials;
 use bioserver::service::keys::NewKey;
 use bioserver::service::keys::Refusal;
-use bioserver::sign::Algorithm;
-use bioserver::sign::Signer;
-use bioserver::sign::key::Key;
 use bioserver::store::settings::Settings;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
 use crate::both::on_both;
-use crate::both::open;
+use crate::deps::deps;
 
 on_both!(
     a_key_lets_its_provider_in,
@@ -34,18 +25,6 @@ on_both!(
     a_provider_is_made_once,
     a_key_that_makes_no_sense_is_not_made,
 );
-
-async fn deps(settings: &Settings) -> Deps {
-    let clock = Clock::default();
-    let key = Key::make(Algorithm::Es256, clock.now()).unwrap();
-    Deps {
-        store: open(settings).await,
-        faces: Arc::new(Script::default()),
-        signer: Arc::new(Signer::new(key, vec![])),
-        clock,
-        policy: Policy { mode: Mode::default() },
-    }
-}
 
 fn new(provider: &str) -> NewKey {
     NewKey { provider: provider.to_owned(), permissions: vec![Permission::Face, Permission::Match], expires: None }
@@ -64,7 +43,7 @@ fn pair(id: &str, secret: &str) -> Credentials {
 }
 
 async fn a_key_lets_its_provider_in(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let made = create(&deps, new("sp")).await;
     let text = made.text.expose_secret();
     assert_eq!(text.len(), "bio_".len() + 32 + 1 + 43);
@@ -77,7 +56,7 @@ async fn a_key_lets_its_provider_in(settings: Settings) {
 }
 
 async fn a_pair_is_an_id_and_a_secret(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let made = create(&deps, new("sp")).await;
     let text = made.text.expose_secret();
     let (id, secret) = text.strip_prefix("bio_").unwrap().split_once('_').unwrap();
@@ -98,7 +77,7 @@ async fn a_pair_is_an_id_and_a_secret(settings: Settings) {
 }
 
 async fn nothing_else_lets_anyone_in(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let (one, two) = (create(&deps, new("sp")).await, create(&deps, new("sp")).await);
     let text = one.text.expose_secret();
     let (_, other_secret) = two.text.expose_secret().rsplit_once('_').unwrap();
@@ -123,7 +102,7 @@ async fn nothing_else_lets_anyone_in(settings: Settings) {
 }
 
 async fn an_expired_key_lets_nobody_in(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let expires = Some(deps.clock.now().plus(TimeDelta::seconds(60)));
     let made = create(&deps, NewKey { expires, ..new("sp") }).await;
     deps.clock.advance(TimeDelta::seconds(50));
@@ -133,7 +112,7 @@ async fn an_expired_key_lets_nobody_in(settings: Settings) {
 }
 
 async fn a_revoked_key_lets_nobody_in_at_once(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let (ended, other) = (create(&deps, new("sp")).await, create(&deps, new("sp")).await);
     enter(&deps, ended.text.expose_secret()).await.unwrap();
     let since = keys::revoke(&deps.store, &deps.clock, ended.id).await.unwrap();
@@ -145,7 +124,7 @@ async fn a_revoked_key_lets_nobody_in_at_once(settings: Settings) {
 }
 
 async fn a_provider_is_made_once(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let (one, two, other) =
         (create(&deps, new("sp")).await, create(&deps, new("sp")).await, create(&deps, new("x")).await);
     let provider = async |made: &Created| enter(&deps, made.text.expose_secret()).await.unwrap().provider;
@@ -157,7 +136,7 @@ async fn a_provider_is_made_once(settings: Settings) {
 }
 
 async fn a_key_that_makes_no_sense_is_not_made(settings: Settings) {
-    let deps = deps(&settings).await;
+    let (deps, _folder) = deps(&settings).await;
     let now = deps.clock.now();
     let refused = async |new: NewKey| keys::create(&deps.store, &deps.clock, new).await.unwrap_err();
     for name in ["", " sp", "a\nb", &"x".repeat(101)] {

@@ -1,0 +1,35 @@
+//! What the rules work with, on a store and a media folder of the test's own.
+
+use std::sync::Arc;
+
+use bioserver::clock::Clock;
+use bioserver::face::script::Script;
+use bioserver::media;
+use bioserver::media::Media;
+use bioserver::seal::Master;
+use bioserver::service::Deps;
+use bioserver::service::Policy;
+use bioserver::sign::Algorithm;
+use bioserver::sign::Signer;
+use bioserver::sign::key::Key;
+use bioserver::store::settings::Settings;
+
+use crate::both::Folder;
+use crate::both::open;
+
+/// The folder goes with what is returned.
+pub async fn deps(settings: &Settings) -> (Deps, Folder) {
+    let clock = Clock::default();
+    let key = Key::make(Algorithm::Es256, clock.now()).unwrap();
+    let folder = Folder::new();
+    let deps = Deps {
+        store: open(settings).await,
+        faces: Arc::new(Script::default()),
+        signer: Arc::new(Signer::new(key, vec![])),
+        clock,
+        master: Master::make(),
+        media: Media::open(&media::Settings::Folder(folder.0.clone())).unwrap(),
+        policy: Policy::default(),
+    };
+    (deps, folder)
+}
