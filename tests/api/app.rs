@@ -1,11 +1,13 @@
 //! A server on a database of its own, and a client that checks every answer against the document.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use bioserver::api;
 use bioserver::api::payload::Limits;
 use bioserver::clock::Clock;
+use bioserver::domain::Caller;
 use bioserver::domain::Moment;
 use bioserver::domain::Permission;
 use bioserver::face::Coder;
@@ -16,6 +18,7 @@ use bioserver::seal::Master;
 use bioserver::service::Deps;
 use bioserver::service::Policy;
 use bioserver::service::keys;
+use bioserver::service::keys::Credentials;
 use bioserver::service::keys::NewKey;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
@@ -46,10 +49,17 @@ pub struct TestApp {
     pub script: Arc<Script>,
     pub document: Value,
     client: reqwest::Client,
-    /// Its folder, when the database is a file.
-    folder: Option<PathBuf>,
+    database: Database,
     /// Where images are kept.
     pub media_folder: PathBuf,
+}
+
+/// Where the database lies.
+enum Database {
+    /// A file in this folder.
+    Folder(PathBuf),
+    /// Of the test server.
+    Url(String),
 }
 
 /// Runs each test on SQLite and on Postgres.
@@ -72,44 +82,40 @@ pub(crate) use on_both;
 
 impl TestApp {
     pub async fn on_sqlite() -> Self {
-        let folder = std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple()));
-        let settings = Settings::Sqlite(folder.join("bio.db"));
-        Self::scripted(&settings, Some(folder)).await
+        Self::with_policy(Policy::default()).await
     }
 
     pub async fn on_postgres() -> Self {
-        let settings = testpg::database().parse().expect("the test server's URL is one");
-        Self::scripted(&settings, None).await
+        let script = Arc::new(Script::default());
+        Self::start(Database::Url(testpg::database()), script.clone(), script, Policy::default()).await
     }
 
-    async fn scripted(settings: &Settings, folder: Option<PathBuf>) -> Self {
+    /// On SQLite, where the operator has decided so.
+    pub async fn with_policy(policy: Policy) -> Self {
         let script = Arc::new(Script::default());
-        let store = Store::open(settings).await.expect("a new database opens");
-        Self::start(store, script.clone(), script, folder).await
+        Self::start(Database::file(), script.clone(), script, policy).await
     }
 
     /// On SQLite, with faces of this coder.
     pub async fn with(faces: Arc<dyn Coder>) -> Self {
-        let folder = std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple()));
-        let store = Store::open(&Settings::Sqlite(folder.join("bio.db"))).await.expect("a new database opens");
-        Self::start(store, faces, Arc::default(), Some(folder)).await
+        Self::start(Database::file(), faces, Arc::default(), Policy::default()).await
     }
 
-    async fn start(store: Store, faces: Arc<dyn Coder>, script: Arc<Script>, folder: Option<PathBuf>) -> Self {
+    async fn start(database: Database, faces: Arc<dyn Coder>, script: Arc<Script>, policy: Policy) -> Self {
+        let store = Store::open(&database.settings()).await.expect("a new database opens");
         let clock = Clock::default();
         let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
         let signer = Arc::new(Signer::new(signing, vec![]));
         let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
         let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
-        let (master, policy) = (Master::make(), Policy::default());
-        let deps = Deps { store, faces, signer, master, media, clock, policy };
+        let deps = Deps { store, faces, signer, master: Master::make(), media, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
         let document = api::docs::json(PREFIX);
         let client = reqwest::Client::new();
-        let mut app = Self { url, key: String::new(), deps, script, document, client, folder, media_folder };
+        let mut app = Self { url, key: String::new(), deps, script, document, client, database, media_folder };
         app.key = app.make_key("provider", &Permission::ALL, None).await;
         app
     }
@@ -118,6 +124,28 @@ impl TestApp {
         let new = NewKey { provider: provider.to_owned(), permissions: permissions.to_vec(), expires };
         let made = keys::create(&self.deps.store, &self.deps.clock, new).await.expect("a key is made");
         made.text.expose_secret().to_owned()
+    }
+
+    /// Whose the key is.
+    pub async fn caller(&self) -> Caller {
+        let key = Credentials::Key(self.key.as_str().into());
+        keys::authenticate(&self.deps, &key).await.expect("the key is valid")
+    }
+
+    /// What lies on disks: the files of SQLite, or what Postgres dumps.
+    pub fn database_at_rest(&self) -> Vec<Bytes> {
+        match &self.database {
+            Database::Folder(folder) => {
+                let files = std::fs::read_dir(folder).expect("it is there");
+                files.map(|file| std::fs::read(file.expect("it is there").path()).expect("it reads").into()).collect()
+            }
+            Database::Url(url) => {
+                let program = testpg::binaries().expect("there is a server").join("pg_dump");
+                let dump = Command::new(program).args(["--dbname", url]).output().expect("it starts");
+                assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+                vec![dump.stdout.into()]
+            }
+        }
     }
 
     /// A request of the contract, with the key.
@@ -139,10 +167,23 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
+        if let Database::Folder(folder) = &self.database {
             let _ = std::fs::remove_dir_all(folder);
         }
         let _ = std::fs::remove_dir_all(&self.media_folder);
+    }
+}
+
+impl Database {
+    fn file() -> Self {
+        Self::Folder(std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple())))
+    }
+
+    fn settings(&self) -> Settings {
+        match self {
+            Self::Folder(folder) => Settings::Sqlite(folder.join("bio.db")),
+            Self::Url(url) => url.parse().expect("the test server's URL is one"),
+        }
     }
 }
 

@@ -6,8 +6,6 @@ use bioserver::domain::face::QualityReason;
 use bioserver::face;
 use bioserver::face::Coded;
 use bioserver::face::script;
-use bioserver::service::keys;
-use bioserver::service::keys::Credentials;
 use bioserver::store;
 use reqwest::multipart::Form;
 use reqwest::multipart::Part;
@@ -88,8 +86,7 @@ async fn usage_is_counted(app: TestApp) {
     }
     app.script.tell(&b"nobody"[..], Err(face::Error::NoFace));
     app.post("/v2/faces").form(upload(b"nobody")).await.refusal();
-    let key = Credentials::Key(app.key.as_str().into());
-    let provider = keys::authenticate(&app.deps, &key).await.expect("the key is valid").provider;
+    let provider = app.caller().await.provider;
     let mut tx = app.deps.store.read().await.expect("it reads");
     let today = app.deps.clock.now().utc().date_naive();
     let used = store::usage::between(&mut tx, provider, today, today).await.expect("it reads");
