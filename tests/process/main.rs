@@ -3,4 +3,8 @@
 mod browser;
 mod demo;
 mod fuzz;
+mod nodes;
+mod overload;
 mod server;
+#[path = "../testpg/server.rs"]
+mod testpg;

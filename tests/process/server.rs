@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
+use reqwest::Client;
+use reqwest::Method;
+use reqwest::RequestBuilder;
 use serde_json::Value;
 
 pub struct Server {
-    process: Child,
+    process: Mutex<Child>,
     data: PathBuf,
     /// Without a slash at its end.
     pub url: String,
@@ -35,7 +39,17 @@ pub fn folder() -> PathBuf {
 
 impl Server {
     pub fn start() -> Self {
+        Self::configured(&[])
+    }
+
+    /// With these variables besides.
+    pub fn configured(variables: &[(&str, &str)]) -> Self {
         let data = folder();
+        let program = |data| {
+            let mut program = program(data);
+            program.envs(variables.iter().copied());
+            program
+        };
         let made = program(&data).args(["keys", "create", "--provider", "tests", "--json"]).output().expect("it runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
@@ -48,7 +62,19 @@ impl Server {
         let url =
             said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
         let url = url.expect("it says where it listens");
-        Self { process, data, url, key }
+        Self { process: Mutex::new(process), data, url, key }
+    }
+
+    /// A request of the contract, with the key.
+    pub fn request(&self, client: &Client, method: Method, path: &str) -> RequestBuilder {
+        client.request(method, format!("{}/bioserver-app{path}", self.url)).header("apikey", &self.key)
+    }
+
+    /// As the kernel ends a process that it has no memory for: nothing can be done about it.
+    pub fn kill(&self) {
+        let mut process = self.process.lock().expect("nobody panicked");
+        process.kill().expect("it is running");
+        process.wait().expect("it ends");
     }
 
     /// The largest memory it has had, in bytes, as the kernel counts it.
@@ -62,7 +88,8 @@ impl Server {
     }
 
     fn memory(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it is running");
+        let id = self.process.lock().expect("nobody panicked").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it is running");
         let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel counts it");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
     }
@@ -70,8 +97,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Ok(process) = self.process.get_mut() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
         let _ = std::fs::remove_dir_all(&self.data);
     }
 }

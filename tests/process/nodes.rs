@@ -1,0 +1,180 @@
+//! Several nodes behind one Postgres: each may die at any moment.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use reqwest::Client;
+use reqwest::Method;
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::server::Server;
+use crate::server::folder;
+use crate::server::sample;
+use crate::testpg;
+
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// Requests under way at once.
+const CLIENTS: usize = 8;
+
+/// Nodes that share a database, a master key and a folder of images, and that folder.
+fn nodes<const N: usize>() -> ([Server; N], PathBuf) {
+    let (database, media) = (testpg::database(), folder());
+    let path = media.to_str().expect("its name is text");
+    let variables =
+        [("DATABASE_URL", database.as_str()), ("BIOSERVER_MASTER_KEY", MASTER_KEY), ("BIOSERVER_MEDIA", path)];
+    (std::array::from_fn(|_| Server::configured(&variables)), media)
+}
+
+fn count_files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
+}
+
+async fn open(client: &Client, node: &Server, about: &Value) -> Option<String> {
+    let reply = node.request(client, Method::POST, "/v2/bio-sessions").json(about).send().await.ok()?;
+    assert_eq!(reply.status(), 201);
+    Some(location(&reply))
+}
+
+fn location(reply: &reqwest::Response) -> String {
+    reply.headers()["location"].to_str().expect("it is text").to_owned()
+}
+
+async fn add(client: &Client, node: &Server, session: &str, image: &str) -> String {
+    let part = Part::bytes(sample(image)).file_name("image.jpg");
+    let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
+    let request = node.request(client, Method::POST, &format!("{session}/faces")).multipart(form);
+    let reply = request.send().await.expect("it answers");
+    assert_eq!(reply.status(), 201);
+    location(&reply)
+}
+
+async fn read(client: &Client, node: &Server, path: &str) -> Value {
+    let reply = node.request(client, Method::GET, path).send().await.expect("it answers");
+    assert_eq!(reply.status(), 200, "{path}");
+    reply.json().await.expect("it is JSON")
+}
+
+#[tokio::test]
+async fn a_session_is_the_same_on_every_node() {
+    let ([one, other], media) = nodes();
+    let client = Client::new();
+    let about = json!({ "imageStorageEnabled": true, "correlationId": "across" });
+    let session = open(&client, &one, &about).await.expect("it answers");
+    let first = add(&client, &one, &session, "obama.jpg").await;
+    let second = add(&client, &other, &session, "obama2.jpg").await;
+
+    for (node, reference, candidate) in [(&one, &first, &second), (&other, &first, &second), (&one, &second, &first)] {
+        let matches = read(&client, node, &format!("{reference}/matches")).await;
+        let [found] = matches.as_array().expect("a list").as_slice() else { panic!("{matches}") };
+        assert!(found["score"].as_f64().expect("a number") > 3500.0);
+        assert!(candidate.ends_with(found["candidate"]["id"].as_str().expect("it has an id")));
+        assert_eq!(found["correlationId"], "across");
+    }
+    let image = other.request(&client, Method::GET, &format!("{first}/image")).send().await.expect("it answers");
+    assert_eq!(image.bytes().await.expect("it is whole"), sample("obama.jpg"));
+    // Each node's answers are verified by the other's keys.
+    let keys = async |node: &Server| -> Value {
+        client.get(format!("{}/.well-known/jwks.json", node.url)).send().await.unwrap().json().await.unwrap()
+    };
+    assert_eq!(keys(&one).await, keys(&other).await);
+    // Deleted on one, it is gone on the other.
+    let deleted = other.request(&client, Method::DELETE, &session).send().await.expect("it answers");
+    assert_eq!(deleted.status(), 204);
+    let gone = one.request(&client, Method::GET, &session).send().await.expect("it answers");
+    assert_eq!((gone.status().as_u16(), count_files(&media)), (404, 0));
+}
+
+/// Adds faces to sessions of its own through both nodes, until told to stop; answers what was accepted.
+async fn work(
+    client: Client,
+    nodes: Arc<[Server; 2]>,
+    face: Arc<Value>,
+    accepted: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+) -> Vec<String> {
+    let mut made = Vec::new();
+    for turn in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let node = &nodes[turn % 2];
+        let Some(session) = open(&client, node, &json!({})).await else { continue };
+        made.push(session.clone());
+        accepted.fetch_add(1, Ordering::Relaxed);
+        let request = nodes[(turn + 1) % 2].request(&client, Method::POST, &format!("{session}/faces"));
+        let Ok(reply) = request.json(&*face).send().await else { continue };
+        assert_eq!(reply.status(), 201);
+        made.push(location(&reply));
+        accepted.fetch_add(1, Ordering::Relaxed);
+    }
+    made
+}
+
+/// Waits until so many requests were accepted.
+async fn wait_for(accepted: &AtomicUsize, count: usize) {
+    let started = Instant::now();
+    while accepted.load(Ordering::Relaxed) < count {
+        assert!(started.elapsed() < Duration::from_secs(120), "the load does not get on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_when_a_node_is_killed_under_load() {
+    let ([survivor, victim], _) = nodes();
+    let client = Client::new();
+    let session = open(&client, &survivor, &json!({})).await.expect("it answers");
+    let face = add(&client, &survivor, &session, "obama.jpg").await;
+    let face = Arc::new(read(&client, &survivor, &face).await);
+
+    let (accepted, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let nodes = Arc::new([survivor, victim]);
+    let workers: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let work = work(client.clone(), nodes.clone(), face.clone(), accepted.clone(), stop.clone());
+            tokio::spawn(work)
+        })
+        .collect();
+    wait_for(&accepted, 200).await;
+    nodes[1].kill();
+    let before = accepted.load(Ordering::Relaxed);
+    wait_for(&accepted, before + 100).await;
+    stop.store(true, Ordering::Relaxed);
+
+    let mut made = Vec::new();
+    for worker in workers {
+        made.extend(worker.await.expect("nothing but 201 was answered"));
+    }
+    assert!(made.len() > 300);
+    for path in made {
+        read(&client, &nodes[0], &path).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_dead_node_began_is_erased_by_another() {
+    let ([dead, alive], media) = nodes();
+    let client = Client::new();
+    let about = json!({ "imageStorageEnabled": true, "ttlSeconds": 2 });
+    let session = open(&client, &dead, &about).await.expect("it answers");
+    add(&client, &dead, &session, "obama.jpg").await;
+    assert_eq!(count_files(&media), 1);
+    dead.kill();
+    let started = Instant::now();
+    while count_files(&media) > 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "nobody erases it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let gone = alive.request(&client, Method::GET, &session).send().await.expect("it answers");
+    assert_eq!(gone.status(), 404);
+}
