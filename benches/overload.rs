@@ -1,0 +1,159 @@
+//! Four times the work that the machine can do, for a minute: what is accepted, how long it takes, and whether
+//! reads suffer. The program runs as a process of its own, as its users run it.
+//!
+//! `BIOSERVER_OVERLOAD_SECONDS` sets another time than a minute.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use reqwest::Client;
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+/// How much more is asked than can be done.
+const FACTOR: f64 = 4.0;
+/// Faces that are made one after the other, by each of two clients, to learn what can be done.
+const MEASURED: usize = 30;
+const READ_EVERY: Duration = Duration::from_millis(20);
+
+struct Server {
+    process: Child,
+    base: String,
+    key: String,
+    image: Vec<u8>,
+    client: Client,
+}
+
+/// An answer's status, and how long it took.
+type Timed = (u16, Duration);
+
+impl Server {
+    fn start(data: &Path) -> Self {
+        let program = || {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+            program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
+            program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
+            program
+        };
+        let made = program().args(["keys", "create", "--provider", "load", "--json"]).output().expect("it runs");
+        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+        let mut serve = program();
+        serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = serve.spawn().expect("it starts");
+        let said = BufReader::new(process.stdout.take().expect("it is piped"));
+        let url =
+            said.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
+        Self {
+            process,
+            base: format!("{}/bioserver-app", url.expect("it says where it listens")),
+            key: made["key"].as_str().expect("it prints the key").to_owned(),
+            image: std::fs::read(sample).expect("the sample is in the project"),
+            client: Client::new(),
+        }
+    }
+
+    async fn open(&self) -> String {
+        let request = self.client.post(format!("{}/v2/bio-sessions", self.base)).header("apikey", &self.key);
+        let reply = request.json(&serde_json::json!({})).send().await.expect("it answers");
+        reply.headers()["location"].to_str().expect("it is text").to_owned()
+    }
+
+    async fn add(&self, session: &str) -> Timed {
+        let part = Part::bytes(self.image.clone()).file_name("image.jpg");
+        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
+        let request = self.client.post(format!("{}{session}/faces", self.base)).header("apikey", &self.key);
+        let started = Instant::now();
+        let reply = request.multipart(form).send().await.expect("it answers");
+        let status = reply.status().as_u16();
+        assert_eq!(status == 429, reply.headers().contains_key("retry-after"));
+        (status, started.elapsed())
+    }
+
+    async fn read(&self, session: &str) -> Timed {
+        let request = self.client.get(format!("{}{session}", self.base)).header("apikey", &self.key);
+        let started = Instant::now();
+        let reply = request.send().await.expect("it answers");
+        let status = reply.status().as_u16();
+        reply.bytes().await.expect("it is whole");
+        (status, started.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Faces per second, when as many are asked for as there are workers.
+async fn capacity(server: &Arc<Server>) -> f64 {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let started = Instant::now();
+    let mut clients = JoinSet::new();
+    for _ in 0..workers {
+        let server = server.clone();
+        clients.spawn(async move {
+            let session = server.open().await;
+            for _ in 0..MEASURED {
+                assert_eq!(server.add(&session).await.0, 201);
+            }
+        });
+    }
+    clients.join_all().await;
+    (workers * MEASURED) as f64 / started.elapsed().as_secs_f64()
+}
+
+/// Sends so many requests a second, whatever becomes of them, and reads beside them.
+async fn load(server: &Arc<Server>, per_second: f64, lasting: Duration) -> (Vec<Timed>, Vec<Timed>) {
+    let session = Arc::new(server.open().await);
+    let started = Instant::now();
+    let (mut uploads, mut reads) = (JoinSet::new(), JoinSet::new());
+    let mut sending = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second));
+    let mut reading = tokio::time::interval(READ_EVERY);
+    while started.elapsed() < lasting {
+        let (server, session) = (server.clone(), session.clone());
+        tokio::select! {
+            _ = sending.tick() => drop(uploads.spawn(async move { server.add(&session).await })),
+            _ = reading.tick() => drop(reads.spawn(async move { server.read(&session).await })),
+        }
+    }
+    (uploads.join_all().await, reads.join_all().await)
+}
+
+/// The time that 99 % do not exceed, the median, and the longest, in milliseconds.
+fn shown(timed: &[Timed], status: u16) -> String {
+    let mut times: Vec<f64> =
+        timed.iter().filter(|(found, _)| *found == status).map(|(_, took)| took.as_secs_f64() * 1e3).collect();
+    times.sort_by(f64::total_cmp);
+    let at = |part: f64| times.get(((times.len() as f64 * part).ceil() as usize).saturating_sub(1));
+    let [median, p99, max] = [0.5, 0.99, 1.0].map(|part| at(part).copied().unwrap_or(f64::NAN));
+    format!("{:>6} answers {status}: median {median:.0} ms, p99 {p99:.0} ms, longest {max:.0} ms", times.len())
+}
+
+#[tokio::main]
+async fn main() {
+    let seconds = std::env::var("BIOSERVER_OVERLOAD_SECONDS").map_or(60, |text| text.parse().expect("a number"));
+    let data = tempfile::tempdir().expect("a folder can be made");
+    let server = Arc::new(Server::start(data.path()));
+    let capacity = capacity(&server).await;
+    println!("unloaded: {capacity:.1} faces per second");
+    let (uploads, reads) = load(&server, FACTOR * capacity, Duration::from_secs(seconds)).await;
+    println!("{FACTOR} times as many for {seconds} s, createFaceFromImage:");
+    println!("  {}\n  {}", shown(&uploads, 201), shown(&uploads, 429));
+    println!("getBioSession meanwhile:\n  {}", shown(&reads, 200));
+    let others = uploads.iter().filter(|(status, _)| ![201, 429].contains(status)).count()
+        + reads.iter().filter(|(status, _)| *status != 200).count();
+    println!("other answers: {others}");
+    assert_eq!(others, 0);
+}

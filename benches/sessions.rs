@@ -1,0 +1,219 @@
+//! Milliseconds of each operation on sessions, through the whole server but for the socket, on an `SQLite` file;
+//! with `DATABASE_URL` on that Postgres. Faces are scripted where no network is measured.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bioserver::api;
+use bioserver::clock::Clock;
+use bioserver::domain::Operation;
+use bioserver::domain::Permission;
+use bioserver::domain::SessionId;
+use bioserver::face::Coder;
+use bioserver::face::pack::Pack;
+use bioserver::face::script::Script;
+use bioserver::face::workers;
+use bioserver::face::workers::Workers;
+use bioserver::media;
+use bioserver::media::Media;
+use bioserver::seal::Master;
+use bioserver::service::Deps;
+use bioserver::service::Policy;
+use bioserver::service::keys;
+use bioserver::service::keys::Credentials;
+use bioserver::service::keys::NewKey;
+use bioserver::sign::Algorithm;
+use bioserver::sign::Signer;
+use bioserver::sign::key::Key;
+use bioserver::store;
+use bioserver::store::Store;
+use bioserver::store::settings::Settings;
+use criterion::BatchSize;
+use criterion::Criterion;
+use criterion::criterion_group;
+use criterion::criterion_main;
+use poem::Body;
+use poem::Endpoint;
+use poem::Request;
+use poem::endpoint::BoxEndpoint;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const FACES: usize = 100;
+
+/// A server without a socket, and a provider's key.
+struct Server {
+    runtime: Runtime,
+    endpoint: BoxEndpoint<'static>,
+    deps: Deps,
+    key: SecretString,
+    _folder: TempDir,
+}
+
+impl Server {
+    fn start(faces: Arc<dyn Coder>) -> Self {
+        let runtime = Runtime::new().expect("it starts");
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let settings = match std::env::var("DATABASE_URL") {
+            Ok(url) => url.parse().expect("it is a database's URL"),
+            Err(_) => Settings::Sqlite(folder.path().join("bio.db")),
+        };
+        let (deps, key) = runtime.block_on(async {
+            let clock = Clock::default();
+            let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
+            let deps = Deps {
+                store: Store::open(&settings).await.expect("it opens"),
+                faces,
+                signer: Arc::new(Signer::new(signing, vec![])),
+                clock,
+                master: Master::make(),
+                media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
+                policy: Policy { faces_max: i64::MAX, ..Policy::default() },
+            };
+            let new = NewKey { provider: "bench".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
+            let key = keys::create(&deps.store, &deps.clock, new).await.expect("it is made").text;
+            (deps, key)
+        });
+        let endpoint = api::endpoint(deps.clone(), api::Settings::default()).boxed_endpoint();
+        Self { runtime, endpoint, deps, key, _folder: folder }
+    }
+
+    /// Status, `Location` and body.
+    async fn ask(&self, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> (u16, String, String) {
+        let request = Request::builder()
+            .method(method.parse().expect("it is a method"))
+            .uri(format!("/bioserver-app{path}").parse().expect("it is a path"))
+            .header("apikey", self.key.expose_secret())
+            .header("content-type", content_type)
+            .body(body);
+        let reply = self.endpoint.call(request).await.expect("it answers");
+        let location = reply.header("location").unwrap_or_default().to_owned();
+        (reply.status().as_u16(), location, reply.into_body().into_string().await.expect("it is text"))
+    }
+
+    async fn open(&self) -> String {
+        let (status, location, _) = self.ask("POST", "/v2/bio-sessions", "application/json", "{}").await;
+        assert_eq!(status, 201);
+        location
+    }
+
+    async fn add(&self, session: &str, face: &Value) -> String {
+        let body = face.to_string();
+        let (status, location, said) = self.ask("POST", &format!("{session}/faces"), "application/json", body).await;
+        assert_eq!(status, 201, "{said}");
+        location
+    }
+
+    async fn add_image(&self, session: &str, image: &[u8]) -> String {
+        let mut body =
+            b"--B\r\nContent-Disposition: form-data; name=\"face\"\r\n\r\n{\"imageType\":\"SELFIE\"}\r\n".to_vec();
+        body.extend(b"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n");
+        body.extend(image);
+        body.extend(b"\r\n--B--\r\n");
+        let path = format!("{session}/faces");
+        let (status, location, said) = self.ask("POST", &path, "multipart/form-data; boundary=B", body).await;
+        assert_eq!(status, 201, "{said}");
+        location
+    }
+
+    async fn read(&self, path: &str) -> String {
+        let (status, _, body) = self.ask("GET", path, "application/json", "").await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+}
+
+/// Whole numbers that look random: a template of 512 values, as the built-in recogniser makes them.
+fn face(server: &Server, number: usize) -> Value {
+    let version = server.deps.faces.template_version();
+    let values: Vec<f32> =
+        (0..512u32).map(|at| (at + 512 * number as u32).wrapping_mul(2_654_435_761) as f32 - 2.1e9).collect();
+    let template = bioserver::domain::template::Template::new(version, &values).expect("it is not zero").encode();
+    json!({
+        "mode": "F6_4_VID60X", "imageType": "SELFIE", "quality": 212, "friendlyName": format!("face {number}"),
+        "landmarks": { "eyes": { "x1": 518.25, "y1": 444.5, "x2": 655.75, "y2": 446.25 } }, "template": template,
+    })
+}
+
+fn operations(criterion: &mut Criterion) {
+    let server = Server::start(Arc::new(Script::default()));
+    let session = server.runtime.block_on(server.open());
+    let known = face(&server, 0);
+    let made = server.runtime.block_on(server.add(&session, &known));
+    let mut group = criterion.benchmark_group("sessions");
+    group.bench_function("createBioSession", |b| b.iter(|| server.runtime.block_on(server.open())));
+    group.bench_function("getBioSession", |b| b.iter(|| server.runtime.block_on(server.read(&session))));
+    group.bench_function("getFace", |b| b.iter(|| server.runtime.block_on(server.read(&made))));
+    group.bench_function("createFaceFromJson", |b| {
+        // A session of its own for each: one that grows would be slower to count.
+        b.iter_batched(
+            || server.runtime.block_on(server.open()),
+            |session| server.runtime.block_on(server.add(&session, &known)),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+/// Comparing, signing and writing 99 matches, and what of it is the database's.
+fn matches(criterion: &mut Criterion) {
+    let server = Server::start(Arc::new(Script::default()));
+    let (session, reference) = server.runtime.block_on(async {
+        let session = server.open().await;
+        let mut made = String::new();
+        for number in 0..FACES {
+            made = server.add(&session, &face(&server, number)).await;
+        }
+        (session, made)
+    });
+    let path = format!("{reference}/matches");
+    let found: Value = serde_json::from_str(&server.runtime.block_on(server.read(&path))).expect("it is JSON");
+    assert_eq!(found.as_array().map(Vec::len), Some(FACES - 1));
+
+    let id = SessionId(session.rsplit('/').next().expect("it ends in its id").parse().expect("it is one"));
+    let database = async || {
+        let (deps, now) = (&server.deps, server.deps.clock.now());
+        let credentials = Credentials::Key(server.key.clone());
+        let caller = keys::authenticate(deps, &credentials).await.expect("the key is valid");
+        let mut tx = deps.store.read().await.expect("it reads");
+        store::sessions::find(&mut tx, caller.provider, id, now).await.expect("it reads").expect("it is alive");
+        let kept = store::faces::list(&mut tx, id, FACES as i64).await.expect("it reads");
+        drop(tx);
+        let mut tx = deps.store.begin().await.expect("it begins");
+        store::usage::count(&mut tx, caller.provider, Operation::GetMatches, now).await.expect("it counts");
+        tx.commit().await.expect("it commits");
+        kept.len()
+    };
+    let mut group = criterion.benchmark_group("getMatches of 100 faces");
+    group.bench_function("whole", |b| b.iter(|| server.runtime.block_on(server.read(&path))));
+    group.bench_function("its database", |b| b.iter(|| server.runtime.block_on(database())));
+    group.finish();
+}
+
+/// With the built-in networks: what createFaceFromJson saves.
+fn from_image(criterion: &mut Criterion) {
+    let pack = Pack::built_in().expect("it is whole");
+    let workers = Workers::start(&pack, &workers::Settings::default()).expect("it starts");
+    let server = Server::start(Arc::new(workers));
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
+    let image = std::fs::read(sample).expect("the sample is in the project");
+    let mut group = criterion.benchmark_group("a face, by the built-in networks");
+    group.sample_size(20);
+    let session = server.runtime.block_on(server.open());
+    let made = server.runtime.block_on(server.add_image(&session, &image));
+    let known: Value = serde_json::from_str(&server.runtime.block_on(server.read(&made))).expect("it is JSON");
+    group.bench_function("createFaceFromImage", |b| {
+        b.iter(|| server.runtime.block_on(server.add_image(&session, &image)));
+    });
+    group.bench_function("createFaceFromJson", |b| {
+        b.iter(|| server.runtime.block_on(server.add(&session, &known)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, operations, matches, from_image);
+criterion_main!(benches);
