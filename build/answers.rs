@@ -65,20 +65,34 @@ fn answer(document: &OpenAPI, status: u16, response: &Response) -> Result<Answer
 fn content(response: &Response) -> Result<Content, Refusal> {
     let mut types = response.content.iter();
     let Some((content_type, media)) = types.next() else { return Ok(Content::None) };
+    let value = media_value(media)?;
+    if value == ValueType::File {
+        return bytes(response);
+    }
     if types.next().is_some() {
-        return Err("several content types are not supported".to_owned());
+        return Err("several content types are supported for binary answers alone".to_owned());
     }
     if media.example.is_none() && media.examples.is_empty() {
         return Err(format!("{content_type} has no example"));
     }
-    let value = media_value(media)?;
     match (content_type.as_str(), value) {
         ("application/json", value @ (ValueType::Named(_) | ValueType::List(_))) => Ok(Content::Json(value)),
         ("application/json", _) => Err("the schema of a JSON answer must have a name, or be a list".to_owned()),
         (other, ValueType::Text) => Ok(Content::Text(other.to_owned())),
-        (other, ValueType::File) => Ok(Content::Bytes(other.to_owned())),
         (other, _) => Err(format!("{other} must be a plain string, or binary")),
     }
+}
+
+/// No example stands for bytes.
+fn bytes(response: &Response) -> Result<Content, Refusal> {
+    let mut types = Vec::new();
+    for (content_type, media) in &response.content {
+        if media_value(media)? != ValueType::File {
+            return Err(format!("{content_type} must be binary, as the first content type is"));
+        }
+        types.push(content_type.clone());
+    }
+    Ok(Content::Bytes(types))
 }
 
 fn media_value(media: &MediaType) -> Result<ValueType, Refusal> {

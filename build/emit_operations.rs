@@ -58,11 +58,14 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
         let name = ident(&snake(&parameter.field.name));
         arguments.push(Argument { name, rust_type: extractor(parameter), source: Source::Parameter(index) });
     }
-    if let Some(Body { kind, schema, .. }) = &operation.body {
-        let schema = ident(&pascal(schema));
+    if let Some(Body { kind, .. }) = &operation.body {
+        let schema = |name: &String| ident(&pascal(name));
+        let (form, json) = (kind.form().map(schema), kind.json().map(schema));
         let rust_type = match kind {
-            BodyKind::Json => quote!(payload::Json<#schema>),
-            BodyKind::Multipart => quote!(payload::Multipart<#schema>),
+            BodyKind::Json(_) => quote!(payload::Json<#json>),
+            BodyKind::OptionalJson(_) => quote!(payload::either::OptionalJson<#json>),
+            BodyKind::Multipart(_) => quote!(payload::Multipart<#form>),
+            BodyKind::Upload { .. } => quote!(payload::either::Upload<#form, #json>),
         };
         arguments.push(Argument { name: ident("body"), rust_type, source: Source::Body });
     }
@@ -123,7 +126,10 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
                 (Some(quote!(payload::Json<#value>)), None)
             }
             Content::Text(content_type) => (Some(quote!(PlainText<String>)), Some(content_type)),
-            Content::Bytes(content_type) => (Some(quote!(Binary<Vec<u8>>)), Some(content_type)),
+            Content::Bytes(_) => {
+                let content = content_type(operation);
+                (Some(quote!(#content)), None)
+            }
         };
         let headers = answer.headers.iter().map(|header| {
             let (name, about, value) = (&header.name, doc(&header.description), header_type(header));
@@ -134,9 +140,35 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         let content_type = content_type.map(|content_type| quote!(, content_type = #content_type));
         quote!(#about #[oai(status = #status #content_type)] #variant #fields)
     });
+    let contents = answers.iter().filter_map(|answer| match &answer.content {
+        Content::Bytes(types) => Some(contents(operation, types)),
+        _ => None,
+    });
     quote! {
+        #(#contents)*
+
         #about
         #[derive(ApiResponse)]
+        pub enum #id { #(#variants),* }
+    }
+}
+
+/// The enum of the bytes that an operation answers.
+fn content_type(operation: &Operation) -> Ident {
+    format_ident!("{}Content", pascal(&operation.id))
+}
+
+fn contents(operation: &Operation, types: &[String]) -> TokenStream {
+    let id = content_type(operation);
+    let about = doc(&format!("The bytes that `{}` answers, by their kind.", operation.id));
+    let variants = types.iter().map(|content_type| {
+        let (_, subtype) = content_type.split_once('/').unwrap_or(("", content_type));
+        let variant = ident(&pascal(subtype));
+        quote!(#[oai(content_type = #content_type)] #variant(Binary<Vec<u8>>))
+    });
+    quote! {
+        #about
+        #[derive(ResponseContent)]
         pub enum #id { #(#variants),* }
     }
 }

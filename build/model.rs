@@ -128,13 +128,35 @@ pub enum Place {
 pub struct Body {
     pub description: Option<String>,
     pub kind: BodyKind,
-    pub schema: String,
 }
 
-#[derive(PartialEq, Clone, Copy)]
+/// What a body may be, by the names of its schemas.
 pub enum BodyKind {
-    Json,
-    Multipart,
+    Json(String),
+    /// JSON, or nothing at all.
+    OptionalJson(String),
+    Multipart(String),
+    /// Either, by its content type.
+    Upload {
+        form: String,
+        json: String,
+    },
+}
+
+impl BodyKind {
+    pub fn form(&self) -> Option<&String> {
+        match self {
+            Self::Multipart(form) | Self::Upload { form, .. } => Some(form),
+            Self::Json(_) | Self::OptionalJson(_) => None,
+        }
+    }
+
+    pub fn json(&self) -> Option<&String> {
+        match self {
+            Self::Json(json) | Self::OptionalJson(json) | Self::Upload { json, .. } => Some(json),
+            Self::Multipart(_) => None,
+        }
+    }
 }
 
 pub struct Answer {
@@ -151,8 +173,8 @@ pub enum Content {
     Json(ValueType),
     /// Text of this content type.
     Text(String),
-    /// Bytes of this content type.
-    Bytes(String),
+    /// Bytes of one of these content types.
+    Bytes(Vec<String>),
 }
 
 pub struct Header {

@@ -54,6 +54,7 @@ pub fn status(code: u16) -> Option<&'static str> {
         409 => "Conflict",
         413 => "PayloadTooLarge",
         415 => "UnsupportedMediaType",
+        422 => "UnprocessableEntity",
         429 => "TooManyRequests",
         500 => "InternalServerError",
         503 => "ServiceUnavailable",

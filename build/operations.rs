@@ -31,6 +31,7 @@ use super::names;
 use super::schemas;
 use super::security;
 
+const JSON: &str = "application/json";
 /// The multipart types a body must be offered in, in this order: client generators take the first.
 const MULTIPART: [&str; 2] = ["multipart/form-data", "multipart/mixed"];
 
@@ -132,6 +133,7 @@ impl Operation {
         let mut needed = vec![(500, "every operation can fail")];
         if self.access != Access::Open {
             needed.push((401, "a key can be wrong"));
+            needed.push((429, "a provider can ask too much"));
         }
         if self.body.is_some() || !self.parameters.is_empty() {
             needed.push((400, "what is sent can be wrong"));
@@ -194,33 +196,37 @@ fn parameter(authored: &AuthoredParameter) -> Result<Parameter, Refusal> {
 
 fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
     let authored = authored.as_item().ok_or("a referenced requestBody is not supported")?;
-    if !authored.required {
-        return Err("an optional body is not supported".to_owned());
-    }
-    let types: Vec<&str> = authored.content.keys().map(String::as_str).collect();
-    let kind = match types.as_slice() {
-        ["application/json"] => BodyKind::Json,
-        types if types == MULTIPART => BodyKind::Multipart,
-        _ => return Err(format!("a body is application/json, or {} in this order", MULTIPART.join(", "))),
-    };
-    let mut named = authored.content.values().map(|content| match &content.schema {
-        Some(ReferenceOr::Reference { reference }) => document::referred(reference, "schemas"),
+    let named = authored.content.values().map(|content| match &content.schema {
+        Some(ReferenceOr::Reference { reference }) => document::referred(reference, "schemas").map(str::to_owned),
         _ => Err("the schema of a body must have a name".to_owned()),
     });
-    let schema = named.next().ok_or("a body needs a content type")??.to_owned();
-    for other in named {
-        if other? != schema {
+    let named = named.collect::<Result<Vec<_>, _>>()?;
+    let types: Vec<&str> = authored.content.keys().map(String::as_str).collect();
+    let kind = match (types.as_slice(), named.as_slice()) {
+        ([JSON], [json]) if authored.required => BodyKind::Json(json.clone()),
+        ([JSON], [json]) => BodyKind::OptionalJson(json.clone()),
+        _ if !authored.required => return Err(format!("only a body of {JSON} may be optional")),
+        ([types @ .., JSON], [form, other, json]) if types == MULTIPART && form == other => {
+            BodyKind::Upload { form: form.clone(), json: json.clone() }
+        }
+        (types, [form, other]) if types == MULTIPART && form == other => BodyKind::Multipart(form.clone()),
+        ([first, second, ..], [_, _, ..]) if [*first, *second] == MULTIPART && types.len() <= 3 => {
             return Err("both multipart types must have one schema".to_owned());
         }
-    }
-    Ok(Body { description: authored.description.clone(), kind, schema })
+        _ => {
+            return Err(format!(
+                "a body is {JSON}, or {} in this order, or these and then {JSON}",
+                MULTIPART.join(", ")
+            ));
+        }
+    };
+    Ok(Body { description: authored.description.clone(), kind })
 }
 
 fn all_schemas(document: &OpenAPI, tags: &[Tag]) -> Result<Vec<Schema>, Refusal> {
     let bodies = || tags.iter().flat_map(|tag| &tag.operations).filter_map(|operation| operation.body.as_ref());
-    let of_kind = |kind| bodies().filter(move |body| body.kind == kind).map(|body| &body.schema);
-    let forms: BTreeSet<&String> = of_kind(BodyKind::Multipart).collect();
-    if let Some(both) = of_kind(BodyKind::Json).find(|name| forms.contains(name)) {
+    let forms: BTreeSet<&String> = bodies().filter_map(|body| body.kind.form()).collect();
+    if let Some(both) = bodies().filter_map(|body| body.kind.json()).find(|name| forms.contains(name)) {
         return Err(format!("schema {both}: is both a form and a JSON body"));
     }
     let authored = &document::components(document)?.schemas;
@@ -245,7 +251,7 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
     }
     let of_operations = operations().flat_map(|operation| {
         let stem = names::pascal(&operation.id);
-        [format!("{stem}Ok"), format!("{stem}Error")]
+        [format!("{stem}Ok"), format!("{stem}Error"), format!("{stem}Content")]
     });
     let of_tags = contract.tags.iter().flat_map(|tag| {
         let stem = names::pascal(&tag.name);

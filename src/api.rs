@@ -28,6 +28,7 @@ mod faces;
 mod matches;
 pub mod payload;
 pub mod problem;
+mod sessions;
 mod system;
 pub mod wire;
 
@@ -43,13 +44,21 @@ pub struct Api {
 }
 
 impl Api {
+    /// The answer with its signature.
+    fn sign<T: Signable>(&self, mut answer: T) -> Result<T, service::Error> {
+        let signature = self.deps.signer.sign(&wire::signed_payload(&mut answer))?;
+        answer.set_signature(Some(signature));
+        Ok(answer)
+    }
+
     /// The answer with its signature, unless the caller wants none.
-    fn signed<T: Signable>(&self, mut answer: T, is_disabled: bool) -> Result<Json<T>, service::Error> {
-        if !is_disabled {
-            let signature = self.deps.signer.sign(&wire::signed_payload(&mut answer))?;
-            answer.set_signature(Some(signature));
-        }
-        Ok(Json(answer))
+    fn signed<T: Signable>(&self, answer: T, is_disabled: bool) -> Result<Json<T>, service::Error> {
+        Ok(Json(if is_disabled { answer } else { self.sign(answer)? }))
+    }
+
+    /// Answers that are each signed by themselves.
+    fn signed_each<T: Signable>(&self, answers: Vec<T>) -> Result<Json<Vec<T>>, service::Error> {
+        Ok(Json(answers.into_iter().map(|answer| self.sign(answer)).collect::<Result<_, _>>()?))
     }
 }
 

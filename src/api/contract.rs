@@ -2,7 +2,12 @@
 
 use poem_openapi::ApiResponse;
 use poem_openapi::OpenApi;
+use poem_openapi::ResponseContent;
 use poem_openapi::Tags;
+use poem_openapi::param::Header;
+use poem_openapi::param::Path;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Binary;
 use poem_openapi::payload::PlainText;
 use poem_openapi::registry::MetaResponse;
 use poem_openapi::registry::MetaSchema;

@@ -6,6 +6,7 @@ use poem::endpoint::make_sync;
 use poem::get;
 use poem::http::header;
 use poem_openapi::OpenApiService;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -13,6 +14,9 @@ const AUTHORED_YAML: &str = include_str!("../../openapi/bioserver.yaml");
 const AUTHORED_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/contract.json"));
 /// The document's server, as it is authored.
 const AUTHORED_SERVER: &str = "  - url: /bioserver-app\n";
+
+/// What an operation is called with each kind of body, where there are several.
+const OPERATION_IDS: &str = "x-operation-ids";
 
 /// The paths that this module serves.
 pub const PATHS: [&str; 4] = ["/docs", "/openapi.json", "/openapi.yaml", "/openapi-sdk.json"];
@@ -34,15 +38,47 @@ pub fn yaml(prefix: &str) -> String {
 }
 
 /// The document for generators of client code, which take one content type for a body and stumble over the second.
+/// An operation that takes several kinds becomes one for each, with a name of its own.
 pub fn sdk(prefix: &str) -> Value {
     let mut document = json(prefix);
-    let items = document["paths"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut);
-    for operation in items.filter_map(Value::as_object_mut).flat_map(serde_json::Map::values_mut) {
+    let paths = document["paths"].as_object().cloned().unwrap_or_default();
+    document["paths"] = paths.into_iter().flat_map(|(path, item)| split(path, item)).collect::<Map<_, _>>().into();
+    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    for operation in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
         if let Some(content) = operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut) {
             content.remove("multipart/mixed");
         }
     }
     document
+}
+
+/// A path, and beside it one for each further kind of body, told apart by a fragment: servers never see it.
+fn split(path: String, mut item: Value) -> Vec<(String, Value)> {
+    let shared = item.get("parameters").cloned();
+    let mut more = Vec::new();
+    for (method, operation) in item.as_object_mut().into_iter().flatten() {
+        let Some(ids) = operation.as_object_mut().and_then(|operation| operation.remove(OPERATION_IDS)) else {
+            continue;
+        };
+        let whole = operation.clone();
+        for (index, (content_type, id)) in ids.as_object().into_iter().flatten().enumerate() {
+            let mut one = whole.clone();
+            one["operationId"] = id.clone();
+            let content = &whole["requestBody"]["content"][content_type];
+            one["requestBody"]["content"] = json!({ content_type: content });
+            if index == 0 {
+                *operation = one;
+                continue;
+            }
+            let mut beside = json!({ method: one });
+            if let Some(shared) = &shared {
+                beside["parameters"] = shared.clone();
+            }
+            let kind = content_type.rsplit('/').next().unwrap_or_default();
+            more.push((format!("{path}#{kind}"), beside));
+        }
+    }
+    [(path, item)].into_iter().chain(more).collect()
 }
 
 /// Swagger UI, showing the authored document in place of the framework's.

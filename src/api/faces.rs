@@ -1,43 +1,137 @@
 //! The handlers of the tag Faces.
 
+use poem_openapi::param::Header;
+use poem_openapi::param::Path;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Binary;
+use uuid::Uuid;
+
 use crate::api::Api;
 use crate::api::contract::CreateDirectFaceFromImageError;
 use crate::api::contract::CreateDirectFaceFromImageOk;
+use crate::api::contract::CreateFaceError;
+use crate::api::contract::CreateFaceOk;
+use crate::api::contract::DeleteFaceError;
+use crate::api::contract::DeleteFaceOk;
+use crate::api::contract::DeleteFacesError;
+use crate::api::contract::DeleteFacesOk;
 use crate::api::contract::DirectFaceUpload;
-use crate::api::contract::Face;
+use crate::api::contract::FaceDetails;
+use crate::api::contract::FaceUpload;
 use crate::api::contract::FacesApi;
-use crate::api::contract::ImageType;
-use crate::api::contract::Landmarks;
-use crate::api::contract::LandmarksBox;
-use crate::api::contract::LandmarksEyes;
-use crate::api::contract::Mode;
-use crate::api::contract::QualityReason;
+use crate::api::contract::GetFaceError;
+use crate::api::contract::GetFaceImageContent;
+use crate::api::contract::GetFaceImageError;
+use crate::api::contract::GetFaceImageOk;
+use crate::api::contract::GetFaceOk;
+use crate::api::contract::GetFacesError;
+use crate::api::contract::GetFacesOk;
+use crate::api::contract::KnownFace;
+use crate::api::faces::face::image_type;
+use crate::api::faces::face::known;
+use crate::api::faces::face::mode;
+use crate::api::faces::face::wire;
 use crate::api::payload::Multipart;
-use crate::api::wire::Timestamp;
-use crate::domain;
+use crate::api::payload::either::Upload;
+use crate::api::sessions::once;
+use crate::api::wire::File;
+use crate::api::wire::Wire;
 use crate::domain::Caller;
 use crate::domain::FaceId;
-use crate::domain::face::Eyes;
-use crate::domain::face::FaceBox;
-use crate::domain::face::Point;
-use crate::domain::face::Quality;
+use crate::domain::SessionId;
+use crate::domain::face::ImageFormat;
 use crate::service;
-use crate::service::faces::FormerFace;
 use crate::service::faces::NewFace;
+use crate::service::faces::image::Compression;
+use crate::service::faces::image::ImageFile;
+
+pub mod face;
 
 impl FacesApi for Api {
+    async fn create_face(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+        Header(key): Header<Option<String>>,
+        body: Upload<FaceUpload, KnownFace>,
+    ) -> Result<CreateFaceOk, CreateFaceError> {
+        let session = SessionId(session);
+        let face = match body {
+            Upload::Form(FaceUpload { face, image }) => {
+                let once = once(key, &[face.write().to_string().as_bytes(), &image.0])?;
+                service::faces::create(&self.deps, &caller, session, of_session(face, image), once).await?
+            }
+            Upload::Json(face) => {
+                let once = once(key, &[face.write().to_string().as_bytes()])?;
+                let former = known(&self.deps, face);
+                service::faces::create_from_former(&self.deps, &caller, session, former, once).await?
+            }
+        };
+        Ok(CreateFaceOk::Created(format!("/v2/bio-sessions/{session}/faces/{face}")))
+    }
+
+    async fn get_faces(&self, caller: Caller, Path(session): Path<Uuid>) -> Result<GetFacesOk, GetFacesError> {
+        let faces = service::faces::list(&self.deps, &caller, SessionId(session)).await?;
+        Ok(GetFacesOk::Ok(self.signed_each(faces.into_iter().map(wire).collect())?))
+    }
+
+    async fn delete_faces(&self, caller: Caller, Path(session): Path<Uuid>) -> Result<DeleteFacesOk, DeleteFacesError> {
+        service::faces::delete_all(&self.deps, &caller, SessionId(session)).await?;
+        Ok(DeleteFacesOk::NoContent)
+    }
+
+    async fn get_face(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+        Path(face): Path<Uuid>,
+    ) -> Result<GetFaceOk, GetFaceError> {
+        let face = service::faces::get(&self.deps, &caller, SessionId(session), FaceId(face)).await?;
+        Ok(GetFaceOk::Ok(self.signed(wire(face), false)?))
+    }
+
+    async fn delete_face(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+        Path(face): Path<Uuid>,
+    ) -> Result<DeleteFaceOk, DeleteFaceError> {
+        service::faces::delete(&self.deps, &caller, SessionId(session), FaceId(face)).await?;
+        Ok(DeleteFaceOk::NoContent)
+    }
+
+    async fn get_face_image(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+        Path(face): Path<Uuid>,
+        Query(is_compressed): Query<bool>,
+    ) -> Result<GetFaceImageOk, GetFaceImageError> {
+        let compression = if is_compressed { Compression::Jpeg } else { Compression::None };
+        let (session, face) = (SessionId(session), FaceId(face));
+        let image = service::faces::image::image(&self.deps, &caller, session, face, compression).await?;
+        Ok(match image {
+            None => GetFaceImageOk::NoContent,
+            Some(ImageFile { format, bytes }) => GetFaceImageOk::Ok(match format {
+                ImageFormat::Jpeg => GetFaceImageContent::Jpeg(Binary(bytes.into())),
+                ImageFormat::Png => GetFaceImageContent::Png(Binary(bytes.into())),
+                ImageFormat::WebP => GetFaceImageContent::Webp(Binary(bytes.into())),
+            }),
+        })
+    }
+
     async fn create_direct_face_from_image(
         &self,
         caller: Caller,
         Multipart(body): Multipart<DirectFaceUpload>,
     ) -> Result<CreateDirectFaceFromImageOk, CreateDirectFaceFromImageError> {
         let is_unsigned = body.face.signature_disabled;
-        let face = service::faces::create_direct(&self.deps, &caller, new_face(body)).await?;
+        let face = service::faces::create_direct(&self.deps, &caller, direct(body)).await?;
         Ok(CreateDirectFaceFromImageOk::Ok(self.signed(wire(face), is_unsigned)?))
     }
 }
 
-fn new_face(body: DirectFaceUpload) -> NewFace {
+fn direct(body: DirectFaceUpload) -> NewFace {
     NewFace {
         image: body.image.0,
         image_type: image_type(body.face.image_type),
@@ -47,97 +141,12 @@ fn new_face(body: DirectFaceUpload) -> NewFace {
     }
 }
 
-/// As answers carry it. `landmarks` is always there: clients look into it unasked.
-pub(super) fn wire(face: domain::face::Face) -> Face {
-    let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
-    let reasons = reasons.filter(|reasons| !reasons.is_empty());
-    Face {
-        id: face.id.0,
+fn of_session(face: FaceDetails, image: File) -> NewFace {
+    NewFace {
+        image: image.0,
+        image_type: image_type(face.image_type),
+        mode: face.mode.map(mode),
         friendly_name: face.friendly_name,
-        digest: face.digest,
-        mode: wire_mode(face.mode),
-        image_type: wire_image_type(face.image_type),
-        quality,
-        quality_reasons: reasons.map(|reasons| reasons.into_iter().map(wire_reason).collect()),
-        landmarks: Some(wire_landmarks(face.landmarks.unwrap_or_default())),
-        template_version: face.template.as_ref().map(|template| template.version().into()),
-        template: face.template.map(|template| template.encode()),
         image_rotation_enabled: face.image_rotation_enabled,
-        created: face.created.map(Timestamp),
-        expires: face.expires.map(Timestamp),
-        signature: None,
     }
 }
-
-/// A face that was an answer before. Its moments and its signature are of that answer.
-pub(super) fn former(face: Face) -> FormerFace {
-    let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
-    FormerFace {
-        template: face.template,
-        template_version: face.template_version,
-        face: domain::face::Face {
-            id: FaceId(face.id),
-            friendly_name: face.friendly_name,
-            digest: face.digest,
-            mode: mode(face.mode),
-            image_type: image_type(face.image_type),
-            quality: face.quality.map(|value| Quality { value, reasons }),
-            landmarks: face.landmarks.map(landmarks),
-            template: None,
-            image_rotation_enabled: face.image_rotation_enabled,
-            created: None,
-            expires: None,
-        },
-    }
-}
-
-fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
-    domain::face::Landmarks {
-        eyes: landmarks
-            .eyes
-            .map(|eyes| Eyes { left: Point { x: eyes.x1, y: eyes.y1 }, right: Point { x: eyes.x2, y: eyes.y2 } }),
-        face_box: landmarks.r#box.map(|b| FaceBox { x: b.x, y: b.y, width: b.width, height: b.height }),
-    }
-}
-
-fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
-    Landmarks {
-        eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
-            x1: left.x,
-            y1: left.y,
-            x2: right.x,
-            y2: right.y,
-        }),
-        r#box: landmarks.face_box.map(|b| LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
-    }
-}
-
-/// The same words, in the contract and in the domain.
-macro_rules! words {
-    ($kind:ident: $in:ident, $out:ident, $($word:ident),*) => {
-        pub(super) fn $in(word: $kind) -> domain::face::$kind {
-            match word {
-                $($kind::$word => domain::face::$kind::$word,)*
-            }
-        }
-
-        fn $out(word: domain::face::$kind) -> $kind {
-            match word {
-                $(domain::face::$kind::$word => $kind::$word,)*
-            }
-        }
-    };
-}
-words!(Mode: mode, wire_mode, F5_1Vid0, F5_2Vid75, F5_3Vid60, F6_4Vid60x);
-words!(ImageType: image_type, wire_image_type, IdDocument, Selfie, VideoFrame);
-words!(
-    QualityReason: reason,
-    wire_reason,
-    EyesTooClose,
-    Blurred,
-    TooDark,
-    TooBright,
-    LowContrast,
-    HeadTurned,
-    UnsureDetection
-);

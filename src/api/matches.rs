@@ -1,8 +1,12 @@
 //! The handlers of the tag Matches.
 
 use bytes::Bytes;
+use poem_openapi::param::Path;
+use uuid::Uuid;
 
 use crate::api::Api;
+use crate::api::contract::GetMatchesError;
+use crate::api::contract::GetMatchesOk;
 use crate::api::contract::ImageType;
 use crate::api::contract::Match;
 use crate::api::contract::MatchError;
@@ -12,16 +16,29 @@ use crate::api::contract::MatchImagesUpload;
 use crate::api::contract::MatchOk;
 use crate::api::contract::MatchUpload;
 use crate::api::contract::MatchesApi;
-use crate::api::faces;
+use crate::api::faces::face;
 use crate::api::payload::Multipart;
 use crate::api::wire::Timestamp;
 use crate::domain;
 use crate::domain::Caller;
+use crate::domain::FaceId;
+use crate::domain::SessionId;
 use crate::service;
 use crate::service::faces::NewFace;
 use crate::service::matches::Correlation;
 
 impl MatchesApi for Api {
+    async fn get_matches(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+        Path(reference): Path<Uuid>,
+    ) -> Result<GetMatchesOk, GetMatchesError> {
+        let (session, reference) = (SessionId(session), FaceId(reference));
+        let matches = service::matches::of_face(&self.deps, &caller, session, reference).await?;
+        Ok(GetMatchesOk::Ok(self.signed_each(matches.into_iter().map(wire).collect())?))
+    }
+
     async fn match_images(
         &self,
         caller: Caller,
@@ -36,7 +53,7 @@ impl MatchesApi for Api {
     }
 
     async fn r#match(&self, caller: Caller, Multipart(body): Multipart<MatchUpload>) -> Result<MatchOk, MatchError> {
-        let reference = faces::former(body.reference_face);
+        let reference = face::former(body.reference_face);
         let candidate = new_face(body.candidate_image.0, body.candidate_image_type, body.image_rotation_enabled);
         let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
         let found = service::matches::image_with_face(&self.deps, &caller, reference, candidate, correlation).await?;
@@ -45,7 +62,7 @@ impl MatchesApi for Api {
 }
 
 fn new_face(image: Bytes, image_type: ImageType, image_rotation_enabled: Option<bool>) -> NewFace {
-    let image_type = faces::image_type(image_type);
+    let image_type = face::image_type(image_type);
     NewFace { image, image_type, mode: None, friendly_name: None, image_rotation_enabled }
 }
 
@@ -53,8 +70,8 @@ fn wire(found: domain::face::Match) -> Match {
     Match {
         score: found.score.0,
         false_acceptance_rate: found.score.false_acceptance_rate_percent(),
-        reference: faces::wire(found.reference),
-        candidate: faces::wire(found.candidate),
+        reference: face::wire(found.reference),
+        candidate: face::wire(found.candidate),
         correlation_id: found.correlation_id,
         evidence_id: found.evidence_id,
         created: Timestamp(found.created),

@@ -33,6 +33,8 @@ use crate::api::wire::Invalid;
 use crate::api::wire::Limit;
 use crate::api::wire::Wire;
 
+pub mod either;
+
 const JSON: &str = "application/json";
 const FORM_DATA: &str = "multipart/form-data";
 const MIXED: &str = "multipart/mixed";

@@ -190,15 +190,29 @@ impl From<service::Error> for Problem {
                 "TEMPLATE_INVALID",
                 "The face has no template. Send a face that was created from an image, as it was received.".to_owned(),
             ),
-            Error::SessionNotFound(_) => Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", error.to_string()),
-            Error::FaceNotFound(_) => Self::new(StatusCode::NOT_FOUND, "FACE_NOT_FOUND", error.to_string()),
-            Error::TooManyFaces(_) => Self::new(StatusCode::CONFLICT, "TOO_MANY_FACES", error.to_string()),
+            Error::SessionNotFound(id) => {
+                let message = format!("There is no session {id}. It may have ended; open a new one.");
+                Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", message)
+            }
+            Error::FaceNotFound(id) => {
+                Self::new(StatusCode::NOT_FOUND, "FACE_NOT_FOUND", format!("The session has no face {id}."))
+            }
+            Error::TooManyFaces(faces) => {
+                let message = format!(
+                    "The session has {faces} faces, and may not have more. Delete some, or open another session."
+                );
+                Self::new(StatusCode::CONFLICT, "TOO_MANY_FACES", message)
+            }
             Error::IdempotencyKeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+                let message = "This Idempotency-Key came with another request. Send a new one.";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", message)
             }
-            Error::TimeToLive { .. } | Error::CallbackUrl(_) | Error::IdempotencyKey(_) => {
-                bad("INVALID_PARAMETER", error.to_string())
+            Error::TimeToLive { seconds, seconds_max } => {
+                let expected = format!("must be at least 1 and at most {seconds_max}, not {seconds}");
+                Self::invalid(&Invalid::new(expected).within("ttlSeconds"))
             }
+            Error::CallbackUrl(why) => Self::invalid(&Invalid::new(why).within("callbackURL")),
+            Error::IdempotencyKey(why) => Self::invalid(&Invalid::new(why).within("Idempotency-Key")),
             Error::Seal(error) => Self::internal(format!("seal: {error}")),
             Error::Media(error) => Self::internal(format!("media: {error}")),
             Error::Failed(why) => Self::internal(why),

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use anyhow::bail;
-use anyhow::ensure;
 use reqwest::RequestBuilder;
+use reqwest::Response;
+use reqwest::header::LOCATION;
 use reqwest::multipart::Form;
 use reqwest::multipart::Part;
 use secrecy::ExposeSecret;
@@ -101,34 +102,54 @@ impl Client {
         Ok(Self { http, base: format!("{host}{prefix}"), key: key.to_owned(), jwks })
     }
 
-    fn post(&self, path: &str) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.base)).header("apikey", &self.key)
+    /// A success.
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let answer = request.header("apikey", &self.key).send().await?;
+        let status = answer.status();
+        if !status.is_success() {
+            bail!("{status}: {}", answer.text().await?);
+        }
+        Ok(answer)
+    }
+
+    /// The path of what was made.
+    async fn made(&self, request: RequestBuilder) -> anyhow::Result<String> {
+        let answer = self.send(request).await?;
+        let location = answer.headers().get(LOCATION).context("what was made has a place")?;
+        Ok(location.to_str()?.to_owned())
+    }
+
+    async fn open(&self) -> anyhow::Result<String> {
+        self.made(self.http.post(format!("{}/v2/bio-sessions", self.base))).await
+    }
+
+    async fn add(&self, session: &str, image: &'static [u8]) -> anyhow::Result<String> {
+        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", file(image));
+        self.made(self.http.post(format!("{}{session}/faces", self.base)).multipart(form)).await
     }
 
     /// The answer, once its signature is verified.
-    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer = request.send().await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        ensure!(status.is_success(), "{status}: {text}");
-        match verify::check(&text, &self.jwks) {
-            (verify::Verdict::Same, _) => Ok(serde_json::from_str(&text)?),
+    async fn read(&self, path: &str) -> anyhow::Result<Value> {
+        let text = self.send(self.http.get(format!("{}{path}", self.base))).await?.text().await?;
+        self.verified(&text)
+    }
+
+    /// The answers of a list, each once its own signature is verified.
+    async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let text = self.send(self.http.get(format!("{}{path}", self.base))).await?.text().await?;
+        let answers: Vec<Value> = serde_json::from_str(&text)?;
+        answers.iter().map(|answer| self.verified(&answer.to_string())).collect()
+    }
+
+    fn verified(&self, answer: &str) -> anyhow::Result<Value> {
+        match verify::check(answer, &self.jwks) {
+            (verify::Verdict::Same, _) => Ok(serde_json::from_str(answer)?),
             (verdict, _) => bail!("the answer's signature is not verified: {verdict:?}"),
         }
     }
 
-    async fn face(&self, image: &'static [u8]) -> anyhow::Result<Value> {
-        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", file(image));
-        self.send(self.post("/v2/faces").multipart(form)).await
-    }
-
-    async fn compare(&self, reference: &'static [u8], candidate: &'static [u8]) -> anyhow::Result<Value> {
-        let form = Form::new()
-            .part("referenceImage", file(reference))
-            .part("candidateImage", file(candidate))
-            .text("referenceImageType", "SELFIE")
-            .text("candidateImageType", "SELFIE");
-        self.send(self.post("/v2/match/images").multipart(form)).await
+    async fn end(&self, session: &str) -> anyhow::Result<()> {
+        self.send(self.http.delete(format!("{}{session}", self.base))).await.map(drop)
     }
 }
 
@@ -136,30 +157,36 @@ fn file(image: &'static [u8]) -> Part {
     Part::bytes(image).file_name("image.jpg")
 }
 
-/// Faces, then comparisons: a table of each.
+/// One session: its faces, then the first of them compared with the others. A table of each.
 async fn show(client: &Client) -> anyhow::Result<()> {
+    let session = client.open().await?;
     say(&format!("\n{:<12} {:>9} {:>16}   signature", "photograph", "quality", "eyes apart (px)"))?;
+    let mut faces = Vec::new();
     for (name, image) in SAMPLES {
-        let face = client.face(image).await?;
+        let path = client.add(&session, image).await?;
+        let face = client.read(&path).await?;
         let eyes = &face["landmarks"]["eyes"];
         let at = |member: &str| eyes[member].as_f64().context("a face has eyes");
         let apart = (at("x1")? - at("x2")?).hypot(at("y1")? - at("y2")?);
         let quality = face["quality"].as_i64().context("a face made from an image has a quality")?;
         say(&format!("{name:<12} {quality:>9} {apart:>16.0}   verified"))?;
+        faces.push((name, path));
     }
-    let [(reference, image), rest @ ..] = SAMPLES;
+    let (reference, path) = &faces[0];
     say(&format!(
         "\n{:<12} {:<12} {:>7} {:>12}   {:<14} signature",
         "reference", "candidate", "score", "FAR (%)", "one person?"
     ))?;
-    for (candidate, other) in rest {
-        let found = client.compare(image, other).await?;
+    for found in client.list(&format!("{path}/matches")).await? {
+        let id = found["candidate"]["id"].as_str().context("a candidate has an id")?;
+        let candidate = faces.iter().find(|(_, path)| path.ends_with(id)).context("it is a face of the session")?.0;
         let score = found["score"].as_f64().context("a match has a score")?;
         let far = found["falseAcceptanceRate"].as_f64().context("a match has a rate")?;
         let far = if far < 0.01 { format!("{far:.1e}") } else { format!("{far:.2}") };
         let one = if score >= SCORE_MIN { "yes" } else { "no" };
         say(&format!("{reference:<12} {candidate:<12} {score:>7.0} {far:>12}   {one:<14} verified"))?;
     }
+    client.end(&session).await?;
     say(&format!(
         "\nFAR: how often two different people score as high. One person: from {SCORE_MIN} on, one false acceptance in 10,000."
     ))

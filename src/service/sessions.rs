@@ -188,12 +188,12 @@ fn time_to_live(deps: &Deps, caller: &Caller, asked: Option<i64>) -> Result<Time
 fn check_callback(url: &str) -> Result<(), Error> {
     let wrong = |why| Err(Error::CallbackUrl(why));
     if url.len() > CALLBACK_URL_LEN_MAX {
-        return wrong("has more than 2048 characters");
+        return wrong("must have at most 2048 characters");
     }
     match Url::parse(url) {
-        Err(_) => wrong("is no absolute URL"),
-        Ok(url) if url.scheme() != "https" => wrong("does not begin with https://"),
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => wrong("names a user"),
+        Err(_) => wrong("must be an absolute URL"),
+        Ok(url) if url.scheme() != "https" => wrong("must begin with https://"),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => wrong("must not name a user"),
         Ok(_) => Ok(()),
     }
 }

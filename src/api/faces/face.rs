@@ -1,0 +1,136 @@
+//! Faces, as answers and requests carry them.
+
+use crate::api::contract::Face;
+use crate::api::contract::ImageType;
+use crate::api::contract::KnownFace;
+use crate::api::contract::Landmarks;
+use crate::api::contract::LandmarksBox;
+use crate::api::contract::LandmarksEyes;
+use crate::api::contract::Mode;
+use crate::api::contract::QualityReason;
+use crate::api::wire::Timestamp;
+use crate::domain;
+use crate::domain::FaceId;
+use crate::domain::face::Eyes;
+use crate::domain::face::FaceBox;
+use crate::domain::face::Point;
+use crate::domain::face::Quality;
+use crate::service::Deps;
+use crate::service::faces::FormerFace;
+
+/// As answers carry it. `landmarks` is always there: clients look into it unasked.
+pub fn wire(face: domain::face::Face) -> Face {
+    let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
+    let reasons = reasons.filter(|reasons| !reasons.is_empty());
+    Face {
+        id: face.id.0,
+        friendly_name: face.friendly_name,
+        digest: face.digest,
+        mode: wire_mode(face.mode),
+        image_type: wire_image_type(face.image_type),
+        quality,
+        quality_reasons: reasons.map(|reasons| reasons.into_iter().map(wire_reason).collect()),
+        landmarks: Some(wire_landmarks(face.landmarks.unwrap_or_default())),
+        template_version: face.template.as_ref().map(|template| template.version().into()),
+        template: face.template.map(|template| template.encode()),
+        image_rotation_enabled: face.image_rotation_enabled,
+        created: face.created.map(Timestamp),
+        expires: face.expires.map(Timestamp),
+        signature: None,
+    }
+}
+
+/// A face that is to be one of a session again.
+pub fn known(deps: &Deps, face: KnownFace) -> FormerFace {
+    let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
+    FormerFace {
+        template: face.template,
+        template_version: face.template_version,
+        face: domain::face::Face {
+            id: FaceId::new(),
+            friendly_name: face.friendly_name,
+            digest: face.digest,
+            mode: face.mode.map_or(deps.policy.mode, mode),
+            image_type: image_type(face.image_type),
+            quality: face.quality.map(|value| Quality { value, reasons }),
+            landmarks: face.landmarks.map(landmarks),
+            template: None,
+            image_rotation_enabled: face.image_rotation_enabled,
+            created: None,
+            expires: None,
+        },
+    }
+}
+
+/// A face that was an answer before. Its moments and its signature are of that answer.
+pub fn former(face: Face) -> FormerFace {
+    let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
+    FormerFace {
+        template: face.template,
+        template_version: face.template_version,
+        face: domain::face::Face {
+            id: FaceId(face.id),
+            friendly_name: face.friendly_name,
+            digest: face.digest,
+            mode: mode(face.mode),
+            image_type: image_type(face.image_type),
+            quality: face.quality.map(|value| Quality { value, reasons }),
+            landmarks: face.landmarks.map(landmarks),
+            template: None,
+            image_rotation_enabled: face.image_rotation_enabled,
+            created: None,
+            expires: None,
+        },
+    }
+}
+
+fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
+    domain::face::Landmarks {
+        eyes: landmarks
+            .eyes
+            .map(|eyes| Eyes { left: Point { x: eyes.x1, y: eyes.y1 }, right: Point { x: eyes.x2, y: eyes.y2 } }),
+        face_box: landmarks.r#box.map(|b| FaceBox { x: b.x, y: b.y, width: b.width, height: b.height }),
+    }
+}
+
+fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
+    Landmarks {
+        eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
+            x1: left.x,
+            y1: left.y,
+            x2: right.x,
+            y2: right.y,
+        }),
+        r#box: landmarks.face_box.map(|b| LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
+    }
+}
+
+/// The same words, in the contract and in the domain.
+macro_rules! words {
+    ($kind:ident: $in:ident, $out:ident, $($word:ident),*) => {
+        pub fn $in(word: $kind) -> domain::face::$kind {
+            match word {
+                $($kind::$word => domain::face::$kind::$word,)*
+            }
+        }
+
+        fn $out(word: domain::face::$kind) -> $kind {
+            match word {
+                $(domain::face::$kind::$word => $kind::$word,)*
+            }
+        }
+    };
+}
+words!(Mode: mode, wire_mode, F5_1Vid0, F5_2Vid75, F5_3Vid60, F6_4Vid60x);
+words!(ImageType: image_type, wire_image_type, IdDocument, Selfie, VideoFrame);
+words!(
+    QualityReason: reason,
+    wire_reason,
+    EyesTooClose,
+    Blurred,
+    TooDark,
+    TooBright,
+    LowContrast,
+    HeadTurned,
+    UnsureDetection
+);

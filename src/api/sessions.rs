@@ -1,0 +1,87 @@
+//! The handlers of the tag Sessions.
+
+use poem_openapi::param::Header;
+use poem_openapi::param::Path;
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::api::contract::BioSession;
+use crate::api::contract::CreateBioSessionError;
+use crate::api::contract::CreateBioSessionOk;
+use crate::api::contract::DeleteBioSessionError;
+use crate::api::contract::DeleteBioSessionOk;
+use crate::api::contract::GetBioSessionError;
+use crate::api::contract::GetBioSessionOk;
+use crate::api::contract::NewBioSession;
+use crate::api::contract::SessionsApi;
+use crate::api::payload::either::OptionalJson;
+use crate::api::problem::Problem;
+use crate::api::wire::Timestamp;
+use crate::api::wire::Wire;
+use crate::domain::Caller;
+use crate::domain::SessionId;
+use crate::domain::session::Session;
+use crate::service;
+use crate::service::idempotency::Once;
+use crate::service::sessions::NewSession;
+
+impl SessionsApi for Api {
+    async fn create_bio_session(
+        &self,
+        caller: Caller,
+        Header(key): Header<Option<String>>,
+        OptionalJson(body): OptionalJson<NewBioSession>,
+    ) -> Result<CreateBioSessionOk, CreateBioSessionError> {
+        // No body says as little as an empty one.
+        let empty = || NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
+        let body = body.map_or_else(empty, Ok)?;
+        let once = once(key, &[body.write().to_string().as_bytes()])?;
+        let id = service::sessions::create(&self.deps, &caller, new(body), once).await?;
+        Ok(CreateBioSessionOk::Created(format!("/v2/bio-sessions/{id}")))
+    }
+
+    async fn get_bio_session(
+        &self,
+        caller: Caller,
+        Path(id): Path<Uuid>,
+    ) -> Result<GetBioSessionOk, GetBioSessionError> {
+        let session = service::sessions::get(&self.deps, &caller, SessionId(id)).await?;
+        Ok(GetBioSessionOk::Ok(self.signed(wire(session), false)?))
+    }
+
+    async fn delete_bio_session(
+        &self,
+        caller: Caller,
+        Path(id): Path<Uuid>,
+    ) -> Result<DeleteBioSessionOk, DeleteBioSessionError> {
+        service::sessions::delete(&self.deps, &caller, SessionId(id)).await?;
+        Ok(DeleteBioSessionOk::NoContent)
+    }
+}
+
+/// A request that its sender named by `key`; `parts` are what it asks for.
+pub(super) fn once(key: Option<String>, parts: &[&[u8]]) -> Result<Option<Once>, service::Error> {
+    key.map(|key| Once::new(&key, parts)).transpose()
+}
+
+fn new(body: NewBioSession) -> NewSession {
+    NewSession {
+        correlation_id: body.correlation_id,
+        evidence_id: body.evidence_id,
+        image_storage_enabled: body.image_storage_enabled,
+        ttl_seconds: body.ttl_seconds,
+        callback_url: body.callback_url,
+    }
+}
+
+fn wire(session: Session) -> BioSession {
+    BioSession {
+        id: session.id.0,
+        correlation_id: session.correlation_id,
+        evidence_id: session.evidence_id,
+        image_storage_enabled: session.image_storage_enabled,
+        created: Timestamp(session.created),
+        expires: Timestamp(session.expires),
+        signature: None,
+    }
+}
