@@ -1,5 +1,7 @@
 //! The generator on tiny documents: what it writes, and what it refuses.
 
+#[path = "generator/bodies.rs"]
+mod bodies;
 #[path = "../build/generator.rs"]
 mod generator;
 
@@ -222,7 +224,7 @@ fn answers_are_plain() {
     refused(
         "            application/json: { schema: { type: array",
         "            text/plain: { schema: { type: string }, example: x }\n            application/json: { schema: { type: array",
-        "match: the answer 200: several content types",
+        "match: the answer 200: several content types are supported for binary answers alone",
     );
     refused(
         "schema: { type: array, items: { $ref: '#/components/schemas/Thing' } }",
@@ -253,19 +255,11 @@ fn answers_are_plain() {
 }
 
 #[test]
-fn bodies_are_json_or_multipart() {
-    let mixed = "          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
-    refused(mixed, "", "makeThing: a body is application/json, or multipart/form-data, multipart/mixed in this order");
-    refused(mixed, &mixed.replace("Upload", "Thing"), "makeThing: both multipart types must have one schema");
+fn whoever_has_a_key_can_ask_too_much() {
     refused(
-        mixed,
-        "          multipart/mixed: { schema: { type: object } }\n",
-        "makeThing: the schema of a body must have a name",
-    );
-    refused(
-        "      requestBody:\n        required: true\n",
-        "      requestBody:\n",
-        "makeThing: an optional body is not supported",
+        "        '429': { $ref: '#/components/responses/Busy' }\n",
+        "",
+        "makeThing: the answer 429 is missing: a provider can ask too much",
     );
 }
 

@@ -1,5 +1,6 @@
 //! Table `providers`: who owns keys and what they make.
 
+use crate::domain::Limits;
 use crate::domain::Moment;
 use crate::domain::ProviderId;
 use crate::store::Error;
@@ -24,6 +25,20 @@ pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
     .bind(provider.id)
     .bind(&provider.name)
     .bind(provider.created)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
+/// Sets what the provider may ask for. Whether there is such a provider.
+pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE providers SET ttl_seconds_max = $2, requests_per_minute = $3, requests_at_once = $4 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(limits.ttl_seconds_max)
+    .bind(limits.requests_per_minute)
+    .bind(limits.requests_at_once)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)

@@ -5,9 +5,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bioserver::api;
-use bioserver::api::payload::Limits;
+use bioserver::api::payload;
 use bioserver::clock::Clock;
 use bioserver::domain::Caller;
+use bioserver::domain::Limits;
 use bioserver::domain::Moment;
 use bioserver::domain::Permission;
 use bioserver::face::Coder;
@@ -23,6 +24,7 @@ use bioserver::service::keys::NewKey;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
+use bioserver::store;
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
 use bytes::Bytes;
@@ -109,7 +111,7 @@ impl TestApp {
         let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
         let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
         let deps = Deps { store, faces, signer, master: Master::make(), media, clock, policy };
-        let settings = api::Settings { prefix: PREFIX.to_owned(), limits: Limits::of_images(IMAGE_BYTES_MAX) };
+        let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
@@ -130,6 +132,23 @@ impl TestApp {
     pub async fn caller(&self) -> Caller {
         let key = Credentials::Key(self.key.as_str().into());
         keys::authenticate(&self.deps, &key).await.expect("the key is valid")
+    }
+
+    /// What the provider may ask for from now on.
+    pub async fn limit(&self, limits: Limits) {
+        let provider = self.caller().await.provider;
+        let mut tx = self.deps.store.begin().await.expect("it begins");
+        store::providers::limit(&mut tx, provider, limits).await.expect("it writes");
+        tx.commit().await.expect("it commits");
+    }
+
+    /// What the provider has used today, by operation.
+    pub async fn used(&self) -> Vec<(String, i64)> {
+        let provider = self.caller().await.provider;
+        let today = self.deps.clock.now().utc().date_naive();
+        let mut tx = self.deps.store.read().await.expect("it reads");
+        let used = store::usage::between(&mut tx, provider, today, today).await.expect("it reads");
+        used.into_iter().map(|used| (used.operation, used.count)).collect()
     }
 
     /// What lies on disks: the files of SQLite, or what Postgres dumps.
@@ -156,6 +175,11 @@ impl TestApp {
     /// As [`TestApp::post`].
     pub fn get(&self, path: &str) -> Request<'_> {
         self.request(Method::GET, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// As [`TestApp::post`].
+    pub fn delete(&self, path: &str) -> Request<'_> {
+        self.request(Method::DELETE, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
     }
 
     /// Any request, without a key; `path` from the root of the host.
@@ -209,6 +233,10 @@ impl Request<'_> {
     pub async fn wire(self, content_type: &str, body: &str) -> Reply {
         let body = body.replace('\n', "\r\n");
         self.header("content-type", content_type).with(|builder| builder.body(body)).send().await
+    }
+
+    pub async fn json(self, body: &Value) -> Reply {
+        self.with(|builder| builder.json(body)).send().await
     }
 
     pub async fn form(self, form: reqwest::multipart::Form) -> Reply {

@@ -161,7 +161,7 @@ impl Coder for Slow {
         self.script.score(reference, candidate)
     }
 
-    fn pack(&self) -> &'static str {
+    fn pack(&self) -> &str {
         self.script.pack()
     }
 

@@ -1,13 +1,19 @@
 //! The contract through HTTP, on both databases, with scripted faces; once for each operation with real networks.
 
 mod app;
+mod at_rest;
 mod conformance;
 mod credentials;
+mod ending;
 mod faces;
 mod matches;
 mod networks;
 mod operations;
+mod ownership;
 mod refusals;
+mod session_faces;
+mod session_matches;
+mod sessions;
 mod shape;
 mod system;
 #[path = "../testpg/server.rs"]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::app::PREFIX;
 use crate::app::TestApp;
@@ -10,11 +11,16 @@ use crate::app::on_both;
 use crate::faces::upload;
 use crate::matches::former;
 use crate::matches::two;
+use crate::session_faces::JPEG;
+use crate::session_faces::add;
+use crate::sessions::open;
 
 on_both!(every_operation_answers_as_documented, every_secured_operation_wants_a_key);
 
+const NOBODYS: &str = "0991cedc-9111-4b9d-9e4e-8d6eb4db488f";
+
 /// Method, path from the root of the host, whether it wants a key.
-fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
+pub fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
     let mut found = Vec::new();
     for (path, item) in app.document["paths"].as_object().expect("it has paths") {
         let prefix = if item.get("servers").is_some() { "" } else { PREFIX };
@@ -35,18 +41,28 @@ fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
 async fn every_operation_answers_as_documented(app: TestApp) {
     let mut asked = BTreeSet::new();
     for (method, path, id, _) in documented(&app) {
+        // Of each operation's own: some end what they are asked for.
+        let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
+        let face = add(&app, &session, JPEG).await;
+        let last = |path: &str| path.rsplit('/').next().expect("it ends in an id").to_owned();
+        let path = path.replace("{bioSessionId}", &last(&session));
+        let path = path.replace("{faceId}", &last(&face)).replace("{referenceFaceId}", &last(&face));
         let request = app.request(method, &path).header("apikey", &app.key);
         // The client checks each answer against the document.
-        let reply = match id.as_str() {
-            "createDirectFaceFromImage" => request.form(upload(b"face")).await,
-            "matchImages" => request.form(two(b"one", b"other")).await,
-            "match" => request.form(former(&app, b"one", b"other").await).await,
-            "getCapabilities" | "getCertificate" | "getMonitor" | "getJwks" | "getLiveness" | "getReadiness" => {
-                request.send().await
+        let (reply, status) = match id.as_str() {
+            "createBioSession" => (request.json(&json!({})).await, 201),
+            "createFace" => (request.form(upload(JPEG)).await, 201),
+            "deleteBioSession" | "deleteFace" | "deleteFaces" => (request.send().await, 204),
+            "createDirectFaceFromImage" => (request.form(upload(b"face")).await, 200),
+            "matchImages" => (request.form(two(b"one", b"other")).await, 200),
+            "match" => (request.form(former(&app, b"one", b"other").await).await, 200),
+            "getBioSession" | "getFaces" | "getFace" | "getFaceImage" | "getMatches" | "getCapabilities"
+            | "getCertificate" | "getMonitor" | "getJwks" | "getLiveness" | "getReadiness" => {
+                (request.send().await, 200)
             }
             unknown => panic!("{unknown} is documented, and nothing asks it here"),
         };
-        assert_eq!(reply.status, 200, "{id}");
+        assert_eq!(reply.status, status, "{id}");
         asked.insert(id);
     }
     assert_eq!(asked.len(), documented(&app).len());
@@ -54,6 +70,9 @@ async fn every_operation_answers_as_documented(app: TestApp) {
 
 async fn every_secured_operation_wants_a_key(app: TestApp) {
     for (method, path, id, wants_key) in documented(&app) {
+        // Whatever the path leads to, the key is asked for first.
+        let path = path.split('/').map(|step| if step.starts_with('{') { NOBODYS } else { step });
+        let path = path.collect::<Vec<_>>().join("/");
         let status = app.request(method, &path).send().await.status;
         assert_eq!(status == 401, wants_key, "{id}: {status}");
     }
