@@ -22,6 +22,7 @@ use bioserver::service::Policy;
 use bioserver::service::keys;
 use bioserver::service::keys::Credentials;
 use bioserver::service::keys::NewKey;
+use bioserver::service::limits::Meters;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
@@ -69,6 +70,7 @@ impl Server {
                 store: Store::open(&settings).await.expect("it opens"),
                 faces,
                 signer: Arc::new(Signer::new(signing, vec![])),
+                meters: Arc::new(Meters::new(clock.clone())),
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),

@@ -19,10 +19,9 @@ use crate::face::networks;
 use crate::face::pack::Pack;
 use crate::face::workers;
 use crate::face::workers::Workers;
-use crate::media;
 use crate::media::Media;
 use crate::service::Deps;
-use crate::service::Policy;
+use crate::service::limits::Meters;
 use crate::service::signing;
 use crate::store::Store;
 use crate::tasks;
@@ -43,11 +42,11 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         let master = config.master_key.master()?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
-        let media = Media::open(&media::Settings::Folder(config.data.join("media")))?;
+        let media = Media::open(&config.media)?;
         let settings = workers::Settings {
             threads: Some(config.workers),
             wait_max: config.queue_wait,
-            networks: networks::Settings { engine: config.engine, pixels_max: config.image_pixels_max },
+            networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
         let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
         let portrait = Picture { bytes: Bytes::from_static(PORTRAIT), rotation: false, faces: Faces::Only };
@@ -57,10 +56,11 @@ impl App {
             store,
             faces: Arc::new(workers),
             signer: Arc::new(signer),
+            meters: Arc::new(Meters::new(clock.clone())),
             clock,
             master,
             media,
-            policy: Policy { mode: config.mode, image_pixels_max: config.image_pixels_max, ..Policy::default() },
+            policy: config.policy,
         };
         let limits = Limits::of_images(config.image_bytes_max);
         Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits } })

@@ -15,20 +15,26 @@ use secrecy::SecretString;
 use crate::config::source::Setting;
 use crate::config::source::Source;
 use crate::config::source::Sources;
-use crate::domain::face::Mode;
+use crate::domain::Limits;
+use crate::media;
 use crate::net::Engine;
 use crate::seal;
 use crate::seal::Master;
+use crate::service::Policy;
+use crate::service::faces::FACES_LISTED_MAX;
 use crate::service::signing;
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
 use crate::store;
 
+mod kept;
 pub mod source;
 pub mod value;
 
 const MASTER_KEY_ALLOWED: &str = "32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them";
 
+/// A year.
+const SESSION_SECONDS_MAX: i64 = 31_536_000;
 /// Far above what any machine has.
 const WORKERS_MAX: usize = 1024;
 
@@ -50,12 +56,11 @@ pub struct Config {
     pub queue_wait: Duration,
     /// Of one image file.
     pub image_bytes_max: usize,
-    /// Of one decoded image.
-    pub image_pixels_max: u64,
     pub signing: signing::Settings,
     pub master_key: seal::Source,
-    /// Of a face whose maker asked for none.
-    pub mode: Mode,
+    /// Where images are kept.
+    pub media: media::Settings,
+    pub policy: Policy,
     pub log: Log,
     /// The same, to be shown.
     pub settings: Vec<Setting>,
@@ -132,7 +137,8 @@ fn fill(sources: &mut Sources) -> Config {
     let data = PathBuf::from(sources.value("data", "./data".to_owned(), "a folder", value::plain));
     let store = store(sources, &data);
     let prefix = sources.value("prefix", "/bioserver-app".to_owned(), value::PREFIX, value::prefix);
-    let pack = sources.optional("pack", "the built-in pack", "an existing folder", value::folder);
+    let folder = |path: &PathBuf| path.display().to_string();
+    let pack = sources.optional("pack", "the built-in pack", "an existing folder", value::folder, folder);
     let engine = sources.value("engine", Engine::default(), "auto, burn, packed", value::plain);
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=WORKERS_MAX));
@@ -143,7 +149,8 @@ fn fill(sources: &mut Sources) -> Config {
     let image_pixels_max = sources.value("image_pixels_max", 50_000_000, "1 to 1000000000", pixels);
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
-    let mode = sources.shown("mode", Mode::default(), value::MODES, value::mode, value::mode_name);
+    let media = kept::media(sources, &data);
+    let policy = policy(sources, image_pixels_max);
     let format = sources.shown("log_format", LogFormat::Text, "text, json", value::log_format, value::log_format_name);
     let filter = sources.value("log_filter", "info".to_owned(), value::LOG_FILTER, value::log_filter);
     Config {
@@ -156,13 +163,38 @@ fn fill(sources: &mut Sources) -> Config {
         workers,
         queue_wait: Duration::from_millis(queue_wait_ms),
         image_bytes_max,
-        image_pixels_max,
         signing,
         master_key,
-        mode,
+        media,
+        policy,
         log: Log { format, filter },
         settings: Vec::new(),
     }
+}
+
+fn policy(sources: &mut Sources, image_pixels_max: u64) -> Policy {
+    let default = Policy::default();
+    let mode = sources.value("mode", default.mode, value::MODES, value::plain);
+    let seconds = || value::between(1..=SESSION_SECONDS_MAX);
+    let allowed = "1 to 31536000";
+    let ttl_seconds_max = sources.value("session_ttl_seconds_max", default.ttl_seconds_max, allowed, seconds());
+    let usual = default.ttl_seconds.min(ttl_seconds_max);
+    let ttl_seconds = sources.value("session_ttl_seconds", usual, allowed, seconds());
+    if ttl_seconds > ttl_seconds_max {
+        let problem = format!("{ttl_seconds} is more than 'session_ttl_seconds_max', {ttl_seconds_max}");
+        sources.fault("session_ttl_seconds", Source::Default, problem, "");
+    }
+    let faces = value::between(1..=FACES_LISTED_MAX);
+    let faces_max = sources.value("session_faces_max", default.faces_max, "1 to 1000", faces);
+    let mut limit = |name| {
+        let count = value::between(1..=i64::from(u32::MAX));
+        sources.optional(name, "no limit", "a number from 1 on", count, ToString::to_string)
+    };
+    let requests_per_minute = limit("requests_per_minute");
+    let requests_at_once = limit("requests_at_once");
+    let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once };
+    let media_sealed = sources.value("media_sealed", default.media_sealed, "true, false", value::plain);
+    Policy { mode, ttl_seconds, ttl_seconds_max, faces_max, media_sealed, image_pixels_max, limits }
 }
 
 fn store(sources: &mut Sources, data: &Path) -> store::settings::Settings {

@@ -51,7 +51,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
     let config = Config::load(line.config.as_deref(), source::environment());
     match line.verb {
         Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
-        Verb::Demo(args) => cli::demo::run(args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => cli::demo::run(line.config.as_deref(), args).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Evaluate(args) => {

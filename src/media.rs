@@ -1,21 +1,59 @@
 //! Images at rest: in a local folder, or in a bucket that speaks S3.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::TryStreamExt;
+use object_store::BackoffConfig;
+use object_store::ClientOptions;
 use object_store::ObjectStore;
 use object_store::ObjectStoreExt;
+use object_store::RetryConfig;
+use object_store::aws::AmazonS3;
+use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+
+/// Of one request to a bucket: an image goes through in well under a second.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Of a request with its repetitions.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
+const RETRIES_MAX: usize = 3;
 
 /// Where media are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Settings {
-    /// Made when there is none.
+    /// Made, for this account only, when there is none.
     Folder(PathBuf),
+    S3(Box<S3>),
+}
+
+/// A bucket, of Amazon or of another store that speaks its protocol.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    pub bucket: String,
+    /// What all names in it begin with; may be empty.
+    pub folder: String,
+    pub region: String,
+    /// Of another store than Amazon's. Only what begins with `http://` is not encrypted on its way.
+    pub endpoint: Option<String>,
+    /// Without them nothing is signed.
+    pub credentials: Option<Credentials>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub id: String,
+    pub secret: SecretString,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +70,19 @@ pub struct Media(Arc<dyn ObjectStore>);
 
 impl Media {
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let Settings::Folder(path) = settings;
-        std::fs::create_dir_all(path).map_err(|source| Error::Folder { path: path.clone(), source })?;
-        Ok(Self(Arc::new(LocalFileSystem::new_with_prefix(path)?)))
+        Ok(Self(match settings {
+            Settings::Folder(path) => {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+                made.map_err(|source| Error::Folder { path: path.clone(), source })?;
+                // A folder goes with the last file in it: its name is a session's.
+                Arc::new(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true))
+            }
+            Settings::S3(s3) if s3.folder.is_empty() => Arc::new(bucket(s3)?),
+            Settings::S3(s3) => Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str())),
+        }))
     }
 
-    /// Puts `bytes` in the place of what had this name.
+    /// Puts `bytes` in the place of what had this name, wholly or not at all.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
         self.0.put(&Path::from(name), bytes.into()).await?;
         Ok(())
@@ -60,10 +105,16 @@ impl Media {
         }
     }
 
-    /// Erases everything whose name begins with `folder/`.
+    /// Erases everything whose name begins with `folder/`. Fine if someone else does so meanwhile.
     pub async fn erase_under(&self, folder: &str) -> Result<(), Error> {
         let names = self.0.list(Some(&Path::from(folder))).map_ok(|found| found.location).boxed();
-        self.0.delete_stream(names).try_for_each(|_| async { Ok(()) }).await?;
+        let mut erased = self.0.delete_stream(names);
+        while let Some(one) = erased.next().await {
+            match one {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(())
     }
 
@@ -72,4 +123,31 @@ impl Media {
         let listed = self.0.list_with_delimiter(Some(&Path::from(folder))).await?;
         Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
+}
+
+fn bucket(s3: &S3) -> Result<AmazonS3, Error> {
+    let is_plain = s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let client = ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(is_plain);
+    let retry =
+        RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&s3.bucket)
+        .with_region(&s3.region)
+        // Only Amazon gives each bucket a host of its own.
+        .with_virtual_hosted_style_request(s3.endpoint.is_none())
+        .with_client_options(client)
+        .with_retry(retry);
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    builder = match &s3.credentials {
+        Some(Credentials { id, secret }) => {
+            builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret())
+        }
+        None => builder.with_skip_signature(true),
+    };
+    Ok(builder.build()?)
 }

@@ -1,10 +1,12 @@
 //! What can be done with each noun of the contract: the rules, in order, and nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::domain::Caller;
 use crate::domain::FaceId;
+use crate::domain::Limits;
 use crate::domain::Permission;
 use crate::domain::SessionId;
 use crate::domain::face::Mode;
@@ -16,6 +18,7 @@ use crate::media;
 use crate::media::Media;
 use crate::seal;
 use crate::seal::Master;
+use crate::service::limits::Meters;
 use crate::sign;
 use crate::sign::Signer;
 use crate::store;
@@ -25,6 +28,7 @@ pub mod faces;
 pub mod health;
 pub mod idempotency;
 pub mod keys;
+pub mod limits;
 pub mod matches;
 pub mod sessions;
 pub mod signing;
@@ -39,11 +43,12 @@ pub struct Deps {
     pub master: Master,
     pub media: Media,
     pub clock: Clock,
+    pub meters: Arc<Meters>,
     pub policy: Policy,
 }
 
 /// What the operator decides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The mode of a face whose maker asked for none.
     pub mode: Mode,
@@ -57,6 +62,8 @@ pub struct Policy {
     pub media_sealed: bool,
     /// Of one decoded image.
     pub image_pixels_max: u64,
+    /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
+    pub limits: Limits,
 }
 
 impl Default for Policy {
@@ -68,6 +75,7 @@ impl Default for Policy {
             faces_max: 100,
             media_sealed: true,
             image_pixels_max: PIXELS_MAX,
+            limits: Limits::default(),
         }
     }
 }
@@ -95,6 +103,9 @@ pub enum Error {
     IdempotencyKey(&'static str),
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// The provider asks for more than it may; `limit` says what that is.
+    #[error("the provider may send {limit}")]
+    Limited { limit: String, retry_after: Duration },
     /// One image of the request, by the name of its part.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },

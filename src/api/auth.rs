@@ -1,5 +1,9 @@
 //! Credentials of a request to the caller they belong to.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use poem::Request;
@@ -17,10 +21,21 @@ use crate::domain::Caller;
 use crate::service;
 use crate::service::Deps;
 use crate::service::keys::Credentials;
+use crate::service::limits::Permit;
 
 /// A caller, or nobody: a key may be left out, but one that is sent must be valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionalCaller(pub Option<Caller>);
+
+/// Keeps the caller's permit until the request is answered. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(Arc<Mutex<Option<Permit>>>);
+
+impl UnderWay {
+    fn hold(&self, permit: Permit) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    }
+}
 
 /// What a request carries: the header `apikey`, else `Authorization` as Bearer or Basic.
 ///
@@ -53,48 +68,46 @@ fn pair(encoded: &str) -> Option<Credentials> {
 async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
     let Some(credentials) = credentials(request)? else { return Ok(None) };
     let deps = request.data::<Deps>().ok_or_else(|| Problem::internal("the endpoint was built without Deps"))?;
-    Ok(Some(service::keys::authenticate(deps, &credentials).await?))
+    let caller = service::keys::authenticate(deps, &credentials).await?;
+    let permit = deps.meters.admit(&caller, deps.policy.limits)?;
+    if let Some(under_way) = request.data::<UnderWay>() {
+        under_way.hold(permit);
+    }
+    Ok(Some(caller))
 }
 
-impl<'a> ApiExtractor<'a> for Caller {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
+/// Lets a handler ask for `$type`, which `$of` makes of whoever the key belongs to.
+macro_rules! extractor {
+    ($type:ty, needs_none: $needs_none:literal, $of:expr) => {
+        impl<'a> ApiExtractor<'a> for $type {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+            type ParamType = ();
+            type ParamRawType = ();
 
-    fn register(registry: &mut Registry) {
-        contract::register_security(registry);
-    }
+            fn register(registry: &mut Registry) {
+                contract::register_security(registry);
+            }
 
-    fn security_schemes() -> Vec<&'static str> {
-        contract::SECURITY.to_vec()
-    }
+            fn security_schemes() -> Vec<&'static str> {
+                contract::SECURITY.to_vec()
+            }
 
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        Ok(caller(request).await?.ok_or_else(Problem::unauthorized)?)
-    }
+            fn has_security_fallback() -> bool {
+                $needs_none
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                Ok($of(caller(request).await?)?)
+            }
+        }
+    };
 }
-
-impl<'a> ApiExtractor<'a> for OptionalCaller {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        contract::register_security(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        contract::SECURITY.to_vec()
-    }
-
-    fn has_security_fallback() -> bool {
-        true
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        Ok(Self(caller(request).await?))
-    }
-}
+extractor!(Caller, needs_none: false, |caller: Option<Caller>| caller.ok_or_else(Problem::unauthorized));
+extractor!(OptionalCaller, needs_none: true, |caller| Ok::<_, Problem>(Self(caller)));
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ use poem::http::HeaderValue;
 use poem::http::StatusCode;
 use poem::http::header;
 
+use crate::api::auth::UnderWay;
 use crate::api::contract;
 use crate::api::problem::Problem;
 
@@ -41,6 +42,7 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     let expects = request.headers().contains_key(header::EXPECT);
     let body = linger::until_sent(request.take_body(), expects);
     request.set_body(body);
+    request.set_data(UnderWay::default());
     let path = request.uri().path().to_owned();
     let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => ours(prefix, &path, response.into_response()).await,

@@ -92,9 +92,13 @@ impl Problem {
     }
 
     pub fn busy(retry_after: Duration) -> Self {
+        Self::too_many("The server is busy.", retry_after)
+    }
+
+    fn too_many(why: &str, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let seconds = seconds.max(1);
-        let message = format!("The server is busy. Send the request again after {seconds} seconds.");
+        let message = format!("{why} Send the request again after {seconds} seconds.");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
         problem.with(header::RETRY_AFTER, seconds.into())
     }
@@ -175,6 +179,9 @@ impl From<service::Error> for Problem {
                 let message =
                     format!("The key lacks the permission '{permission}'. Ask the operator for a key that has it.");
                 Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+            }
+            Error::Limited { limit, retry_after } => {
+                Self::too_many(&format!("This provider may send {limit}."), retry_after)
             }
             Error::Image { part, error } => Self::of_image(part, error),
             Error::TemplateVersion { sent, served } => bad(
@@ -281,101 +288,4 @@ impl ResponseError for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Value;
-    use serde_json::json;
-
-    use super::*;
-    use crate::api::contract::GetCertificateError;
-    use crate::api::contract::MatchError;
-    use crate::domain::Permission;
-    use crate::domain::template::Damage;
-    use service::Error;
-
-    fn told(error: Error) -> (u16, &'static str, String) {
-        let problem = Problem::from(error);
-        (problem.status.as_u16(), problem.code, problem.message)
-    }
-
-    #[test]
-    fn every_refusal_says_what_to_do() {
-        let image = |error| Error::Image { part: "candidateImage", error };
-        for (error, status, code, message) in [
-            (Error::Unauthorized, 401, "UNAUTHORIZED", "A valid key is needed."),
-            (Error::Forbidden(Permission::Face), 403, "FORBIDDEN", "The key lacks the permission 'face'."),
-            (image(face::Error::NoFace), 400, "NO_FACE", "candidateImage: no face was found."),
-            (image(face::Error::MultipleFaces(3)), 400, "MULTIPLE_FACES", "candidateImage: 3 faces were found."),
-            (
-                image(face::Error::Undecodable("cut short".to_owned())),
-                400,
-                "UNDECODABLE_IMAGE",
-                "candidateImage: cannot be read as an image (cut short).",
-            ),
-            (
-                image(face::Error::TooManyPixels { pixels: 60, pixels_max: 50 }),
-                400,
-                "IMAGE_TOO_LARGE",
-                "candidateImage: has 60 pixels; at most 50 are read.",
-            ),
-            (
-                Error::TemplateVersion { sent: 1202, served: 1 },
-                400,
-                "TEMPLATE_VERSION_MISMATCH",
-                "The template has version 1202 and this server compares version 1.",
-            ),
-            (Error::TemplateDamaged(Damage::Checksum), 400, "TEMPLATE_INVALID", "The template is damaged:"),
-            (Error::TemplateMissing, 400, "TEMPLATE_INVALID", "The face has no template."),
-        ] {
-            let (told_status, told_code, told_message) = told(error);
-            assert_eq!((told_status, told_code), (status, code));
-            assert!(told_message.starts_with(message), "{told_message}");
-        }
-    }
-
-    #[test]
-    fn the_wait_is_rounded_up() {
-        for (wait_ms, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (2500, 3)] {
-            let problem = Problem::busy(Duration::from_millis(wait_ms));
-            assert_eq!(problem.headers, [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_failure_tells_the_client_nothing_but_its_id() {
-        let image = |error| Error::Image { part: "image", error };
-        let problem = Problem::from(image(face::Error::Failed("out of memory".to_owned())));
-        let id = problem.id;
-        let response = problem.into_response();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.content_type(), Some("application/json"));
-        let body: Value = response.into_body().into_json().await.expect("it is JSON");
-        let message = "The server failed. Its log says why under this id.";
-        assert_eq!(body, json!({"id": id.to_string(), "message": message, "code": "INTERNAL_ERROR"}));
-    }
-
-    #[test]
-    fn an_undocumented_status_is_our_failure() {
-        let refusal = GetCertificateError::from(Problem::busy(Duration::from_secs(1)));
-        let GetCertificateError::InternalServerError(problem) = refusal;
-        assert_eq!((problem.code, problem.headers.len()), ("INTERNAL_ERROR", 0));
-        assert!(problem.cause.is_some_and(|cause| cause.contains("TOO_MANY_REQUESTS")));
-        assert!(matches!(MatchError::from(Error::Unauthorized), MatchError::Unauthorized(_)));
-        assert!(matches!(MatchError::from(Error::TemplateMissing), MatchError::BadRequest(_)));
-    }
-
-    #[test]
-    fn the_framework_is_spoken_for() {
-        let of = |error: poem::Error| {
-            let problem = Problem::of_framework(error, &["bioSessionId", "faceId"]);
-            (problem.status.as_u16(), problem.code, problem.message)
-        };
-        let path = ParsePathError { name: "param1", reason: "must be a UUID.".to_owned() };
-        assert_eq!(of(path.into()), (400, "INVALID_PARAMETER", "faceId: must be a UUID.".to_owned()));
-        assert_eq!(of(Problem::malformed("x").into()), (400, "MALFORMED_BODY", "x".to_owned()));
-        assert_eq!(of(NotFoundError.into()).1, "NOT_FOUND");
-        assert_eq!(of(ContentTypeError::ExpectContentType.into()).0, 415);
-        let (status, code, message) = of(poem::Error::from_string("secret", StatusCode::BAD_GATEWAY));
-        assert_eq!((status, code), (500, "INTERNAL_ERROR"));
-        assert!(!message.contains("secret"));
-    }
-}
+mod tests;

@@ -17,10 +17,8 @@ use crate::evaluate::lfw;
 use crate::evaluate::manifest;
 use crate::evaluate::report;
 use crate::evaluate::text;
+use crate::face::pack::MANIFEST;
 use crate::face::pack::Pack;
-
-/// The manifest of a pack.
-const MANIFEST: &str = "pack.toml";
 
 /// Fit what a pack's scores mean to labelled pictures, and check it on other people's
 #[derive(Debug, clap::Args)]

@@ -46,9 +46,9 @@ pub struct Args {
 }
 
 /// Keys and data lie in a temporary folder, which is gone when this returns.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("a temporary folder is needed")?;
-    let config = Config::load(None, environment(data.path()))?;
+    let config = Config::load(config, environment(data.path()))?;
     log::start(&config.log);
     let prefix = config.prefix.clone();
     say("Loading the networks ...")?;
@@ -76,8 +76,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 /// This process's, but the data are the demonstration's own.
 fn environment(data: &Path) -> Vec<(String, String)> {
     let mut environment = source::environment();
-    environment.retain(|(name, _)| name != "DATABASE_URL");
+    environment.retain(|(name, _)| name != "DATABASE_URL" && !name.starts_with("BIOSERVER_S3_"));
     environment.push(("BIOSERVER_DATA".to_owned(), data.display().to_string()));
+    environment.push(("BIOSERVER_MEDIA".to_owned(), data.join("media").display().to_string()));
     environment.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", data.join("demo.db").display())));
     environment
 }

@@ -62,7 +62,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let settings = Settings { engine: config.engine, pixels_max: config.image_pixels_max };
+    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
     let compiled = Compiled::new(pack, settings)?;
     let coder = |_| {
         let mut networks = Networks::new(&compiled);

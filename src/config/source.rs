@@ -16,7 +16,7 @@ const DEFAULT_FILE: &str = "bioserver.toml";
 /// A configuration, or a secret's file, is a page or two.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 28] = [
     "listen",
     "data",
     "database_url",
@@ -32,11 +32,22 @@ const NAMES: [&str; 17] = [
     "signing_key",
     "signing_certificate",
     "mode",
+    "session_ttl_seconds",
+    "session_ttl_seconds_max",
+    "session_faces_max",
+    "requests_per_minute",
+    "requests_at_once",
+    "media",
+    "media_sealed",
+    "s3_region",
+    "s3_endpoint",
+    "s3_access_key_id",
+    "s3_secret_access_key",
     "log_format",
     "log_filter",
 ];
 /// Settings that may also be read from a file that `…_file` or `…_FILE` names. Never shown.
-const SECRETS: [&str; 4] = ["database_url", "master_key", "signing_key", "signing_certificate"];
+const SECRETS: [&str; 5] = ["database_url", "master_key", "signing_key", "signing_certificate", "s3_secret_access_key"];
 /// Variables that are no settings: where the file is, and what the project's tests read.
 const OTHER_VARIABLES: [&str; 2] = ["BIOSERVER_CONFIG", "BIOSERVER_SHARED"];
 
@@ -117,21 +128,22 @@ impl Sources {
         value
     }
 
-    /// The path that `name` gives, if any; `absent` says what holds otherwise.
-    pub fn optional(
+    /// What `name` gives, if anything; `absent` says what holds otherwise.
+    pub fn optional<T>(
         &mut self,
         name: &'static str,
         absent: &str,
         allowed: &str,
-        parse: impl Fn(&str) -> Result<PathBuf, String>,
-    ) -> Option<PathBuf> {
+        parse: impl Fn(&str) -> Result<T, String>,
+        show: impl Fn(&T) -> String,
+    ) -> Option<T> {
         let found = self.parsed(name, allowed, parse);
         let (value, source) = match &found {
-            Some((path, source)) => (path.display().to_string(), source.clone()),
+            Some((value, source)) => (show(value), source.clone()),
             None => (absent.to_owned(), Source::Default),
         };
         self.show(name, value, source);
-        found.map(|(path, _)| path)
+        found.map(|(value, _)| value)
     }
 
     /// The text of a secret: its own, or that of the file named in its stead, without white space
@@ -218,9 +230,10 @@ impl Sources {
         match self.table.get(name)? {
             Value::String(text) => Some((text.clone(), source)),
             Value::Integer(number) => Some((number.to_string(), source)),
+            Value::Boolean(is_so) => Some((is_so.to_string(), source)),
             other => {
                 let problem = format!("it is a {}", other.type_str());
-                self.fault(name, source, problem, "a string or a whole number");
+                self.fault(name, source, problem, "a string, a whole number, true or false");
                 None
             }
         }

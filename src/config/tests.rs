@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::Moment;
+use crate::domain::face::Mode;
 
 const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8=";
 
@@ -56,10 +57,10 @@ fn nothing_needs_to_be_said() {
     assert_eq!(config.store.to_string(), "sqlite:./data/bioserver.db");
     assert!(matches!(&config.master_key, seal::Source::Kept(path) if path == Path::new("./data/master.key")));
     assert!(matches!(config.signing, signing::Settings::Kept(Algorithm::Es256)));
-    assert_eq!((config.prefix.as_str(), config.mode), ("/bioserver-app", Mode::F6_4Vid60x));
-    assert_eq!((config.image_bytes_max, config.image_pixels_max), (10_485_760, 50_000_000));
+    assert_eq!((config.prefix.as_str(), config.policy.mode), ("/bioserver-app", Mode::F6_4Vid60x));
+    assert_eq!((config.image_bytes_max, config.policy.image_pixels_max), (10_485_760, 50_000_000));
     assert_eq!(config.queue_wait, Duration::from_secs(2));
-    assert_eq!(config.settings.len(), 17);
+    assert_eq!(config.settings.len(), 28);
     assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
 }
 
@@ -69,7 +70,7 @@ fn a_variable_wins_over_the_file_and_the_file_over_the_default() {
     let variables = [("BIOSERVER_WORKERS", "4"), ("BIOSERVER_ENGINE", "burn"), ("BIOSERVER_MODE", "")];
     let config = load(file, &variables).unwrap();
     assert_eq!((config.workers, config.engine), (4, Engine::Burn));
-    assert_eq!((config.mode, config.queue_wait.as_millis()), (Mode::F5_1Vid0, 50));
+    assert_eq!((config.policy.mode, config.queue_wait.as_millis()), (Mode::F5_1Vid0, 50));
     assert_eq!((config.log.format, config.store.to_string().as_str()), (LogFormat::Json, "sqlite:/d/bioserver.db"));
     let source = |name: &str| config.settings.iter().find(|setting| setting.name == name).unwrap().source.to_string();
     assert_eq!(source("workers"), "BIOSERVER_WORKERS");
@@ -165,4 +166,39 @@ fn an_operators_own_key_signs() {
     assert_eq!(faulty("", &own[1..]), ["signing_certificate"]);
     let swapped = [("BIOSERVER_SIGNING_KEY_FILE", &*certificate), ("BIOSERVER_SIGNING_CERTIFICATE_FILE", &*private)];
     assert_eq!(faulty("", &swapped), ["signing_key"]);
+}
+
+#[test]
+fn sessions_are_bounded() {
+    let file = "session_ttl_seconds_max = 120\nrequests_per_minute = 600\nmedia_sealed = false\n";
+    let policy = load(file, &[("BIOSERVER_SESSION_FACES_MAX", "7")]).unwrap().policy;
+    assert_eq!((policy.ttl_seconds, policy.ttl_seconds_max, policy.faces_max), (120, 120, 7));
+    assert_eq!((policy.limits.requests_per_minute, policy.limits.requests_at_once), (Some(600), None));
+    assert!(!policy.media_sealed);
+    assert_eq!(load("", &[]).unwrap().policy, Policy::default());
+    assert_eq!(faulty("session_ttl_seconds = 61\nsession_ttl_seconds_max = 60\n", &[]), ["session_ttl_seconds"]);
+    let wrong = "session_ttl_seconds = 0\nsession_faces_max = 1001\nrequests_at_once = 0\nmedia_sealed = \"no\"\n";
+    assert_eq!(faulty(wrong, &[]), ["session_ttl_seconds", "session_faces_max", "requests_at_once", "media_sealed"]);
+}
+
+#[test]
+fn images_lie_in_a_folder_or_in_a_bucket() {
+    let folder = |config: Config| match config.media {
+        media::Settings::Folder(path) => path,
+        media::Settings::S3(s3) => panic!("{s3:?}"),
+    };
+    assert_eq!(folder(load("data = \"/d\"", &[]).unwrap()), PathBuf::from("/d/media"));
+    assert_eq!(folder(load("media = \"/m\"", &[]).unwrap()), PathBuf::from("/m"));
+    let file = "media = \"s3://bucket/a/b/\"\ns3_access_key_id = \"id\"\ns3_endpoint = \"http://minio:9000/\"\n";
+    let config = load(file, &[("BIOSERVER_S3_SECRET_ACCESS_KEY", "hunter2")]).unwrap();
+    assert!(config.settings.iter().all(|setting| !setting.value.contains("hunter2")));
+    let media::Settings::S3(s3) = config.media else { panic!("it is a bucket") };
+    assert_eq!((s3.bucket.as_str(), s3.folder.as_str(), s3.region.as_str()), ("bucket", "a/b", "us-east-1"));
+    assert_eq!(s3.endpoint.as_deref(), Some("http://minio:9000"));
+    assert_eq!(s3.credentials.unwrap().secret.expose_secret(), "hunter2");
+
+    assert_eq!(faulty("media = \"s3://bucket\"", &[]), ["s3_access_key_id"]);
+    assert_eq!(faulty("media = \"s3:///a\"", &[]), ["media", "s3_access_key_id"]);
+    assert_eq!(faulty("s3_region = \"eu-central-1\"", &[]), ["s3_region"]);
+    assert_eq!(faulty("s3_endpoint = \"minio:9000\"", &[]), ["s3_endpoint", "s3_endpoint"]);
 }

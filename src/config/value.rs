@@ -7,18 +7,10 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 use super::LogFormat;
-use crate::domain::face::Mode;
 
 pub const PREFIX: &str = "a path such as /bioserver-app, with no slash at its end";
 pub const MODES: &str = "F5_1_VID0, F5_2_VID75, F5_3_VID60, F6_4_VID60X";
 pub const LOG_FILTER: &str = "levels such as info or warn,bioserver=debug";
-
-const MODE_NAMES: [(Mode, &str); 4] = [
-    (Mode::F5_1Vid0, "F5_1_VID0"),
-    (Mode::F5_2Vid75, "F5_2_VID75"),
-    (Mode::F5_3Vid60, "F5_3_VID60"),
-    (Mode::F6_4Vid60x, "F6_4_VID60X"),
-];
 
 /// A value that its type reads and says enough about.
 pub fn plain<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
@@ -50,14 +42,11 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
     if path.is_dir() { Ok(path) } else { Err("there is no such folder".to_owned()) }
 }
 
-pub fn mode(text: &str) -> Result<Mode, String> {
-    let found = MODE_NAMES.into_iter().find(|(_, name)| *name == text);
-    found.map(|(mode, _)| mode).ok_or_else(|| "there is no such mode".to_owned())
-}
-
-pub fn mode_name(mode: &Mode) -> String {
-    let found = MODE_NAMES.into_iter().find(|(known, _)| known == mode);
-    found.map_or_else(String::new, |(_, name)| name.to_owned())
+/// `http` is for a store on this machine or in a network of one's own.
+pub fn endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', ' ', '?', '#']));
+    if is_good { Ok(text.trim_end_matches('/').to_owned()) } else { Err("it is no such URL".to_owned()) }
 }
 
 pub fn log_format(text: &str) -> Result<LogFormat, String> {

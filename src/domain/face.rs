@@ -2,6 +2,9 @@
 //!
 //! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -35,6 +38,33 @@ pub enum Mode {
     F5_3Vid60,
     #[default]
     F6_4Vid60x,
+}
+
+impl Mode {
+    pub const ALL: [Self; 4] = [Self::F5_1Vid0, Self::F5_2Vid75, Self::F5_3Vid60, Self::F6_4Vid60x];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F5_1Vid0 => "F5_1_VID0",
+            Self::F5_2Vid75 => "F5_2_VID75",
+            Self::F5_3Vid60 => "F5_3_VID60",
+            Self::F6_4Vid60x => "F6_4_VID60X",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| "there is no such mode".to_owned())
+    }
 }
 
 /// A point in pixels of the picture as sent (after EXIF orientation): index 0 is the centre of the

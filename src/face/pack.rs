@@ -35,7 +35,7 @@ use crate::face::resample::Planes;
 use crate::face::score::Calibration;
 use crate::net;
 
-const MANIFEST: &str = "pack.toml";
+pub const MANIFEST: &str = "pack.toml";
 /// Sides of a network's input, in pixels.
 const SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
 /// Numbers in a template: what [`crate::domain::template::Template`] can hold.

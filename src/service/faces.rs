@@ -34,7 +34,7 @@ mod content;
 pub mod image;
 
 /// Faces of one session that are read at once: more than any session may have.
-const FACES_LISTED_MAX: i64 = 1000;
+pub const FACES_LISTED_MAX: i64 = 1000;
 
 /// An image and what its sender says of it.
 pub struct NewFace {

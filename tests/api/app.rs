@@ -21,6 +21,7 @@ use bioserver::service::Policy;
 use bioserver::service::keys;
 use bioserver::service::keys::Credentials;
 use bioserver::service::keys::NewKey;
+use bioserver::service::limits::Meters;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
@@ -110,7 +111,8 @@ impl TestApp {
         let signer = Arc::new(Signer::new(signing, vec![]));
         let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
         let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
-        let deps = Deps { store, faces, signer, master: Master::make(), media, clock, policy };
+        let meters = Arc::new(Meters::new(clock.clone()));
+        let deps = Deps { store, meters, faces, signer, master: Master::make(), media, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));

@@ -9,6 +9,7 @@ use bioserver::media::Media;
 use bioserver::seal::Master;
 use bioserver::service::Deps;
 use bioserver::service::Policy;
+use bioserver::service::limits::Meters;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
 use bioserver::sign::key::Key;
@@ -26,6 +27,7 @@ pub async fn deps(settings: &Settings) -> (Deps, Folder) {
         store: open(settings).await,
         faces: Arc::new(Script::default()),
         signer: Arc::new(Signer::new(key, vec![])),
+        meters: Arc::new(Meters::new(clock.clone())),
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(folder.0.clone())).unwrap(),
