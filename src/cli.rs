@@ -8,5 +8,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod keys;
 pub mod log;
+pub mod providers;
 pub mod serve;
+pub mod usage;
 pub mod verify;

@@ -28,6 +28,10 @@ enum Verb {
     Demo(cli::demo::Args),
     /// Makes, lists and ends the keys that callers use
     Keys(cli::keys::Args),
+    /// Lists providers, and sets what each may ask for
+    Providers(cli::providers::Args),
+    /// Shows what providers have asked for, by operation and day
+    Usage(cli::usage::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
     /// Measures how well a pack of networks tells people apart, and what its scores are worth
@@ -53,6 +57,8 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => cli::demo::run(line.config.as_deref(), args).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Evaluate(args) => {
             let config = ready(config)?;

@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod matches;
+pub mod providers;
 pub mod sessions;
 pub mod signing;
 

@@ -30,7 +30,6 @@ pub struct Valid {
     pub key: Key,
     pub limits: Limits,
 }
-row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once });
 row!(Valid { key as flat, limits as flat });
 row!(Key { id, provider, secret_sha256, permissions as Permissions, created, expires, revoked });
 

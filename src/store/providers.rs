@@ -16,6 +16,16 @@ pub struct Provider {
     pub created: Moment,
 }
 row!(Provider { id, name, created });
+row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once });
+
+/// A provider as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub name: String,
+    pub created: Moment,
+    pub limits: Limits,
+}
+row!(Listed { name, created, limits as flat });
 
 /// Whether it is new: `false` when the name is taken.
 pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
@@ -42,6 +52,27 @@ pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, 
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)
+}
+
+/// What the provider may ask for.
+pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT ttl_seconds_max, requests_per_minute, requests_at_once FROM providers WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await)?)
+}
+
+/// The first `limit` providers, by name: for the operator.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Listed>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT name, created, ttl_seconds_max, requests_per_minute, requests_at_once
+         FROM providers ORDER BY name LIMIT $1"
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
 }
 
 /// For the operator; callers know themselves by their key.

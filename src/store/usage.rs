@@ -20,6 +20,18 @@ pub struct Usage {
 }
 row!(Usage { operation, day, count });
 
+/// What one provider did of one operation on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvidersUsage {
+    /// The provider's name.
+    pub provider: String,
+    pub operation: String,
+    /// In UTC.
+    pub day: NaiveDate,
+    pub count: i64,
+}
+row!(ProvidersUsage { provider, operation, day, count });
+
 /// Adds one.
 pub async fn count(tx: &mut Tx, provider: ProviderId, operation: Operation, now: Moment) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -49,6 +61,29 @@ pub async fn between(
     .bind(provider)
     .bind(first)
     .bind(last)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// The usage of all providers, or of the one of this name, from `first` to `last`, both included: the first
+/// `limit` lines by provider and day. For the operator.
+pub async fn of_all(
+    tx: &mut Tx,
+    name: Option<&str>,
+    first: NaiveDate,
+    last: NaiveDate,
+    limit: i64,
+) -> Result<Vec<ProvidersUsage>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT providers.name AS provider, operation, day, count
+         FROM usage JOIN providers ON providers.id = usage.provider
+         WHERE ($1 IS NULL OR providers.name = $1) AND day >= $2 AND day <= $3
+         ORDER BY providers.name, day, operation LIMIT $4"
+    )
+    .bind(name)
+    .bind(first)
+    .bind(last)
+    .bind(limit)
     .fetch_all(conn)
     .await)?)
 }

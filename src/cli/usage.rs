@@ -1,0 +1,82 @@
+//! `bioserver usage`: what providers have asked for, by operation and day.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anyhow::ensure;
+use chrono::NaiveDate;
+use chrono::TimeDelta;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::service::providers;
+use crate::store::Store;
+use crate::store::usage::ProvidersUsage;
+
+/// Shown unless a first day is given, the last one included.
+const DAYS: i64 = 30;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only what this provider has used
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// The first day, in UTC [default: 29 days before the last]
+    #[arg(long, value_name = "DAY")]
+    from: Option<NaiveDate>,
+    /// The last day, in UTC [default: today]
+    #[arg(long, value_name = "DAY")]
+    to: Option<NaiveDate>,
+    /// Prints comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Prints a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let last = args.to.unwrap_or_else(|| Clock::default().now().utc().date_naive());
+    let first = args.from.unwrap_or(last - TimeDelta::days(DAYS - 1));
+    ensure!(first <= last, "the first day, {first}, comes after the last, {last}");
+    let store = Store::open(&config.store).await?;
+    let used = providers::usage(&store, args.provider.as_deref(), first, last).await?;
+    store.close().await;
+    let text = if args.csv {
+        csv(&used)?
+    } else if args.json {
+        serde_json::to_string_pretty(&used.iter().map(as_json).collect::<Vec<_>>())? + "\n"
+    } else {
+        table(&used, first, last)?
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn csv(used: &[ProvidersUsage]) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["provider", "operation", "day", "count"])?;
+    for ProvidersUsage { provider, operation, day, count } in used {
+        writer.write_record([provider, operation, &day.to_string(), &count.to_string()])?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+fn as_json(used: &ProvidersUsage) -> Value {
+    let ProvidersUsage { provider, operation, day, count } = used;
+    json!({ "provider": provider, "operation": operation, "day": day.to_string(), "count": count })
+}
+
+fn table(used: &[ProvidersUsage], first: NaiveDate, last: NaiveDate) -> anyhow::Result<String> {
+    if used.is_empty() {
+        return Ok(format!("Nothing was used from {first} to {last}.\n"));
+    }
+    let width = used.iter().map(|used| used.provider.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
+    let mut text = format!("{:<width$}  {:<25}  {:<10}  {:>12}\n", "PROVIDER", "OPERATION", "DAY", "COUNT");
+    for ProvidersUsage { provider, operation, day, count } in used {
+        writeln!(text, "{provider:<width$}  {operation:<25}  {day}  {count:>12}")?;
+    }
+    Ok(text)
+}

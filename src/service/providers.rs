@@ -1,0 +1,55 @@
+//! Providers as the operator sees them: what they may ask for, and what they have used.
+
+use chrono::NaiveDate;
+
+use crate::domain::Limits;
+use crate::store;
+use crate::store::Store;
+use crate::store::providers::Listed;
+use crate::store::usage::ProvidersUsage;
+
+const LISTED_MAX: i64 = 10_000;
+/// A thousand providers with ten operations on a hundred days.
+const USAGE_MAX: i64 = 1_000_000;
+
+/// Which limits to change, and to what: `Some(None)` takes one away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    pub ttl_seconds_max: Option<Option<i64>>,
+    pub requests_per_minute: Option<Option<i64>>,
+    pub requests_at_once: Option<Option<i64>>,
+}
+
+/// All providers, at most 10,000.
+pub async fn list(store: &Store) -> Result<Vec<Listed>, store::Error> {
+    let mut tx = store.read().await?;
+    store::providers::list(&mut tx, LISTED_MAX).await
+}
+
+/// Changes what a provider may ask for, at once and on every node, and says what that is now; `None` when there
+/// is no provider of that name.
+pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<Limits>, store::Error> {
+    let mut tx = store.begin().await?;
+    let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
+    let known = store::providers::limits(&mut tx, provider.id).await?;
+    let limits = Limits {
+        ttl_seconds_max: change.ttl_seconds_max.unwrap_or(known.ttl_seconds_max),
+        requests_per_minute: change.requests_per_minute.unwrap_or(known.requests_per_minute),
+        requests_at_once: change.requests_at_once.unwrap_or(known.requests_at_once),
+    };
+    store::providers::limit(&mut tx, provider.id, limits).await?;
+    tx.commit().await?;
+    Ok(Some(limits))
+}
+
+/// What all providers, or the one of this name, have used from `first` to `last`, both included; at most a
+/// million lines.
+pub async fn usage(
+    store: &Store,
+    name: Option<&str>,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<ProvidersUsage>, store::Error> {
+    let mut tx = store.read().await?;
+    store::usage::of_all(&mut tx, name, first, last, USAGE_MAX).await
+}
