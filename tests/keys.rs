@@ -1,4 +1,4 @@
-//! The command line's `keys`, `verify` and `check`, through the binary itself.
+//! The command line's `keys`, `providers`, `usage`, `verify` and `check`, through the binary itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +7,7 @@ use std::process::Command;
 use std::process::Output;
 
 use bioserver::clock::Clock;
+use bioserver::domain::Operation;
 use bioserver::seal::Master;
 use bioserver::service::signing;
 use bioserver::store::Store;
@@ -197,4 +198,58 @@ async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
     let input = fs::File::open(&answer).unwrap();
     let output = place.command(&["verify", "-"]).stdin(input).output().unwrap();
     assert!(output.status.success());
+}
+
+#[test]
+fn a_providers_limits_are_set_listed_and_taken_away() {
+    let place = Place::new();
+    assert!(place.text(&["providers", "list"]).contains("no provider yet"));
+    place.json(&["keys", "create", "--provider", "Acme", "--json"]);
+    assert!(place.text(&["providers", "list"]).contains("as configured"));
+    let set = ["providers", "limit", "Acme", "--ttl-seconds-max", "120", "--requests-per-minute", "600"];
+    assert_eq!(place.text(&set), "Acme: sessions of at most 120 s, 600 requests a minute\n");
+    let more = ["providers", "limit", "Acme", "--requests-per-minute", "none", "--requests-at-once", "4"];
+    assert_eq!(place.text(&more), "Acme: sessions of at most 120 s, 4 requests at once\n");
+    let listed = &place.json(&["providers", "list", "--json"])[0];
+    assert_eq!((&listed["provider"], &listed["ttlSecondsMax"]), (&json!("Acme"), &json!(120)));
+    assert_eq!((&listed["requestsPerMinute"], &listed["requestsAtOnce"]), (&Value::Null, &json!(4)));
+    assert_eq!(place.run(&["providers", "limit", "Nobody", "--requests-at-once", "4"]).status.code(), Some(1));
+    assert_eq!(place.run(&["providers", "limit", "Acme", "--requests-at-once", "0"]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn usage_is_shown_by_provider_operation_and_day() {
+    let place = Place::new();
+    assert!(place.text(&["usage"]).starts_with("Nothing was used from "));
+    for name in ["Acme, Inc.", "Zenith"] {
+        place.json(&["keys", "create", "--provider", name, "--json"]);
+    }
+    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let today = Clock::default().now();
+    let mut tx = store.begin().await.unwrap();
+    for (name, days_ago, times) in [("Acme, Inc.", 0, 2), ("Acme, Inc.", 40, 1), ("Zenith", 1, 1)] {
+        let provider = bioserver::store::providers::named(&mut tx, name).await.unwrap().unwrap().id;
+        for _ in 0..times {
+            let when = today.plus(chrono::TimeDelta::days(-days_ago));
+            bioserver::store::usage::count(&mut tx, provider, Operation::Match, when).await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    store.close().await;
+
+    let day = |days_ago: i64| today.plus(chrono::TimeDelta::days(-days_ago)).utc().date_naive().to_string();
+    let csv = place.text(&["usage", "--csv"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "provider,operation,day,count");
+    assert_eq!(lines[1..], [format!("\"Acme, Inc.\",match,{},2", day(0)), format!("Zenith,match,{},1", day(1))]);
+    let all = place.json(&["usage", "--json", "--from", &day(50), "--provider", "Acme, Inc."]);
+    let expected = json!([
+        { "provider": "Acme, Inc.", "operation": "match", "day": day(40), "count": 1 },
+        { "provider": "Acme, Inc.", "operation": "match", "day": day(0), "count": 2 },
+    ]);
+    assert_eq!(all, expected);
+    let table = place.text(&["usage", "--to", &day(1)]);
+    assert!(table.starts_with("PROVIDER") && table.contains("Zenith") && !table.contains("Acme"), "{table}");
+    assert_eq!(place.run(&["usage", "--from", &day(0), "--to", &day(1)]).status.code(), Some(1));
+    assert_eq!(place.run(&["usage", "--csv", "--json"]).status.code(), Some(2));
 }

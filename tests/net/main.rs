@@ -4,6 +4,8 @@
 
 mod agreement;
 mod damage;
+#[path = "../python/interpreter.rs"]
+mod interpreter;
 mod networks;
 mod operators;
 mod python;

@@ -4,20 +4,14 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::interpreter;
+
 /// Runs a script that lies beside this file and returns what it printed.
 pub fn run(script: &str, arguments: &[&Path]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/net").join(script);
-    let run = Command::new(interpreter()).arg(&script).args(arguments).output().expect("the interpreter starts");
+    let run = Command::new(interpreter::path()).arg(&script).args(arguments).output().expect("the interpreter starts");
     assert!(run.status.success(), "{}:\n{}", script.display(), String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).expect("scripts print UTF-8")
-}
-
-/// `BIOSERVER_PYTHON`, or the environment that `tools/setup-tests` makes.
-fn interpreter() -> PathBuf {
-    let given = std::env::var_os("BIOSERVER_PYTHON").map(PathBuf::from);
-    let python = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/python/bin/python"));
-    assert!(python.exists(), "{} is missing: run tools/setup-tests, or set BIOSERVER_PYTHON", python.display());
-    python
 }
 
 /// An empty folder of this name for files that a script and a test exchange.

@@ -29,6 +29,7 @@ on_both!(
     keys_are_listed_by_provider_and_age,
     usage_is_counted_by_provider_operation_and_day,
     usage_counted_at_once_adds_up,
+    a_providers_limits_come_with_its_keys,
     one_key_of_an_algorithm_signs,
     work_without_a_commit_leaves_no_trace,
     opening_again_keeps_everything,
@@ -151,6 +152,31 @@ async fn usage_is_counted_by_provider_operation_and_day(settings: Settings) {
     );
     let found = store::usage::between(&mut tx, one.id, day("2026-02-01"), day("2026-02-28")).await.unwrap();
     assert_eq!(found.len(), 1);
+    let mut of_all = async |name, limit| {
+        let found = store::usage::of_all(&mut tx, name, day("2026-02-28"), day("2026-03-01"), limit).await.unwrap();
+        found.into_iter().map(|used| format!("{} {} {}", used.provider, used.operation, used.count)).collect::<Vec<_>>()
+    };
+    let ones = ["one match 1", "one createDirectFaceFromImage 1", "one match 2"];
+    assert_eq!(of_all(Some("one"), 10).await, ones);
+    assert_eq!(of_all(None, 10).await, [&ones[..], &["other match 1"]].concat());
+    assert_eq!(of_all(None, 2).await.len(), 2);
+}
+
+async fn a_providers_limits_come_with_its_keys(settings: Settings) {
+    let store = open(&settings).await;
+    let (limited, other) = (provider(&store, "b").await, provider(&store, "a").await);
+    let key = key(&store, &limited, at(0), None).await;
+    let limits = Limits { ttl_seconds_max: Some(60), requests_per_minute: None, requests_at_once: Some(4) };
+    let mut tx = store.begin().await.unwrap();
+    assert!(store::providers::limit(&mut tx, limited.id, limits).await.unwrap());
+    assert!(!store::providers::limit(&mut tx, ProviderId(Uuid::new_v4()), limits).await.unwrap());
+    assert_eq!(store::providers::limits(&mut tx, limited.id).await.unwrap(), limits);
+    assert_eq!(store::providers::limits(&mut tx, other.id).await.unwrap(), Limits::default());
+    assert_eq!(store::keys::valid(&mut tx, key.id, at(0)).await.unwrap(), Some(Valid { key, limits }));
+    let listed = store::providers::list(&mut tx, 10).await.unwrap();
+    let names: Vec<_> = listed.iter().map(|listed| (listed.name.as_str(), listed.limits)).collect();
+    assert_eq!(names, [("a", Limits::default()), ("b", limits)]);
+    assert_eq!(store::providers::list(&mut tx, 1).await.unwrap().len(), 1);
 }
 
 async fn usage_counted_at_once_adds_up(settings: Settings) {
