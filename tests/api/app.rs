@@ -101,7 +101,12 @@ impl TestApp {
 
     /// On SQLite, with faces of this coder.
     pub async fn with(faces: Arc<dyn Coder>) -> Self {
-        Self::start(Database::file(), faces, Arc::default(), Policy::default()).await
+        Self::start_with(faces, Policy::default()).await
+    }
+
+    /// On SQLite, with faces of this coder, where the operator has decided so.
+    pub async fn start_with(faces: Arc<dyn Coder>, policy: Policy) -> Self {
+        Self::start(Database::file(), faces, Arc::default(), policy).await
     }
 
     async fn start(database: Database, faces: Arc<dyn Coder>, script: Arc<Script>, policy: Policy) -> Self {

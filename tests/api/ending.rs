@@ -138,19 +138,25 @@ async fn more_than_one_batch_is_swept(app: TestApp) {
     assert_eq!(oldest, None, "the sweep does not lag behind");
 }
 
-/// Finds a face in every picture; meanwhile, something happens.
+/// Finds a face in every picture; meanwhile, something happens, once.
 #[derive(Default)]
-struct Slow {
+pub struct Slow {
     script: Script,
-    meanwhile: Mutex<Option<Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>>>,
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Slow {
+    pub fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().expect("nobody panicked") = Some(happens.boxed());
+    }
 }
 
 impl Coder for Slow {
     fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
         let meanwhile = self.meanwhile.lock().expect("nobody panicked").take();
         async move {
-            if let Some(happen) = meanwhile {
-                happen().await;
+            if let Some(happens) = meanwhile {
+                happens.await;
             }
             self.script.code(picture).await
         }
@@ -184,19 +190,14 @@ async fn a_face_whose_session_ends_meanwhile_is_refused_and_leaves_nothing() {
     // Its time is over.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
-    let expire = || async move { deps.clock.advance(TimeDelta::seconds(60)) }.boxed();
-    *slow.meanwhile.lock().expect("nobody panicked") = Some(Box::new(expire));
+    slow.meanwhile(async move { deps.clock.advance(TimeDelta::seconds(60)) });
     refused(&session).await;
     // Its time is over, and it is swept.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
-    let sweep = || {
-        async move {
-            deps.clock.advance(TimeDelta::seconds(60));
-            tasks::settle(&deps).await.expect("every step succeeds");
-        }
-        .boxed()
-    };
-    *slow.meanwhile.lock().expect("nobody panicked") = Some(Box::new(sweep));
+    slow.meanwhile(async move {
+        deps.clock.advance(TimeDelta::seconds(60));
+        tasks::settle(&deps).await.expect("every step succeeds");
+    });
     refused(&session).await;
 }

@@ -6,6 +6,7 @@ mod conformance;
 mod credentials;
 mod ending;
 mod faces;
+mod limits;
 mod matches;
 mod networks;
 mod operations;
