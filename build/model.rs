@@ -94,6 +94,8 @@ pub struct Tag {
 
 pub struct Operation {
     pub id: String,
+    /// What client code calls it with each kind of body, where there are several.
+    pub client_ids: Vec<String>,
     pub method: String,
     pub path: String,
     pub summary: String,

@@ -32,6 +32,8 @@ use super::schemas;
 use super::security;
 
 const JSON: &str = "application/json";
+/// What client code calls an operation, by the content type of its body.
+const CLIENT_IDS: &str = "x-operation-ids";
 /// The multipart types a body must be offered in, in this order: client generators take the first.
 const MULTIPART: [&str; 2] = ["multipart/form-data", "multipart/mixed"];
 
@@ -97,6 +99,7 @@ impl Operation {
     fn named(id: String, method: &str, path: &str) -> Self {
         Self {
             id,
+            client_ids: Vec::new(),
             method: method.to_owned(),
             path: path.to_owned(),
             summary: String::new(),
@@ -124,6 +127,7 @@ impl Operation {
             self.parameters.push(parameter(document::parameter(document, authored)?)?);
         }
         self.body = authored.request_body.as_ref().map(body).transpose()?;
+        self.client_ids = client_ids(authored, self.body.as_ref())?;
         self.answers = answers::all(document, &authored.responses)?;
         self.check_statuses()
     }
@@ -223,6 +227,21 @@ fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
     Ok(Body { description: authored.description.clone(), kind })
 }
 
+/// Generators of client code take one kind of body for an operation: each kind must have a name of its own.
+fn client_ids(authored: &Authored, body: Option<&Body>) -> Result<Vec<String>, Refusal> {
+    let is_either = body.is_some_and(|body| matches!(body.kind, BodyKind::Upload { .. }));
+    let kinds: &[&str] = if is_either { &[MULTIPART[0], JSON] } else { &[] };
+    let named = authored.extensions.get(CLIENT_IDS).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    if !named.keys().eq(kinds) {
+        return Err(match kinds {
+            [] => format!("{CLIENT_IDS} is for a body that is a form or JSON"),
+            kinds => format!("{CLIENT_IDS} must name {}, in this order", kinds.join(" and ")),
+        });
+    }
+    let text = |id: &serde_json::Value| id.as_str().map(str::to_owned);
+    named.values().map(text).collect::<Option<_>>().ok_or_else(|| format!("{CLIENT_IDS}: a name is a string"))
+}
+
 fn all_schemas(document: &OpenAPI, tags: &[Tag]) -> Result<Vec<Schema>, Refusal> {
     let bodies = || tags.iter().flat_map(|tag| &tag.operations).filter_map(|operation| operation.body.as_ref());
     let forms: BTreeSet<&String> = bodies().filter_map(|body| body.kind.form()).collect();
@@ -246,8 +265,9 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
     let mut taken = BTreeSet::new();
     let operations = || contract.tags.iter().flat_map(|tag| &tag.operations);
     let mut ids = BTreeSet::new();
-    if let Some(twice) = operations().find(|operation| !ids.insert(&operation.id)) {
-        return Err(format!("{}: the operationId is used twice", twice.id));
+    let all_ids = operations().flat_map(|operation| std::iter::once(&operation.id).chain(&operation.client_ids));
+    if let Some(twice) = all_ids.into_iter().find(|id| !ids.insert(*id)) {
+        return Err(format!("{twice}: the operationId is used twice"));
     }
     let of_operations = operations().flat_map(|operation| {
         let stem = names::pascal(&operation.id);

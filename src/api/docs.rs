@@ -133,6 +133,28 @@ mod tests {
     }
 
     #[test]
+    fn client_generators_see_an_operation_for_each_kind_of_body() {
+        let (authored, derived) = (json("/x"), sdk("/x"));
+        let kinds = |path: &str| {
+            let operation = &derived["paths"][path]["post"];
+            assert!(operation.get(OPERATION_IDS).is_none());
+            let content = operation["requestBody"]["content"].as_object();
+            let kinds = content.map(|content| content.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+            (operation["operationId"].clone(), kinds)
+        };
+        let faces = "/v2/bio-sessions/{bioSessionId}/faces";
+        assert_eq!(kinds(faces), (json!("createFaceFromImage"), vec!["multipart/form-data".to_owned()]));
+        let beside = format!("{faces}#json");
+        assert_eq!(kinds(&beside), (json!("createFaceFromJson"), vec!["application/json".to_owned()]));
+        assert_eq!(derived["paths"][&beside]["parameters"], authored["paths"][faces]["parameters"]);
+        assert_eq!(derived["paths"][&beside].get("get"), None, "the others stay where they are");
+        assert_eq!(derived["paths"][faces]["get"], authored["paths"][faces]["get"]);
+        assert_eq!(authored["paths"][faces]["post"]["operationId"], "createFace");
+        let count = |document: &Value| document["paths"].as_object().map(Map::len);
+        assert_eq!(count(&derived), count(&authored).map(|count| count + 1));
+    }
+
+    #[test]
     fn the_page_holds_the_authored_document() {
         let page = page("/faces");
         assert!(page.contains("createDirectFaceFromImage"));

@@ -234,6 +234,10 @@ fn is_type(content_type: &str, expected: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
 }
 
+fn has_type(request: &Request, expected: &str) -> bool {
+    request.content_type().is_some_and(|content_type| is_type(content_type, expected))
+}
+
 /// The boundary of a multipart content type, quoted or not.
 pub fn boundary(content_type: &str) -> Option<String> {
     let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
@@ -279,18 +283,26 @@ impl<T: Wire> IntoResponse for Json<T> {
 
 impl<T: Wire> Json<T> {
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        if !request.content_type().is_some_and(|content_type| is_type(content_type, JSON)) {
+        if !has_type(request, JSON) {
             return Err(Problem::unsupported(&[JSON]));
         }
-        let bytes_max = limits(request).json_bytes;
-        check_length(request, bytes_max)?;
-        let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
-        let bytes = body.into_bytes_limit(bytes_max).await.map_err(|error| match error {
-            poem::error::ReadBodyError::PayloadTooLarge => Problem::too_large("the body", bytes_max),
-            _ => Problem::malformed("The body ended before its time."),
-        })?;
-        T::read(parse("the body", &bytes)?).map(Self).map_err(|invalid| Problem::invalid(&invalid))
+        Self::of(&json_bytes(request, body).await?)
     }
+
+    fn of(bytes: &[u8]) -> Result<Self, Problem> {
+        T::read(parse("the body", bytes)?).map(Self).map_err(|invalid| Problem::invalid(&invalid))
+    }
+}
+
+/// A JSON body, as it came.
+async fn json_bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, Problem> {
+    let bytes_max = limits(request).json_bytes;
+    check_length(request, bytes_max)?;
+    let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
+    body.into_bytes_limit(bytes_max).await.map_err(|error| match error {
+        poem::error::ReadBodyError::PayloadTooLarge => Problem::too_large("the body", bytes_max),
+        _ => Problem::malformed("The body ended before its time."),
+    })
 }
 
 /// A form, as `multipart/form-data` or `multipart/mixed`.
@@ -299,11 +311,10 @@ pub struct Multipart<T>(pub T);
 
 impl<T: Form> Multipart<T> {
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        let content_type = request.content_type().unwrap_or_default();
-        if ![FORM_DATA, MIXED].iter().any(|expected| is_type(content_type, expected)) {
+        if ![FORM_DATA, MIXED].iter().any(|expected| has_type(request, expected)) {
             return Err(Problem::unsupported(&[FORM_DATA, MIXED]));
         }
-        let boundary = boundary(content_type).ok_or_else(|| {
+        let boundary = boundary(request.content_type().unwrap_or_default()).ok_or_else(|| {
             Problem::malformed("The Content-Type names no boundary, or not one of 1 to 70 characters.")
         })?;
         let limits = limits(request);

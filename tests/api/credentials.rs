@@ -73,7 +73,7 @@ async fn a_key_is_for_what_it_permits(app: TestApp) {
     let key = app.make_key("provider", &[Permission::Match], None).await;
     let reply = app.request(Method::POST, FACES).header("apikey", &key).form(upload(b"face")).await;
     assert_eq!(reply.refusal().0, 403);
-    assert_shape(&app, "forbidden", &reply);
+    assert_shape(&app, "forbidden-face", &reply);
     let key = app.make_key("provider", &[Permission::Face], None).await;
     for path in ["/bioserver-app/v2/match/images", "/bioserver-app/v2/match"] {
         let form = if path.ends_with("images") {

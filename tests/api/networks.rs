@@ -7,11 +7,14 @@ use bioserver::face::pack::Pack;
 use bioserver::face::workers::Settings;
 use bioserver::face::workers::Workers;
 use reqwest::multipart::Form;
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::app::TestApp;
 use crate::faces::file;
 use crate::faces::upload;
+use crate::session_faces::add;
+use crate::sessions::open;
 use crate::shape::assert_shape;
 
 /// Loaded once for all tests.
@@ -66,4 +69,29 @@ async fn a_former_face_scores_as_its_photograph_does() {
     let found = app.post("/v2/match").form(form).await.ok();
     let images = app.post("/v2/match/images").form(two("obama.jpg", "obama2.jpg")).await.ok();
     assert_eq!(found["score"], images["score"]);
+}
+
+#[tokio::test]
+async fn a_session_finds_the_person_of_one_photograph_among_others() {
+    let app = TestApp::with(workers().await).await;
+    let session = open(&app, &json!({ "imageStorageEnabled": true, "correlationId": "c-1" })).await;
+    let mut faces = Vec::new();
+    for name in ["obama.jpg", "biden.jpg", "obama2.jpg"] {
+        faces.push(add(&app, &session, &photograph(name)).await);
+    }
+    let matches = app.get(&format!("{}/matches", faces[0])).send().await.ok();
+    let score = |index: usize| matches[index]["score"].as_f64().expect("a number");
+    let is = |index: usize, face: &str| face.ends_with(matches[index]["candidate"]["id"].as_str().expect("an id"));
+    assert!(is(0, &faces[2]) && score(0) > 3500.0, "the same person comes first: {matches}");
+    assert!(is(1, &faces[1]) && score(1) < 2500.0, "another one comes last: {matches}");
+    // As its photograph, so the face that was answered for it.
+    let known = app.get(&faces[2]).send().await.ok();
+    let reply = app.post(&format!("{session}/faces")).json(&known).await;
+    assert_eq!(reply.status, 201);
+    let again = app.get(&format!("{}/matches", faces[0])).send().await.ok();
+    assert_eq!(again[0]["score"], again[1]["score"]);
+    let image = app.get(&format!("{}/image?compression=true", faces[0])).send().await;
+    assert_shape(&app, "face-image-compressed", &image);
+    assert_eq!(app.delete(&session).send().await.status, 204);
+    assert_eq!(app.get(&faces[0]).send().await.refusal().1, "SESSION_NOT_FOUND");
 }

@@ -14,8 +14,9 @@ use crate::matches::two;
 use crate::session_faces::JPEG;
 use crate::session_faces::add;
 use crate::sessions::open;
+use crate::shape::assert_shape;
 
-on_both!(every_operation_answers_as_documented, every_secured_operation_wants_a_key);
+on_both!(every_operation_answers_as_documented, every_secured_operation_wants_a_key, every_secured_operation_can_fail,);
 
 const NOBODYS: &str = "0991cedc-9111-4b9d-9e4e-8d6eb4db488f";
 
@@ -71,9 +72,26 @@ async fn every_operation_answers_as_documented(app: TestApp) {
 async fn every_secured_operation_wants_a_key(app: TestApp) {
     for (method, path, id, wants_key) in documented(&app) {
         // Whatever the path leads to, the key is asked for first.
-        let path = path.split('/').map(|step| if step.starts_with('{') { NOBODYS } else { step });
-        let path = path.collect::<Vec<_>>().join("/");
-        let status = app.request(method, &path).send().await.status;
-        assert_eq!(status == 401, wants_key, "{id}: {status}");
+        let reply = app.request(method, &nobodys(&path)).send().await;
+        assert_eq!(reply.status == 401, wants_key, "{id}: {}", reply.status);
+        if wants_key {
+            assert_shape(&app, "unauthorized", &reply);
+        }
     }
+}
+
+async fn every_secured_operation_can_fail(app: TestApp) {
+    app.deps.store.close().await;
+    for (method, path, id, wants_key) in documented(&app) {
+        let reply = app.request(method, &nobodys(&path)).header("apikey", &app.key).send().await;
+        if wants_key || id == "getCapabilities" {
+            assert_eq!(reply.status, 500, "{id}");
+            assert_shape(&app, "internal-error", &reply);
+        }
+    }
+}
+
+fn nobodys(path: &str) -> String {
+    let steps = path.split('/').map(|step| if step.starts_with('{') { NOBODYS } else { step });
+    steps.collect::<Vec<_>>().join("/")
 }

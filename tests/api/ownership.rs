@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::PREFIX;
+use crate::app::Reply;
 use crate::app::Request;
 use crate::app::TestApp;
 use crate::app::on_both;
@@ -14,6 +15,7 @@ use crate::faces::upload;
 use crate::operations::documented;
 use crate::session_faces::add;
 use crate::sessions::open;
+use crate::shape::assert_shape;
 
 on_both!(
     what_is_anothers_does_not_exist,
@@ -46,13 +48,13 @@ fn id(path: &str) -> &str {
     path.rsplit('/').next().expect("it ends in an id")
 }
 
-async fn ask(request: Request<'_>, operation: &str) -> (u16, String, String) {
-    let reply = match operation {
+async fn ask(app: &TestApp, request: Request<'_>, operation: &str) -> Reply {
+    match operation {
         "createFace" | "createDirectFaceFromImage" => request.form(upload(b"face")).await,
         "matchImages" => request.form(crate::matches::two(b"one", b"other")).await,
+        "match" => request.form(crate::matches::former(app, b"one", b"other").await).await,
         _ => request.send().await,
-    };
-    reply.refusal()
+    }
 }
 
 /// Asks every operation that has an id in its path, with this key; all must answer 404.
@@ -60,8 +62,15 @@ async fn assert_unknown(app: &TestApp, key: &str, session: &str, face: &str) {
     let mut asked = 0;
     for (method, path, operation, _) in documented(app).into_iter().filter(|(_, path, ..)| path.contains('{')) {
         let request = app.request(method, &filled(&path, session, face)).header("apikey", key);
-        let (status, code, _) = ask(request, &operation).await;
-        assert_eq!((status, code.as_str()), (404, "SESSION_NOT_FOUND"), "{operation}");
+        let reply = ask(app, request, &operation).await;
+        assert_eq!(reply.refusal().1, "SESSION_NOT_FOUND", "{operation}");
+        assert_shape(app, "session-not-found", &reply);
+        // What is sent does not matter: a face that is known, neither.
+        if operation == "createFace" {
+            let known = app.post("/v2/faces").form(upload(b"face")).await.ok();
+            let request = app.request(Method::POST, &filled(&path, session, face)).header("apikey", key);
+            assert_eq!(request.json(&known).await.refusal().1, "SESSION_NOT_FOUND");
+        }
         asked += 1;
     }
     assert!(asked >= 9, "{asked} operations have an id");
@@ -81,9 +90,9 @@ async fn what_is_anothers_does_not_exist(app: TestApp) {
     let other = open(&app, &json!({})).await;
     let elsewhere = format!("{other}/faces/{}", id(&face));
     for path in [elsewhere.clone(), format!("{elsewhere}/image"), format!("{elsewhere}/matches")] {
-        assert_eq!(app.get(&path).send().await.refusal().1, "FACE_NOT_FOUND", "{path}");
+        assert_shape(&app, "face-not-found", &app.get(&path).send().await);
     }
-    assert_eq!(app.delete(&elsewhere).send().await.refusal().1, "FACE_NOT_FOUND");
+    assert_shape(&app, "face-not-found", &app.delete(&elsewhere).send().await);
 }
 
 async fn what_is_over_does_not_exist(app: TestApp) {
@@ -102,15 +111,17 @@ async fn a_key_without_the_permission_is_told_which(app: TestApp) {
     let session = open(&app, &json!({})).await;
     let face = add(&app, &session, b"face").await;
     for (method, path, operation, wants_key) in documented(&app) {
-        if !wants_key || operation == "match" {
+        if !wants_key {
             continue;
         }
         let needed = permission(&operation);
         let others: Vec<_> = Permission::ALL.into_iter().filter(|other| *other != needed).collect();
         let key = app.make_key("provider", &others, None).await;
         let request = app.request(method, &filled(&path, id(&session), id(&face))).header("apikey", &key);
-        let (status, code, message) = ask(request, &operation).await;
+        let reply = ask(&app, request, &operation).await;
+        let (status, code, message) = reply.refusal();
         assert_eq!((status, code.as_str()), (403, "FORBIDDEN"), "{operation}");
         assert!(message.contains(&format!("'{needed}'")), "{operation}: {message}");
+        assert_shape(&app, &format!("forbidden-{needed}"), &reply);
     }
 }

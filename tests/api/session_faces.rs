@@ -1,12 +1,17 @@
 //! `/v2/bio-sessions/{bioSessionId}/faces`.
 
+use std::time::Duration;
+
 use bioserver::domain::template::Template;
 use bioserver::face;
 use bioserver::service::Policy;
+use reqwest::Method;
 use reqwest::multipart::Form;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::app::IMAGE_BYTES_MAX;
+use crate::app::PREFIX;
 use crate::app::Reply;
 use crate::app::TestApp;
 use crate::app::on_both;
@@ -22,6 +27,9 @@ on_both!(
     what_is_no_face_of_this_server_is_refused,
     faces_are_listed_and_deleted,
     images_are_kept_as_they_were_sent,
+    images_are_compressed_when_that_is_asked_for,
+    each_kind_of_body_has_its_limit,
+    paths_are_told_apart_and_their_ids_named,
     an_image_that_gives_no_face_leaves_nothing,
     curl_and_browsers_send_what_they_send,
     a_named_request_makes_one_face,
@@ -172,25 +180,86 @@ async fn images_are_kept_as_they_were_sent(app: TestApp) {
         let refused = app.get(&format!("{face}/image?compression=perhaps")).send().await;
         assert_eq!(refused.refusal().1, "INVALID_PARAMETER");
     }
-    let palette = include_bytes!("../faces/files/palette.png");
-    let face = add(&app, &session, palette).await;
-    let reply = app.get(&format!("{face}/image?compression=true")).send().await;
-    assert_eq!((reply.status, reply.header("content-type")), (200, Some("image/jpeg")));
-    assert!(reply.body.starts_with(b"\xff\xd8\xff"));
-    assert_eq!(reply.header("cache-control"), Some("no-store"));
-
     let forgetful = open(&app, &json!({})).await;
     let face = add(&app, &forgetful, JPEG).await;
     assert_shape(&app, "no-image", &app.get(&format!("{face}/image")).send().await);
 }
 
+/// Real files, since these are decoded.
+async fn images_are_compressed_when_that_is_asked_for(app: TestApp) {
+    let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
+    let files = [
+        ("face-image-jpeg", &include_bytes!("../faces/files/baseline.jpg")[..]),
+        ("face-image-png", include_bytes!("../faces/files/palette.png")),
+        ("face-image-webp", include_bytes!("../faces/files/lossy.webp")),
+    ];
+    for (name, file) in files {
+        let face = add(&app, &session, file).await;
+        let reply = app.get(&format!("{face}/image")).send().await;
+        assert_eq!(reply.body, file);
+        assert_shape(&app, name, &reply);
+        for word in ["true", "True"] {
+            let reply = app.get(&format!("{face}/image?compression={word}")).send().await;
+            assert_shape(&app, "face-image-compressed", &reply);
+            assert!(name != "face-image-jpeg" || reply.body.len() <= file.len(), "a JPEG never grows");
+        }
+    }
+}
+
+async fn each_kind_of_body_has_its_limit(app: TestApp) {
+    let session = open(&app, &json!({})).await;
+    let faces = format!("{session}/faces");
+    let large = json!({ "imageType": "SELFIE", "unknown": "x".repeat(300_000) });
+    for path in [faces.as_str(), "/v2/bio-sessions"] {
+        let reply = app.post(path).json(&large).await;
+        assert_eq!(reply.status, 413, "{path}");
+        assert_shape(&app, "json-too-large", &reply);
+    }
+    let reply = app.post(&faces).form(upload(&vec![0; IMAGE_BYTES_MAX + 1])).await;
+    assert_shape(&app, "body-too-large", &reply);
+}
+
+async fn paths_are_told_apart_and_their_ids_named(app: TestApp) {
+    let session = open(&app, &json!({})).await;
+    let face = format!("{session}/faces/no-id");
+    for (path, named) in [
+        ("/v2/bio-sessions/no-id/faces".to_owned(), "bioSessionId"),
+        (face.clone(), "faceId"),
+        (format!("{face}/image"), "faceId"),
+        (format!("{face}/matches"), "referenceFaceId"),
+    ] {
+        let (status, code, message) = app.get(&path).send().await.refusal();
+        assert_eq!((status, code.as_str()), (400, "INVALID_PARAMETER"), "{path}");
+        assert!(message.starts_with(&format!("{named}: ")), "{message}");
+    }
+    for (path, allow) in [
+        ("/v2/bio-sessions".to_owned(), "POST"),
+        (session.clone(), "GET, DELETE, HEAD"),
+        (format!("{session}/faces"), "GET, POST, DELETE, HEAD"),
+        (face.clone(), "GET, DELETE, HEAD"),
+        (format!("{face}/image"), "GET, HEAD"),
+        (format!("{face}/matches"), "GET, HEAD"),
+    ] {
+        let reply = app.request(Method::PUT, &format!("{PREFIX}{path}")).header("apikey", &app.key).send().await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{path}");
+    }
+}
+
+/// It is refused as it is where nothing is kept.
 async fn an_image_that_gives_no_face_leaves_nothing(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     let faces = format!("{session}/faces");
-    app.script.tell(JPEG, Err(face::Error::NoFace));
-    assert_eq!(app.post(&faces).form(upload(JPEG)).await.refusal().1, "NO_FACE");
-    app.script.tell(JPEG, Err(face::Error::MultipleFaces(2)));
-    assert_eq!(app.post(&faces).form(upload(JPEG)).await.refusal().1, "MULTIPLE_FACES");
+    for (name, error) in [
+        ("no-face", face::Error::NoFace),
+        ("multiple-faces", face::Error::MultipleFaces(3)),
+        ("undecodable-image", face::Error::Undecodable("it ends early".to_owned())),
+        ("image-too-large", face::Error::TooManyPixels { pixels: 60_000_000, pixels_max: 50_000_000 }),
+        ("busy", face::Error::Busy { retry_after: Duration::from_millis(2100) }),
+        ("internal-error", face::Error::Failed("a secret of the house".to_owned())),
+    ] {
+        app.script.tell(JPEG, Err(error));
+        assert_shape(&app, name, &app.post(&faces).form(upload(JPEG)).await);
+    }
     assert_eq!(app.get(&faces).send().await.ok(), json!([]));
     assert!(crate::ending::files(&app.media_folder).is_empty());
 }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bioserver::domain::template::Template;
+use bioserver::face::image;
 use bioserver::sign::verify;
 use chrono::DateTime;
 use serde_json::Map;
@@ -33,15 +34,33 @@ fn header(name: &str, value: &str) -> Value {
     if name != "location" {
         return value.into();
     }
-    let steps = value.split('/').map(|step| if Uuid::parse_str(step).is_ok() { "[uuid]" } else { step });
-    steps.collect::<Vec<_>>().join("/").into()
+    let steps: Vec<&str> = value.split('/').collect();
+    let shown = match steps.as_slice() {
+        ["", "v2", "bio-sessions", session] if is_id(session) => "/v2/bio-sessions/[uuid]",
+        ["", "v2", "bio-sessions", session, "faces", face] if is_id(session) && is_id(face) => {
+            "/v2/bio-sessions/[uuid]/faces/[uuid]"
+        }
+        _ => panic!("{value} is no place"),
+    };
+    shown.into()
+}
+
+/// Whether it is an id as answers write it.
+fn is_id(text: &str) -> bool {
+    Uuid::parse_str(text).is_ok_and(|id| id.to_string() == text)
 }
 
 fn body(app: &TestApp, reply: &Reply) -> Value {
     if reply.body.is_empty() {
         return Value::Null;
     }
-    if reply.header("content-type") != Some("application/json") {
+    let content_type = reply.header("content-type").expect("what has a body has a type");
+    if let Some(kind) = content_type.strip_prefix("image/") {
+        let format = image::format(&reply.body).map(|format| format!("{format:?}").to_lowercase());
+        assert_eq!(format.as_deref(), Some(kind), "its bytes are what its type says");
+        return format!("[{kind}]").into();
+    }
+    if content_type != "application/json" {
         let text = String::from_utf8(reply.body.to_vec()).expect("it is text");
         assert!(text.starts_with("-----BEGIN CERTIFICATE-----\n") && text.ends_with("-----END CERTIFICATE-----\n"));
         return "[certificate]".into();
@@ -75,6 +94,15 @@ fn assert_signs(app: &TestApp, signature: &str, text: &str) {
     assert_eq!(text.replace(&format!(r#","signature":"{signature}""#), "").as_bytes(), payload);
 }
 
+/// A sentence, its ids hidden.
+fn without_ids(text: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches(['.', ',']);
+        if is_id(bare) { word.replace(bare, "[uuid]") } else { word.to_owned() }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn hide(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(hide),
@@ -82,9 +110,10 @@ fn hide(value: &mut Value) {
             for (name, member) in members {
                 match (name.as_str(), &member) {
                     ("id", Value::String(id)) => {
-                        Uuid::parse_str(id).expect("an id is a UUID");
+                        assert!(is_id(id), "an id is a UUID");
                         *member = "[uuid]".into();
                     }
+                    ("message", Value::String(text)) => *member = without_ids(text).into(),
                     ("created" | "expires", Value::String(time)) => {
                         assert!(time.len() == 24 && time.ends_with('Z') && DateTime::parse_from_rfc3339(time).is_ok());
                         *member = "[time]".into();

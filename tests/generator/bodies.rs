@@ -1,9 +1,14 @@
 //! What requests and answers may carry.
 
 use crate::DOCUMENT;
+use crate::generator;
 use crate::has;
 use crate::refused;
 use crate::written;
+
+/// What client code calls the operation with each kind of body.
+const NAMES: &str =
+    "      x-operation-ids: { multipart/form-data: makeFromPicture, application/json: makeFromThing }\n";
 
 /// The tiny document with one thing changed, as it is written.
 #[track_caller]
@@ -33,13 +38,11 @@ fn bodies_are_json_or_multipart() {
 fn a_body_may_be_a_form_or_json_or_nothing() {
     let mixed = "          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
     let json = "          application/json: { schema: { $ref: '#/components/schemas/Thing' } }\n";
-    let rust = written_with(mixed, &format!("{mixed}{json}"));
-    has(&rust, "body: payload::either::Upload<Upload, Thing>");
-    refused(
-        mixed,
-        &format!("{mixed}{}", json.replace("Thing", "Upload")),
-        "schema Upload: is both a form and a JSON body",
-    );
+    let named = DOCUMENT.replace("operationId: makeThing\n", &format!("operationId: makeThing\n{NAMES}"));
+    has(&written(&named.replace(mixed, &format!("{mixed}{json}"))), "body: payload::either::Upload<Upload, Thing>");
+    let both = named.replace(mixed, &format!("{mixed}{}", json.replace("Thing", "Upload")));
+    let refusal = generator::generate(&both).expect_err("one schema has two forms");
+    assert!(refusal.contains("schema Upload: is both a form and a JSON body"), "{refusal}");
     let form = "          multipart/form-data: { schema: { $ref: '#/components/schemas/Upload' } }\n";
     let both = format!("        required: true\n        content:\n{form}{mixed}");
     // No form is left, and a file belongs into one.
@@ -48,6 +51,28 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     has(&written(&optional), "body: payload::either::OptionalJson<Thing>");
     let required = without_file.replace(&both, &format!("        required: true\n        content:\n{json}"));
     has(&written(&required), "body: payload::Json<Thing>");
+}
+
+#[test]
+fn each_kind_of_body_has_a_name_for_client_code() {
+    let mixed = "          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
+    let either = format!("{mixed}          application/json: {{ schema: {{ $ref: '#/components/schemas/Thing' }} }}\n");
+    refused(
+        mixed,
+        &either,
+        "makeThing: x-operation-ids must name multipart/form-data and application/json, in this order",
+    );
+    let id = "operationId: makeThing\n";
+    refused(id, &format!("{id}{NAMES}"), "makeThing: x-operation-ids is for a body that is a form or JSON");
+    let either = DOCUMENT.replace(mixed, &either);
+    let refusal = |names: &str| {
+        let document = either.replace(id, &format!("{id}{names}"));
+        generator::generate(&document).expect_err("the names are not fine")
+    };
+    let swapped = refusal("      x-operation-ids: { application/json: a, multipart/form-data: b }\n");
+    assert!(swapped.contains("in this order"), "{swapped}");
+    assert!(refusal(&NAMES.replace("makeFromThing", "7")).contains("a name is a string"));
+    assert_eq!(refusal(&NAMES.replace("makeFromThing", "match")), "match: the operationId is used twice");
 }
 
 #[test]

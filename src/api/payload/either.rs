@@ -15,7 +15,8 @@ use crate::api::payload::JSON;
 use crate::api::payload::Json;
 use crate::api::payload::MIXED;
 use crate::api::payload::Multipart;
-use crate::api::payload::is_type;
+use crate::api::payload::has_type;
+use crate::api::payload::json_bytes;
 use crate::api::problem::Problem;
 use crate::api::wire::Wire;
 
@@ -28,10 +29,9 @@ pub enum Upload<F, J> {
 
 impl<F: Form, J: Wire> Upload<F, J> {
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        let is = |expected| request.content_type().is_some_and(|content_type| is_type(content_type, expected));
-        if is(JSON) {
+        if has_type(request, JSON) {
             Json::read(request, body).await.map(|Json(json)| Self::Json(json))
-        } else if is(FORM_DATA) || is(MIXED) {
+        } else if has_type(request, FORM_DATA) || has_type(request, MIXED) {
             Multipart::read(request, body).await.map(|Multipart(form)| Self::Form(form))
         } else {
             Err(Problem::unsupported(&[FORM_DATA, MIXED, JSON]))
@@ -68,6 +68,20 @@ impl<'a, F: Form, J: Wire> ApiExtractor<'a> for Upload<F, J> {
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
+impl<T: Wire> OptionalJson<T> {
+    /// A body without a byte is none, whatever type it claims: only reading it shows that.
+    async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
+        let bytes = json_bytes(request, body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        if !has_type(request, JSON) {
+            return Err(Problem::unsupported(&[JSON]));
+        }
+        Json::of(&bytes).map(|Json(json)| Self(Some(json)))
+    }
+}
+
 impl<'a, T: Wire> ApiExtractor<'a> for OptionalJson<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -87,12 +101,65 @@ impl<'a, T: Wire> ApiExtractor<'a> for OptionalJson<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let is_sent = poem::Body::is_empty;
-        let sent = body.take().map_err(|error| Problem::internal(error.to_string()))?;
-        if is_sent(&sent) {
-            return Ok(Self(None));
+        Ok(Self::read(request, body).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use poem::Body;
+
+    use super::*;
+    use crate::api::contract::DirectFaceUpload;
+    use crate::api::contract::NewBioSession;
+
+    type Either = Upload<DirectFaceUpload, NewBioSession>;
+
+    fn request(content_type: Option<&str>, body: impl Into<Body>) -> (Request, RequestBody) {
+        let request = Request::builder();
+        let request = content_type.into_iter().fold(request, |request, value| request.header("content-type", value));
+        request.body(body.into()).split()
+    }
+
+    async fn upload(content_type: Option<&str>, body: &'static str) -> Result<Either, Problem> {
+        let (head, mut body) = request(content_type, body);
+        Upload::read(&head, &mut body).await
+    }
+
+    async fn optional(content_type: Option<&str>, body: impl Into<Body>) -> Result<Option<NewBioSession>, Problem> {
+        let (head, mut body) = request(content_type, body);
+        OptionalJson::read(&head, &mut body).await.map(|OptionalJson(json)| json)
+    }
+
+    #[tokio::test]
+    async fn the_content_type_says_which() {
+        let json = upload(Some("application/json; charset=utf-8"), r#"{"correlationId":"a"}"#).await;
+        assert!(matches!(json, Ok(Upload::Json(NewBioSession { correlation_id: Some(_), .. }))));
+        let form = "--B\r\nContent-Disposition: form-data; name=\"face\"\r\n\r\n{\"imageType\":\"SELFIE\"}\r\n\
+            --B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nJPEG\r\n--B--\r\n";
+        for kind in ["multipart/form-data; boundary=B", "Multipart/Mixed; boundary=B"] {
+            assert!(matches!(upload(Some(kind), form).await, Ok(Upload::Form(_))), "{kind}");
         }
-        *body = RequestBody::new(sent);
-        Ok(Json::read(request, body).await.map(|Json(json)| Self(Some(json)))?)
+        for other in [None, Some("text/json"), Some("multipart/related; boundary=B")] {
+            let problem = upload(other, "{}").await.expect_err("it is neither");
+            assert_eq!(problem.code, "UNSUPPORTED_MEDIA_TYPE");
+            let all = "Content-Type must be one of multipart/form-data, multipart/mixed, application/json.";
+            assert_eq!(problem.message, all);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_body_is_none_whatever_type_it_claims() {
+        for content_type in [None, Some("application/json"), Some("application/x-www-form-urlencoded")] {
+            assert!(matches!(optional(content_type, "").await, Ok(None)));
+            // In chunks, of which there are none.
+            let nothing = Body::from_bytes_stream(stream::empty::<std::io::Result<bytes::Bytes>>());
+            assert!(matches!(optional(content_type, nothing).await, Ok(None)));
+        }
+        assert!(matches!(optional(Some("application/json"), "{}").await, Ok(Some(_))));
+        assert_eq!(optional(None, "{}").await.map(drop).expect_err("it has no type").status.as_u16(), 415);
+        let broken = optional(Some("application/json"), "{").await.map(drop).expect_err("it is no JSON");
+        assert_eq!(broken.code, "MALFORMED_BODY");
     }
 }
