@@ -95,13 +95,6 @@ impl Store {
         })
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        let mut tx = self.read().await?;
-        on!(&mut tx, |conn| sqlx::query("SELECT 1").execute(conn).await.map(|_| ()))?;
-        Ok(())
-    }
-
     /// Leaves no copy of what was erased beside the tables: on `SQLite` the log is written into them and emptied,
     /// unless someone is reading from it now. Postgres keeps its log as long as its operator wants.
     pub async fn forget(&self) -> Result<(), Error> {

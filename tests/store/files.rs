@@ -55,6 +55,6 @@ async fn are_read_while_they_are_written() {
     let folder = Folder::new();
     let store = Store::open(&Settings::Sqlite(folder.0.join("bio.db"))).await.unwrap();
     let writing = store.begin().await.unwrap();
-    store.ping().await.unwrap();
+    store.read().await.unwrap();
     writing.commit().await.unwrap();
 }
