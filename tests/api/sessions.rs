@@ -127,6 +127,8 @@ async fn clients_differ_and_are_all_understood(app: TestApp) {
     ] {
         assert_eq!(opened(content_type, body).await.refusal().1, code, "{body}");
     }
+    assert_shape(&app, "no-json", &opened("text/plain", "{}").await);
+    assert_shape(&app, "malformed-json", &opened("application/json", "{").await);
     let path = open(&app, &json!({})).await;
     assert_eq!(app.get(&path).header("content-type", "application/json").send().await.status, 200);
     assert_eq!(app.get(&format!("{SESSIONS}/no-id")).send().await.refusal().1, "INVALID_PARAMETER");

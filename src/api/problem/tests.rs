@@ -6,7 +6,9 @@ use serde_json::json;
 use super::*;
 use crate::api::contract::GetCertificateError;
 use crate::api::contract::MatchError;
+use crate::domain::FaceId;
 use crate::domain::Permission;
+use crate::domain::SessionId;
 use crate::domain::template::Damage;
 use service::Error;
 
@@ -18,6 +20,7 @@ fn told(error: Error) -> (u16, &'static str, String) {
 #[test]
 fn every_refusal_says_what_to_do() {
     let image = |error| Error::Image { part: "candidateImage", error };
+    let (session, face) = (SessionId::new(), FaceId::new());
     for (error, status, code, message) in [
         (Error::Unauthorized, 401, "UNAUTHORIZED", "A valid key is needed."),
         (Error::Forbidden(Permission::Face), 403, "FORBIDDEN", "The key lacks the permission 'face'."),
@@ -43,6 +46,17 @@ fn every_refusal_says_what_to_do() {
         ),
         (Error::TemplateDamaged(Damage::Checksum), 400, "TEMPLATE_INVALID", "The template is damaged:"),
         (Error::TemplateMissing, 400, "TEMPLATE_INVALID", "The face has no template."),
+        (Error::SessionNotFound(session), 404, "SESSION_NOT_FOUND", &format!("There is no session {session}.")),
+        (Error::FaceNotFound(face), 404, "FACE_NOT_FOUND", &format!("The session has no face {face}.")),
+        (
+            Error::CallbackUrl("must be an absolute URL"),
+            400,
+            "INVALID_PARAMETER",
+            "callbackURL: must be an absolute URL.",
+        ),
+        (Error::IdempotencyKey("must be short"), 400, "INVALID_PARAMETER", "Idempotency-Key: must be short."),
+        (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key came with another request."),
+        (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },
