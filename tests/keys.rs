@@ -251,5 +251,6 @@ async fn usage_is_shown_by_provider_operation_and_day() {
     let table = place.text(&["usage", "--to", &day(1)]);
     assert!(table.starts_with("PROVIDER") && table.contains("Zenith") && !table.contains("Acme"), "{table}");
     assert_eq!(place.run(&["usage", "--from", &day(0), "--to", &day(1)]).status.code(), Some(1));
+    assert_eq!(place.run(&["usage", "--provider", "Acme"]).status.code(), Some(1), "there is no such provider");
     assert_eq!(place.run(&["usage", "--csv", "--json"]).status.code(), Some(2));
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use anyhow::Context;
 use anyhow::ensure;
 use chrono::NaiveDate;
 use chrono::TimeDelta;
@@ -12,6 +13,7 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::service::providers;
+use crate::service::providers::USAGE_MAX;
 use crate::store::Store;
 use crate::store::usage::ProvidersUsage;
 
@@ -39,11 +41,14 @@ pub struct Args {
 
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let last = args.to.unwrap_or_else(|| Clock::default().now().utc().date_naive());
-    let first = args.from.unwrap_or(last - TimeDelta::days(DAYS - 1));
+    let usual = last.checked_sub_signed(TimeDelta::days(DAYS - 1)).unwrap_or(last);
+    let first = args.from.unwrap_or(usual);
     ensure!(first <= last, "the first day, {first}, comes after the last, {last}");
     let store = Store::open(&config.store).await?;
     let used = providers::usage(&store, args.provider.as_deref(), first, last).await?;
     store.close().await;
+    let used = used.with_context(|| format!("there is no provider named '{}'", args.provider.unwrap_or_default()))?;
+    ensure!(used.len() < USAGE_MAX, "there is too much to show at once: ask for fewer days, or for one provider");
     let text = if args.csv {
         csv(&used)?
     } else if args.json {

@@ -10,7 +10,7 @@ use crate::store::usage::ProvidersUsage;
 
 const LISTED_MAX: i64 = 10_000;
 /// A thousand providers with ten operations on a hundred days.
-const USAGE_MAX: i64 = 1_000_000;
+pub const USAGE_MAX: usize = 1_000_000;
 
 /// Which limits to change, and to what: `Some(None)` takes one away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,14 +42,19 @@ pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<L
     Ok(Some(limits))
 }
 
-/// What all providers, or the one of this name, have used from `first` to `last`, both included; at most a
-/// million lines.
+/// What all providers, or the one of this name, have used from `first` to `last`, both included: the first
+/// [`USAGE_MAX`] lines. `None` when there is no provider of that name.
 pub async fn usage(
     store: &Store,
     name: Option<&str>,
     first: NaiveDate,
     last: NaiveDate,
-) -> Result<Vec<ProvidersUsage>, store::Error> {
+) -> Result<Option<Vec<ProvidersUsage>>, store::Error> {
     let mut tx = store.read().await?;
-    store::usage::of_all(&mut tx, name, first, last, USAGE_MAX).await
+    if let Some(name) = name
+        && store::providers::named(&mut tx, name).await?.is_none()
+    {
+        return Ok(None);
+    }
+    store::usage::of_all(&mut tx, name, first, last, USAGE_MAX as i64).await.map(Some)
 }
