@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::os::unix::process::CommandExt;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -35,6 +36,8 @@ fn server() -> &'static Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            // An interrupt at the terminal ends the tests, and they end the server.
+            .process_group(0)
             .spawn()
             .expect("there is a shell");
         let said = guard.stdout.take().expect("it is piped");
