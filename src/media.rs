@@ -1,6 +1,7 @@
 //! Images at rest: in a local folder, or in a bucket that speaks S3.
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use tokio::fs;
 
 /// Of one request to a bucket: an image goes through in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,11 +30,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Of a request with its repetitions.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRIES_MAX: usize = 3;
+/// Of putting a file into a folder that is removed meanwhile, and the other way round. One is rare.
+const COLLISIONS_MAX: usize = 10;
 
 /// Where media are kept.
 #[derive(Debug, Clone)]
 pub enum Settings {
-    /// Made, for this account only, when there is none.
+    /// Made, for this account only, when there is none: that alone keeps others from the files in it.
     Folder(PathBuf),
     S3(Box<S3>),
 }
@@ -61,36 +65,44 @@ pub enum Error {
     #[error("media: {0}")]
     Store(#[from] object_store::Error),
     #[error("{path}: {source}")]
-    Folder { path: PathBuf, source: std::io::Error },
+    Folder { path: PathBuf, source: io::Error },
 }
 
 /// A store of named bytes. A clone shares it. Names are paths: `sessions/<id>/<id>`.
 #[derive(Debug, Clone)]
-pub struct Media(Arc<dyn ObjectStore>);
+pub struct Media {
+    objects: Arc<dyn ObjectStore>,
+    /// The local folder that they lie in, if it is one.
+    root: Option<PathBuf>,
+}
 
 impl Media {
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        Ok(Self(match settings {
-            Settings::Folder(path) => {
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                made.map_err(|source| Error::Folder { path: path.clone(), source })?;
-                // A folder goes with the last file in it: its name is a session's.
-                Arc::new(LocalFileSystem::new_with_prefix(path)?.with_automatic_cleanup(true))
-            }
+        let objects: Arc<dyn ObjectStore> = match settings {
+            Settings::Folder(path) => return local(path),
             Settings::S3(s3) if s3.folder.is_empty() => Arc::new(bucket(s3)?),
             Settings::S3(s3) => Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str())),
-        }))
+        };
+        Ok(Self { objects, root: None })
     }
 
     /// Puts `bytes` in the place of what had this name, wholly or not at all.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
-        self.0.put(&Path::from(name), bytes.into()).await?;
+        let name = Path::from(name);
+        let mut collisions = 0;
+        while let Err(error) = self.objects.put(&name, bytes.clone().into()).await {
+            // A folder that is removed takes the unfinished file with it. The error does not tell that from others.
+            collisions += 1;
+            if self.root.is_none() || collisions == COLLISIONS_MAX {
+                return Err(error.into());
+            }
+        }
         Ok(())
     }
 
     /// `None` if there is nothing of this name.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
-        match self.0.get(&Path::from(name)).await {
+        match self.objects.get(&Path::from(name)).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -99,7 +111,7 @@ impl Media {
 
     /// Fine if there is nothing of this name.
     pub async fn erase(&self, name: &str) -> Result<(), Error> {
-        match self.0.delete(&Path::from(name)).await {
+        match self.objects.delete(&Path::from(name)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -107,8 +119,13 @@ impl Media {
 
     /// Erases everything whose name begins with `folder/`. Fine if someone else does so meanwhile.
     pub async fn erase_under(&self, folder: &str) -> Result<(), Error> {
-        let names = self.0.list(Some(&Path::from(folder))).map_ok(|found| found.location).boxed();
-        let mut erased = self.0.delete_stream(names);
+        let folder = Path::from(folder);
+        if let Some(root) = &self.root {
+            let path = root.join(folder.as_ref());
+            return remove(root, &path).await.map_err(|source| Error::Folder { path, source });
+        }
+        let names = self.objects.list(Some(&folder)).map_ok(|found| found.location).boxed();
+        let mut erased = self.objects.delete_stream(names);
         while let Some(one) = erased.next().await {
             match one {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
@@ -120,9 +137,36 @@ impl Media {
 
     /// The folders right under `folder`, by their last names.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, Error> {
-        let listed = self.0.list_with_delimiter(Some(&Path::from(folder))).await?;
+        let listed = self.objects.list_with_delimiter(Some(&Path::from(folder))).await?;
         Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
+}
+
+fn local(path: &std::path::Path) -> Result<Media, Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
+    let root = made.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
+    // A folder goes with the last file in it: its name is a session's.
+    let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true);
+    Ok(Media { objects: Arc::new(objects), root: Some(root) })
+}
+
+/// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would
+/// leave what it does not list: files whose writer died, which are images all the same.
+async fn remove(root: &std::path::Path, path: &std::path::Path) -> io::Result<()> {
+    let mut collisions = 0;
+    while let Err(error) = fs::remove_dir_all(path).await {
+        match error.kind() {
+            io::ErrorKind::NotFound => break,
+            io::ErrorKind::DirectoryNotEmpty if collisions < COLLISIONS_MAX => collisions += 1,
+            _ => return Err(error),
+        }
+    }
+    for above in path.ancestors().skip(1).take_while(|&above| above != root) {
+        if fs::remove_dir(above).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn bucket(s3: &S3) -> Result<AmazonS3, Error> {

@@ -1,6 +1,8 @@
 //! Images at rest, in a folder and in a bucket of a server that speaks S3.
 
 use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
 
 use bioserver::media::Credentials;
 use bioserver::media::Media;
@@ -152,8 +154,44 @@ async fn what_is_not_there_is_an_error_that_names_no_secret() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let closed = format!("http://{}", listener.local_addr().expect("it has an address"));
     drop(listener);
+    let begun = Instant::now();
     let error = bucket("bucket", "", closed).get("a").await.expect_err("nobody answers");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_dead_writer_left_is_erased_with_its_folder() {
+    let folder = Folder::new();
+    let media = folder.media();
+    put(&media, "sessions/a/1").await;
+    // How a file is named until it is whole.
+    std::fs::write(folder.0.join("sessions/a/2#1"), "half").expect("it can be written");
+    std::fs::create_dir(folder.0.join("sessions/b")).expect("it can be made");
+    media.erase("sessions/a/1").await.expect("it is erased");
+    for name in media.folders("sessions").await.expect("it lists") {
+        media.erase_under(&format!("sessions/{name}")).await.expect("it erases");
+    }
+    assert!(folder.is_empty(), "something stayed behind");
+}
+
+#[tokio::test]
+async fn what_is_put_while_its_folder_is_erased_is_there_or_not() {
+    let folder = Folder::new();
+    let media = folder.media();
+    let putting = async {
+        for _ in 0..300 {
+            put(&media, "sessions/a/1").await;
+        }
+    };
+    let erasing = async {
+        for _ in 0..300 {
+            media.erase_under("sessions/a").await.expect("it erases");
+        }
+    };
+    tokio::join!(putting, erasing);
+    media.erase_under("sessions/a").await.expect("it erases");
+    assert!(folder.is_empty(), "something stayed behind");
 }
 
 #[test]
