@@ -182,7 +182,7 @@ fn policy(sources: &mut Sources, image_pixels_max: u64) -> Policy {
     let ttl_seconds = sources.value("session_ttl_seconds", usual, allowed, seconds());
     if ttl_seconds > ttl_seconds_max {
         let problem = format!("{ttl_seconds} is more than 'session_ttl_seconds_max', {ttl_seconds_max}");
-        sources.fault("session_ttl_seconds", Source::Default, problem, "");
+        sources.fault("session_ttl_seconds", sources.source("session_ttl_seconds"), problem, "");
     }
     let faces = value::between(1..=FACES_LISTED_MAX);
     let faces_max = sources.value("session_faces_max", default.faces_max, "1 to 1000", faces);

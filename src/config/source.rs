@@ -169,6 +169,11 @@ impl Sources {
         }
     }
 
+    /// Where the value in force was found.
+    pub fn source(&self, name: &str) -> Source {
+        self.settings.iter().find(|shown| shown.name == name).map_or(Source::Default, |shown| shown.source.clone())
+    }
+
     pub fn is_given(&self, name: &str) -> bool {
         self.variable(name).is_some() || self.table.contains_key(name)
     }

@@ -197,8 +197,25 @@ fn images_lie_in_a_folder_or_in_a_bucket() {
     assert_eq!(s3.endpoint.as_deref(), Some("http://minio:9000"));
     assert_eq!(s3.credentials.unwrap().secret.expose_secret(), "hunter2");
 
-    assert_eq!(faulty("media = \"s3://bucket\"", &[]), ["s3_access_key_id"]);
-    assert_eq!(faulty("media = \"s3:///a\"", &[]), ["media", "s3_access_key_id"]);
-    assert_eq!(faulty("s3_region = \"eu-central-1\"", &[]), ["s3_region"]);
-    assert_eq!(faulty("s3_endpoint = \"minio:9000\"", &[]), ["s3_endpoint", "s3_endpoint"]);
+    let keys = ["s3_access_key_id", "s3_secret_access_key"];
+    assert_eq!(faulty("media = \"s3://bucket\"", &[]), keys);
+    assert_eq!(faulty("media = \"s3://bucket\"\ns3_access_key_id = \"id\"", &[]), keys[1..]);
+    for place in ["s3:///a", "s3://Bucket", "s3://b u"] {
+        assert_eq!(faulty(&format!("media = \"{place}\""), &[]), ["media", keys[0], keys[1]]);
+    }
+    assert_eq!(faulty("media = \"gs://bucket\"", &[]), ["media"]);
+    assert_eq!(faulty("media = \"\"", &[]), ["media"]);
+    let folder = Folder::new();
+    let secret = folder.write("secret", "hunter2");
+    let file = format!("s3_region = \"eu-central-1\"\ns3_secret_access_key_file = {secret:?}");
+    assert_eq!(faulty(&file, &[]), ["s3_region", "s3_secret_access_key"]);
+    assert_eq!(faulty("s3_endpoint = \"minio:9000\"", &[]), ["s3_endpoint"]);
+}
+
+#[test]
+fn a_fault_says_where_the_value_comes_from() {
+    let shown = load("", &[("BIOSERVER_SESSION_TTL_SECONDS", "90000")]).unwrap_err().to_string();
+    assert!(shown.contains("session_ttl_seconds (BIOSERVER_SESSION_TTL_SECONDS): 90000 is more"), "{shown}");
+    let shown = load("", &[("BIOSERVER_S3_REGION", "here")]).unwrap_err().to_string();
+    assert!(shown.contains("s3_region (BIOSERVER_S3_REGION): 'media' is the folder ./data/media"), "{shown}");
 }
