@@ -23,6 +23,7 @@ use object_store::prefix::PrefixStore;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use tokio::fs;
+use uuid::Uuid;
 
 /// Of one request to a bucket: an image goes through in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Of a request with its repetitions.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRIES_MAX: usize = 3;
-/// Of putting a file into a folder that is removed meanwhile, and the other way round. One is rare.
+/// Of putting a file into a folder that is removed meanwhile. One is rare.
 const COLLISIONS_MAX: usize = 10;
 
 /// Where media are kept.
@@ -153,13 +154,15 @@ fn local(path: &std::path::Path) -> Result<Media, Error> {
 /// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would
 /// leave what it does not list: files whose writer died, which are images all the same.
 async fn remove(root: &std::path::Path, path: &std::path::Path) -> io::Result<()> {
-    let mut collisions = 0;
-    while let Err(error) = fs::remove_dir_all(path).await {
-        match error.kind() {
-            io::ErrorKind::NotFound => break,
-            io::ErrorKind::DirectoryNotEmpty if collisions < COLLISIONS_MAX => collisions += 1,
-            _ => return Err(error),
-        }
+    // Under another name nothing more is put into it. If this dies here, that is a stray as others are.
+    let moved = path.with_file_name(Uuid::new_v4().to_string());
+    let removed = match fs::rename(path, &moved).await {
+        Ok(()) => fs::remove_dir_all(&moved).await,
+        failed => failed,
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     for above in path.ancestors().skip(1).take_while(|&above| above != root) {
         if fs::remove_dir(above).await.is_err() {
