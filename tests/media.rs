@@ -1,8 +1,6 @@
 //! Images at rest, in a folder and in a bucket of a server that speaks S3.
 
 use std::path::PathBuf;
-use std::time::Duration;
-use std::time::Instant;
 
 use bioserver::media::Credentials;
 use bioserver::media::Media;
@@ -154,9 +152,7 @@ async fn what_is_not_there_is_an_error_that_names_no_secret() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let closed = format!("http://{}", listener.local_addr().expect("it has an address"));
     drop(listener);
-    let begun = Instant::now();
     let error = bucket("bucket", "", closed).get("a").await.expect_err("nobody answers");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 
