@@ -27,8 +27,8 @@ use crate::api::contract::GetFaceOk;
 use crate::api::contract::GetFacesError;
 use crate::api::contract::GetFacesOk;
 use crate::api::contract::KnownFace;
+use crate::api::faces::face::former;
 use crate::api::faces::face::image_type;
-use crate::api::faces::face::known;
 use crate::api::faces::face::mode;
 use crate::api::faces::face::wire;
 use crate::api::payload::Multipart;
@@ -63,7 +63,7 @@ impl FacesApi for Api {
             }
             Upload::Json(face) => {
                 let once = once(key, &[face.write().to_string().as_bytes()])?;
-                let former = known(&self.deps, face);
+                let former = former(&self.deps, face);
                 service::faces::create_from_former(&self.deps, &caller, session, former, once).await?
             }
         };

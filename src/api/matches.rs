@@ -53,7 +53,7 @@ impl MatchesApi for Api {
     }
 
     async fn r#match(&self, caller: Caller, Multipart(body): Multipart<MatchUpload>) -> Result<MatchOk, MatchError> {
-        let reference = face::former(body.reference_face);
+        let reference = face::former(&self.deps, body.reference_face);
         let candidate = new_face(body.candidate_image.0, body.candidate_image_type, body.image_rotation_enabled);
         let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
         let found = service::matches::image_with_face(&self.deps, &caller, reference, candidate, correlation).await?;

@@ -325,20 +325,22 @@ impl<T: Form> Multipart<T> {
     }
 }
 
+/// Lets a handler ask for `$payload`, whose schemas depend on its content type.
 macro_rules! extractor {
-    ($payload:ident, $bound:ident, $types:expr) => {
-        impl<'a, T: $bound> ApiExtractor<'a> for $payload<T> {
+    ([$($generic:ident: $bound:ident),*] $payload:ty, required: $required:literal, [$($content_type:ident: $schema:ty),*]) => {
+        impl<'a, $($generic: $bound),*> ApiExtractor<'a> for $payload {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
             type ParamType = ();
             type ParamRawType = ();
 
             fn register(registry: &mut Registry) {
-                T::register(registry);
+                $(<$generic>::register(registry);)*
             }
 
             fn request_meta() -> Option<MetaRequest> {
-                let media = |content_type| MetaMediaType { content_type, schema: T::schema_ref() };
-                Some(MetaRequest { description: None, required: true, content: $types.map(media).into() })
+                let content =
+                    vec![$(MetaMediaType { content_type: $content_type, schema: <$schema>::schema_ref() }),*];
+                Some(MetaRequest { description: None, required: $required, content })
             }
 
             async fn from_request(
@@ -351,8 +353,9 @@ macro_rules! extractor {
         }
     };
 }
-extractor!(Json, Wire, [JSON]);
-extractor!(Multipart, Form, [FORM_DATA, MIXED]);
+pub(crate) use extractor;
+extractor!([T: Wire] Json<T>, required: true, [JSON: T]);
+extractor!([T: Form] Multipart<T>, required: true, [FORM_DATA: T, MIXED: T]);
 
 #[cfg(test)]
 mod tests;

@@ -83,7 +83,7 @@ pub async fn create(
     let bytes = live.session.image_storage_enabled.then(|| new.image.clone());
     let image = bytes.map(|bytes| kept_image(deps, bytes)).transpose()?;
     let face = face(deps, new, coded, deps.clock.now());
-    keep(deps, caller, &live, face, image, (Operation::CreateFaceFromImage, once)).await
+    keep(deps, caller, &live, face, image, Asked { operation: Operation::CreateFaceFromImage, once }).await
 }
 
 /// Makes a face of the session from one that this server described before. It keeps what that said of it,
@@ -102,7 +102,7 @@ pub async fn create_from_former(
         Begun::Live(live) => live,
     };
     let face = Face { id: FaceId::new(), template: Some(template), created: Some(deps.clock.now()), ..former.face };
-    keep(deps, caller, &live, face, None, (Operation::CreateFaceFromJson, once)).await
+    keep(deps, caller, &live, face, None, Asked { operation: Operation::CreateFaceFromJson, once }).await
 }
 
 pub async fn get(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<Face, Error> {
@@ -206,6 +206,12 @@ fn kept_image(deps: &Deps, bytes: Bytes) -> Result<(Image, Bytes), Error> {
     Ok((Image { format, is_sealed: deps.policy.media_sealed }, bytes))
 }
 
+/// How a face was asked for.
+struct Asked {
+    operation: Operation,
+    once: Option<Once>,
+}
+
 /// Puts a face into its session, its image first: a row must not lead to an image that is not there.
 async fn keep(
     deps: &Deps,
@@ -213,7 +219,7 @@ async fn keep(
     live: &Live,
     face: Face,
     image: Option<(Image, Bytes)>,
-    made_by: (Operation, Option<Once>),
+    asked: Asked,
 ) -> Result<FaceId, Error> {
     let (session, id) = (live.session.id, face.id);
     let key = sessions::key(deps, live)?;
@@ -223,9 +229,12 @@ async fn keep(
     if let Some((image, bytes)) = image {
         deps.media.put(&media_name(session, id), image.sealed(bytes, &key, session, id)).await?;
     }
-    let inserted = insert(deps, caller, session, &kept, made_by).await;
+    let inserted = insert(deps, caller, session, &kept, asked).await;
     if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
-        deps.media.erase(&media_name(session, id)).await?;
+        // Why the face was refused matters more: what stays goes with the session, or as a stray.
+        if let Err(error) = deps.media.erase(&media_name(session, id)).await {
+            tracing::warn!(%error, %session, "an image without a face is not yet erased");
+        }
     }
     inserted
 }
@@ -236,7 +245,7 @@ async fn insert(
     caller: &Caller,
     session: SessionId,
     kept: &Kept,
-    (operation, once): (Operation, Option<Once>),
+    Asked { operation, once }: Asked,
 ) -> Result<FaceId, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;

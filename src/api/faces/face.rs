@@ -40,39 +40,17 @@ pub fn wire(face: domain::face::Face) -> Face {
     }
 }
 
-/// A face that is to be one of a session again.
-pub fn known(deps: &Deps, face: KnownFace) -> FormerFace {
+/// A face that was an answer before. Its moments and its signature are of that answer.
+pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
     FormerFace {
         template: face.template,
         template_version: face.template_version,
         face: domain::face::Face {
-            id: FaceId::new(),
+            id: face.id.map_or_else(FaceId::new, FaceId),
             friendly_name: face.friendly_name,
             digest: face.digest,
             mode: face.mode.map_or(deps.policy.mode, mode),
-            image_type: image_type(face.image_type),
-            quality: face.quality.map(|value| Quality { value, reasons }),
-            landmarks: face.landmarks.map(landmarks),
-            template: None,
-            image_rotation_enabled: face.image_rotation_enabled,
-            created: None,
-            expires: None,
-        },
-    }
-}
-
-/// A face that was an answer before. Its moments and its signature are of that answer.
-pub fn former(face: Face) -> FormerFace {
-    let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
-    FormerFace {
-        template: face.template,
-        template_version: face.template_version,
-        face: domain::face::Face {
-            id: FaceId(face.id),
-            friendly_name: face.friendly_name,
-            digest: face.digest,
-            mode: mode(face.mode),
             image_type: image_type(face.image_type),
             quality: face.quality.map(|value| Quality { value, reasons }),
             landmarks: face.landmarks.map(landmarks),

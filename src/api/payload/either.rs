@@ -15,6 +15,7 @@ use crate::api::payload::JSON;
 use crate::api::payload::Json;
 use crate::api::payload::MIXED;
 use crate::api::payload::Multipart;
+use crate::api::payload::extractor;
 use crate::api::payload::has_type;
 use crate::api::payload::json_bytes;
 use crate::api::problem::Problem;
@@ -39,30 +40,7 @@ impl<F: Form, J: Wire> Upload<F, J> {
     }
 }
 
-impl<'a, F: Form, J: Wire> ApiExtractor<'a> for Upload<F, J> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        F::register(registry);
-        J::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        let form = |content_type| MetaMediaType { content_type, schema: F::schema_ref() };
-        let json = MetaMediaType { content_type: JSON, schema: J::schema_ref() };
-        Some(MetaRequest { description: None, required: true, content: vec![form(FORM_DATA), form(MIXED), json] })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self::read(request, body).await?)
-    }
-}
+extractor!([F: Form, J: Wire] Upload<F, J>, required: true, [FORM_DATA: F, MIXED: F, JSON: J]);
 
 /// JSON, or no body at all.
 #[derive(Debug)]
@@ -82,28 +60,7 @@ impl<T: Wire> OptionalJson<T> {
     }
 }
 
-impl<'a, T: Wire> ApiExtractor<'a> for OptionalJson<T> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        let json = MetaMediaType { content_type: JSON, schema: T::schema_ref() };
-        Some(MetaRequest { description: None, required: false, content: vec![json] })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self::read(request, body).await?)
-    }
-}
+extractor!([T: Wire] OptionalJson<T>, required: false, [JSON: T]);
 
 #[cfg(test)]
 mod tests {
