@@ -35,6 +35,7 @@ use criterion::criterion_group;
 use criterion::criterion_main;
 use poem::Body;
 use poem::Endpoint;
+use poem::EndpointExt;
 use poem::Request;
 use poem::endpoint::BoxEndpoint;
 use secrecy::ExposeSecret;
@@ -80,7 +81,7 @@ impl Server {
             let key = keys::create(&deps.store, &deps.clock, new).await.expect("it is made").text;
             (deps, key)
         });
-        let endpoint = api::endpoint(deps.clone(), api::Settings::default()).boxed_endpoint();
+        let endpoint = api::endpoint(deps.clone(), api::Settings::default()).boxed();
         Self { runtime, endpoint, deps, key, _folder: folder }
     }
 

@@ -29,7 +29,7 @@ struct Task {
 
 const TASKS: [Task; 2] = [
     Task { name: "sweep", step: |deps| sweep::step(deps).boxed(), pause: Duration::from_secs(1) },
-    Task { name: "strays", step: |deps| strays::step(deps).boxed(), pause: Duration::from_secs(3600) },
+    Task { name: "strays", step: |deps| strays::step(deps).boxed(), pause: Duration::from_hours(1) },
 ];
 
 /// Does all tasks until `stop` says so, or its sender is gone; steps that were begun are ended.

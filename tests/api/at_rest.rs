@@ -30,7 +30,7 @@ fn at_rest(app: &TestApp) -> Vec<Bytes> {
 
 fn is_among(found: &[Bytes], needle: &[u8]) -> bool {
     // pg_dump writes bytes in hex.
-    let hex: String = needle.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = needle.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let holds = |bytes: &Bytes, needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     found.iter().any(|bytes| holds(bytes, needle) || holds(bytes, hex.as_bytes()))
 }

@@ -124,7 +124,7 @@ async fn work(
 async fn wait_for(accepted: &AtomicUsize, count: usize) {
     let started = Instant::now();
     while accepted.load(Ordering::Relaxed) < count {
-        assert!(started.elapsed() < Duration::from_secs(120), "the load does not get on");
+        assert!(started.elapsed() < Duration::from_mins(2), "the load does not get on");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -172,7 +172,7 @@ async fn what_a_dead_node_began_is_erased_by_another() {
     dead.kill();
     let started = Instant::now();
     while count_files(&media) > 0 {
-        assert!(started.elapsed() < Duration::from_secs(60), "nobody erases it");
+        assert!(started.elapsed() < Duration::from_mins(1), "nobody erases it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let gone = alive.request(&client, Method::GET, &session).send().await.expect("it answers");

@@ -158,7 +158,6 @@ async fn a_former_answer_is_a_reference() {
     let upload: MatchUpload = form(&body).await.expect("it is read");
     assert_eq!(upload.reference_face.template_version, Some(1202));
     assert_eq!(upload.reference_face.quality, Some(306));
-    assert_eq!(upload.reference_face.expires, None);
 }
 
 #[tokio::test]
