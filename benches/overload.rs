@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 const FACTOR: f64 = 4.0;
 /// Faces that are made one after the other, by each of two clients, to learn what can be done.
 const MEASURED: usize = 30;
+const SESSIONS: usize = 20;
 const READ_EVERY: Duration = Duration::from_millis(20);
 
 struct Server {
@@ -116,13 +117,17 @@ async fn capacity(server: &Arc<Server>) -> f64 {
 
 /// Sends so many requests a second, whatever becomes of them, and reads beside them.
 async fn load(server: &Arc<Server>, per_second: f64, lasting: Duration) -> (Vec<Timed>, Vec<Timed>) {
-    let session = Arc::new(server.open().await);
+    // Of which none becomes full.
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS {
+        sessions.push(server.open().await);
+    }
     let started = Instant::now();
     let (mut uploads, mut reads) = (JoinSet::new(), JoinSet::new());
     let mut sending = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second));
     let mut reading = tokio::time::interval(READ_EVERY);
     while started.elapsed() < lasting {
-        let (server, session) = (server.clone(), session.clone());
+        let (server, session) = (server.clone(), sessions[uploads.len() % SESSIONS].clone());
         tokio::select! {
             _ = sending.tick() => drop(uploads.spawn(async move { server.add(&session).await })),
             _ = reading.tick() => drop(reads.spawn(async move { server.read(&session).await })),
