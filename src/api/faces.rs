@@ -33,7 +33,6 @@ use crate::api::faces::face::mode;
 use crate::api::faces::face::wire;
 use crate::api::payload::Multipart;
 use crate::api::payload::either::Upload;
-use crate::api::sessions::once;
 use crate::api::wire::File;
 use crate::api::wire::Wire;
 use crate::domain::Caller;
@@ -44,6 +43,7 @@ use crate::service;
 use crate::service::faces::NewFace;
 use crate::service::faces::image::Compression;
 use crate::service::faces::image::ImageFile;
+use crate::service::idempotency::Once;
 
 pub mod face;
 
@@ -58,11 +58,12 @@ impl FacesApi for Api {
         let session = SessionId(session);
         let face = match body {
             Upload::Form(FaceUpload { face, image }) => {
-                let once = once(key, &[face.write().to_string().as_bytes(), &image.0])?;
+                let named = |key: String| Once::new(&key, &[face.write().to_string().as_bytes(), &image.0]);
+                let once = key.map(named).transpose()?;
                 service::faces::create(&self.deps, &caller, session, of_session(face, image), once).await?
             }
             Upload::Json(face) => {
-                let once = once(key, &[face.write().to_string().as_bytes()])?;
+                let once = key.map(|key| Once::new(&key, &[face.write().to_string().as_bytes()])).transpose()?;
                 let former = former(&self.deps, face);
                 service::faces::create_from_former(&self.deps, &caller, session, former, once).await?
             }

@@ -35,7 +35,7 @@ impl SessionsApi for Api {
         // No body says as little as an empty one.
         let empty = || NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
         let body = body.map_or_else(empty, Ok)?;
-        let once = once(key, &[body.write().to_string().as_bytes()])?;
+        let once = key.map(|key| Once::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let id = service::sessions::create(&self.deps, &caller, new(body), once).await?;
         Ok(CreateBioSessionOk::Created(format!("/v2/bio-sessions/{id}")))
     }
@@ -57,11 +57,6 @@ impl SessionsApi for Api {
         service::sessions::delete(&self.deps, &caller, SessionId(id)).await?;
         Ok(DeleteBioSessionOk::NoContent)
     }
-}
-
-/// A request that its sender named by `key`; `parts` are what it asks for.
-pub(super) fn once(key: Option<String>, parts: &[&[u8]]) -> Result<Option<Once>, service::Error> {
-    key.map(|key| Once::new(&key, parts)).transpose()
 }
 
 fn new(body: NewBioSession) -> NewSession {

@@ -295,17 +295,18 @@ pub(super) fn face(deps: &Deps, new: NewFace, coded: Coded, now: Moment) -> Face
 ///
 /// A version is looked at before anything else: templates of other versions need not look like ours.
 pub(super) fn template(deps: &Deps, former: &FormerFace) -> Result<Template, Error> {
-    let served = deps.faces.template_version();
-    if let Some(sent) = former.template_version
-        && sent != i32::from(served)
-    {
-        return Err(Error::TemplateVersion { sent, served });
+    if let Some(sent) = former.template_version {
+        require_version(deps, sent)?;
     }
     let template = Template::decode(former.template.as_deref().ok_or(Error::TemplateMissing)?)?;
-    if template.version() != served {
-        return Err(Error::TemplateVersion { sent: template.version().into(), served });
-    }
+    require_version(deps, template.version().into())?;
     Ok(template)
+}
+
+/// Refuses templates of a version that this server does not compare.
+pub(super) fn require_version(deps: &Deps, sent: i32) -> Result<(), Error> {
+    let served = deps.faces.template_version();
+    if sent == i32::from(served) { Ok(()) } else { Err(Error::TemplateVersion { sent, served }) }
 }
 
 /// Adds one to what the provider has used.

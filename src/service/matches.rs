@@ -31,9 +31,11 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     let now = deps.clock.now();
     let (session, mut faces) = faces::all(deps, caller, session).await?;
     let at = faces.iter().position(|face| face.id == reference).ok_or(Error::FaceNotFound(reference))?;
-    let reference = faces.remove(at);
+    let mut reference = faces.remove(at);
+    // Taken out, so that no match copies it.
+    let known = reference.template.take().ok_or(Error::TemplateMissing)?;
     let scored = |candidate: Face| {
-        let score = score(deps, template_of(&reference)?, template_of(&candidate)?)?;
+        let score = score(deps, &known, candidate.template.as_ref().ok_or(Error::TemplateMissing)?)?;
         let correlation =
             Correlation { correlation_id: session.correlation_id.clone(), evidence_id: session.evidence_id.clone() };
         let expires = Some(session.expires);
@@ -43,10 +45,6 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     matches.sort_by(|a, b| b.score.0.total_cmp(&a.score.0));
     faces::count(deps, caller, Operation::GetMatches, now).await?;
     Ok(matches)
-}
-
-fn template_of(face: &Face) -> Result<&Template, Error> {
-    face.template.as_ref().ok_or(Error::TemplateMissing)
 }
 
 /// Compares the only face of one image with that of another.
@@ -91,10 +89,7 @@ pub async fn image_with_face(
 /// Templates of one version have one length; one that has another was not made by this server.
 fn score(deps: &Deps, reference: &Template, candidate: &Template) -> Result<Score, Error> {
     for template in [reference, candidate] {
-        let (sent, served) = (template.version().into(), deps.faces.template_version());
-        if sent != i32::from(served) {
-            return Err(Error::TemplateVersion { sent, served });
-        }
+        faces::require_version(deps, template.version().into())?;
     }
     if reference.values().len() != candidate.values().len() {
         return Err(Error::TemplateDamaged(Damage::Length));

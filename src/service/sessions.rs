@@ -95,8 +95,7 @@ async fn insert(
 pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session, Error> {
     require(caller, Permission::Session)?;
     let mut tx = deps.store.read().await?;
-    let live = store::sessions::find(&mut tx, caller.provider, id, deps.clock.now()).await?;
-    Ok(live.ok_or(Error::SessionNotFound(id))?.session)
+    Ok(live(&mut tx, caller, id, deps.clock.now()).await?.session)
 }
 
 /// Ends a session. Its key is destroyed before anything else; what cannot be erased now is left to the sweep.

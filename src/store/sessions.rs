@@ -101,34 +101,21 @@ pub async fn end(
 /// Up to `limit` sessions that are over, longest over first, their keys destroyed. Until `leased` no other
 /// node takes them; if this one dies, another does then.
 pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<Ended>, Error> {
-    Ok(match tx {
-        Tx::Postgres(tx) => {
-            sqlx::query_as(
-                "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
-                     SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
-                     ORDER BY expires LIMIT $3 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, image_storage_enabled, expires",
-            )
-            .bind(now)
-            .bind(leased)
-            .bind(limit)
-            .fetch_all(&mut **tx)
-            .await?
+    let statement = match tx {
+        Tx::Postgres(_) => {
+            "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
+                 SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
+                 ORDER BY expires LIMIT $3 FOR UPDATE SKIP LOCKED)
+             RETURNING id, image_storage_enabled, expires"
         }
-        Tx::Sqlite(tx) => {
-            sqlx::query_as(
-                "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
-                     SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
-                     ORDER BY expires LIMIT $3)
-                 RETURNING id, image_storage_enabled, expires",
-            )
-            .bind(now)
-            .bind(leased)
-            .bind(limit)
-            .fetch_all(&mut **tx)
-            .await?
+        Tx::Sqlite(_) => {
+            "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
+                 SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
+                 ORDER BY expires LIMIT $3)
+             RETURNING id, image_storage_enabled, expires"
         }
-    })
+    };
+    Ok(on!(tx, |conn| sqlx::query_as(statement).bind(now).bind(leased).bind(limit).fetch_all(conn).await)?)
 }
 
 /// Erases a session, and all rows that belong to it.
