@@ -24,6 +24,7 @@ pub mod pack;
 pub mod quality;
 pub mod recognize;
 pub mod resample;
+pub mod samples;
 pub mod score;
 pub mod script;
 pub mod tile;
