@@ -58,6 +58,7 @@ struct Shared {
     landmarks: Stage<2>,
     recognizer: Stage<1>,
     alignment: Alignment,
+    age: Option<Stage<1>>,
     template_version: u16,
     memory: Memory,
 }
@@ -84,6 +85,7 @@ pub struct Networks {
     finer: Option<Finer>,
     landmarks: Runner,
     recognizer: Runner,
+    age: Option<Runner>,
 }
 
 /// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
@@ -96,13 +98,13 @@ struct Finer {
 }
 
 impl Compiled {
-    /// Compiles every network of the pack; one that has no use yet is checked all the same.
+    /// Compiles every network of the pack.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
         let engine = settings.engine;
-        if let Some(age) = &pack.age {
+        let age = |age: &Network| {
             let side = [age.input.width, age.input.height];
-            Stage::new(age, &graph(age)?, engine, side, [("age", &[1, 1]), ("male", &[1, 1])])?;
-        }
+            Stage::new(age, &graph(age)?, engine, side, [("age", &[1, 1])])
+        };
         let (landmarks, recognizer) = (&pack.landmarks, &pack.recognizer);
         let side = [landmarks.input.width, landmarks.input.height];
         let wanted: [(&str, &[usize]); 2] = [("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])];
@@ -115,6 +117,7 @@ impl Compiled {
             landmarks,
             recognizer,
             alignment: pack.alignment.clone(),
+            age: pack.age.as_ref().map(age).transpose()?,
             template_version: pack.template_version,
             memory: Memory::new(PICTURE_BYTES_MAX),
         })))
@@ -196,12 +199,13 @@ impl<const N: usize> Stage<N> {
 impl Networks {
     /// Cheap: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
-        let Shared { detector, landmarks, recognizer, .. } = &*compiled.0;
+        let Shared { detector, landmarks, recognizer, age, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
             recognizer: Runner::new(&recognizer.executable),
+            age: age.as_ref().map(|age| Runner::new(&age.executable)),
             shared: compiled.clone(),
         }
     }
@@ -263,6 +267,19 @@ impl Networks {
     pub fn recognize(&mut self, aligned: &Planes) -> Result<Vec<f32>, Error> {
         let [vector] = self.shared.0.recognizer.run(&mut self.recognizer, aligned)?;
         Ok(vector)
+    }
+
+    /// A square of the picture as the age network takes it.
+    pub fn age_crop(&self, view: View, square: Square) -> Result<Planes, Error> {
+        let side = self.shared.0.age.as_ref().ok_or(Error::NoAges)?.input.width;
+        Ok(resample::warped_over_edges(view, square.crop(side), side))
+    }
+
+    /// What the age network says of such a picture: years, unbounded.
+    pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
+        let (Some(stage), Some(runner)) = (&self.shared.0.age, &mut self.age) else { return Err(Error::NoAges) };
+        let [years] = stage.run(runner, crop)?;
+        Ok(years[0])
     }
 
     /// A template of this pack from a recognizer's vector; `None` when it has no direction.

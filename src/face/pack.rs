@@ -113,7 +113,7 @@ enum ReadOut {
     Blazeface,
     /// `points` and `presence`: see [`crate::face::mesh`].
     Facemesh,
-    /// `age` in years, and `male`, 0..1.
+    /// `age`, in years; what else it says is not read.
     Age,
     /// One output: a vector whose direction describes the face.
     UnitVector,
