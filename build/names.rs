@@ -57,7 +57,6 @@ pub fn status(code: u16) -> Option<&'static str> {
         422 => "UnprocessableEntity",
         429 => "TooManyRequests",
         500 => "InternalServerError",
-        501 => "NotImplemented",
         503 => "ServiceUnavailable",
         _ => return None,
     })

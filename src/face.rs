@@ -25,6 +25,7 @@ pub mod pack;
 pub mod quality;
 pub mod recognize;
 pub mod resample;
+pub mod samples;
 pub mod score;
 pub mod script;
 pub mod tile;
@@ -89,9 +90,6 @@ pub enum Error {
     NoFace,
     #[error("{0} faces were found in the image")]
     MultipleFaces(usize),
-    /// The pack in use has no network for it.
-    #[error("the networks in use tell no ages")]
-    NoAges,
     /// The queue is longer than its limit; its estimated wait.
     #[error("the networks are busy for the next {} ms", retry_after.as_millis())]
     Busy { retry_after: Duration },

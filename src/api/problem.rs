@@ -249,10 +249,6 @@ impl Problem {
             Error::MultipleFaces(count) => {
                 bad("MULTIPLE_FACES", format!("{count} faces were found. Send a photograph that shows one person."))
             }
-            Error::NoAges => {
-                let message = "The networks of this server tell no ages. Its operator can install some that do.";
-                Self::new(StatusCode::NOT_IMPLEMENTED, "AGES_NOT_SUPPORTED", message)
-            }
             Error::Busy { retry_after } => Self::busy(retry_after),
             Error::Failed(why) => Self::internal(format!("networks: {why}")),
         }

@@ -5,7 +5,7 @@ use crate::face::score::Calibration;
 use crate::face::score::Knot;
 
 /// The table's header, as packs write it.
-const HEADER: &str = "[recognizer.calibration]";
+const HEADER: &str = "[calibration]";
 const KNOTS: &str = "knots";
 const KNOTS_PER_LINE: usize = 4;
 
@@ -39,17 +39,12 @@ pub fn with(manifest: &str, calibration: &Calibration) -> Result<String, Error> 
     }
     let text = format!("{}\n\n{}", kept.trim_end(), table(calibration)?);
     let parsed: Manifest = toml::from_str(&text).map_err(|error| Error::Manifest(error.to_string()))?;
-    if parsed.recognizer.calibration == *calibration { Ok(text) } else { Err(Error::Manifest("it is changed".into())) }
+    if parsed.calibration == *calibration { Ok(text) } else { Err(Error::Manifest("it is changed".into())) }
 }
 
 /// As much of a manifest as is written here.
 #[derive(serde::Deserialize)]
 struct Manifest {
-    recognizer: Recognizer,
-}
-
-#[derive(serde::Deserialize)]
-struct Recognizer {
     calibration: Calibration,
 }
 
@@ -73,12 +68,12 @@ mod tests {
     }
 
     const MANIFEST: &str =
-        "# A pack.\nname = \"toy\"\n\n[recognizer]\nfile = \"a.onnx\"\npoints = [\n    [1.0, 2.0],\n]\n";
+        "# A pack.\nname = \"toy\"\n\n[[recognizer]]\nfile = \"a.onnx\"\npoints = [\n    [1.0, 2.0],\n]\n";
 
     #[test]
     fn a_calibration_is_added_and_replaced() {
         let added = with(MANIFEST, &calibration(10)).expect("it is a manifest");
-        assert!(added.starts_with(MANIFEST) && added.contains("\n\n[recognizer.calibration]\n"));
+        assert!(added.starts_with(MANIFEST) && added.contains("\n\n[calibration]\n"));
         let replaced = with(&added, &calibration(5)).expect("it is a manifest");
         assert_eq!(replaced, with(MANIFEST, &calibration(5)).expect("it is a manifest"));
         assert_eq!(replaced.matches(HEADER).count(), 1);
@@ -86,14 +81,14 @@ mod tests {
 
     #[test]
     fn tables_after_it_stay() {
-        let text = format!("[recognizer.calibration]\nold = 1\nknots = [\n    [0, 1],\n]\n\n{MANIFEST}");
+        let text = format!("[calibration]\nold = 1\nknots = [\n    [0, 1],\n]\n\n{MANIFEST}");
         let replaced = with(&text.replace("name = \"toy\"\n", ""), &calibration(3)).expect("it is a manifest");
         assert!(replaced.contains("file = \"a.onnx\"") && !replaced.contains("old"));
     }
 
     #[test]
     fn what_it_cannot_replace_is_refused() {
-        let inline = format!("{MANIFEST}calibration = {{ data = \"x\" }}\n");
+        let inline = MANIFEST.replace("name = ", "calibration = { data = \"x\" }\nname = ");
         assert!(matches!(with(&inline, &calibration(3)), Err(Error::Manifest(_))));
         assert!(matches!(with("no manifest", &calibration(3)), Err(Error::Manifest(_))));
     }

@@ -12,7 +12,7 @@ const YEARS_MAX: f32 = 120.0;
 
 /// In years, from 0 to 120: the mean of what the network says of the face and of its mirror image.
 pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Error> {
-    let crop = networks.age_crop(view, mesh.square_of(SQUARE))?;
+    let crop = networks.age_crop(view, mesh.square_of(SQUARE));
     let plain = networks.years(&crop)?;
     let mirrored = networks.years(&crop.mirrored())?;
     let years = f32::midpoint(plain, mirrored);

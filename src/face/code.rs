@@ -34,7 +34,7 @@ impl Networks {
                 face_box: Some(within(view, found.detection.face_box)),
             },
             quality: quality::of(view, &found),
-            template: recognize::template(self, view, &found.mesh)?,
+            template: recognize::template(self, view, &found)?,
         })
     }
 

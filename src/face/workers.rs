@@ -15,7 +15,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use futures_util::future;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
@@ -63,7 +62,6 @@ pub struct Workers {
     calibration: Calibration,
     pack: String,
     template_version: u16,
-    tells_ages: bool,
 }
 
 struct Queue {
@@ -118,14 +116,7 @@ impl Workers {
             thread.expect("the system has a thread for each core")
         };
         let threads = (0..workers).map(start).collect();
-        Ok(Self {
-            queue,
-            threads,
-            calibration,
-            pack: pack.name.clone(),
-            template_version: pack.template_version,
-            tells_ages: pack.age.is_some(),
-        })
+        Ok(Self { queue, threads, calibration, pack: pack.name.clone(), template_version: pack.template_version })
     }
 
     /// Waits in the queue, and for what `wanted` asks for.
@@ -141,7 +132,7 @@ impl Coder for Workers {
     }
 
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
-        if self.tells_ages { self.ask(picture, Wanted::Age).boxed() } else { future::ready(Err(Error::NoAges)).boxed() }
+        self.ask(picture, Wanted::Age).boxed()
     }
 
     fn score(&self, reference: &Template, candidate: &Template) -> Score {

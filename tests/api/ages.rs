@@ -28,7 +28,6 @@ on_both!(
     names_of_the_callers_own_are_taken_wherever_they_stand,
     parameters_are_named_with_what_they_allow,
     an_image_that_gives_no_answer_is_refused,
-    networks_that_tell_no_ages_say_so,
     a_busy_server_says_when_to_come_back,
     bodies_that_cannot_be_read_are_refused,
     forms_as_clients_send_them,
@@ -170,13 +169,6 @@ async fn an_image_that_gives_no_answer_is_refused(app: TestApp) {
     app.script.tell_age(&b"poor"[..], Err(Error::Failed("a secret of the house".to_owned())));
     let reply = app.post("/v2/ages").form(upload(b"poor")).await;
     assert_shape(&app, "internal-error", &reply);
-}
-
-async fn networks_that_tell_no_ages_say_so(app: TestApp) {
-    app.script.tell_age(&b"face"[..], Err(Error::NoAges));
-    let reply = app.post("/v2/ages").form(upload(b"face")).await;
-    assert_eq!(reply.status, 501);
-    assert_shape(&app, "ages-not-supported", &reply);
 }
 
 async fn a_busy_server_says_when_to_come_back(app: TestApp) {

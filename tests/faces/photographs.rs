@@ -187,7 +187,7 @@ async fn workers_answer_as_the_networks_do() {
     );
     let uncalibrated = Pack { calibration: None, ..pack.clone() };
     let fault = Workers::start(&uncalibrated, &Settings::default()).err().expect("it cannot score");
-    assert!(fault.to_string().contains("'builtin' has no calibration"), "{fault}");
+    assert!(fault.to_string().contains("'standard' has no calibration"), "{fault}");
 
     let pack = Pack { calibration: Some(calibration.expect("it is one")), ..pack };
     let workers = Workers::start(&pack, &Settings { threads: Some(2), ..Settings::default() }).expect("it starts");

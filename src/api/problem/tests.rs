@@ -38,7 +38,6 @@ fn every_refusal_says_what_to_do() {
             "IMAGE_TOO_LARGE",
             "candidateImage: has 60 pixels; at most 50 are read.",
         ),
-        (image(face::Error::NoAges), 501, "AGES_NOT_SUPPORTED", "The networks of this server tell no ages."),
         (
             Error::TemplateVersion { sent: 1202, served: 1 },
             400,
