@@ -57,6 +57,7 @@ struct Shared {
     detector: Detector,
     landmarks: Stage,
     recognizers: Vec<Recognizer>,
+    age: Stage,
     template_version: u16,
     memory: Memory,
 }
@@ -89,6 +90,7 @@ pub struct Networks {
     finer: Option<Finer>,
     landmarks: Runner,
     recognizers: Vec<Runner>,
+    age: Runner,
 }
 
 /// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
@@ -108,7 +110,6 @@ impl Compiled {
             let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
             Stage::new(network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
         };
-        one(&pack.age, &[("age", &[1, 1]), ("male", &[1, 1])])?;
         for spoof in &pack.spoofs {
             one(&spoof.network, &[("", &[1, 3])])?;
         }
@@ -120,6 +121,7 @@ impl Compiled {
             detector: Detector::new(&pack.detector, engine)?,
             landmarks: one(&pack.landmarks, &[("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])])?,
             recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
+            age: one(&pack.age, &[("age", &[1, 1])])?,
             settings,
             template_version: pack.template_version,
             memory: Memory::new(PICTURE_BYTES_MAX),
@@ -208,12 +210,13 @@ impl Stage {
 impl Networks {
     /// Cheap: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
-        let Shared { detector, landmarks, recognizers, .. } = &*compiled.0;
+        let Shared { detector, landmarks, recognizers, age, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
             recognizers: recognizers.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
+            age: Runner::new(&age.executable),
             shared: compiled.clone(),
         }
     }
@@ -291,6 +294,18 @@ impl Networks {
     pub fn recognize(&mut self, which: usize, aligned: &Planes) -> Result<Vec<f32>, Error> {
         let outputs = self.shared.0.recognizers[which].stage.run(&mut self.recognizers[which], aligned)?;
         Ok(outputs.into_iter().flatten().collect())
+    }
+
+    /// A square of the picture as the age network takes it.
+    pub fn age_crop(&self, view: View, square: Square) -> Planes {
+        let side = self.shared.0.age.input.width;
+        resample::warped_over_edges(view, square.crop(side), side)
+    }
+
+    /// What the age network says of such a picture: years, unbounded.
+    pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
+        let outputs = self.shared.0.age.run(&mut self.age, crop)?;
+        Ok(outputs[0][0])
     }
 
     /// A template of this pack from the recognizers' vectors; `None` when it has no direction.

@@ -120,5 +120,5 @@ fn damaged_networks_are_refused() {
 
     let folder = Folder::new("age");
     folder.patch("age_gender.onnx", |bytes| renamed(bytes, b"AveragePool", b"AveregePool"));
-    assert!(folder.fault().contains("age_gender.onnx"), "a network without a use is checked too");
+    assert!(folder.fault().contains("age_gender.onnx"), "a network that faces do not need is checked too");
 }

@@ -53,7 +53,7 @@ pub enum ReadOut {
     Yunet,
     /// `points` and `presence`: see [`crate::face::mesh`].
     Facemesh,
-    /// `age` in years, and `male`, 0..1.
+    /// `age`, in years; what else it says is not read.
     Age,
     /// One output: a vector whose direction describes the face.
     UnitVector,
