@@ -8,6 +8,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod keys;
 pub mod log;
+pub mod models;
 pub mod providers;
 pub mod serve;
 pub mod usage;

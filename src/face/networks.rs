@@ -191,7 +191,7 @@ impl Stage {
         for (name, shape) in wanted {
             let known = outputs.iter().position(|output| output.name == name || name.is_empty() && outputs.len() == 1);
             let place = known.ok_or_else(|| ports(format!("it has no output '{name}'")))?;
-            if outputs[place].shape != shape {
+            if extents(&outputs[place].shape) != extents(&shape) {
                 let Port { name, shape: has } = &outputs[place];
                 return Err(ports(format!("its output '{name}' has shape {has:?}, not {shape:?}")));
             }
@@ -312,6 +312,12 @@ impl Networks {
     pub fn template(&self, vector: &[f32]) -> Option<Template> {
         Template::new(self.shared.0.template_version, vector)
     }
+}
+
+/// Sides without those of length one at the end, which exporters leave or not.
+fn extents(shape: &[usize]) -> &[usize] {
+    let len = shape.iter().rposition(|side| *side != 1).map_or(0, |last| last + 1);
+    &shape[..len]
 }
 
 fn failed(fault: impl std::error::Error) -> Error {
