@@ -10,5 +10,6 @@ pub mod keys;
 pub mod log;
 pub mod providers;
 pub mod serve;
+pub mod source;
 pub mod usage;
 pub mod verify;

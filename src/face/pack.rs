@@ -17,8 +17,11 @@
 //! dimension = 512               # numbers in a template
 //! alignment = { vertices = […], points = […] }    # where points of the landmarks lie in its input, in pixels
 //! calibration = { … }           # what its cosines mean; without it, no scores
+//!
+//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # if there are any: what the cosines of pairs of these types mean
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -31,6 +34,8 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::face::align::Alignment;
+use crate::face::curves::Curves;
+use crate::face::curves::Types;
 use crate::face::resample::Planes;
 use crate::face::score::Calibration;
 use crate::net;
@@ -68,6 +73,8 @@ pub struct Pack {
     pub alignment: Alignment,
     /// Without it the pack makes templates, but no scores.
     pub calibration: Option<Calibration>,
+    /// Takes its place for pictures of these types.
+    pub calibration_by_types: BTreeMap<Types, Calibration>,
 }
 
 /// One network of a pack.
@@ -162,7 +169,7 @@ impl Pack {
         let text = files.get(MANIFEST)?;
         let text = std::str::from_utf8(&text).map_err(|e| files.manifest(e))?;
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
-        let Manifest { name, detector, landmarks, age, recognizer } = manifest;
+        let Manifest { name, detector, landmarks, age, recognizer, calibration_by_types } = manifest;
         let RecognizerEntry { template_version, dimension, alignment, calibration, .. } = recognizer;
         if !(1..=DIMENSION_MAX).contains(&dimension) {
             return Err(files.manifest(format!("the recognizer's dimension must lie within 1..={DIMENSION_MAX}")));
@@ -178,7 +185,13 @@ impl Pack {
             dimension,
             alignment,
             calibration,
+            calibration_by_types,
         })
+    }
+
+    /// How its cosines are scored; `None` for a pack without calibration.
+    pub fn curves(&self) -> Option<Curves> {
+        Some(Curves { general: self.calibration.clone()?, by_types: self.calibration_by_types.clone() })
     }
 
     /// The networks, each with its role.
@@ -269,6 +282,8 @@ struct Manifest {
     landmarks: NetworkEntry,
     age: Option<NetworkEntry>,
     recognizer: RecognizerEntry,
+    #[serde(default)]
+    calibration_by_types: BTreeMap<Types, Calibration>,
 }
 
 #[derive(Deserialize)]
