@@ -65,7 +65,7 @@ fn stages(criterion: &mut Criterion) {
     });
     group.bench_function("quality", |b| b.iter(|| quality::of(image.view(), &found)));
     group.bench_function("recognize, plain and mirrored", |b| {
-        b.iter(|| recognize::template(&mut networks, image.view(), &found.mesh).expect("it runs"));
+        b.iter(|| recognize::template(&mut networks, image.view(), &found).expect("it runs"));
     });
     let whole = picture(bytes.clone());
     group.bench_function("everything", |b| b.iter(|| networks.code(&whole).expect("it shows a face")));

@@ -18,6 +18,7 @@ use crate::api::wire::Signable;
 use crate::service;
 use crate::service::Deps;
 
+mod ages;
 pub mod answer;
 pub mod auth;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]

@@ -17,6 +17,7 @@ use crate::face::Faces;
 use crate::face::Picture;
 use crate::face::networks;
 use crate::face::pack::Pack;
+use crate::face::samples;
 use crate::face::workers;
 use crate::face::workers::Workers;
 use crate::media::Media;
@@ -25,9 +26,6 @@ use crate::service::limits::Meters;
 use crate::service::signing;
 use crate::store::Store;
 use crate::tasks;
-
-/// A photograph in the public domain: networks that do not describe its face are not served.
-const PORTRAIT: &[u8] = include_bytes!("../tests/samples/obama2.jpg");
 
 /// A server that is ready to listen.
 pub struct App {
@@ -49,7 +47,7 @@ impl App {
             networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
         let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
-        let portrait = Picture { bytes: Bytes::from_static(PORTRAIT), rotation: false, faces: Faces::Only };
+        let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, faces: Faces::Only };
         workers.code(portrait).await.context("the networks do not find the face of a portrait")?;
 
         let deps = Deps {

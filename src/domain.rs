@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use uuid::Uuid;
 
+pub mod age;
 pub mod face;
 pub mod score;
 pub mod session;
@@ -94,7 +95,7 @@ macro_rules! ids {
         })*
     };
 }
-ids!(SessionId, FaceId);
+ids!(SessionId, FaceId, AgeId);
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +151,7 @@ pub enum Operation {
     CreateDirectFace,
     MatchImages,
     Match,
+    CreateDirectAge,
 }
 
 impl Operation {
@@ -163,6 +165,7 @@ impl Operation {
             Self::CreateDirectFace => "createDirectFaceFromImage",
             Self::MatchImages => "matchImages",
             Self::Match => "match",
+            Self::CreateDirectAge => "createDirectAgeFromImage",
         }
     }
 }

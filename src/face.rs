@@ -11,6 +11,7 @@ use crate::domain::face::Quality;
 use crate::domain::score::Score;
 use crate::domain::template::Template;
 
+pub mod age;
 pub mod align;
 pub mod code;
 pub mod compress;
@@ -26,6 +27,7 @@ pub mod pack;
 pub mod quality;
 pub mod recognize;
 pub mod resample;
+pub mod samples;
 pub mod score;
 pub mod script;
 pub mod tile;
@@ -62,6 +64,22 @@ pub struct Coded {
     pub template: Template,
 }
 
+/// How old the person of a picture looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aged {
+    /// SHA-256 of the image file, in lower-case hex.
+    pub digest: String,
+    /// None where nobody is to be seen.
+    pub face: Option<AgedFace>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgedFace {
+    pub quality: Quality,
+    /// See [`age::years`]. How much it is worth, `quality` says.
+    pub years: f32,
+}
+
 /// One of two faces that are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -94,6 +112,9 @@ pub enum Error {
 pub trait Coder: Send + Sync {
     /// Finds the face of a picture and describes it. Waits in a bounded queue, never on the caller's thread.
     fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>>;
+
+    /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>>;
 
     /// The score of two faces whose templates are of this coder's version.
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score;

@@ -20,6 +20,7 @@ use crate::net::network::Net;
 use crate::net::plan::Plan;
 use crate::net::worker::Worker;
 
+pub mod convert;
 pub mod error;
 pub mod graph;
 pub mod kernels;

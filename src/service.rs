@@ -24,6 +24,7 @@ use crate::sign::Signer;
 use crate::store;
 use crate::store::Store;
 
+pub mod ages;
 pub mod faces;
 pub mod health;
 pub mod idempotency;

@@ -5,11 +5,15 @@ use sha2::Sha256;
 
 use crate::domain::face::FaceBox;
 use crate::domain::face::Landmarks;
+use crate::face::Aged;
+use crate::face::AgedFace;
 use crate::face::Coded;
 use crate::face::Error;
 use crate::face::Faces;
 use crate::face::Picture;
+use crate::face::age;
 use crate::face::find;
+use crate::face::find::Found;
 use crate::face::find::Turns;
 use crate::face::image::Image;
 use crate::face::image::View;
@@ -22,25 +26,45 @@ impl Networks {
     pub fn code(&mut self, picture: &Picture) -> Result<Coded, Error> {
         let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
         let view = image.view();
-        let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
-        let found = match picture.faces {
-            Faces::Only | Faces::Largest => find::largest(self, &image, turns)?,
-            Faces::Central => find::central(self, &image, turns)?,
-        };
-        let found = found.ok_or(Error::NoFace)?;
-        if picture.faces == Faces::Only && found.faces > 1 {
-            return Err(Error::MultipleFaces(found.faces));
-        }
+        let found = self.wanted(&image, picture)?.ok_or(Error::NoFace)?;
         Ok(Coded {
-            digest: format!("{:x}", Sha256::digest(&picture.bytes)),
+            digest: digest(picture),
             landmarks: Landmarks {
                 eyes: Some(found.mesh.eyes()),
                 face_box: Some(within(view, found.detection.face_box)),
             },
             quality: quality::of(view, &found),
-            template: recognize::template(self, view, &found.mesh)?,
+            template: recognize::template(self, view, &found)?,
         })
     }
+
+    /// Finds the face of a picture and says how old it looks, on this thread. Nobody in it is no error.
+    pub fn age(&mut self, picture: &Picture) -> Result<Aged, Error> {
+        let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
+        let view = image.view();
+        let found = self.wanted(&image, picture)?;
+        let aged = |found: Found| {
+            Ok(AgedFace { quality: quality::of(view, &found), years: age::years(self, view, &found.mesh)? })
+        };
+        Ok(Aged { digest: digest(picture), face: found.map(aged).transpose()? })
+    }
+
+    /// The face that the picture's sender means.
+    fn wanted(&mut self, image: &Image, picture: &Picture) -> Result<Option<Found>, Error> {
+        let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
+        let found = match picture.faces {
+            Faces::Only | Faces::Largest => find::largest(self, image, turns)?,
+            Faces::Central => find::central(self, image, turns)?,
+        };
+        match found {
+            Some(found) if picture.faces == Faces::Only && found.faces > 1 => Err(Error::MultipleFaces(found.faces)),
+            found => Ok(found),
+        }
+    }
+}
+
+fn digest(picture: &Picture) -> String {
+    format!("{:x}", Sha256::digest(&picture.bytes))
 }
 
 /// The part of a box that lies in the picture.

@@ -1,29 +1,55 @@
-//! What BlazeFace says about a picture: boxes and points of possible faces.
+//! What a detector says about a picture: possible faces, and where their eyes are.
 
 use crate::domain::face::FaceBox;
 use crate::domain::face::Point;
+use crate::face::detect::blazeface::Blazeface;
+use crate::face::detect::yunet::Yunet;
+use crate::face::pack::manifest::ReadOut;
+
+pub mod blazeface;
+pub mod yunet;
 
 /// Rows that the network may call a face are kept above this.
 pub const CONFIDENCE_MIN: f32 = 0.5;
 /// Rows that overlap more than this show one face.
 pub const OVERLAP_MAX: f32 = 0.3;
-/// Sides of the network's input are multiples of this.
-pub const SIDE_STEP: usize = 64;
 /// So many of the surest rows are looked at: a picture made to please the network must not stall it.
 const ROWS_MAX: usize = 1000;
-/// Numbers in a row: a box, and six points.
-const ROW: usize = 16;
-/// The grids of the network: pixels from one anchor to the next, and anchors in each place.
-const GRIDS: [(usize, usize); 2] = [(16, 2), (32, 6)];
 
 /// A possible face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
     pub face_box: FaceBox,
-    /// Eye on the left of the picture, the other eye, nose, mouth, ear on the left, the other ear.
-    pub points: [Point; 6],
+    /// The one on the left of the picture first.
+    pub eyes: [Point; 2],
+    /// Of detectors that know them.
+    pub five: Option<Five>,
     /// 0..1
     pub confidence: f32,
+}
+
+/// Eye on the left of the picture, the other eye, tip of the nose, corner of the mouth on the left, the other corner.
+pub type Five = [Point; 5];
+
+/// How the numbers of one kind of detector are read.
+pub trait Reader: Send + Sync {
+    /// Sides of the network's input are multiples of this.
+    fn side_step(&self) -> usize;
+
+    /// Names and shapes of the outputs for an input of `width` x `height` pixels.
+    fn outputs(&self, width: usize, height: usize) -> Vec<(String, Vec<usize>)>;
+
+    /// The faces in these outputs, in pixels of the input.
+    fn read(&self, outputs: &[Vec<f32>], width: usize, height: usize) -> Vec<Detection>;
+}
+
+/// The reader of a detector's read-out; `None` if no detector has it.
+pub fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
+    match read_out {
+        ReadOut::Blazeface => Some(&Blazeface),
+        ReadOut::Yunet => Some(&Yunet),
+        ReadOut::Facemesh | ReadOut::Age | ReadOut::UnitVector | ReadOut::PrintedRealShown => None,
+    }
 }
 
 impl Detection {
@@ -38,28 +64,17 @@ impl Detection {
             width: (one.x - other.x).abs(),
             height: (one.y - other.y).abs(),
         };
-        Self { face_box, points: self.points.map(place), ..self }
+        let five = self.five.map(|five| five.map(&place));
+        Self { face_box, eyes: self.eyes.map(&place), five, ..self }
     }
 }
 
-/// How many rows the network gives for an input of `width` x `height` pixels.
-pub fn rows(width: usize, height: usize) -> usize {
-    GRIDS.iter().map(|(stride, anchors)| (width / stride) * (height / stride) * anchors).sum()
-}
-
-/// The faces in the outputs for an input of `width` x `height` pixels, in its pixels; surest first.
-pub fn read(boxes: &[f32], scores: &[f32], width: usize, height: usize) -> Vec<Detection> {
-    let found = boxes
-        .as_chunks::<ROW>()
-        .0
-        .iter()
-        .zip(scores)
-        .zip(anchors(width, height))
-        .filter(|((_, score), _)| **score > CONFIDENCE_MIN)
-        .map(|((row, score), anchor)| detection(row, *score, anchor))
-        .filter(usable)
-        .collect();
-    merged(found)
+/// Whether a row is a box that can be drawn.
+pub fn usable(found: &Detection) -> bool {
+    let FaceBox { x, y, width, height } = found.face_box;
+    let [left, right] = found.eyes;
+    let finite = [x, y, width, height, left.x, left.y, right.x, right.y].iter().all(|v| v.is_finite());
+    width > 0.0 && height > 0.0 && finite
 }
 
 /// Joins what overlaps a surer one: the mean of all, weighted by confidence. Surest first.
@@ -78,30 +93,6 @@ pub fn merged(mut found: Vec<Detection>) -> Vec<Detection> {
     merged
 }
 
-/// Centres of the places that rows speak of, in the order of the rows.
-fn anchors(width: usize, height: usize) -> impl Iterator<Item = Point> {
-    GRIDS.into_iter().flat_map(move |(stride, count)| {
-        let columns = width / stride;
-        let centre = move |cell: usize| (cell as f32 + 0.5) * stride as f32;
-        (0..columns * (height / stride) * count).map(move |row| {
-            let place = row / count;
-            Point { x: centre(place % columns), y: centre(place / columns) }
-        })
-    })
-}
-
-fn detection(row: &[f32; ROW], confidence: f32, anchor: Point) -> Detection {
-    let [x, y, width, height, ..] = *row;
-    let face_box = FaceBox { x: x + anchor.x - width / 2.0, y: y + anchor.y - height / 2.0, width, height };
-    let point = |k: usize| Point { x: row[4 + 2 * k] + anchor.x, y: row[5 + 2 * k] + anchor.y };
-    Detection { face_box, points: std::array::from_fn(point), confidence }
-}
-
-fn usable(found: &Detection) -> bool {
-    let FaceBox { x, y, width, height } = found.face_box;
-    width > 0.0 && height > 0.0 && [x, y, width, height].iter().all(|v| v.is_finite())
-}
-
 /// The mean of boxes and points, weighted by confidence.
 fn mean(all: &[Detection]) -> Detection {
     let total: f32 = all.iter().map(|d| d.confidence).sum();
@@ -112,8 +103,13 @@ fn mean(all: &[Detection]) -> Detection {
         width: of(&|d| d.face_box.width),
         height: of(&|d| d.face_box.height),
     };
-    let point = |k: usize| Point { x: of(&|d| d.points[k].x), y: of(&|d| d.points[k].y) };
-    Detection { face_box, points: std::array::from_fn(point), confidence: total }
+    let eye = |k: usize| Point { x: of(&|d| d.eyes[k].x), y: of(&|d| d.eyes[k].y) };
+    // A detector knows them of all faces, or of none.
+    let five = all.iter().all(|d| d.five.is_some()).then(|| {
+        let at = |d: &Detection, k: usize| d.five.map_or(Point { x: 0.0, y: 0.0 }, |five| five[k]);
+        std::array::from_fn(|k| Point { x: of(&|d| at(d, k).x), y: of(&|d| at(d, k).y) })
+    });
+    Detection { face_box, eyes: [eye(0), eye(1)], five, confidence: total }
 }
 
 /// The area two boxes share, as a part of the area they cover together; 0..1.
@@ -143,18 +139,8 @@ mod tests {
 
     fn at(x: f32, confidence: f32) -> Detection {
         let face_box = FaceBox { x, y: 0.0, width: 10.0, height: 10.0 };
-        Detection { face_box, points: [Point { x, y: 0.0 }; 6], confidence }
-    }
-
-    #[test]
-    fn anchors_follow_the_grids() {
-        let all: Vec<Point> = anchors(256, 128).collect();
-        assert_eq!(all.len(), rows(256, 128));
-        assert_eq!(rows(256, 256), 896);
-        assert_eq!(all[0], Point { x: 8.0, y: 8.0 });
-        assert_eq!(all[2], Point { x: 24.0, y: 8.0 });
-        assert_eq!(all[2 * 16], Point { x: 8.0, y: 24.0 });
-        assert_eq!(all[2 * 16 * 8 + 6 * 8 + 6], Point { x: 48.0, y: 48.0 });
+        let point = Point { x, y: 0.0 };
+        Detection { face_box, eyes: [point; 2], five: Some([point; 5]), confidence }
     }
 
     #[test]
@@ -162,20 +148,9 @@ mod tests {
         let merged = merged(vec![at(3.0, 0.6), at(0.0, 0.9), at(100.0, 0.55)]);
         assert_eq!(merged.len(), 2);
         assert!((merged[0].face_box.x - 1.2).abs() < 1e-5);
+        assert!((merged[0].eyes[1].x - 1.2).abs() < 1e-5);
+        assert!(merged[0].five.is_some_and(|five| (five[4].x - 1.2).abs() < 1e-5));
         assert_eq!((merged[0].confidence, merged[1]), (0.9, at(100.0, 0.55)));
-    }
-
-    #[test]
-    fn rows_become_boxes_around_their_anchors() {
-        let mut boxes = vec![0.0; ROW * rows(64, 64)];
-        boxes[..6].copy_from_slice(&[2.0, -3.0, 20.0, 30.0, 1.0, 1.5]);
-        let mut scores = vec![0.1; rows(64, 64)];
-        scores[0] = 0.8;
-        scores[1] = 0.9; // its box has no size
-        let found = read(&boxes, &scores, 64, 64);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].face_box, FaceBox { x: 0.0, y: -10.0, width: 20.0, height: 30.0 });
-        assert_eq!(found[0].points[0], Point { x: 9.0, y: 9.5 });
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::domain::face::Point;
 use crate::face::Error;
 use crate::face::detect;
 use crate::face::detect::Detection;
+use crate::face::detect::Five;
 use crate::face::image::Image;
 use crate::face::image::View;
 use crate::face::mesh;
@@ -127,12 +128,13 @@ fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
 
 /// What the detector sees in `small`, in pixels of `view`; largest first.
 fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Vec<Detection>, Error> {
-    let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(detect::SIDE_STEP));
+    let step = networks.detector_step();
+    let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(step));
     let (width, height) = (ground(small.width), ground(small.height));
     let (left, top) = ((width - small.width) / 2, (height - small.height) / 2);
     let mut found = Vec::new();
-    for down in tile::spans(height) {
-        for across in tile::spans(width) {
+    for down in tile::spans(height, step) {
+        for across in tile::spans(width, step) {
             let corner = (across.start as isize - left as isize, down.start as isize - top as isize);
             let planes = resample::window(small, corner, (across.len, down.len));
             let place = |p: Point| Point { x: p.x + across.start as f32, y: p.y + down.start as f32 };
@@ -198,6 +200,11 @@ fn same(larger: FaceBox, smaller: FaceBox) -> bool {
 }
 
 impl Found {
+    /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
+    pub fn five(&self) -> Five {
+        self.detection.five.unwrap_or_else(|| self.mesh.five())
+    }
+
     /// Found in `view` turned by so many quarters: where it lies in `view`.
     fn turned_back(self, view: View, quarters: usize) -> Self {
         let place = |point| view.unturned(quarters, point);

@@ -7,6 +7,7 @@ use crate::domain::face::Eyes;
 use crate::domain::face::Point;
 use crate::face::detect;
 use crate::face::detect::Detection;
+use crate::face::detect::Five;
 use crate::face::geometry::Similarity;
 use crate::face::geometry::Square;
 
@@ -18,6 +19,9 @@ const MARGIN: f32 = 1.5;
 const EYE_CORNERS: [usize; 2] = [33, 263];
 /// Corners and lids of the eyes, left of the picture first.
 const EYES: [[usize; 8]; 2] = [[33, 133, 160, 144, 159, 145, 158, 153], [263, 362, 387, 373, 386, 374, 385, 380]];
+/// Its tip, and the corners of the mouth, left of the picture first.
+const NOSE_TIP: usize = 4;
+const MOUTH_CORNERS: [usize; 2] = [57, 287];
 
 /// The mean of 2,500 faces: x to the right, y down, z away from the camera, outer eye corners 1 apart, the same
 /// mirrored. `f32`, little endian, x, y and z of each point.
@@ -45,7 +49,7 @@ pub struct Pose {
 
 /// Where to look for the mesh of a face that was just detected.
 pub fn square_of_detection(detection: &Detection) -> Square {
-    let [left, right, ..] = detection.points;
+    let [left, right] = detection.eyes;
     Square {
         centre: detect::centre(detection.face_box),
         side: MARGIN * detection.face_box.width.max(detection.face_box.height),
@@ -118,6 +122,14 @@ impl Mesh {
         if one.x <= other.x { Eyes { left: one, right: other } } else { Eyes { left: other, right: one } }
     }
 
+    /// Centres of the eyes, tip of the nose, corners of the mouth.
+    pub fn five(&self) -> Five {
+        let Eyes { left, right } = self.eyes();
+        let [nose, one, other] = [NOSE_TIP, MOUTH_CORNERS[0], MOUTH_CORNERS[1]].map(|vertex| self.point(vertex));
+        let (left_corner, right_corner) = if one.x <= other.x { (one, other) } else { (other, one) };
+        [left, right, nose, left_corner, right_corner]
+    }
+
     /// By a least-squares rotation (Procrustes) of the mean mesh; `None` when the points have no shape.
     pub fn pose(&self) -> Option<Pose> {
         let own: Vec<Vector3<f64>> = self.points.iter().map(|p| Vector3::from(p.map(f64::from))).collect();
@@ -183,6 +195,13 @@ mod tests {
         let (upright, turned) = (mesh(0.0, 0.0).square(), mesh(30.0, 0.0).square());
         assert!((turned.angle.to_degrees() - 30.0).abs() < 1e-3);
         assert!((upright.side - turned.side).abs() < 1e-2);
+    }
+
+    #[test]
+    fn five_points_of_a_level_face() {
+        let [left, right, nose, left_corner, right_corner] = mesh(0.0, 0.0).five();
+        assert!(left.x < nose.x && nose.x < right.x && left_corner.x < nose.x && nose.x < right_corner.x);
+        assert!(left.y < nose.y && nose.y < left_corner.y && (left_corner.y - right_corner.y).abs() < 0.5);
     }
 
     #[test]

@@ -9,19 +9,21 @@ use crate::face::Error;
 use crate::face::align::Alignment;
 use crate::face::detect;
 use crate::face::detect::Detection;
+use crate::face::detect::Five;
+use crate::face::detect::Reader;
 use crate::face::geometry::Square;
 use crate::face::image;
 use crate::face::image::View;
 use crate::face::memory::Memory;
 use crate::face::mesh;
 use crate::face::mesh::Mesh;
+use crate::face::pack;
 use crate::face::pack::Fault;
-use crate::face::pack::Input;
 use crate::face::pack::Network;
 use crate::face::pack::Pack;
+use crate::face::pack::input::Input;
 use crate::face::resample;
 use crate::face::resample::Planes;
-
 use crate::net::Engine;
 use crate::net::Executable;
 use crate::net::Port;
@@ -30,8 +32,6 @@ use crate::net::graph::Graph;
 
 /// Room for decoded pictures, all workers together: three of 25 megapixels, or one of the largest.
 const PICTURE_BYTES_MAX: u64 = 250_000_000;
-/// Numbers in the detector's rows.
-const BOX: usize = 16;
 
 /// How networks are run.
 #[derive(Debug, Clone)]
@@ -55,25 +55,31 @@ struct Shared {
     settings: Settings,
     /// The detector takes every size: it is compiled for the pass at hand.
     detector: Detector,
-    landmarks: Stage<2>,
-    recognizer: Stage<1>,
-    alignment: Alignment,
+    landmarks: Stage,
+    recognizers: Vec<Recognizer>,
+    age: Stage,
     template_version: u16,
     memory: Memory,
 }
 
 struct Detector {
     network: Network,
+    reader: &'static dyn Reader,
     graph: Graph,
-    coarse: Stage<2>,
+    coarse: Stage,
 }
 
-/// A network for one size of input, and where its `N` outputs stand.
-struct Stage<const N: usize> {
+struct Recognizer {
+    stage: Stage,
+    alignment: Alignment,
+}
+
+/// A network for one size of input.
+struct Stage {
     executable: Executable,
     input: Input,
     /// Of each output that is wanted, its place among those of the network.
-    places: [usize; N],
+    places: Vec<usize>,
 }
 
 /// The networks on one thread, with their working memory.
@@ -83,7 +89,8 @@ pub struct Networks {
     /// The detector for the finer pass that was last made.
     finer: Option<Finer>,
     landmarks: Runner,
-    recognizer: Runner,
+    recognizers: Vec<Runner>,
+    age: Runner,
 }
 
 /// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
@@ -91,7 +98,7 @@ pub struct Networks {
 struct Finer {
     width: usize,
     height: usize,
-    stage: Stage<2>,
+    stage: Stage,
     runner: Runner,
 }
 
@@ -99,22 +106,23 @@ impl Compiled {
     /// Compiles every network of the pack; one that has no use yet is checked all the same.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
         let engine = settings.engine;
-        if let Some(age) = &pack.age {
-            let side = [age.input.width, age.input.height];
-            Stage::new(age, &graph(age)?, engine, side, [("age", &[1, 1]), ("male", &[1, 1])])?;
+        let one = |network: &Network, wanted: &[(&str, &[usize])]| {
+            let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
+            Stage::new(network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
+        };
+        for spoof in &pack.spoofs {
+            one(&spoof.network, &[("", &[1, 3])])?;
         }
-        let (landmarks, recognizer) = (&pack.landmarks, &pack.recognizer);
-        let side = [landmarks.input.width, landmarks.input.height];
-        let wanted: [(&str, &[usize]); 2] = [("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])];
-        let landmarks = Stage::new(landmarks, &graph(landmarks)?, engine, side, wanted)?;
-        let side = [recognizer.input.width, recognizer.input.height];
-        let recognizer = Stage::new(recognizer, &graph(recognizer)?, engine, side, [("", &[1, pack.dimension])])?;
+        let recognizer = |recognizer: &pack::Recognizer| {
+            let stage = one(&recognizer.network, &[("", &[1, recognizer.dimension])])?;
+            Ok(Recognizer { stage, alignment: recognizer.alignment.clone() })
+        };
         Ok(Self(Arc::new(Shared {
-            settings,
             detector: Detector::new(&pack.detector, engine)?,
-            landmarks,
-            recognizer,
-            alignment: pack.alignment.clone(),
+            landmarks: one(&pack.landmarks, &[("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])])?,
+            recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
+            age: one(&pack.age, &[("age", &[1, 1])])?,
+            settings,
             template_version: pack.template_version,
             memory: Memory::new(PICTURE_BYTES_MAX),
         })))
@@ -123,27 +131,32 @@ impl Compiled {
 
 impl Detector {
     fn new(network: &Network, engine: Engine) -> Result<Self, Fault> {
+        let ports = |reason| Fault::Ports { file: network.file.clone(), reason };
+        let reader = detect::reader(network.read_out).ok_or_else(|| ports("its read-out is no detector's".into()))?;
         let side = network.input.width;
-        if !side.is_multiple_of(detect::SIDE_STEP) {
-            let reason = format!("a detector's input must be a multiple of {} pixels wide", detect::SIDE_STEP);
-            return Err(Fault::Ports { file: network.file.clone(), reason });
+        if !side.is_multiple_of(reader.side_step()) {
+            return Err(ports(format!("its input must be a multiple of {} pixels wide", reader.side_step())));
         }
         let graph = graph(network)?;
-        let coarse = Self::stage(network, &graph, engine, side, side)?;
+        let coarse = Self::stage(network, reader, &graph, engine, [side; 2])?;
         let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph has it all
-        Ok(Self { network, graph, coarse })
+        Ok(Self { network, reader, graph, coarse })
     }
 
     fn finer(&self, engine: Engine, width: usize, height: usize) -> Result<Finer, Fault> {
-        let stage = Self::stage(&self.network, &self.graph, engine, width, height)?;
+        let stage = Self::stage(&self.network, self.reader, &self.graph, engine, [width, height])?;
         let runner = Runner::new(&stage.executable);
         Ok(Finer { width, height, stage, runner })
     }
 
-    fn stage(network: &Network, graph: &Graph, engine: Engine, width: usize, height: usize) -> Result<Stage<2>, Fault> {
-        let rows = detect::rows(width, height);
-        let wanted: [(&str, &[usize]); 2] = [("boxes", &[1, rows, BOX]), ("scores", &[1, rows, 1])];
-        Stage::new(network, graph, engine, [width, height], wanted)
+    fn stage(
+        network: &Network,
+        reader: &dyn Reader,
+        graph: &Graph,
+        engine: Engine,
+        size: [usize; 2],
+    ) -> Result<Stage, Fault> {
+        Stage::new(network, graph, engine, size, reader.outputs(size[0], size[1]))
     }
 }
 
@@ -152,7 +165,7 @@ fn graph(network: &Network) -> Result<Graph, Fault> {
     Graph::from_bytes(network.onnx.clone()).map_err(fault)
 }
 
-impl<const N: usize> Stage<N> {
+impl Stage {
     /// Fails when the network does not take one picture of this size, or lacks an output of that name and shape;
     /// an output without a name is the only one.
     fn new(
@@ -160,7 +173,7 @@ impl<const N: usize> Stage<N> {
         graph: &Graph,
         engine: Engine,
         [width, height]: [usize; 2],
-        wanted: [(&str, &[usize]); N],
+        wanted: Vec<(String, Vec<usize>)>,
     ) -> Result<Self, Fault> {
         let ports = |reason: String| Fault::Ports { file: network.file.clone(), reason };
         let shape = [1, 3, height, width];
@@ -174,34 +187,36 @@ impl<const N: usize> Stage<N> {
             return Err(ports(format!("its input has shape {found:?}, not {shape:?}")));
         }
         let outputs = executable.outputs();
-        let mut places = [0; N];
-        for (place, (name, shape)) in places.iter_mut().zip(wanted) {
+        let mut places = Vec::with_capacity(wanted.len());
+        for (name, shape) in wanted {
             let known = outputs.iter().position(|output| output.name == name || name.is_empty() && outputs.len() == 1);
-            *place = known.ok_or_else(|| ports(format!("it has no output '{name}'")))?;
-            let found = &outputs[*place];
-            if found.shape != shape {
-                let Port { name, shape: has } = found;
+            let place = known.ok_or_else(|| ports(format!("it has no output '{name}'")))?;
+            if outputs[place].shape != shape {
+                let Port { name, shape: has } = &outputs[place];
                 return Err(ports(format!("its output '{name}' has shape {has:?}, not {shape:?}")));
             }
+            places.push(place);
         }
         Ok(Self { executable, input: network.input, places })
     }
 
-    fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<[Vec<f32>; N], Error> {
+    /// The outputs that were wanted, in that order.
+    fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Vec<Vec<f32>>, Error> {
         let mut outputs = runner.run(&[&self.input.fill(planes)]).map_err(failed)?;
-        Ok(self.places.map(|place| std::mem::take(&mut outputs[place])))
+        Ok(self.places.iter().map(|place| std::mem::take(&mut outputs[*place])).collect())
     }
 }
 
 impl Networks {
     /// Cheap: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
-        let Shared { detector, landmarks, recognizer, .. } = &*compiled.0;
+        let Shared { detector, landmarks, recognizers, age, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
-            recognizer: Runner::new(&recognizer.executable),
+            recognizers: recognizers.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
+            age: Runner::new(&age.executable),
             shared: compiled.clone(),
         }
     }
@@ -220,12 +235,17 @@ impl Networks {
         self.shared.0.detector.network.input.width
     }
 
-    /// Possible faces, in pixels of `planes`, whose sides are multiples of [`detect::SIDE_STEP`].
+    /// What the sides of the detector's input are multiples of.
+    pub fn detector_step(&self) -> usize {
+        self.shared.0.detector.reader.side_step()
+    }
+
+    /// Possible faces, in pixels of `planes`, whose sides are multiples of [`Networks::detector_step`]; surest first.
     pub fn detect(&mut self, planes: &Planes) -> Result<Vec<Detection>, Error> {
         let Shared { detector, settings, .. } = &*self.shared.0;
         let (width, height) = (planes.width, planes.height);
         let side = detector.network.input.width;
-        let [boxes, scores] = if (width, height) == (side, side) {
+        let outputs = if (width, height) == (side, side) {
             detector.coarse.run(&mut self.coarse, planes)?
         } else {
             let kept = self.finer.take().filter(|finer| (finer.width, finer.height) == (width, height));
@@ -236,7 +256,7 @@ impl Networks {
             let Finer { stage, runner, .. } = self.finer.insert(finer);
             stage.run(runner, planes)?
         };
-        Ok(detect::read(&boxes, &scores, width, height))
+        Ok(detect::merged(detector.reader.read(&outputs, width, height)))
     }
 
     /// Frees what finer passes over a picture needed.
@@ -249,23 +269,46 @@ impl Networks {
         let stage = &self.shared.0.landmarks;
         let map = square.crop(stage.input.width);
         let planes = resample::warped(view, map, stage.input.width);
-        let [points, presence] = stage.run(&mut self.landmarks, &planes)?;
-        Ok(mesh::read(&points, presence[0], map))
+        let outputs = stage.run(&mut self.landmarks, &planes)?;
+        Ok(mesh::read(&outputs[0], outputs[1][0], map))
     }
 
-    /// The picture of a face as the recognizer takes it; `None` when the mesh has no extent.
-    pub fn aligned(&self, view: View, mesh: &Mesh) -> Option<Planes> {
-        let Shared { alignment, recognizer, .. } = &*self.shared.0;
-        Some(resample::warped(view, alignment.fit(mesh)?, recognizer.input.width))
+    /// How many recognizers the pack has.
+    pub fn recognizers(&self) -> usize {
+        self.recognizers.len()
     }
 
-    /// What the recognizer says of an aligned face: a vector whose direction counts.
-    pub fn recognize(&mut self, aligned: &Planes) -> Result<Vec<f32>, Error> {
-        let [vector] = self.shared.0.recognizer.run(&mut self.recognizer, aligned)?;
-        Ok(vector)
+    /// The picture of a face as a recognizer takes it; `None` when the points lie in one place.
+    ///
+    /// # Panics
+    /// If `which` is not below [`Networks::recognizers`].
+    pub fn aligned(&self, which: usize, view: View, mesh: &Mesh, five: &Five) -> Option<Planes> {
+        let Recognizer { stage, alignment } = &self.shared.0.recognizers[which];
+        Some(resample::warped(view, alignment.fit(mesh, five)?, stage.input.width))
     }
 
-    /// A template of this pack from a recognizer's vector; `None` when it has no direction.
+    /// What a recognizer says of an aligned face: a vector whose direction counts.
+    ///
+    /// # Panics
+    /// If `which` is not below [`Networks::recognizers`].
+    pub fn recognize(&mut self, which: usize, aligned: &Planes) -> Result<Vec<f32>, Error> {
+        let outputs = self.shared.0.recognizers[which].stage.run(&mut self.recognizers[which], aligned)?;
+        Ok(outputs.into_iter().flatten().collect())
+    }
+
+    /// A square of the picture as the age network takes it.
+    pub fn age_crop(&self, view: View, square: Square) -> Planes {
+        let side = self.shared.0.age.input.width;
+        resample::warped_over_edges(view, square.crop(side), side)
+    }
+
+    /// What the age network says of such a picture: years, unbounded.
+    pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
+        let outputs = self.shared.0.age.run(&mut self.age, crop)?;
+        Ok(outputs[0][0])
+    }
+
+    /// A template of this pack from the recognizers' vectors; `None` when it has no direction.
     pub fn template(&self, vector: &[f32]) -> Option<Template> {
         Template::new(self.shared.0.template_version, vector)
     }

@@ -2,23 +2,27 @@
 //!
 //! ```toml
 //! name = "mine"
+//! template_version = 40000      # another one for every set of recognizers: only templates of one version are compared
 //!
-//! [detector]                    # likewise [landmarks], [recognizer] and, if there is one, [age]
-//! file = "detector.onnx"        # in the same folder
+//! [[recognizer]]                # one or several: a template holds the vectors of all, its cosine is the mean of theirs
+//! file = "recognizer.onnx"      # in the same folder
 //! sha256 = "…"                  # of the file, in lower-case hex
 //! licence = "…"                 # in words
-//! licence_files = ["…"]         # its texts, in the same folder or below
+//! licence_files = ["…"]         # its texts, in the same folder or below; may be left out
 //! origin = "…"                  # who made it, from what
-//! read_out = "blazeface"        # what its numbers mean: blazeface, facemesh, unit-vector, age
-//! input = { width = 256, height = 256, colours = "rgb", mean = […], scale = […] }    # (colour - mean) / scale
+//! read_out = "unit-vector"      # what its numbers mean: see `manifest::ReadOut`
+//! input = { width = 112, height = 112, colours = "rgb", mean = […], scale = […] }    # (colour - mean) / scale
+//! dimension = 512               # how many numbers it gives
+//! alignment = { five = […] }    # where points of the face lie in its input, in pixels: see `align`
 //!
-//! [recognizer]                  # has, besides
-//! template_version = 1          # another one for every network whose templates cannot be compared with these
-//! dimension = 512               # numbers in a template
-//! alignment = { vertices = […], points = […] }    # where points of the landmarks lie in its input, in pixels
-//! calibration = { … }           # what its cosines mean; without it, no scores
+//! [detector]                    # likewise [landmarks] and [age]; those left out are the built-in pack's
 //!
-//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # if there are any: what the cosines of pairs of these types mean
+//! [[spoof]]                     # none, or several whose mean counts
+//! crop = 2.7                    # sides of what it is shown, in those of the face's box
+//!
+//! [calibration]                 # what cosines mean; without it, no scores
+//!
+//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # what they mean for pictures of these types, if it is something else
 //! ```
 
 use std::collections::BTreeMap;
@@ -29,22 +33,29 @@ use std::path::Component;
 use std::path::Path;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use sha2::Digest;
 use sha2::Sha256;
 
 use crate::face::align::Alignment;
 use crate::face::curves::Curves;
 use crate::face::curves::Types;
-use crate::face::resample::Planes;
+use crate::face::pack::input::Input;
+use crate::face::pack::manifest::Manifest;
+use crate::face::pack::manifest::NetworkEntry;
+use crate::face::pack::manifest::ReadOut;
+use crate::face::pack::manifest::RecognizerEntry;
+use crate::face::pack::manifest::SpoofEntry;
 use crate::face::score::Calibration;
 use crate::net;
 
+pub mod input;
+pub mod manifest;
+
 pub const MANIFEST: &str = "pack.toml";
-/// Sides of a network's input, in pixels.
-const SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
 /// Numbers in a template: what [`crate::domain::template::Template`] can hold.
 const DIMENSION_MAX: usize = 4096;
+/// Sides of what a network against spoofs is shown, in those of the face's box.
+const CROPS: std::ops::RangeInclusive<f32> = 1.0..=8.0;
 
 /// The files of the pack inside of the program.
 const BUILT_IN: [(&str, &[u8]); 8] = [
@@ -62,15 +73,14 @@ const BUILT_IN: [(&str, &[u8]); 8] = [
 #[derive(Clone)]
 pub struct Pack {
     pub name: String,
-    pub detector: Network,
-    pub landmarks: Network,
-    pub age: Option<Network>,
-    pub recognizer: Network,
     /// Templates of different versions cannot be compared.
     pub template_version: u16,
-    /// Numbers in a template.
-    pub dimension: usize,
-    pub alignment: Alignment,
+    pub detector: Network,
+    pub landmarks: Network,
+    pub age: Network,
+    /// At least one.
+    pub recognizers: Vec<Recognizer>,
+    pub spoofs: Vec<Spoof>,
     /// Without it the pack makes templates, but no scores.
     pub calibration: Option<Calibration>,
     /// Takes its place for pictures of these types.
@@ -87,43 +97,26 @@ pub struct Network {
     /// The licence's texts, by the files' names.
     pub licence_files: Vec<String>,
     pub origin: String,
+    pub read_out: ReadOut,
     pub input: Input,
     pub onnx: Bytes,
 }
 
-/// How a network wants its picture.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    pub width: usize,
-    pub height: usize,
-    pub colours: Colours,
-    /// Taken from each colour's value, 0..255, in the order of `colours`.
-    pub mean: [f32; 3],
-    /// What is left is divided by this.
-    pub scale: [f32; 3],
+/// A network that describes an aligned face.
+#[derive(Clone)]
+pub struct Recognizer {
+    pub network: Network,
+    /// How many numbers it gives.
+    pub dimension: usize,
+    pub alignment: Alignment,
 }
 
-/// The order of colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colours {
-    Rgb,
-    Bgr,
-}
-
-/// What a network's numbers mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ReadOut {
-    /// `boxes` and `scores`: see [`crate::face::detect`].
-    Blazeface,
-    /// `points` and `presence`: see [`crate::face::mesh`].
-    Facemesh,
-    /// `age` in years, and `male`, 0..1.
-    Age,
-    /// One output: a vector whose direction describes the face.
-    UnitVector,
+/// A network that tells a face from a picture of one.
+#[derive(Clone)]
+pub struct Spoof {
+    pub network: Network,
+    /// Sides of what it is shown, in those of the face's box.
+    pub crop: f32,
 }
 
 /// Why a folder is no usable pack.
@@ -151,11 +144,14 @@ impl Pack {
 
     /// The pack inside of the program.
     pub fn built_in() -> Result<Self, Fault> {
-        let read = |name: &str| {
-            let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-            found.map(|(_, bytes)| Bytes::from_static(bytes)).ok_or_else(|| io::ErrorKind::NotFound.into())
-        };
+        let read = |name: &str| Self::built_in_file(name).ok_or_else(|| io::ErrorKind::NotFound.into());
         Self::from_files("the built-in pack", &read)
+    }
+
+    /// A file of it.
+    pub fn built_in_file(name: &str) -> Option<Bytes> {
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+        found.map(|(_, bytes)| Bytes::from_static(bytes))
     }
 
     /// The pack in a folder.
@@ -169,23 +165,28 @@ impl Pack {
         let text = files.get(MANIFEST)?;
         let text = std::str::from_utf8(&text).map_err(|e| files.manifest(e))?;
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
-        let Manifest { name, detector, landmarks, age, recognizer, calibration_by_types } = manifest;
-        let RecognizerEntry { template_version, dimension, alignment, calibration, .. } = recognizer;
-        if !(1..=DIMENSION_MAX).contains(&dimension) {
-            return Err(files.manifest(format!("the recognizer's dimension must lie within 1..={DIMENSION_MAX}")));
-        }
-        let own = recognizer.network;
+        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, .. } = manifest;
+        let whole = detector.is_some() && landmarks.is_some() && age.is_some();
+        let lender = if whole { None } else { Some(Self::built_in()?) };
+        let or_lent =
+            |role: &str, entry: Option<NetworkEntry>, read_outs: &[ReadOut], lent: fn(&Self) -> &Network| match (
+                entry, &lender,
+            ) {
+                (Some(entry), _) => files.network(role, entry, read_outs),
+                (None, Some(lender)) => Ok(lent(lender).clone()),
+                (None, None) => Err(files.manifest(format!("missing field `{role}`"))),
+            };
+        let detectors = [ReadOut::Blazeface, ReadOut::Yunet];
         Ok(Self {
             name,
-            detector: files.network("detector", detector, ReadOut::Blazeface)?,
-            landmarks: files.network("landmarks", landmarks, ReadOut::Facemesh)?,
-            age: age.map(|age| files.network("age", age, ReadOut::Age)).transpose()?,
-            recognizer: files.network("recognizer", own, ReadOut::UnitVector)?,
             template_version,
-            dimension,
-            alignment,
-            calibration,
-            calibration_by_types,
+            detector: or_lent("detector", detector, &detectors, |pack| &pack.detector)?,
+            landmarks: or_lent("landmarks", landmarks, &[ReadOut::Facemesh], |pack| &pack.landmarks)?,
+            age: or_lent("age", age, &[ReadOut::Age], |pack| &pack.age)?,
+            recognizers: files.recognizers(recognizer)?,
+            spoofs: spoof.into_iter().map(|entry| files.spoof(entry)).collect::<Result<_, _>>()?,
+            calibration: manifest.calibration,
+            calibration_by_types: manifest.calibration_by_types,
         })
     }
 
@@ -194,10 +195,17 @@ impl Pack {
         Some(Curves { general: self.calibration.clone()?, by_types: self.calibration_by_types.clone() })
     }
 
+    /// Numbers in a template.
+    pub fn dimension(&self) -> usize {
+        self.recognizers.iter().map(|recognizer| recognizer.dimension).sum()
+    }
+
     /// The networks, each with its role.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
-        let always = [("detector", &self.detector), ("landmarks", &self.landmarks), ("recognizer", &self.recognizer)];
-        always.into_iter().chain(self.age.as_ref().map(|age| ("age", age)))
+        let single = [("detector", &self.detector), ("landmarks", &self.landmarks), ("age", &self.age)];
+        let recognizers = self.recognizers.iter().map(|recognizer| ("recognizer", &recognizer.network));
+        let spoofs = self.spoofs.iter().map(|spoof| ("spoof", &spoof.network));
+        single.into_iter().chain(recognizers).chain(spoofs)
     }
 }
 
@@ -221,10 +229,30 @@ impl Files<'_> {
         Fault::Manifest { file: self.named(MANIFEST), reason: reason.to_string() }
     }
 
-    fn network(&self, role: &str, entry: NetworkEntry, read_out: ReadOut) -> Result<Network, Fault> {
-        let NetworkEntry { file, sha256, licence, licence_files, origin, input, .. } = entry;
-        if entry.read_out != read_out {
-            return Err(self.manifest(format!("{role}: its read-out must be {read_out:?}, not {:?}", entry.read_out)));
+    fn recognizers(&self, entries: Vec<RecognizerEntry>) -> Result<Vec<Recognizer>, Fault> {
+        let sum: usize = entries.iter().map(|entry| entry.dimension).fold(0, usize::saturating_add);
+        if entries.iter().any(|entry| entry.dimension == 0) || !(1..=DIMENSION_MAX).contains(&sum) {
+            let reason = format!("the dimensions of its recognizers must be 1 to {DIMENSION_MAX} in all");
+            return Err(self.manifest(reason));
+        }
+        let recognizer = |RecognizerEntry { network, dimension, alignment }| {
+            let network = self.network("recognizer", network, &[ReadOut::UnitVector])?;
+            Ok(Recognizer { network, dimension, alignment })
+        };
+        entries.into_iter().map(recognizer).collect()
+    }
+
+    fn spoof(&self, SpoofEntry { network, crop }: SpoofEntry) -> Result<Spoof, Fault> {
+        if !CROPS.contains(&crop) {
+            return Err(self.manifest(format!("spoof: its crop must lie within {} to {}", CROPS.start(), CROPS.end())));
+        }
+        Ok(Spoof { network: self.network("spoof", network, &[ReadOut::PrintedRealShown])?, crop })
+    }
+
+    fn network(&self, role: &str, entry: NetworkEntry, read_outs: &[ReadOut]) -> Result<Network, Fault> {
+        let NetworkEntry { file, sha256, licence, licence_files, origin, read_out, input } = entry;
+        if !read_outs.contains(&read_out) {
+            return Err(self.manifest(format!("{role}: its read-out must be one of {read_outs:?}, not {read_out:?}")));
         }
         input.check().map_err(|reason| self.manifest(format!("{role}: {reason}")))?;
         for name in licence_files.iter().chain([&file]) {
@@ -238,95 +266,14 @@ impl Files<'_> {
         if found != sha256 {
             return Err(Fault::Sha256 { file: self.named(&file), stated: sha256, found });
         }
-        Ok(Network { file, sha256, licence, licence_files, origin, input, onnx })
+        Ok(Network { file, sha256, licence, licence_files, origin, read_out, input, onnx })
     }
 }
 
-fn stays_inside(name: &str) -> bool {
+/// Whether a name is one of a file below the folder that it is read from.
+pub fn stays_inside(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
-}
-
-impl Input {
-    fn check(&self) -> Result<(), String> {
-        if self.width != self.height || !SIDES.contains(&self.width) {
-            return Err(format!("its input must be a square of {} to {} pixels", SIDES.start(), SIDES.end()));
-        }
-        let fits = |mean: f32, scale: f32| mean.is_finite() && scale.is_normal();
-        if !self.mean.into_iter().zip(self.scale).all(|(mean, scale)| fits(mean, scale)) {
-            return Err("mean and scale must be finite, and no scale zero".into());
-        }
-        Ok(())
-    }
-
-    /// The numbers that go into the network: `(colour - mean) / scale`, plane after plane.
-    pub fn fill(&self, planes: &Planes) -> Vec<f32> {
-        let plane = planes.width * planes.height;
-        let order = match self.colours {
-            Colours::Rgb => [0, 1, 2],
-            Colours::Bgr => [2, 1, 0],
-        };
-        let mut filled = Vec::with_capacity(3 * plane);
-        for ((channel, mean), scale) in order.into_iter().zip(self.mean).zip(self.scale) {
-            filled.extend(planes.values[channel * plane..][..plane].iter().map(|value| (value - mean) / scale));
-        }
-        filled
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    name: String,
-    detector: NetworkEntry,
-    landmarks: NetworkEntry,
-    age: Option<NetworkEntry>,
-    recognizer: RecognizerEntry,
-    #[serde(default)]
-    calibration_by_types: BTreeMap<Types, Calibration>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NetworkEntry {
-    file: String,
-    sha256: String,
-    licence: String,
-    licence_files: Vec<String>,
-    origin: String,
-    read_out: ReadOut,
-    input: Input,
-}
-
-/// A network's entry and what only a recognizer has.
-#[derive(Deserialize)]
-#[serde(try_from = "toml::Table")]
-struct RecognizerEntry {
-    network: NetworkEntry,
-    template_version: u16,
-    dimension: usize,
-    alignment: Alignment,
-    calibration: Option<Calibration>,
-}
-
-impl TryFrom<toml::Table> for RecognizerEntry {
-    type Error = String;
-
-    fn try_from(mut table: toml::Table) -> Result<Self, String> {
-        fn read<'de, T: Deserialize<'de>>(name: &str, value: Option<toml::Value>) -> Result<T, String> {
-            let value = value.ok_or_else(|| format!("missing field `{name}`"))?;
-            T::deserialize(value).map_err(|e| format!("{name}: {e}"))
-        }
-        let own = ["template_version", "dimension", "alignment", "calibration"].map(|name| table.remove(name));
-        let [template_version, dimension, alignment, calibration] = own;
-        Ok(Self {
-            template_version: read("template_version", template_version)?,
-            dimension: read("dimension", dimension)?,
-            alignment: read("alignment", alignment)?,
-            calibration: calibration.map(|value| read("calibration", Some(value))).transpose()?,
-            network: NetworkEntry::deserialize(toml::Value::Table(table)).map_err(|e| e.to_string())?,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -350,7 +297,7 @@ mod tests {
     #[test]
     fn the_built_in_pack_is_whole() {
         let pack = Pack::built_in().expect("it is whole");
-        assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension), ("builtin", 1, 512));
+        assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 1, 512));
         assert_eq!(pack.networks().count(), 4);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
     }
@@ -368,7 +315,8 @@ mod tests {
             ("licences/MIT-human.txt", "licences/none.txt", ["mine/licences/none.txt", "cannot read"]),
             ("99bf75", "99bf76", ["mine/blazeface.onnx", "the manifest states 99bf76"]),
             ("read_out = \"blazeface\"", "read_out = \"yolo\"", ["mine/pack.toml", "unknown variant `yolo`"]),
-            ("read_out = \"blazeface\"", "read_out = \"age\"", ["detector", "must be Blazeface, not Age"]),
+            ("read_out = \"blazeface\"", "read_out = \"age\"", ["detector", "one of [Blazeface, Yunet], not Age"]),
+            ("template_version = 1", "", ["mine/pack.toml", "missing field `template_version`"]),
             ("[landmarks]", "[landmark]", ["mine/pack.toml", "unknown field `landmark`"]),
             ("licence = ", "license = ", ["mine/pack.toml", "unknown field `license`"]),
             ("dimension = 512", "dimensions = 512", ["mine/pack.toml", "missing field `dimension`"]),
@@ -381,12 +329,5 @@ mod tests {
             let message = refused(from, to);
             assert!(reasons.iter().all(|reason| message.contains(reason)), "{to}: {message}");
         }
-    }
-
-    #[test]
-    fn inputs_are_filled_as_the_manifest_says() {
-        let planes = Planes { width: 1, height: 1, values: vec![10.0, 20.0, 30.0] };
-        let input = Input { width: 1, height: 1, colours: Colours::Bgr, mean: [1.0, 2.0, 3.0], scale: [1.0, 2.0, 0.5] };
-        assert_eq!(input.fill(&planes), [29.0, 9.0, 14.0]);
     }
 }

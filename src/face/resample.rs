@@ -103,20 +103,40 @@ pub fn window(view: View, (left, top): (isize, isize), (width, height): (usize, 
     planes
 }
 
+/// What a warp reads where there is no picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outside {
+    Black,
+    /// The nearest pixel of the picture.
+    Edge,
+}
+
 /// The part of `view` that `map` takes to a square of `size` pixels: straight lines between pixels, black outside.
 ///
 /// Where the picture is more than twice as fine as the square it is first shrunk by a whole factor.
 pub fn warped(view: View, map: Similarity, size: usize) -> Planes {
-    let (width, height) = (view.width as isize, view.height as isize);
+    warp(view, map, size, Outside::Black)
+}
+
+/// The same, with the picture's outermost pixels repeated outside.
+pub fn warped_over_edges(view: View, map: Similarity, size: usize) -> Planes {
+    warp(view, map, size, Outside::Edge)
+}
+
+fn warp(view: View, map: Similarity, size: usize, outside: Outside) -> Planes {
     let back = map.inverse();
     let factor = back.scale().min(f64::from(u16::MAX)) as usize;
     if factor < 2 {
-        return sampled(back, size, |x, y| {
-            let inside = x >= 0 && y >= 0 && x < width && y < height;
-            if inside { view.pixel(x as usize, y as usize).map(f32::from) } else { [0.0; 3] }
+        let inside = |at: isize, side: usize| match outside {
+            Outside::Black => usize::try_from(at).ok().filter(|at| *at < side),
+            Outside::Edge => Some(at.clamp(0, side as isize - 1) as usize),
+        };
+        return sampled(back, size, |x, y| match (inside(x, view.width), inside(y, view.height)) {
+            (Some(x), Some(y)) => view.pixel(x, y).map(f32::from),
+            _ => [0.0; 3],
         });
     }
-    let coarse = Coarse::new(view, back, size, factor);
+    let coarse = Coarse::new(view, back, size, factor, outside);
     // The centre of the first block lies at `(factor - 1) / 2`.
     let to_coarse = |shift: f64| (shift - (factor as f64 - 1.0) / 2.0) / factor as f64;
     let back = Similarity {
@@ -157,33 +177,40 @@ struct Coarse {
     top: isize,
     width: usize,
     blocks: Vec<[f32; 3]>,
+    outside: Outside,
 }
 
 impl Coarse {
     /// Covers all that `back` reads for a square of `size`, within the picture.
-    fn new(view: View, back: Similarity, size: usize, factor: usize) -> Self {
+    fn new(view: View, back: Similarity, size: usize, factor: usize, outside: Outside) -> Self {
         let edge = size as f64 - 1.0;
         let corners = [(0.0, 0.0), (edge, 0.0), (0.0, edge), (edge, edge)].map(|(u, v)| back.apply(u, v));
         // One block more on each side: taps reach half a block beyond a corner.
         let range = |along: [f64; 4], side: usize| {
             let blocks = side.div_ceil(factor) as isize;
             let (low, high) = along.iter().fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            let first = ((low / factor as f64).floor() as isize).saturating_sub(1).clamp(0, blocks);
-            let end = ((high / factor as f64).floor() as isize).saturating_add(2).clamp(first, blocks);
+            // The last block at most: a square beside the picture reads its edge.
+            let first = ((low / factor as f64).floor() as isize).saturating_sub(1).clamp(0, blocks - 1);
+            let end = ((high / factor as f64).floor() as isize).saturating_add(2).clamp(first + 1, blocks);
             (first, end)
         };
         let (left, right) = range(corners.map(|c| c.0), view.width);
         let (top, low) = range(corners.map(|c| c.1), view.height);
         let mut blocks = Vec::with_capacity(((right - left) * (low - top)) as usize);
         for y in top..low {
-            blocks.extend((left..right).map(|x| mean(view, x as usize * factor, y as usize * factor, factor)));
+            let block = |x: isize| mean(view, x as usize * factor, y as usize * factor, factor, outside);
+            blocks.extend((left..right).map(block));
         }
-        Self { left, top, width: (right - left) as usize, blocks }
+        Self { left, top, width: (right - left) as usize, blocks, outside }
     }
 
-    /// Black where there is no picture.
     fn block(&self, x: isize, y: isize) -> [f32; 3] {
-        let (x, y) = (x.saturating_sub(self.left), y.saturating_sub(self.top));
+        let (mut x, mut y) = (x.saturating_sub(self.left), y.saturating_sub(self.top));
+        if self.outside == Outside::Edge {
+            // Only where there is no picture does a tap lie beyond the blocks.
+            x = x.clamp(0, self.width as isize - 1);
+            y = y.clamp(0, (self.blocks.len() / self.width) as isize - 1);
+        }
         if x < 0 || y < 0 || x >= self.width as isize {
             return [0.0; 3];
         }
@@ -192,15 +219,20 @@ impl Coarse {
     }
 }
 
-/// The mean of a block, black outside of the picture.
-fn mean(view: View, left: usize, top: usize, factor: usize) -> [f32; 3] {
+/// The mean of a block, of which only a part may lie in the picture.
+fn mean(view: View, left: usize, top: usize, factor: usize, outside: Outside) -> [f32; 3] {
     let mut sum = [0u32; 3];
-    for y in top..(top + factor).min(view.height) {
-        for x in left..(left + factor).min(view.width) {
+    let (rows, columns) = (top..(top + factor).min(view.height), left..(left + factor).min(view.width));
+    let count = match outside {
+        Outside::Black => factor * factor,
+        Outside::Edge => rows.len() * columns.len(),
+    };
+    for y in rows {
+        for x in columns.clone() {
             sum.iter_mut().zip(view.pixel(x, y)).for_each(|(sum, value)| *sum += u32::from(value));
         }
     }
-    sum.map(|sum| sum as f32 / (factor * factor) as f32)
+    sum.map(|sum| sum as f32 / count as f32)
 }
 
 #[cfg(test)]
@@ -259,6 +291,23 @@ mod tests {
         }
         let far = Similarity { a: 0.01, b: 0.0, shift_x: 1e9, shift_y: 0.0 };
         assert!(warped(image.view(), far, 8).values.iter().all(|v| *v == 0.0));
+    }
+
+    #[test]
+    fn an_edge_is_repeated_where_that_is_wanted() {
+        let image = ramp(20, 20);
+        let beside = Similarity { a: 1.0, b: 0.0, shift_x: 2.0, shift_y: -15.0 };
+        let planes = warped_over_edges(image.view(), beside, 8);
+        assert_eq!(planes.values[..5], [0.0, 0.0, 0.0, 1.0, 2.0]);
+        assert_eq!([0, 8, 40, 48].map(|row| planes.values[64 + row]), [15.0, 16.0, 19.0, 19.0]);
+        // Blocks of four pixels, one for each pixel of the square; the fifth has only two in the picture.
+        let image = ramp(18, 18);
+        let quarter = Similarity { a: 0.25, b: 0.0, shift_x: -0.375, shift_y: -0.375 };
+        let (black, edge) = (warped(image.view(), quarter, 6), warped_over_edges(image.view(), quarter, 6));
+        assert_eq!(black.values[..6], [1.5, 5.5, 9.5, 13.5, 8.25, 0.0]);
+        assert_eq!(edge.values[..6], [1.5, 5.5, 9.5, 13.5, 16.5, 16.5]);
+        let far = Similarity { shift_x: -1e9, shift_y: 1e9, ..quarter };
+        assert_eq!(warped_over_edges(image.view(), far, 4).values[15..17], [16.5, 1.5]);
     }
 
     #[test]

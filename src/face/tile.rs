@@ -1,7 +1,5 @@
 //! A large input in parts that overlap, so that the detector's memory does not grow with it.
 
-use crate::face::detect::SIDE_STEP;
-
 /// Faces looked for in parts are at most so wide; pixels.
 pub const WIDTH_MAX: f32 = 96.0;
 /// Pixels that neighbouring parts share. Whatever has its centre on one side of the middle, and is no wider than
@@ -16,7 +14,7 @@ const TOLERANCE: f32 = 8.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
     pub start: usize,
-    /// A multiple of [`SIDE_STEP`].
+    /// A multiple of the detector's step.
     pub len: usize,
     /// Centres that are this part's to report.
     own: (f32, f32),
@@ -28,10 +26,10 @@ impl Span {
     }
 }
 
-/// The parts of a side of `side` pixels, itself a multiple of [`SIDE_STEP`].
-pub fn spans(side: usize) -> Vec<Span> {
+/// The parts of a side of `side` pixels, itself a multiple of `step`.
+pub fn spans(side: usize, step: usize) -> Vec<Span> {
     let count = if side <= LENGTH_MAX { 1 } else { (side - OVERLAP).div_ceil(LENGTH_MAX - OVERLAP) };
-    let len = (side + OVERLAP * (count - 1)).div_ceil(count).next_multiple_of(SIDE_STEP);
+    let len = (side + OVERLAP * (count - 1)).div_ceil(count).next_multiple_of(step);
     let start = |part: usize| part * (side - len) / (count - 1).max(1);
     // The middle of what a part shares with the one before it.
     let seam = |part: usize| (start(part) + start(part - 1) + len) as f32 / 2.0;
@@ -49,11 +47,11 @@ mod tests {
 
     #[test]
     fn parts_cover_a_side_and_hold_what_they_own() {
-        for side in (64..=4096).step_by(SIDE_STEP) {
-            let spans = spans(side);
-            assert!(
-                spans.iter().all(|span| span.len <= LENGTH_MAX.max(side.min(LENGTH_MAX)) && span.len % SIDE_STEP == 0)
-            );
+        for (side, step) in
+            [32, 64].into_iter().flat_map(|step| (64..=4096).step_by(step).map(move |side| (side, step)))
+        {
+            let spans = spans(side, step);
+            assert!(spans.iter().all(|span| span.len <= LENGTH_MAX.max(side.min(LENGTH_MAX)) && span.len % step == 0));
             assert_eq!((spans[0].start, spans[spans.len() - 1].start + spans[spans.len() - 1].len), (0, side));
             for pair in spans.windows(2) {
                 let (end, next) = ((pair[0].start + pair[0].len) as f32, pair[1].start as f32);
@@ -61,7 +59,10 @@ mod tests {
                 assert!(pair[1].own.0 < pair[0].own.1, "{side}");
             }
         }
-        assert_eq!(spans(512).len(), 1);
-        assert_eq!(spans(1024).iter().map(|span| (span.start, span.len)).collect::<Vec<_>>(), [(0, 576), (448, 576)]);
+        assert_eq!(spans(512, 64).len(), 1);
+        assert_eq!(
+            spans(1024, 64).iter().map(|span| (span.start, span.len)).collect::<Vec<_>>(),
+            [(0, 576), (448, 576)]
+        );
     }
 }

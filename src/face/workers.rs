@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::domain::score::Score;
+use crate::face::Aged;
 use crate::face::Coded;
 use crate::face::Coder;
 use crate::face::Error;
@@ -79,7 +80,25 @@ struct State {
 
 struct Job {
     picture: Picture,
-    reply: oneshot::Sender<Result<Coded, Error>>,
+    wanted: Wanted,
+}
+
+/// What somebody waits for.
+enum Wanted {
+    Face(Reply<Coded>),
+    Age(Reply<Aged>),
+}
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+impl Wanted {
+    /// Whether whoever asked is gone.
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Face(reply) => reply.is_closed(),
+            Self::Age(reply) => reply.is_closed(),
+        }
+    }
 }
 
 impl Workers {
@@ -92,22 +111,28 @@ impl Workers {
         let queue = Arc::new(Queue::new(workers, settings.wait_max));
         let start = |number: usize| {
             let (queue, compiled) = (queue.clone(), compiled.clone());
-            let work = move || queue.work(|| Networks::new(&compiled), Networks::code);
+            let work = move || queue.work(|| Networks::new(&compiled), Networks::code, Networks::age);
             let thread = thread::Builder::new().name(format!("face-{number}")).spawn(work);
             thread.expect("the system has a thread for each core")
         };
         let threads = (0..workers).map(start).collect();
         Ok(Self { queue, threads, curves, pack: pack.name.clone(), template_version: pack.template_version })
     }
+
+    /// Waits in the queue, and for what `wanted` asks for.
+    async fn ask<T>(&self, picture: Picture, wanted: fn(Reply<T>) -> Wanted) -> Result<T, Error> {
+        let reply = self.queue.push(picture, wanted)?;
+        reply.await.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into())))
+    }
 }
 
 impl Coder for Workers {
     fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
-        async move {
-            let reply = self.queue.push(picture)?;
-            reply.await.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into())))
-        }
-        .boxed()
+        self.ask(picture, Wanted::Face).boxed()
+    }
+
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
+        self.ask(picture, Wanted::Age).boxed()
     }
 
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
@@ -139,9 +164,13 @@ impl Queue {
     }
 
     /// Refuses the picture when those before it take too long.
-    fn push(&self, picture: Picture) -> Result<oneshot::Receiver<Result<Coded, Error>>, Error> {
+    fn push<T>(
+        &self,
+        picture: Picture,
+        wanted: fn(Reply<T>) -> Wanted,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
         let mut state = self.lock();
-        state.jobs.retain(|job| !job.reply.is_closed());
+        state.jobs.retain(|job| !job.wanted.is_closed());
         let wait = Duration::from_secs_f64(state.jobs.len() as f64 * state.service_s / self.workers as f64);
         let bytes: usize = state.jobs.iter().map(|job| job.picture.bytes.len()).sum();
         let full = !state.jobs.is_empty() && bytes + picture.bytes.len() > QUEUE_BYTES_MAX;
@@ -149,27 +178,41 @@ impl Queue {
             return Err(Error::Busy { retry_after: wait });
         }
         let (reply, receiver) = oneshot::channel();
-        state.jobs.push_back(Job { picture, reply });
+        state.jobs.push_back(Job { picture, wanted: wanted(reply) });
         drop(state);
         self.changed.notify_one();
         Ok(receiver)
     }
 
     /// Does jobs, one after the other, until the queue is closed. Whatever a job does, the next one is done.
-    fn work<N>(&self, fresh: impl Fn() -> N, code: impl Fn(&mut N, &Picture) -> Result<Coded, Error>) {
+    fn work<N>(
+        &self,
+        fresh: impl Fn() -> N,
+        code: impl Fn(&mut N, &Picture) -> Result<Coded, Error>,
+        age: impl Fn(&mut N, &Picture) -> Result<Aged, Error>,
+    ) {
         let mut networks = fresh();
-        while let Some(job) = self.next() {
-            let start = Instant::now();
-            let coded = catch_unwind(AssertUnwindSafe(|| code(&mut networks, &job.picture)));
-            let coded = coded.unwrap_or_else(|panic| {
-                // Its buffers may be half written.
+        while let Some(Job { picture, wanted }) = self.next() {
+            let is_whole = match wanted {
+                Wanted::Face(reply) => self.answer(reply, || code(&mut networks, &picture)),
+                Wanted::Age(reply) => self.answer(reply, || age(&mut networks, &picture)),
+            };
+            if !is_whole {
                 networks = fresh();
-                Err(Error::Failed(format!("a worker panicked: {}", text(&*panic))))
-            });
-            self.measured(start.elapsed());
-            // Whoever asked may be gone.
-            let _ = job.reply.send(coded);
+            }
         }
+    }
+
+    /// Whether the work came to its end: after a panic its buffers may be half written.
+    fn answer<T>(&self, reply: Reply<T>, work: impl FnOnce() -> Result<T, Error>) -> bool {
+        let start = Instant::now();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        self.measured(start.elapsed());
+        let is_whole = done.is_ok();
+        let panicked = |panic: Box<dyn Any + Send>| Err(Error::Failed(format!("a worker panicked: {}", text(&*panic))));
+        // Whoever asked may be gone.
+        let _ = reply.send(done.unwrap_or_else(panicked));
+        is_whole
     }
 
     /// Waits for a job that somebody still waits for; `None` once the queue is closed.
@@ -180,7 +223,7 @@ impl Queue {
                 return None;
             }
             match state.jobs.pop_front() {
-                Some(job) if job.reply.is_closed() => {}
+                Some(job) if job.wanted.is_closed() => {}
                 Some(job) => return Some(job),
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
@@ -228,6 +271,11 @@ mod tests {
         Err(Error::Undecodable(made.to_string()))
     }
 
+    fn age(made: &mut usize, picture: &Picture) -> Result<Aged, Error> {
+        assert_ne!(picture.bytes[0], b'p', "as told");
+        Ok(Aged { digest: made.to_string(), face: None })
+    }
+
     #[test]
     fn a_panic_is_answered_and_the_worker_goes_on_afresh() {
         let queue = Arc::new(Queue::new(1, Duration::from_secs(2)));
@@ -238,12 +286,15 @@ mod tests {
             *made
         };
         let worker = queue.clone();
-        let thread = thread::spawn(move || worker.work(fresh, script));
-        let answer = |bytes| queue.push(picture(bytes)).expect("there is room").blocking_recv();
+        let thread = thread::spawn(move || worker.work(fresh, script, age));
+        let answer = |bytes| queue.push(picture(bytes), Wanted::Face).expect("there is room").blocking_recv();
+        let aged = |bytes| queue.push(picture(bytes), Wanted::Age).expect("there is room").blocking_recv();
         assert_eq!(answer(b"x"), Ok(Err(Error::Undecodable("1".into()))));
         let Ok(Err(Error::Failed(reason))) = answer(b"p") else { panic!("it panics") };
         assert!(reason.contains("as told"), "{reason}");
         assert_eq!(answer(b"x"), Ok(Err(Error::Undecodable("2".into()))));
+        assert!(matches!(aged(b"p"), Ok(Err(Error::Failed(reason))) if reason.contains("as told")));
+        assert_eq!(aged(b"x"), Ok(Ok(Aged { digest: "3".into(), face: None })));
         queue.close();
         thread.join().expect("it ended");
     }
@@ -251,19 +302,20 @@ mod tests {
     #[test]
     fn a_queue_that_takes_too_long_refuses() {
         let queue = Queue::new(2, Duration::from_secs(2));
-        let waiting: Vec<_> = (0..21).map(|_| queue.push(picture(b"x"))).collect();
+        let waiting: Vec<_> = (0..21).map(|_| queue.push(picture(b"x"), Wanted::Face)).collect();
         assert!(waiting.iter().all(Result::is_ok)); // the last one waits for 20 x 0.2 s / 2
-        let Err(Error::Busy { retry_after }) = queue.push(picture(b"x")) else { panic!("it is full") };
+        let Err(Error::Busy { retry_after }) = queue.push(picture(b"x"), Wanted::Age) else { panic!("it is full") };
         assert_eq!(retry_after, Duration::from_millis(2100));
         (0..50).for_each(|_| queue.measured(Duration::from_millis(20)));
-        assert!(queue.push(picture(b"x")).is_ok());
+        assert!(queue.push(picture(b"x"), Wanted::Age).is_ok());
     }
 
     #[test]
     fn nobody_works_for_those_who_left() {
         let queue = Queue::new(1, Duration::from_secs(2));
-        drop(queue.push(picture(b"gone")));
-        let kept = queue.push(picture(b"kept"));
+        drop(queue.push(picture(b"gone"), Wanted::Face));
+        drop(queue.push(picture(b"gone"), Wanted::Age));
+        let kept = queue.push(picture(b"kept"), Wanted::Face);
         assert_eq!(queue.lock().jobs.len(), 1);
         let job = queue.next().expect("one is left");
         assert_eq!(job.picture.bytes, "kept");
@@ -276,7 +328,7 @@ mod tests {
     fn the_bytes_that_wait_are_bounded() {
         let queue = Queue::new(1, Duration::from_secs(1000));
         let large = || Picture { bytes: Bytes::from(vec![0; 40 << 20]), rotation: false, faces: Faces::Only };
-        let waiting: Vec<_> = (0..3).map(|_| queue.push(large())).collect();
+        let waiting: Vec<_> = (0..3).map(|_| queue.push(large(), Wanted::Face)).collect();
         assert!(waiting[1].is_ok());
         assert!(matches!(waiting[2], Err(Error::Busy { .. })));
     }

@@ -17,6 +17,7 @@ use crate::shape::assert_shape;
 on_both!(a_key_comes_in_three_ways, an_ended_key_is_refused_at_once, a_key_is_for_what_it_permits);
 
 const FACES: &str = "/bioserver-app/v2/faces";
+const AGES: &str = "/bioserver-app/v2/ages";
 
 async fn a_key_comes_in_three_ways(app: TestApp) {
     let (id, secret) = app.key.strip_prefix("bio_").and_then(|key| key.split_once('_')).expect("bio_id_secret");
@@ -84,4 +85,9 @@ async fn a_key_is_for_what_it_permits(app: TestApp) {
         let reply = app.request(Method::POST, path).header("apikey", &key).form(form).await;
         assert!(reply.refusal().2.contains("'match'"), "{reply:?}");
     }
+    let reply = app.request(Method::POST, AGES).header("apikey", &key).form(crate::ages::upload(b"face")).await;
+    assert!(reply.refusal().2.contains("'age'"), "{reply:?}");
+    let key = app.make_key("provider", &[Permission::Age], None).await;
+    let reply = app.request(Method::POST, AGES).header("apikey", &key).form(crate::ages::upload(b"face")).await;
+    assert_eq!(reply.status, 200, "an age needs no permission for faces");
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use bioserver::domain::SessionId;
 use bioserver::domain::score::Score;
+use bioserver::face::Aged;
 use bioserver::face::Coded;
 use bioserver::face::Coder;
 use bioserver::face::Error;
@@ -162,6 +163,10 @@ impl Coder for Slow {
             self.script.code(picture).await
         }
         .boxed()
+    }
+
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
+        self.script.age(picture)
     }
 
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {

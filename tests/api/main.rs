@@ -1,5 +1,6 @@
 //! The contract through HTTP, on both databases, with scripted faces; once for each operation with real networks.
 
+mod ages;
 mod app;
 mod at_rest;
 mod conformance;

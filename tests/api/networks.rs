@@ -1,15 +1,19 @@
 //! Each operation that looks at faces, once from end to end: real photographs, the built-in networks.
 
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use bioserver::face::pack::Pack;
 use bioserver::face::workers::Settings;
 use bioserver::face::workers::Workers;
+use image::ImageFormat;
+use image::RgbImage;
 use reqwest::multipart::Form;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use crate::ages;
 use crate::app::TestApp;
 use crate::faces::file;
 use crate::faces::upload;
@@ -69,6 +73,38 @@ async fn a_former_face_scores_as_its_photograph_does() {
     let found = app.post("/v2/match").form(form).await.ok();
     let images = app.post("/v2/match/images").form(two("obama.jpg", "obama2.jpg")).await.ok();
     assert_eq!(found["score"], images["score"]);
+}
+
+fn png(picture: &RgbImage) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, ImageFormat::Png).expect("memory takes it");
+    file.into_inner()
+}
+
+#[tokio::test]
+async fn a_photograph_tells_an_age() {
+    let app = TestApp::with(workers().await).await;
+    let ask = async |image: &[u8], about| app.post("/v2/ages").form(ages::upload_as(image, &about)).await.ok();
+    let age = ask(&photograph("obama.jpg"), json!({ "threshold": 18 })).await;
+    let years = age["ageEstimated"].as_f64().expect("a number");
+    assert!((30.0..60.0).contains(&years), "{age}");
+    assert!((10.0 * years).fract().abs() < 1e-6 && age["quality"].as_i64() > Some(100), "{age}");
+    assert_eq!(age["aboveThreshold"], true);
+    assert_eq!(ask(&photograph("obama.jpg"), json!({ "threshold": 90 })).await["aboveThreshold"], false);
+
+    let decoded = image::load_from_memory(&photograph("obama2.jpg")).expect("it is a picture").into_rgb8();
+    let turned = png(&image::imageops::rotate180(&decoded));
+    let upright = ask(&photograph("obama2.jpg"), json!({ "threshold": 18 })).await;
+    let found = ask(&turned, json!({ "threshold": 18, "imageRotationEnabled": true })).await;
+    let apart = upright["ageEstimated"].as_f64().expect("a number") - found["ageEstimated"].as_f64().expect("a number");
+    assert!(apart.abs() < 2.0, "{upright} {found}");
+
+    let wall = png(&RgbImage::from_pixel(300, 200, image::Rgb([120, 120, 120])));
+    let nobody = ask(&wall, json!({ "threshold": 18, "imageRotationEnabled": true })).await;
+    assert_eq!((&nobody["quality"], nobody.get("ageEstimated")), (&json!(-10000), None), "{nobody}");
+    assert!(nobody.get("aboveThreshold").is_none() && nobody.get("signature").is_some(), "{nobody}");
+    let refused = app.post("/v2/ages").form(ages::upload(b"no picture")).await;
+    assert_shape(&app, "undecodable-file", &refused);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::ages;
 use crate::app::PREFIX;
 use crate::app::TestApp;
 use crate::app::on_both;
@@ -55,6 +56,7 @@ async fn every_operation_answers_as_documented(app: TestApp) {
             "createFace" => (request.form(upload(JPEG)).await, 201),
             "deleteBioSession" | "deleteFace" | "deleteFaces" => (request.send().await, 204),
             "createDirectFaceFromImage" => (request.form(upload(b"face")).await, 200),
+            "createDirectAgeFromImage" => (request.form(ages::upload(b"face")).await, 200),
             "matchImages" => (request.form(two(b"one", b"other")).await, 200),
             "match" => (request.form(former(&app, b"one", b"other").await).await, 200),
             "getBioSession" | "getFaces" | "getFace" | "getFaceImage" | "getMatches" | "getCapabilities"

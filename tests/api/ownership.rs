@@ -33,6 +33,7 @@ fn permission(operation: &str) -> Permission {
         }
         "getFaceImage" => Permission::Image,
         "getMatches" | "matchImages" | "match" => Permission::Match,
+        "createDirectAgeFromImage" => Permission::Age,
         unknown => panic!("{unknown} is documented, and nobody knows what it needs"),
     }
 }
@@ -51,6 +52,7 @@ fn id(path: &str) -> &str {
 async fn ask(app: &TestApp, request: Request<'_>, operation: &str) -> Reply {
     match operation {
         "createFace" | "createDirectFaceFromImage" => request.form(upload(b"face")).await,
+        "createDirectAgeFromImage" => request.form(crate::ages::upload(b"face")).await,
         "matchImages" => request.form(crate::matches::two(b"one", b"other")).await,
         "match" => request.form(crate::matches::former(app, b"one", b"other").await).await,
         _ => request.send().await,

@@ -74,7 +74,7 @@ fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 fn a_folder_is_as_good_as_the_built_in_pack() {
     let folder = Folder::new("whole");
     let pack = Pack::read(&folder.0).expect("it is whole");
-    assert_eq!(pack.name, "builtin");
+    assert_eq!(pack.name, "standard");
     assert!(Compiled::new(&pack, Settings::default()).is_ok());
     assert!(Pack::read(Path::new("/nowhere")).err().expect("there is none").to_string().contains("/nowhere/pack.toml"));
 }
@@ -120,5 +120,5 @@ fn damaged_networks_are_refused() {
 
     let folder = Folder::new("age");
     folder.patch("age_gender.onnx", |bytes| renamed(bytes, b"AveragePool", b"AveregePool"));
-    assert!(folder.fault().contains("age_gender.onnx"), "a network without a use is checked too");
+    assert!(folder.fault().contains("age_gender.onnx"), "a network that faces do not need is checked too");
 }

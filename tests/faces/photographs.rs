@@ -192,7 +192,7 @@ async fn workers_answer_as_the_networks_do() {
     );
     let uncalibrated = Pack { calibration: None, ..pack.clone() };
     let fault = Workers::start(&uncalibrated, &Settings::default()).err().expect("it cannot score");
-    assert!(fault.to_string().contains("'builtin' has no calibration"), "{fault}");
+    assert!(fault.to_string().contains("'standard' has no calibration"), "{fault}");
 
     let calibration: Calibration = calibration.expect("it is one");
     let knots = [(-1.0, 0.0), (1.0, 100.0)].map(|(cosine, score)| Knot { cosine, score });

@@ -102,7 +102,7 @@ fn the_age_agrees_with_its_reference() {
     let pack = Pack::built_in().expect("it is whole");
     let expected = &reference.index["synthetic"]["outputs"]["age_gender"];
     for engine in ENGINES {
-        let output = run(pack.age.as_ref().expect("there is one"), engine, &synthetic(112));
+        let output = run(&pack.age, engine, &synthetic(112));
         assert_near(&output("age"), &[number(&expected["age"])], 0.05, "years");
         assert_near(&output("male"), &[number(&expected["male"])], 1e-3, "male");
     }
@@ -118,7 +118,7 @@ fn the_recognizer_agrees_with_onnxruntime() {
         let mut networks = networks(engine);
         for (seed, vector) in vectors.iter().enumerate() {
             let vector: Vec<f32> = vector.as_array().expect("a list").iter().map(number).collect();
-            let found = networks.recognize(&drawn(seed)).expect("it runs");
+            let found = networks.recognize(0, &drawn(seed)).expect("it runs");
             // A ten-thousandth of the range of its numbers.
             let (low, high) = vector.iter().fold((0f32, 0f32), |(low, high), v| (low.min(*v), high.max(*v)));
             assert_near(&found, &vector, 1e-4 * (high - low), "vector");
@@ -131,7 +131,7 @@ fn the_first_part_of_the_recognizer_is_the_network_it_was_made_from() {
     let Some(reference) = Reference::read() else { return };
     let mut networks = networks(Engine::Packed);
     for (planes, name) in [(synthetic(150), "plain"), (synthetic(150).mirrored(), "flipped")] {
-        let found = networks.recognize(&planes).expect("it runs");
+        let found = networks.recognize(0, &planes).expect("it runs");
         let likeness = cosine(&found[..128], reference.tensor(&format!("synthetic/dlib.{name}")));
         assert!(likeness > 0.999_99, "{name}: {likeness}");
     }

@@ -52,7 +52,9 @@ pub fn model() -> ModelProto {
             initializer: vec![weight],
             input: vec![ValueInfoProto { name: "x".into(), r#type: Some(TypeProto { tensor_type }) }],
             output: vec![ValueInfoProto { name: "y".into(), r#type: None }],
+            ..Default::default()
         }),
+        ..Default::default()
     }
 }
 

@@ -157,4 +157,9 @@ fn direct_calls_as_the_contract_shows_them() {
     let again = shell.curl("POST", "/v2/match", &line).json(200);
     assert_eq!(again["correlationId"], "c5a0aec2");
     assert!(again["score"].as_f64().expect("a number") > 3500.0);
+
+    let asked = format!("age=@{}", shell.file("age", "{\"threshold\" : 18\n}"));
+    let line = ["-H", form, "-F", &image, "-F", &asked, "-F", quoted[2]];
+    let age = shell.curl("POST", "/v2/ages", &line).json(200);
+    assert_eq!((&age["threshold"], &age["aboveThreshold"]), (&18.into(), &true.into()), "{age}");
 }

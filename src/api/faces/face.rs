@@ -21,7 +21,6 @@ use crate::service::faces::FormerFace;
 /// As answers carry it. `landmarks` is always there: clients look into it unasked.
 pub fn wire(face: domain::face::Face) -> Face {
     let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
-    let reasons = reasons.filter(|reasons| !reasons.is_empty());
     Face {
         id: face.id.0,
         friendly_name: face.friendly_name,
@@ -29,7 +28,7 @@ pub fn wire(face: domain::face::Face) -> Face {
         mode: wire_mode(face.mode),
         image_type: wire_image_type(face.image_type),
         quality,
-        quality_reasons: reasons.map(|reasons| reasons.into_iter().map(wire_reason).collect()),
+        quality_reasons: reasons.and_then(wire_reasons),
         landmarks: Some(wire_landmarks(face.landmarks.unwrap_or_default())),
         template_version: face.template.as_ref().map(|template| template.version().into()),
         template: face.template.map(|template| template.encode()),
@@ -38,6 +37,11 @@ pub fn wire(face: domain::face::Face) -> Face {
         expires: face.expires.map(Timestamp),
         signature: None,
     }
+}
+
+/// What lowers a quality, if anything does.
+pub fn wire_reasons(reasons: Vec<domain::face::QualityReason>) -> Option<Vec<QualityReason>> {
+    (!reasons.is_empty()).then(|| reasons.into_iter().map(wire_reason).collect())
 }
 
 /// A face that was an answer before. Its moments and its signature are of that answer.

@@ -1,0 +1,68 @@
+//! The handlers of the tag Ages.
+
+use crate::api::Api;
+use crate::api::contract::Age;
+use crate::api::contract::AgeImageType;
+use crate::api::contract::AgeUpload;
+use crate::api::contract::AgesApi;
+use crate::api::contract::CreateDirectAgeFromImageError;
+use crate::api::contract::CreateDirectAgeFromImageOk;
+use crate::api::faces::face;
+use crate::api::payload::Multipart;
+use crate::api::wire::Timestamp;
+use crate::domain;
+use crate::domain::Caller;
+use crate::domain::age::ImageType;
+use crate::service;
+use crate::service::ages::NewAge;
+
+impl AgesApi for Api {
+    async fn create_direct_age_from_image(
+        &self,
+        caller: Caller,
+        Multipart(body): Multipart<AgeUpload>,
+    ) -> Result<CreateDirectAgeFromImageOk, CreateDirectAgeFromImageError> {
+        let is_unsigned = body.age.signature_disabled;
+        let age = service::ages::create_direct(&self.deps, &caller, new(body)).await?;
+        Ok(CreateDirectAgeFromImageOk::Ok(self.signed(wire(age), is_unsigned)?))
+    }
+}
+
+fn new(AgeUpload { age, image, .. }: AgeUpload) -> NewAge {
+    NewAge {
+        image: image.0,
+        image_type: age.image_type.map(image_type).unwrap_or_default(),
+        threshold: age.threshold,
+        image_rotation_enabled: age.image_rotation_enabled,
+    }
+}
+
+fn image_type(image_type: AgeImageType) -> ImageType {
+    match image_type {
+        AgeImageType::Selfie => ImageType::Selfie,
+        AgeImageType::VideoFrame => ImageType::VideoFrame,
+    }
+}
+
+fn wire_image_type(image_type: ImageType) -> AgeImageType {
+    match image_type {
+        ImageType::Selfie => AgeImageType::Selfie,
+        ImageType::VideoFrame => AgeImageType::VideoFrame,
+    }
+}
+
+fn wire(age: domain::age::Age) -> Age {
+    let above_threshold = age.above_threshold();
+    Age {
+        id: age.id.0,
+        above_threshold,
+        age_estimated: age.estimated,
+        threshold: age.threshold,
+        digest: age.digest,
+        image_type: wire_image_type(age.image_type),
+        quality: age.quality.value,
+        quality_reasons: face::wire_reasons(age.quality.reasons),
+        created: Timestamp(age.created),
+        signature: None,
+    }
+}
