@@ -11,5 +11,6 @@ pub mod log;
 pub mod models;
 pub mod providers;
 pub mod serve;
+pub mod source;
 pub mod usage;
 pub mod verify;

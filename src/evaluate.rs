@@ -15,14 +15,25 @@ pub mod coding;
 pub mod collection;
 pub mod comparison;
 pub mod det;
+pub mod discard;
+pub mod enrolment;
 pub mod figures;
+pub mod folder;
 pub mod folds;
+pub mod groups;
+pub mod histogram;
 pub mod interval;
 pub mod lfw;
+pub mod list;
 pub mod manifest;
+pub mod number;
 pub mod pareto;
+pub mod part;
 pub mod rates;
+pub mod reliability;
 pub mod report;
+pub mod table;
+pub mod tables;
 pub mod text;
 
 /// Why an evaluation or a calibration came to nothing.
@@ -32,8 +43,10 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is longer than {bytes_max} bytes", path.display())]
     TooLong { path: PathBuf, bytes_max: u64 },
-    #[error("{}, line {line}: expected {expected}", path.display())]
-    Pairs { path: PathBuf, line: usize, expected: &'static str },
+    #[error("{}, line {line}: {fault}", path.display())]
+    Line { path: PathBuf, line: usize, fault: String },
+    #[error("{}: {fault}", path.display())]
+    Data { path: PathBuf, fault: String },
     #[error("there is no thread to describe pictures")]
     NoCoders,
     #[error("a thread that describes pictures has panicked")]

@@ -7,25 +7,30 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::cli::evaluate;
+use crate::cli::source;
+use crate::cli::source::About;
+use crate::cli::source::Source;
 use crate::config::Config;
 use crate::evaluate::calibrate;
 use crate::evaluate::calibrate::Fit;
 use crate::evaluate::collection::Half;
 use crate::evaluate::comparison::Comparison;
 use crate::evaluate::figures::Figures;
-use crate::evaluate::lfw;
 use crate::evaluate::manifest;
-use crate::evaluate::report;
-use crate::evaluate::text;
+use crate::evaluate::number;
+use crate::evaluate::part;
+use crate::evaluate::part::Part;
+use crate::evaluate::tables;
 use crate::face::pack::MANIFEST;
 use crate::face::pack::Pack;
 
 /// Fit what a pack's scores mean to labelled pictures, and check it on other people's
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
-    #[arg(long, value_name = "DIR")]
-    pub lfw: PathBuf,
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub about: About,
     /// Folder of the pack whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
     #[arg(long, value_name = "FOLDER")]
     pub pack: Option<PathBuf>,
@@ -33,11 +38,11 @@ pub struct Args {
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let pack = Pack::open(args.pack.as_deref())?;
-    let collection = lfw::read(&args.lfw)?;
-    let coding = evaluate::describe(config, &pack, &collection)?;
-    let half = |half| Comparison::new(&report::samples(&collection, &coding.templates, Some(half)));
+    let collection = args.about.tell(args.source.read()?.context("no pictures are named")?);
+    let coding = source::describe(config, &pack, &collection)?;
+    let half = |half| part::compare(&collection, &coding, Part { half: Some(half), ..Part::default() });
     let (fitted, held_out) = (half(Half::Fitted), half(Half::HeldOut));
-    let data = format!("LFW, the pictures of its standard pairs; half of the people ({})", Half::Fitted);
+    let data = format!("{}; half of the people ({})", collection.data, Half::Fitted);
     let fit = calibrate::fit(&fitted, data)?;
 
     print!("{}", summary(&fit, &fitted, &held_out)?);
@@ -63,9 +68,11 @@ fn summary(fit: &Fit, fitted: &Comparison, held_out: &Comparison) -> anyhow::Res
         tail.cosine, tail.shape, tail.scale, tail_gap
     )?;
     let measured_to = calibration.origin().measured_to_percent / 100.0;
-    writeln!(text, "Measured down to a rate of {} %", text::percent(measured_to))?;
+    writeln!(text, "Measured down to a rate of {} %", number::percent(measured_to))?;
     for (title, half, comparison) in [("Fitted on", Half::Fitted, fitted), ("Held out", Half::HeldOut, held_out)] {
-        text::by_score(&mut text, &format!("{title} ({half})"), &Figures::new(comparison, Some(calibration)))?;
+        let figures = Figures::new(comparison, Some(calibration));
+        writeln!(text)?;
+        tables::by_score(&format!("{title} ({half})"), &figures).text(&mut text)?;
     }
     Ok(text)
 }

@@ -3,7 +3,7 @@
 use crate::domain::score::Score;
 use crate::evaluate::Error;
 use crate::evaluate::comparison::Comparison;
-use crate::evaluate::comparison::Impostors;
+use crate::evaluate::comparison::impostors::Impostors;
 use crate::evaluate::pareto;
 use crate::face::score::Calibration;
 use crate::face::score::Knot;
@@ -58,8 +58,8 @@ pub fn fit(comparison: &Comparison, data: String) -> Result<Fit, Error> {
     let knots = rising(measured(impostors, &tail, share).into_iter().chain(extrapolated(&tail, share)));
     let origin = Origin {
         data,
-        people: comparison.people(),
-        templates: comparison.templates.iter().map(|count| *count as usize).sum(),
+        people: comparison.people().unwrap_or_default(),
+        templates: comparison.pictures(),
         impostor_pairs: impostors.pairs,
         measured_to_percent: rounded(300.0 / impostors.people_pairs as f64, 1e12).min(100.0),
         tail,
@@ -141,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::domain::template::Template;
+    use crate::evaluate::comparison::Pairing;
     use crate::evaluate::comparison::Sample;
 
     /// Pictures of people whose templates point anywhere in 32 dimensions.
@@ -151,10 +152,10 @@ mod tests {
                 // Sums of four even numbers are near enough to normal ones for all directions to be alike.
                 let values: Vec<f32> =
                     (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
-                Sample { person, template: Template::new(1, &values) }
+                Sample { person, template: Template::new(1, &values), ..Sample::default() }
             })
             .collect();
-        Comparison::new(&samples)
+        Comparison::new(&samples, Pairing::All)
     }
 
     #[test]
@@ -206,8 +207,8 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         assert!(matches!(fit(&strangers(20, 5), String::new()), Err(Error::TooFewPairs { pairs: 190, .. })));
-        let one = |person| Sample { person, template: Template::new(1, &[1.0, 1.0]) };
-        let alike = Comparison::new(&(0..200).map(one).collect::<Vec<_>>());
+        let one = |person| Sample { person, template: Template::new(1, &[1.0, 1.0]), ..Sample::default() };
+        let alike = Comparison::new(&(0..200).map(one).collect::<Vec<_>>(), Pairing::All);
         assert!(matches!(fit(&alike, String::new()), Err(Error::NoSpread)));
     }
 }

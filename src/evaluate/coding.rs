@@ -22,10 +22,18 @@ use crate::face::Picture;
 /// The server's own default bound on a picture.
 const PICTURE_BYTES_MAX: u64 = 10 << 20;
 
-/// The templates of a collection's pictures, in its order.
+/// What is known of a face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    pub template: Template,
+    /// As the contract has it: above 100 is good.
+    pub quality: i32,
+}
+
+/// The faces of a collection's pictures, in its order.
 pub struct Coding {
     /// Or why there is none.
-    pub templates: Vec<Result<Template, face::Error>>,
+    pub faces: Vec<Result<Described, face::Error>>,
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
@@ -34,7 +42,7 @@ pub struct Coding {
 impl Coding {
     /// Mean time that one thread spends on one picture.
     pub fn ms_per_picture(&self) -> f64 {
-        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.templates.len().max(1) as f64
+        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
     }
 }
 
@@ -53,8 +61,9 @@ where
     let work = |mut coder: C| -> Result<(), Error> {
         while let Some((at, picture)) = take(&next, pictures) {
             let picture = Picture { bytes: read(&picture.path)?, rotation: false, faces: Faces::Central };
-            let template = coder(&picture).map(|coded| coded.template);
-            results.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(template);
+            let described =
+                coder(&picture).map(|coded| Described { template: coded.template, quality: coded.quality.value });
+            results.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(described);
             done();
         }
         Ok(())
@@ -64,8 +73,8 @@ where
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Panicked)))
     })?;
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let templates = results.into_iter().collect::<Option<_>>().ok_or(Error::NoCoders)?;
-    Ok(Coding { templates, took: started.elapsed(), threads })
+    let faces = results.into_iter().collect::<Option<_>>().ok_or(Error::NoCoders)?;
+    Ok(Coding { faces, took: started.elapsed(), threads })
 }
 
 fn take<'a>(next: &AtomicUsize, pictures: &'a [Labelled]) -> Option<(usize, &'a Labelled)> {
@@ -92,6 +101,7 @@ mod tests {
             person: name.to_owned(),
             name: name.to_owned(),
             path: Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+            ..Labelled::default()
         };
         vec![file("Cargo.toml"), file("Cargo.lock"), file("Cargo.toml")]
     }
@@ -116,9 +126,9 @@ mod tests {
         let coding = all(&manifest_and_lock(), vec![coder, coder], &done).expect("the files exist");
         assert_eq!(counted.into_inner(), 3);
         assert_eq!(coding.threads, 2);
-        assert_eq!(coding.templates[0], Err(face::Error::NoFace));
-        assert!(coding.templates[1].is_ok());
-        assert_eq!(coding.templates[2], Err(face::Error::NoFace));
+        assert_eq!(coding.faces[0], Err(face::Error::NoFace));
+        assert!(coding.faces[1].as_ref().is_ok_and(|face| face.quality == 100));
+        assert_eq!(coding.faces[2], Err(face::Error::NoFace));
     }
 
     #[test]

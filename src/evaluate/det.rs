@@ -110,15 +110,16 @@ fn draw(text: &mut String, curves: &[Curve]) -> Result<(), Box<dyn std::error::E
 mod tests {
     use super::*;
     use crate::domain::template::Template;
+    use crate::evaluate::comparison::Pairing;
     use crate::evaluate::comparison::Sample;
 
     /// Forty people, two pictures each, spread over a circle.
     fn curves() -> Vec<Curve> {
         let sample = |at: usize| {
             let angle = ((at / 2) as f32 * 137.5 + (at % 2) as f32 * 12.0).to_radians();
-            Sample { person: at / 2, template: Template::new(1, &[angle.cos(), angle.sin()]) }
+            Sample { person: at / 2, template: Template::new(1, &[angle.cos(), angle.sin()]), ..Sample::default() }
         };
-        let comparison = Comparison::new(&(0..80).map(sample).collect::<Vec<_>>());
+        let comparison = Comparison::new(&(0..80).map(sample).collect::<Vec<_>>(), Pairing::All);
         vec![Curve { name: "all", points: points(&comparison, None) }]
     }
 
