@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::face;
 
+pub mod ages;
 pub mod calibrate;
 pub mod coding;
 pub mod collection;
@@ -21,6 +22,7 @@ pub mod interval;
 pub mod lfw;
 pub mod manifest;
 pub mod pareto;
+pub mod pictures;
 pub mod rates;
 pub mod report;
 pub mod text;
@@ -34,6 +36,8 @@ pub enum Error {
     TooLong { path: PathBuf, bytes_max: u64 },
     #[error("{}, line {line}: expected {expected}", path.display())]
     Pairs { path: PathBuf, line: usize, expected: &'static str },
+    #[error("{}: {fault}", path.display())]
+    Data { path: PathBuf, fault: String },
     #[error("there is no thread to describe pictures")]
     NoCoders,
     #[error("a thread that describes pictures has panicked")]

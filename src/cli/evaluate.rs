@@ -21,12 +21,17 @@ use crate::face::networks::Networks;
 use crate::face::networks::Settings;
 use crate::face::pack::Pack;
 
+mod ages;
+
 /// Measure a pack of networks on labelled pictures
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
-    #[arg(long, value_name = "DIR")]
-    pub lfw: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "ages")]
+    pub lfw: Option<PathBuf>,
+    /// Folder of pictures named as UTKFace names them, age first: `AGE_SEX_RACE_stamp.jpg`. Measures ages, and nothing else
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["lfw", "report"])]
+    pub ages: Option<PathBuf>,
     /// Folder of the pack [default: the one configured, else the built-in one]
     #[arg(long, value_name = "FOLDER")]
     pub pack: Option<PathBuf>,
@@ -40,7 +45,10 @@ pub struct Args {
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let pack = Pack::open(args.pack.as_deref().or(config.pack.as_deref()))?;
-    let collection = lfw::read(&args.lfw)?;
+    if let Some(folder) = &args.ages {
+        return ages::run(config, &pack, folder, args.json.as_deref());
+    }
+    let collection = lfw::read(args.lfw.as_deref().context("there is nothing to evaluate on")?)?;
     let coding = describe(config, &pack, &collection)?;
     let tested = Tested {
         pack: pack.name.clone(),
@@ -62,17 +70,23 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-    let compiled = Compiled::new(pack, settings)?;
-    let coder = |_| {
-        let mut networks = Networks::new(&compiled);
-        move |picture: &_| networks.code(picture)
-    };
-    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
-    let bar = ProgressBar::new(collection.pictures.len() as u64).with_style(ProgressStyle::with_template(style)?);
-    let coding = coding::all(&collection.pictures, (0..config.workers).map(coder).collect(), &|| bar.inc(1))?;
+    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));
+    let bar = progress(collection.pictures.len())?;
+    let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(coding)
+}
+
+/// For each worker.
+fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
+    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
+    let compiled = Compiled::new(pack, settings)?;
+    Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
+}
+
+fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {
+    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
+    Ok(ProgressBar::new(pictures as u64).with_style(ProgressStyle::with_template(style)?))
 }
 
 /// Writes a file whole, and names it when that fails.
