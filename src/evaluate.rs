@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::face;
 
+pub mod ages;
 pub mod calibrate;
 pub mod coding;
 pub mod collection;
@@ -29,6 +30,7 @@ pub mod manifest;
 pub mod number;
 pub mod pareto;
 pub mod part;
+pub mod pictures;
 pub mod rates;
 pub mod reliability;
 pub mod report;

@@ -17,6 +17,8 @@ use crate::evaluate::report::Report;
 use crate::evaluate::report::Tested;
 use crate::face::pack::Pack;
 
+mod ages;
+
 /// Measure a pack of networks on labelled pictures
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,6 +27,9 @@ pub struct Args {
     /// List of pairs with the columns `reference`, `candidate`, `same` (1 or 0), and groups: only these are compared
     #[arg(long, value_name = "FILE", group = "source")]
     pub pairs: Option<PathBuf>,
+    /// Folder of pictures named as UTKFace names them, age first: `AGE_SEX_RACE_stamp.jpg`. Measures ages, and nothing else
+    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
+    pub ages: Option<PathBuf>,
     #[command(flatten)]
     pub about: About,
     /// Folder of the pack [default: the one configured, else the built-in one]
@@ -40,6 +45,9 @@ pub struct Args {
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let pack = Pack::open(args.pack.as_deref().or(config.pack.as_deref()))?;
+    if let Some(folder) = &args.ages {
+        return ages::run(config, &pack, folder, args.json.as_deref());
+    }
     let collection = collection(args)?;
     let coding = source::describe(config, &pack, &collection)?;
     let tested = Tested {

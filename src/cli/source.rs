@@ -65,17 +65,23 @@ impl About {
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-    let compiled = Compiled::new(pack, settings)?;
-    let coder = |_| {
-        let mut networks = Networks::new(&compiled);
-        move |picture: &_| networks.code(picture)
-    };
-    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
-    let bar = ProgressBar::new(collection.pictures.len() as u64).with_style(ProgressStyle::with_template(style)?);
-    let coding = coding::all(&collection.pictures, (0..config.workers).map(coder).collect(), &|| bar.inc(1))?;
+    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));
+    let bar = progress(collection.pictures.len())?;
+    let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(coding)
+}
+
+/// For each worker.
+pub fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
+    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
+    let compiled = Compiled::new(pack, settings)?;
+    Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
+}
+
+pub fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {
+    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
+    Ok(ProgressBar::new(pictures as u64).with_style(ProgressStyle::with_template(style)?))
 }
 
 #[cfg(test)]

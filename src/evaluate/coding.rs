@@ -1,26 +1,14 @@
 //! All pictures of a collection to templates, on as many threads as there are coders.
 
-use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
-use std::time::Instant;
-
-use bytes::Bytes;
 
 use crate::domain::template::Template;
 use crate::evaluate::Error;
 use crate::evaluate::collection::Labelled;
+use crate::evaluate::pictures;
 use crate::face;
-use crate::face::Faces;
 use crate::face::Picture;
-
-/// The server's own default bound on a picture.
-const PICTURE_BYTES_MAX: u64 = 10 << 20;
 
 /// What is known of a face.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,47 +42,22 @@ pub fn all<C>(pictures: &[Labelled], coders: Vec<C>, done: &(dyn Fn() + Sync)) -
 where
     C: FnMut(&Picture) -> Result<face::Coded, face::Error> + Send,
 {
-    let started = Instant::now();
-    let threads = coders.len();
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(vec![None; pictures.len()]);
-    let work = |mut coder: C| -> Result<(), Error> {
-        while let Some((at, picture)) = take(&next, pictures) {
-            let picture = Picture { bytes: read(&picture.path)?, rotation: false, faces: Faces::Central };
-            let described =
-                coder(&picture).map(|coded| Described { template: coded.template, quality: coded.quality.value });
-            results.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(described);
-            done();
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = coders.into_iter().map(|coder| scope.spawn(|| work(coder))).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Panicked)))
-    })?;
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let faces = results.into_iter().collect::<Option<_>>().ok_or(Error::NoCoders)?;
-    Ok(Coding { faces, took: started.elapsed(), threads })
-}
-
-fn take<'a>(next: &AtomicUsize, pictures: &'a [Labelled]) -> Option<(usize, &'a Labelled)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    Some((at, pictures.get(at)?))
-}
-
-fn read(path: &Path) -> Result<Bytes, Error> {
-    let unread = |source| Error::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(unread)?.len() > PICTURE_BYTES_MAX {
-        return Err(Error::TooLong { path: path.to_owned(), bytes_max: PICTURE_BYTES_MAX });
-    }
-    Ok(fs::read(path).map_err(unread)?.into())
+    let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
+    let described = |coded: face::Coded| Described { template: coded.template, quality: coded.quality.value };
+    let coder = |mut coder: C| move |picture: &Picture| coder(picture).map(described);
+    let looked = pictures::each(&paths, coders.into_iter().map(coder).collect(), done)?;
+    Ok(Coding { faces: looked.found, took: looked.took, threads: looked.threads })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::domain::face::Landmarks;
     use crate::domain::face::Quality;
+    use crate::face::Faces;
 
     fn manifest_and_lock() -> Vec<Labelled> {
         let file = |name: &str| Labelled {

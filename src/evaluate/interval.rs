@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use statrs::distribution::Beta;
 use statrs::distribution::ContinuousCDF;
+use statrs::distribution::StudentsT;
 use statrs::statistics::Data;
 use statrs::statistics::OrderStatistics;
 
@@ -56,6 +57,21 @@ fn wilson(hits: f64, trials: f64) -> Interval {
     let centre = (rate + Z * Z / (2.0 * trials)) / shrunk;
     let half = Z / shrunk * (rate * (1.0 - rate) / trials + Z * Z / (4.0 * trials * trials)).sqrt();
     Interval { low: centre - half, high: centre + half }
+}
+
+/// `None` without figures.
+pub fn mean(figures: &[f64]) -> Option<f64> {
+    (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
+}
+
+/// Of the mean of independent figures, by Student's law: Biometrika 6 (1908). `None` for fewer than two.
+pub fn of_mean(figures: &[f64]) -> Option<Interval> {
+    let mean = mean(figures)?;
+    let freedom = figures.len() as f64 - 1.0;
+    let law = StudentsT::new(0.0, 1.0, freedom).ok()?;
+    let variance = figures.iter().map(|figure| (figure - mean).powi(2)).sum::<f64>() / freedom;
+    let half = law.inverse_cdf(1.0 - TAIL) * (variance / figures.len() as f64).sqrt();
+    Some(Interval { low: mean - half, high: mean + half })
 }
 
 /// Between the percentiles 2.5 and 97.5 of repeated figures; `None` without any.
@@ -113,6 +129,17 @@ mod tests {
             assert!((many.low - few.low - step).abs() < 0.01 * width, "{few:?} {many:?}");
             assert!((many.high - few.high - step).abs() < 0.01 * width, "{few:?} {many:?}");
         }
+    }
+
+    #[test]
+    fn means_have_the_published_bounds() {
+        // 5 and 2.77645 (Student, four degrees of freedom) times 4.06202 / sqrt(5).
+        let Interval { low, high } = of_mean(&[1.0, 2.0, 4.0, 7.0, 11.0]).expect("there are five");
+        assert!((low + 0.043_66).abs() < 1e-4 && (high - 10.043_66).abs() < 1e-4, "{low} {high}");
+        let many: Vec<f64> = (0..10_000).map(|at| f64::from(at % 2)).collect();
+        let Interval { low, high } = of_mean(&many).expect("there are many");
+        assert!(close(high - low, 2.0 * Z * 0.5 / 100.0), "{low} {high}");
+        assert_eq!((of_mean(&[1.0]), of_mean(&[]), mean(&[])), (None, None, None));
     }
 
     #[test]

@@ -70,6 +70,18 @@ fn one_person_is_far_more_alike_than_two() {
 }
 
 #[test]
+fn people_look_about_as_old_as_they_were() {
+    let mut networks = networks(Engine::Auto);
+    // Their age on the day of the photograph.
+    for (name, truth) in [("obama.jpg", 51.0), ("obama2.jpg", 48.0), ("obama3.jpg", 48.0), ("biden.jpg", 67.0)] {
+        let aged = networks.age(&picture(sample(name))).expect("it runs");
+        let face = aged.face.expect("it shows a face");
+        assert!((face.years - truth).abs() < 12.0, "{name}: {face:?}");
+        assert!(face.quality.value >= 250, "{name}: {face:?}");
+    }
+}
+
+#[test]
 fn both_executors_give_one_template() {
     let [burn, packed] = [Engine::Burn, Engine::Packed]
         .map(|engine| networks(engine).code(&picture(sample("obama2.jpg"))).expect("it shows a face"));
@@ -125,7 +137,10 @@ fn a_second_face_counts_from_a_quarter_of_the_first_on() {
         imageops::replace(&mut both, &second, 920, 0);
         let bytes = png(&both);
         let largest = Picture { faces: Faces::Largest, ..picture(bytes.clone()) };
-        (networks.code(&picture(bytes)), networks.code(&largest))
+        let age = networks.age(&picture(bytes.clone())).map(|aged| aged.face.is_some());
+        let (only, largest) = (networks.code(&picture(bytes)), networks.code(&largest));
+        assert_eq!(age, only.as_ref().map(|_| true).map_err(Clone::clone), "an age needs the only person");
+        (only, largest)
     };
     let (only, largest) = beside(0.75);
     assert_eq!(only, Err(Error::MultipleFaces(2)));
@@ -147,6 +162,7 @@ fn no_face_is_no_face() {
         for rotation in [false, true] {
             let picture = Picture { rotation, ..picture(png(&empty)) };
             assert_eq!(networks.code(&picture), Err(Error::NoFace), "{:?}", empty.dimensions());
+            assert_eq!(networks.age(&picture).expect("it runs").face, None);
         }
     }
 }
@@ -213,4 +229,7 @@ async fn workers_answer_as_the_networks_do() {
     assert!((score(ImageType::VideoFrame) - (50.0 + 50.0 * one.cosine(other))).abs() < 1e-9);
     assert_eq!(workers.template_version(), 1);
     assert!(matches!(workers.code(picture("no picture")).await, Err(Error::Undecodable(_))));
+    let aged = workers.age(picture(sample("obama2.jpg"))).await;
+    assert_eq!(aged, networks(Engine::Auto).age(&picture(sample("obama2.jpg"))));
+    assert!(matches!(workers.age(picture("no picture")).await, Err(Error::Undecodable(_))));
 }

@@ -4,8 +4,10 @@ use bioserver::face::Faces;
 use bioserver::face::Picture;
 use bioserver::face::find;
 use bioserver::face::find::Turns;
+use bioserver::face::geometry::Similarity;
 use bioserver::face::pack::Network;
 use bioserver::face::pack::Pack;
+use bioserver::face::resample;
 use bioserver::face::resample::Planes;
 use bioserver::net::Engine;
 use bioserver::net::Executable;
@@ -167,5 +169,41 @@ fn photographs_agree_with_the_reference_from_their_files_on() {
         let likeness = cosine(&coded.template.values()[..128], reference.tensor(&format!("{name}/dlib.template")));
         assert!(likeness > 0.998, "{name}: {likeness}");
         assert_eq!(coded.digest, entry["file_sha256"].as_str().expect("a text"));
+    }
+}
+
+/// The crop that the reference took, as the entry's matrix says.
+fn matrix(crop: &Value) -> Similarity {
+    let at = |row: usize, column: usize| crop["matrix"][row][column].as_f64().expect("it is a number");
+    Similarity { a: at(0, 0), b: at(1, 0), shift_x: at(0, 2), shift_y: at(1, 2) }
+}
+
+#[test]
+fn ages_of_photographs_agree_with_the_reference() {
+    let Some(reference) = Reference::read() else { return };
+    let mut networks = networks(Engine::Auto);
+    for (entry, bytes, name) in reference.pictures() {
+        let image = crate::decoded(&networks, &bytes).expect("it is a picture");
+        let crop = &entry["age112"];
+        let mut planes = resample::warped_over_edges(image.view(), matrix(crop), 112);
+        // The reference's were whole numbers.
+        planes.values.iter_mut().for_each(|value| *value = value.round());
+        for (at, value) in crop["input"]["middle_row_24"].as_array().expect("a list").iter().enumerate() {
+            let own = planes.values[(at % 3 * 112 + 56) * 112 + at / 3];
+            assert!((own - number(value)).abs() <= 2.0, "{name}: {own} is not {value}");
+        }
+        let expected = number(&entry["outputs"]["age_gender"]["age"]);
+        assert_near(&[networks.years(&planes).expect("it runs")], &[expected], 0.05, name);
+
+        // With points of our own the crop is nearly the same.
+        let found = find::largest(&mut networks, &image, Turns::None).expect("it runs").expect("it shows a face");
+        let planes = networks.age_crop(image.view(), found.mesh.square_of(1.0));
+        let (plain, mirrored) = (networks.years(&planes), networks.years(&planes.mirrored()));
+        let (plain, mirrored) = (plain.expect("it runs"), mirrored.expect("it runs"));
+        assert_near(&[plain], &[expected], 1.5, name);
+
+        let picture = Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest };
+        let aged = networks.age(&picture).expect("it runs").face.expect("it shows a face");
+        assert_near(&[aged.years], &[f32::midpoint(plain, mirrored)], 1e-4, name);
     }
 }

@@ -1,0 +1,35 @@
+//! `evaluate --ages`: how far off a pack's ages are.
+
+use std::path::Path;
+
+use crate::cli::evaluate::write;
+use crate::cli::source::networks;
+use crate::cli::source::progress;
+use crate::config::Config;
+use crate::evaluate::ages;
+use crate::evaluate::ages::Report;
+use crate::evaluate::ages::Tested;
+use crate::evaluate::pictures;
+use crate::face::pack::Pack;
+
+/// Prints the report on the pictures of `folder`, and writes it as JSON if that is wanted.
+pub fn run(config: &Config, pack: &Pack, folder: &Path, json: Option<&Path>) -> anyhow::Result<()> {
+    let portraits = ages::read(folder)?;
+    let paths: Vec<&Path> = portraits.iter().map(|portrait| portrait.path.as_path()).collect();
+    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.age(picture));
+    let bar = progress(paths.len())?;
+    let looked = pictures::each(&paths, coders.collect(), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    let report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: data(folder) });
+    print!("{report}");
+    if let Some(path) = json {
+        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    }
+    Ok(())
+}
+
+/// The folder's own name.
+fn data(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
