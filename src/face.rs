@@ -10,6 +10,7 @@ use crate::domain::face::Landmarks;
 use crate::domain::face::Quality;
 use crate::domain::score::Score;
 use crate::domain::template::Template;
+use crate::face::score::Origin;
 
 pub mod age;
 pub mod align;
@@ -124,4 +125,7 @@ pub trait Coder: Send + Sync {
 
     /// Templates of another version cannot be compared.
     fn template_version(&self) -> u16;
+
+    /// On what the meaning of its scores was measured; `None` if they mean nothing.
+    fn calibration(&self) -> Option<&Origin>;
 }

@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn curves_by_types_are_replaced_with_it() {
         let own = |a| Types::new(a, ImageType::Selfie);
-        let by_types = [own(ImageType::IdDocument), own(ImageType::Selfie)].map(|types| (types, calibration(4).general));
+        let by_types =
+            [own(ImageType::IdDocument), own(ImageType::Selfie)].map(|types| (types, calibration(4).general));
         let curves = Curves { by_types: by_types.into(), ..calibration(10) };
         let added = with(MANIFEST, &curves).expect("it is a manifest");
         assert!(added.contains("]\n\n[calibration_by_types.\"ID_DOCUMENT SELFIE\"]\n"), "{added}");

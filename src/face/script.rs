@@ -25,6 +25,7 @@ use crate::face::Coder;
 use crate::face::Error;
 use crate::face::Picture;
 use crate::face::Side;
+use crate::face::score::Origin;
 
 /// The version of its templates.
 pub const TEMPLATE_VERSION: u16 = 1;
@@ -96,6 +97,10 @@ impl Coder for Script {
 
     fn template_version(&self) -> u16 {
         TEMPLATE_VERSION
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        None
     }
 }
 

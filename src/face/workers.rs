@@ -31,6 +31,7 @@ use crate::face::networks::Compiled;
 use crate::face::networks::Networks;
 use crate::face::pack::Fault;
 use crate::face::pack::Pack;
+use crate::face::score::Origin;
 
 /// What a picture is taken to need until the first one has been measured.
 const SERVICE_START: Duration = Duration::from_millis(200);
@@ -145,6 +146,10 @@ impl Coder for Workers {
 
     fn template_version(&self) -> u16 {
         self.template_version
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        Some(self.curves.general.origin())
     }
 }
 
