@@ -21,6 +21,7 @@ use crate::evaluate::number;
 use crate::evaluate::part;
 use crate::evaluate::part::Part;
 use crate::evaluate::tables;
+use crate::face::curves::Curves;
 use crate::face::pack::MANIFEST;
 use crate::face::pack::Pack;
 
@@ -47,12 +48,12 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 
     print!("{}", summary(&fit, &fitted, &held_out)?);
     let Some(folder) = &args.pack else {
-        print!("\n{}", manifest::table(&fit.calibration)?);
+        print!("\n{}", manifest::tables(&Curves::from(fit.calibration.clone()))?);
         return Ok(());
     };
     let path = folder.join(MANIFEST);
     let old = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    evaluate::write(&path, &manifest::with(&old, &fit.calibration)?)?;
+    evaluate::write(&path, &manifest::with(&old, &Curves::from(fit.calibration.clone()))?)?;
     println!("\nWritten to {}", path.display());
     Ok(())
 }

@@ -137,6 +137,8 @@ pub struct Landmarks {
 pub enum QualityReason {
     EyesTooClose,
     Blurred,
+    Noisy,
+    Compressed,
     TooDark,
     TooBright,
     LowContrast,
@@ -150,6 +152,8 @@ impl QualityReason {
         match self {
             Self::EyesTooClose => "EYES_TOO_CLOSE",
             Self::Blurred => "BLURRED",
+            Self::Noisy => "NOISY",
+            Self::Compressed => "COMPRESSED",
             Self::TooDark => "TOO_DARK",
             Self::TooBright => "TOO_BRIGHT",
             Self::LowContrast => "LOW_CONTRAST",

@@ -97,11 +97,13 @@ fn copy(manifest: &mut Table, from: &Path, to: &Path) -> Result<(), Error> {
     for entry in entries(manifest) {
         let licences = entry.get("licence_files").and_then(Value::as_array).into_iter().flatten();
         for licence in licences.filter_map(Value::as_str) {
-            packs::write(&to.join(inside(from, licence)?), &read(&from.join(licence), TEXT_BYTES_MAX)?)?;
+            let licence = inside(from, licence)?;
+            packs::write(&to.join(licence), &read(&from.join(licence), TEXT_BYTES_MAX)?)?;
         }
         let Some(file) = entry.get("file").and_then(Value::as_str) else { continue };
+        let file = inside(from, file)?;
         let network = read(&from.join(file), NETWORK_BYTES_MAX)?;
-        packs::write(&to.join(inside(from, file)?), &network)?;
+        packs::write(&to.join(file), &network)?;
         entry.entry("sha256").or_insert_with(|| format!("{:x}", Sha256::digest(&network)).into());
     }
     Ok(())
