@@ -1,8 +1,9 @@
 //! Labelled pictures in, error rates and calibrations out.
 //!
 //! ```text
-//! folder --lfw--> Collection --coding--> templates --comparison--> pairs --+--rates, folds--> Report
-//!                                                                          `--calibrate--> Calibration
+//! lfw, folder, list --> Collection --coding--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
+//!                                                                                  `--calibrate--> Fitting
+//! Report, Fitting --> table --> text, html, markdown; plot --> html
 //! ```
 
 use std::io;
@@ -12,6 +13,7 @@ use crate::face;
 
 pub mod ages;
 pub mod calibrate;
+pub mod charts;
 pub mod coding;
 pub mod collection;
 pub mod comparison;
@@ -19,10 +21,12 @@ pub mod det;
 pub mod discard;
 pub mod enrolment;
 pub mod figures;
+pub mod fitting;
 pub mod folder;
 pub mod folds;
 pub mod groups;
 pub mod histogram;
+pub mod html;
 pub mod interval;
 pub mod lfw;
 pub mod list;
@@ -31,6 +35,7 @@ pub mod number;
 pub mod pareto;
 pub mod part;
 pub mod pictures;
+pub mod plot;
 pub mod rates;
 pub mod reliability;
 pub mod report;

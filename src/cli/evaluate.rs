@@ -10,9 +10,12 @@ use crate::cli::source;
 use crate::cli::source::About;
 use crate::cli::source::Source;
 use crate::config::Config;
+use crate::evaluate::charts;
 use crate::evaluate::collection::Collection;
 use crate::evaluate::det;
+use crate::evaluate::html;
 use crate::evaluate::list;
+use crate::evaluate::plot;
 use crate::evaluate::report::Report;
 use crate::evaluate::report::Tested;
 use crate::face::pack::Pack;
@@ -32,9 +35,9 @@ pub struct Args {
     pub ages: Option<PathBuf>,
     #[command(flatten)]
     pub about: About,
-    /// Folder of the pack [default: the one configured, else the built-in one]
-    #[arg(long, value_name = "FOLDER")]
-    pub pack: Option<PathBuf>,
+    /// The pack, by its name or folder [default: the one that serves]
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub pack: Option<String>,
     /// Writes all figures to this file, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -44,7 +47,9 @@ pub struct Args {
 }
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let pack = Pack::open(args.pack.as_deref().or(config.pack.as_deref()))?;
+    let named = source::pack(config, args.pack.as_deref())?;
+    let folder = if args.pack.is_some() { named } else { config.pack.clone() };
+    let pack = Pack::open(folder.as_deref())?;
     if let Some(folder) = &args.ages {
         return ages::run(config, &pack, folder, args.json.as_deref());
     }
@@ -62,8 +67,9 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     }
     if let Some(folder) = &args.report {
         make(folder)?;
+        write(&folder.join("index.html"), &html::recognition::page(&report)?)?;
         write(&folder.join("det.csv"), &det::csv(&report.curves))?;
-        write(&folder.join("det.svg"), &det::svg(&report.curves)?)?;
+        write(&folder.join("det.svg"), &plot::svg(&charts::det(&report.curves))?)?;
     }
     Ok(())
 }

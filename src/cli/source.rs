@@ -63,6 +63,11 @@ impl About {
     }
 }
 
+/// The folder of a pack by its name or path; `None` is the built-in one.
+pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathBuf>> {
+    Ok(named.map(|named| config.shelf.find(named)).transpose()?.flatten())
+}
+
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
     let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));

@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::domain::template::Template;
     use crate::evaluate::collection::Trials;
+    use crate::evaluate::html;
     use crate::face::score::Knot;
     use crate::face::score::Origin;
     use crate::face::score::Tail;
@@ -308,6 +309,21 @@ mod tests {
         assert_eq!((report.people, report.all.genuine_pairs, report.all.impostor_pairs), (None, 20, 20));
         assert!(report.fitted.is_none() && report.held_out.is_none() && report.folds.is_none());
         assert!(report.intervals().contains("not known"));
+    }
+
+    #[test]
+    fn its_page_shows_all_of_it() {
+        let (collection, coding) = toy();
+        let report = Report::new(&collection, &coding, tested());
+        let page = html::recognition::page(&report).expect("it can be drawn");
+        html::assert_whole(&page, 4);
+        for words in
+            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
+        {
+            assert!(page.contains(words), "{words}");
+        }
+        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        html::assert_whole(&html::recognition::page(&bare).expect("it can be drawn"), 3);
     }
 
     #[test]
