@@ -200,13 +200,21 @@ fn hostile_files_are_refused() {
     refused("");
     refused("\0\0\0\0");
     assert!(convert::openvino(&vec![b' '; (1 << 25) + 1], &[]).is_err());
-    // The same bytes as a constant of every layer: together far more than the file has.
-    let (mut layers, _) = layers();
-    layers.extend(
-        (0..5000).map(|_| Layer("Const", "element_type='f32' shape='65536' offset='0' size='262144'", &[], &[65536])),
-    );
+    // One constant that very many layers read, each of which may get a copy of its own.
+    let mut layers = vec![
+        Layer("Parameter", "shape='65536' element_type='f32'", &[], &[65536]),
+        Layer("Const", "element_type='f32' shape='65536' offset='0' size='262144'", &[], &[65536]),
+    ];
+    layers.extend((0..5000).map(|_| Layer("Add", "", &[0, 1], &[65536])));
+    layers.push(Layer("Result", "", &[2], &[]));
     let error = convert::openvino(xml(&layers).as_bytes(), &vec![0; 262_144]).unwrap_err().to_string();
     assert!(error.ends_with("the constants take more than 268435456 bytes"), "{error}");
+    layers[2] = Layer("Add", "", &[1, 1], &[65536]);
+    let error = convert::openvino(xml(&layers).as_bytes(), &vec![0; 262_144]).unwrap_err().to_string();
+    assert_eq!(error, "layer 'l2' (Add): both of its inputs are constant");
+    layers[2] = Layer("ReLU", "", &[1], &[65536]);
+    let error = convert::openvino(xml(&layers).as_bytes(), &vec![0; 262_144]).unwrap_err().to_string();
+    assert_eq!(error, "layer 'l2' (ReLU): it works on a constant");
     let (layers, bin) = self::layers();
     let ports = "<port id='7'/>".repeat(100_000);
     let many = xml(&layers).replacen("<input>", &format!("<input>{ports}"), 1);

@@ -1,4 +1,4 @@
-//! `PyTorch` files made here: state dictionaries are read, everything else in a pickle is refused.
+//! PyTorch files made here: state dictionaries are read, everything else in a pickle is refused.
 
 use bioserver::net::convert;
 use bioserver::net::convert::Structure;

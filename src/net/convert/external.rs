@@ -66,10 +66,10 @@ impl Joining<'_> {
         let mut joined = Vec::with_capacity(bytes.len());
         while !rest.is_empty() {
             let field = rest;
-            let (tag, wire) = encoding::decode_key(&mut rest).map_err(broken)?;
+            let (tag, wire) = encoding::decode_key(&mut rest).map_err(|error| broken(&error))?;
             match kind.field(tag) {
                 Some(inner) if wire == WireType::LengthDelimited => {
-                    let len = encoding::decode_varint(&mut rest).map_err(broken)?;
+                    let len = encoding::decode_varint(&mut rest).map_err(|error| broken(&error))?;
                     let len = usize::try_from(len).unwrap_or(usize::MAX);
                     let content = rest.split_off(..len).ok_or_else(|| Error::Onnx("it ends too soon".into()))?;
                     let content = match inner {
@@ -81,7 +81,8 @@ impl Joining<'_> {
                     joined.extend_from_slice(&content);
                 }
                 _ => {
-                    encoding::skip_field(wire, tag, &mut rest, DecodeContext::default()).map_err(broken)?;
+                    encoding::skip_field(wire, tag, &mut rest, DecodeContext::default())
+                        .map_err(|error| broken(&error))?;
                     joined.extend_from_slice(&field[..field.len() - rest.len()]);
                 }
             }
@@ -90,7 +91,7 @@ impl Joining<'_> {
     }
 
     fn tensor(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut tensor = TensorProto::decode(bytes).map_err(broken)?;
+        let mut tensor = TensorProto::decode(bytes).map_err(|error| broken(&error))?;
         if tensor.data_location != LOCATION_EXTERNAL {
             return Ok(bytes.to_vec());
         }
@@ -138,6 +139,6 @@ impl Joining<'_> {
     }
 }
 
-fn broken(error: prost::DecodeError) -> Error {
+fn broken(error: &prost::DecodeError) -> Error {
     Error::Onnx(error.to_string())
 }

@@ -233,14 +233,14 @@ impl LayerElement {
 
     /// Sizes of a port; an open one is written -1.
     fn dims(&self, port: &PortElement) -> Result<Dims, Error> {
-        let sizes: Option<Dims> = port.dim.iter().map(|&size| open_or_size(size)).collect();
+        let size = |&size: &i64| match size {
+            -1 => Some(None),
+            size => usize::try_from(size).ok().filter(|&size| size > 0).map(Some),
+        };
+        let sizes: Option<Dims> = port.dim.iter().map(size).collect();
         let sizes = sizes.filter(|sizes| sizes.len() <= RANK_MAX);
         sizes.ok_or_else(|| self.error(format!("port {} has the impossible shape {:?}", port.id, port.dim)))
     }
-}
-
-fn open_or_size(size: i64) -> Option<Option<usize>> {
-    if size == -1 { Some(None) } else { usize::try_from(size).ok().filter(|&size| size > 0).map(Some) }
 }
 
 /// The layers with producers first, otherwise in the order of the file.

@@ -1,4 +1,4 @@
-//! The two structures of `MiniFASNet`: a chain of inverted residuals as in `MobileFaceNet`, pruned to odd widths.
+//! The two structures of MiniFASNet: a chain of inverted residuals as in MobileFaceNet, pruned to odd widths.
 
 use bytes::Bytes;
 
@@ -22,7 +22,7 @@ const HEAD: usize = 512;
 const EMBEDDING: usize = 128;
 /// Rows and columns left of the image before the head: 80 halved four times.
 const HEAD_KERNEL: usize = 5;
-/// What `PyTorch` adds to variances.
+/// What PyTorch adds to variances.
 const EPSILON: f32 = 1e-5;
 /// Squeeze-and-excitation goes through a quarter of the channels.
 const SQUEEZE: usize = 4;

@@ -20,7 +20,7 @@ use crate::net::convert::writer::Writer;
 use crate::net::proto::AttributeProto;
 use crate::net::tensor;
 
-/// Constants may share bytes of the file; together they may not need more than this.
+/// Layers may share constants, and constants bytes of the file; read layer by layer they may not be more than this.
 const WEIGHT_BYTES_MAX: usize = 1 << 28;
 
 /// What a layer makes.
@@ -36,6 +36,7 @@ enum Value {
 
 struct Conversion {
     bin: Bytes,
+    /// Bytes of constants that layers have read so far.
     weight_bytes: usize,
     /// For each layer that was seen; `None` for results.
     values: Vec<Option<Value>>,
@@ -161,10 +162,6 @@ impl Conversion {
             let found = self.bin.len();
             layer.error(format!("{len} bytes from {offset} on: the file of weights ends at {found}"))
         })?;
-        self.weight_bytes += len;
-        if self.weight_bytes > WEIGHT_BYTES_MAX {
-            return Err(layer.error(format!("the constants take more than {WEIGHT_BYTES_MAX} bytes")));
-        }
         let raw = self.bin.slice(offset..end);
         Ok(match element {
             "f16" => Value::Floats { at, precision: Precision::F16, dims, raw },
@@ -208,7 +205,7 @@ impl Conversion {
         let mut attributes = vec![writer::int("group", group as i64), writer::ints("kernel_shape", &kernel)];
         attributes.push(writer::ints("dilations", &fields.pair("dilations", 1)?));
         window(fields, &mut attributes)?;
-        let image = self.written(layer, &image)?;
+        let image = computed(layer, image)?;
         let weight = self.written_as(layer, &weight, &dims)?;
         Ok(self.emit(at, layer, "Conv", &[&image, &weight], attributes))
     }
@@ -221,20 +218,24 @@ impl Conversion {
         attributes.push(writer::int("count_include_pad", (!exclude).into()));
         let ceil = fields.choice("rounding_type", &[("floor", 0), ("ceil", 1)])?;
         attributes.push(writer::int("ceil_mode", ceil));
-        let image = self.written(layer, &image)?;
+        let image = computed(layer, image)?;
         Ok(self.emit(at, layer, "AveragePool", &[&image], attributes))
     }
 
     fn arithmetic(&mut self, at: usize, layer: &Layer, fields: &mut Fields, op: &str) -> Result<Value, Error> {
         let [a, b] = self.read(layer)?;
         fields.choice("auto_broadcast", &[("numpy", ())])?;
+        // Of constants alone a small file could make large ones without end.
+        if let (Value::Floats { .. }, Value::Floats { .. }) = (&a, &b) {
+            return Err(layer.error("both of its inputs are constant"));
+        }
         let (a, b) = (self.written(layer, &a)?, self.written(layer, &b)?);
         Ok(self.emit(at, layer, op, &[&a, &b], vec![]))
     }
 
     fn unary(&mut self, at: usize, layer: &Layer, op: &str) -> Result<Value, Error> {
         let [input] = self.read(layer)?;
-        let input = self.written(layer, &input)?;
+        let input = computed(layer, input)?;
         Ok(self.emit(at, layer, op, &[&input], vec![]))
     }
 
@@ -244,7 +245,7 @@ impl Conversion {
         if min.is_nan() || max.is_nan() || min > max {
             return Err(layer.error(format!("between {min} and {max} is nothing")));
         }
-        let input = self.written(layer, &input)?;
+        let input = computed(layer, input)?;
         let mut bound = |side: &str, value: f32| {
             let raw = Bytes::copy_from_slice(&value.to_le_bytes());
             self.writer.weight(&format!("{side}{at}"), Precision::F32, &[], raw)
@@ -265,7 +266,7 @@ impl Conversion {
             },
             _ => return Err(layer.error("its slope must be constant")),
         };
-        let input = self.written(layer, &input)?;
+        let input = computed(layer, input)?;
         let slope = self.written_as(layer, &slope, &dims)?;
         Ok(self.emit(at, layer, "PRelu", &[&input, &slope], vec![]))
     }
@@ -276,7 +277,7 @@ impl Conversion {
             return Err(layer.error("transpose_a is not supported"));
         }
         let transposed = fields.flag("transpose_b")?.unwrap_or(false);
-        let (a, mut b) = (self.written(layer, &a)?, self.written(layer, &b)?);
+        let (a, mut b) = (computed(layer, a)?, self.written(layer, &b)?);
         if transposed {
             if layer.inputs[1].dims.len() != 2 {
                 return Err(layer.error("transpose_b of other than two axes is not supported"));
@@ -292,7 +293,7 @@ impl Conversion {
         let [input, axes] = self.read(layer)?;
         let Value::Integers(axes) = axes else { return Err(layer.error("its axes must be constant integers")) };
         let keep = fields.flag("keep_dims")?.unwrap_or(false);
-        let input = self.written(layer, &input)?;
+        let input = computed(layer, input)?;
         let attributes = vec![writer::ints("axes", &axes), writer::int("keepdims", keep.into())];
         Ok(self.emit(at, layer, "ReduceMean", &[&input], attributes))
     }
@@ -305,7 +306,7 @@ impl Conversion {
         if shape.iter().any(impossible) || shape.iter().filter(|&&size| size == -1).count() > 1 {
             return Err(layer.error(format!("to the impossible shape {shape:?}")));
         }
-        let input = self.written(layer, &input)?;
+        let input = computed(layer, input)?;
         let name = format!("shape{at}");
         self.writer.integers(&name, &shape);
         Ok(self.emit(at, layer, "Reshape", &[&input, &name], vec![]))
@@ -330,13 +331,14 @@ impl Conversion {
     /// The name of a float constant in a shape that has as many elements as its own.
     fn written_as(&mut self, layer: &Layer, value: &Value, dims: &[usize]) -> Result<String, Error> {
         let Value::Floats { at, precision, raw, .. } = value else { return self.written(layer, value) };
+        // Loading may copy a weight for each layer that reads it.
+        self.weight_bytes += raw.len();
+        if self.weight_bytes > WEIGHT_BYTES_MAX {
+            return Err(layer.error(format!("the constants take more than {WEIGHT_BYTES_MAX} bytes")));
+        }
         let key = (*at, dims.to_vec());
         if let Some(name) = self.written.get(&key) {
             return Ok(name.clone());
-        }
-        self.weight_bytes += raw.len();
-        if self.weight_bytes > 2 * WEIGHT_BYTES_MAX {
-            return Err(layer.error("constants are read in too many shapes"));
         }
         let sizes: Vec<String> = dims.iter().map(ToString::to_string).collect();
         let name = self.writer.weight(&format!("weight{at}.{}", sizes.join("x")), *precision, dims, raw.clone());
@@ -366,6 +368,14 @@ fn window(fields: &mut Fields, attributes: &mut Vec<AttributeProto>) -> Result<(
         Some(side) => writer::text("auto_pad", side),
     });
     Ok(())
+}
+
+/// The name of a value that is not constant.
+fn computed(layer: &Layer, value: Value) -> Result<String, Error> {
+    match value {
+        Value::Computed(name) => Ok(name),
+        Value::Floats { .. } | Value::Integers(_) => Err(layer.error("it works on a constant")),
+    }
 }
 
 fn inputs(layer: &Layer, wanted: usize) -> Result<(), Error> {

@@ -363,3 +363,37 @@ fn refused(opcode: u8) -> Error {
         None => fault(format!("it uses the pickle opcode {opcode:#04x}, which is unknown")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(body: &[u8]) -> Value {
+        let pickle = [b"\x80\x02", body, b"."].concat();
+        let mut reader = Reader { rest: &pickle };
+        let (value, _) = read(&mut reader).unwrap();
+        assert!(reader.rest.is_empty());
+        value
+    }
+
+    #[test]
+    fn integers_are_read_in_every_width() {
+        for (body, wanted) in [
+            (&b"K\xff"[..], 255),
+            (b"M\xff\xff", 65535),
+            (b"J\xfe\xff\xff\xff", -2),
+            (b"\x8a\x00", 0),
+            (b"\x8a\x01\xff", -1),
+            (b"\x8a\x02\xff\x00", 255),
+            (b"\x8a\x05\x00\x00\x00\x00\x01", 1 << 32),
+        ] {
+            assert_eq!(value(body), Value::Int(wanted));
+        }
+    }
+
+    #[test]
+    fn a_list_may_hold_itself() {
+        let (value, machine) = read(&mut Reader { rest: b"\x80\x02]q\x05(K\x01h\x05e." }).unwrap();
+        assert_eq!((value, &machine.lists), (Value::List(0), &vec![vec![Value::Int(1), Value::List(0)]]));
+    }
+}
