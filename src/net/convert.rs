@@ -9,7 +9,6 @@ use crate::net::graph::Graph;
 use crate::net::network::Net;
 use crate::net::resolve;
 
-mod external;
 mod fields;
 mod ir;
 mod minifasnet;
@@ -32,8 +31,6 @@ pub enum Error {
     StateDict(String),
     #[error("tensor '{name}': {reason}")]
     Tensor { name: String, reason: String },
-    #[error("not an ONNX file: {0}")]
-    Onnx(String),
     #[error("the converted network does not hold together: {0}")]
     Network(#[from] error::Error),
 }
@@ -74,15 +71,6 @@ pub fn openvino(xml: &[u8], bin: &[u8]) -> Result<Vec<u8>, Error> {
 /// that holds more than a state dictionary needs.
 pub fn state_dict(pth: &[u8], structure: Structure) -> Result<Vec<u8>, Error> {
     let onnx = minifasnet::convert(state_dict::read(pth)?, structure)?;
-    network(&onnx)?;
-    Ok(onnx)
-}
-
-/// One file of an ONNX network and the one other file that its tensors lie in. All else stays byte for byte.
-///
-/// Fails when no tensor or not every tensor outside names the same file, or when one does not fit in `data`.
-pub fn joined(onnx: &[u8], data: &[u8]) -> Result<Vec<u8>, Error> {
-    let onnx = external::join(onnx, data)?;
     network(&onnx)?;
     Ok(onnx)
 }

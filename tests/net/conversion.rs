@@ -144,48 +144,6 @@ fn opened(onnx: &[u8]) -> Vec<u8> {
     model.encode_to_vec()
 }
 
-/// Moves the weights of a network into a file of their own, as exporters of large networks do.
-fn split(onnx: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut model = ModelProto::decode(onnx).unwrap();
-    let mut data = Vec::new();
-    for tensor in &mut model.graph.as_mut().unwrap().initializer {
-        data.resize(data.len().next_multiple_of(64), 0);
-        let entries = [("location", "w.data".into()), ("offset", data.len().to_string())];
-        let entries = entries.into_iter().chain([("length", tensor.raw_data.len().to_string())]);
-        tensor.external_data = entries.map(|(key, value)| StringEntry { key: key.into(), value }).collect();
-        tensor.data_location = LOCATION_EXTERNAL;
-        data.extend_from_slice(&std::mem::take(&mut tensor.raw_data));
-    }
-    (model.encode_to_vec(), data)
-}
-
-#[test]
-fn a_network_in_two_files_becomes_one_again() {
-    let Some(whole) = published::file(FOAMLIU) else { return };
-    let (onnx, data) = split(&whole);
-    let joined = convert::joined(&onnx, &data).unwrap();
-    assert_eq!(joined, ModelProto::decode(whole.as_slice()).unwrap().encode_to_vec());
-    let input = picture(3 * 112 * 112, 1);
-    for engine in [Engine::Packed, Engine::Burn] {
-        let [wanted, found] = [&whole, &joined].map(|onnx| run(&compiled(onnx, engine, None), &input));
-        assert_eq!(wanted, found);
-        assert_eq!(found[0].len(), 128);
-    }
-    let said = |onnx: &[u8], data: &[u8]| convert::joined(onnx, data).unwrap_err().to_string();
-    let error = said(&onnx, &data[..data.len() - 1]);
-    assert!(error.contains("the other file has"), "{error}");
-    assert!(Graph::from_bytes(onnx.into()).is_err(), "the half alone is not a network");
-}
-
-/// The published `.onnx` names no other file: what lies beside it is of another export.
-#[test]
-fn a_network_that_is_whole_is_not_joined() {
-    let Some(whole) = published::file(FOAMLIU) else { return };
-    let data = published::file(&format!("{FOAMLIU}.data")).unwrap();
-    let error = convert::joined(&whole, &data).unwrap_err().to_string();
-    assert_eq!(error, "not an ONNX file: none of its tensors lies in another file: it is whole as it stands");
-}
-
 /// The detector's file declares 320 x 320, and nothing in it depends on that.
 #[test]
 fn the_detector_of_yunet_takes_other_sizes_and_batches() {

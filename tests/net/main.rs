@@ -5,7 +5,6 @@
 mod agreement;
 mod conversion;
 mod damage;
-mod external;
 #[path = "../python/interpreter.rs"]
 mod interpreter;
 mod networks;
