@@ -10,9 +10,7 @@ use bioserver::net::convert;
 use bioserver::net::convert::Structure;
 use bioserver::net::graph::Graph;
 use bioserver::net::proto::Dimension;
-use bioserver::net::proto::LOCATION_EXTERNAL;
 use bioserver::net::proto::ModelProto;
-use bioserver::net::proto::StringEntry;
 use bioserver::net::proto::TensorType;
 use bioserver::net::proto::TypeProto;
 use bioserver::net::proto::ValueInfoProto;
@@ -31,7 +29,6 @@ pub const RETAIL: &str = "intel0095/FP16/face-reidentification-retail-0095";
 pub const V2: &str = "minifasnet/2.7_80x80_MiniFASNetV2";
 pub const V1_SE: &str = "minifasnet/4_0_0_80x80_MiniFASNetV1SE";
 const YUNET: &str = "yunet/yunet_n_320_320.onnx";
-const FOAMLIU: &str = "foamliu/MobileFaceNet.onnx";
 
 /// Both halves of the network by Intel.
 pub fn retail() -> Option<[Vec<u8>; 2]> {
