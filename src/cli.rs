@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 
+pub mod accuracy;
 pub mod calibrate;
 pub mod check;
 pub mod demo;

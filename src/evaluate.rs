@@ -32,6 +32,7 @@ pub mod lfw;
 pub mod list;
 pub mod manifest;
 pub mod number;
+pub mod page;
 pub mod pareto;
 pub mod part;
 pub mod pictures;

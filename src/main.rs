@@ -38,6 +38,8 @@ enum Verb {
     Models(cli::models::Args),
     /// Measures how well a pack of networks tells people apart, and what its scores are worth
     Evaluate(cli::evaluate::Args),
+    /// Makes a page of what evaluations measured
+    Accuracy(cli::accuracy::Args),
     /// Gives a pack's scores their meaning, measured on labelled pictures
     Calibrate(cli::calibrate::Args),
     /// Shows the configuration in force, and every fault in it
@@ -67,6 +69,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
             let config = ready(config)?;
             tokio::task::block_in_place(|| cli::evaluate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
         }
+        Verb::Accuracy(args) => cli::accuracy::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Calibrate(args) => {
             let config = ready(config)?;
             tokio::task::block_in_place(|| cli::calibrate::run(&config, &args)).map(|()| ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::age;
@@ -30,6 +31,8 @@ const REQUIRED: [i32; 4] = [18, 20, 23, 25];
 /// The years before the threshold, in which a mistake is easiest.
 const YEARS_BEFORE: Range<i32> = 13..THRESHOLD;
 const DECADE: i32 = 10;
+/// What tells these reports from others.
+pub const KIND: &str = "ages";
 /// What must be known before a figure is believed.
 const CAVEATS: [&str; 3] = [
     "UTKFace overlaps the training data of the built-in age network: on other pictures its errors are larger.",
@@ -89,13 +92,13 @@ pub struct Tested {
 
 /// Everything that an evaluation of ages found. Its JSON gains members, but none changes its name or meaning.
 /// Ages are in years, rates are shares, intervals hold 95 %.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// `ages`: tells this report from others.
-    pub kind: &'static str,
+    /// [`KIND`]
+    pub kind: String,
     pub data: String,
-    pub caveats: Vec<&'static str>,
+    pub caveats: Vec<String>,
     pub pack: String,
     pub pictures: usize,
     /// Pictures in which a face was found.
@@ -114,7 +117,7 @@ pub struct Report {
     pub threshold: Threshold,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Errors {
     pub pictures: usize,
@@ -126,7 +129,7 @@ pub struct Errors {
     pub bias_interval: Option<Interval>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decade {
     /// The youngest and the oldest.
@@ -137,7 +140,7 @@ pub struct Decade {
 }
 
 /// Whom a threshold takes for old enough, of those whose age the server states.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Threshold {
     pub years: i32,
@@ -151,7 +154,7 @@ pub struct Threshold {
 }
 
 /// What becomes of people who have to look so old.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Buffer {
     pub required: i32,
@@ -163,7 +166,7 @@ pub struct Buffer {
     pub false_rejects: Rate,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
     pub count: usize,
@@ -198,9 +201,9 @@ impl Report {
         let answered: Vec<Estimate> = seen.map(|(portrait, face)| estimate(portrait, face)).collect();
         let seconds = looked.took.as_secs_f64();
         Self {
-            kind: "ages",
+            kind: KIND.to_owned(),
             data: tested.data,
-            caveats: CAVEATS.into(),
+            caveats: CAVEATS.map(String::from).into(),
             pack: tested.pack,
             pictures: portraits.len(),
             found: found.len(),

@@ -1,0 +1,37 @@
+//! `accuracy`: a page of what evaluations measured.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::cli::evaluate;
+use crate::evaluate::page;
+use crate::evaluate::page::Evaluation;
+
+/// Make a page in Markdown of the figures that evaluations wrote as JSON
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files that `evaluate --json` wrote
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Writes the page to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let read = |path: &PathBuf| -> anyhow::Result<Evaluation> {
+        let json = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Evaluation::parse(path, &json)?)
+    };
+    let evaluations: Vec<Evaluation> = args.files.iter().map(read).collect::<Result<_, _>>()?;
+    let page = page::markdown(&evaluations)?;
+    match &args.out {
+        Some(path) => evaluate::write(path, &page),
+        None => {
+            print!("{page}");
+            Ok(())
+        }
+    }
+}
