@@ -17,6 +17,8 @@ use bioserver::evaluate::collection::Labelled;
 use bioserver::evaluate::collection::Trial;
 use bioserver::evaluate::collection::Trials;
 use bioserver::evaluate::lfw;
+use bioserver::evaluate::page;
+use bioserver::evaluate::page::Evaluation;
 use bioserver::evaluate::pictures;
 use bioserver::evaluate::report::Report;
 use bioserver::evaluate::report::Tested;
@@ -86,6 +88,18 @@ fn a_part_of_lfw_is_told_apart() {
         "{at_2500:?}"
     );
     assert!(report.to_string().contains("score"));
+
+    // The page of it and of the same by another name sets the two side by side.
+    let json = serde_json::to_string(&report).expect("it is JSON");
+    let other = json.replacen("\"standard\"", "\"other\"", 1);
+    let parsed = |json: &str| Evaluation::parse(Path::new("lfw.json"), json).expect("it is an evaluation");
+    let page = page::markdown(&[parsed(&json), parsed(&other)]).expect("memory takes it");
+    let rows = page.lines().filter(|line| line.starts_with("| standard |") || line.starts_with("| other |"));
+    assert_eq!(rows.count(), 2, "{page}");
+    for part in ["## Recognition: pack standard", "## Recognition: pack other", "Rejecting a tenth", "Failure to enrol"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }
 
 #[test]
@@ -114,6 +128,9 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
     assert!(buffers[3].false_accepts.count <= buffers[0].false_accepts.count, "{buffers:?}");
     let text = report.to_string();
     assert!(text.contains("UTKFace overlaps the training data") && text.contains("must look"), "{text}");
+    let json = serde_json::to_string(&report).expect("it is JSON");
+    let parsed = Evaluation::parse(Path::new("ages.json"), &json).expect("it is an evaluation");
+    assert!(page::markdown(&[parsed]).expect("memory takes it").contains(&text));
 }
 
 #[test]
