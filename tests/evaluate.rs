@@ -9,12 +9,14 @@ use std::thread;
 
 use bioserver::domain::score::Score;
 use bioserver::domain::template::Template;
+use bioserver::evaluate::ages;
 use bioserver::evaluate::coding;
 use bioserver::evaluate::coding::Coding;
 use bioserver::evaluate::collection::Collection;
 use bioserver::evaluate::collection::Labelled;
 use bioserver::evaluate::collection::Trial;
 use bioserver::evaluate::lfw;
+use bioserver::evaluate::pictures;
 use bioserver::evaluate::report::Report;
 use bioserver::evaluate::report::Tested;
 use bioserver::face::networks::Compiled;
@@ -81,6 +83,34 @@ fn a_part_of_lfw_is_told_apart() {
         "{at_2500:?}"
     );
     assert!(report.to_string().contains("score"));
+}
+
+#[test]
+fn a_part_of_utkface_looks_as_old_as_it_is() {
+    let folder = shared().join("faces/utkface");
+    assert!(folder.is_dir(), "{} is missing; BIOSERVER_SHARED says where else to look", folder.display());
+    let whole = ages::read(&folder).expect("its names are in the layout");
+    assert_eq!(whole.len(), 9_000);
+    let part: Vec<ages::Portrait> = whole.into_iter().step_by(100).collect();
+
+    let pack = Pack::built_in().expect("it is whole");
+    let compiled = Compiled::new(&pack, Settings::default()).expect("the built-in networks compile");
+    let coder = |_| {
+        let mut networks = Networks::new(&compiled);
+        move |picture: &_| networks.age(picture)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let paths: Vec<&Path> = part.iter().map(|portrait| portrait.path.as_path()).collect();
+    let looked = pictures::each(&paths, (0..threads).map(coder).collect(), &|| ()).expect("they can be read");
+    let tested = ages::Tested { pack: pack.name.clone(), data: "a part of UTKFace".to_owned() };
+    let report = ages::Report::new(&part, &looked, tested);
+    assert!(report.found >= 85, "{} of 90 faces are found", report.found);
+    let mae = report.errors_of_found.mae.expect("there are pictures");
+    assert!(mae < 6.5, "{mae}");
+    let buffers = &report.threshold.buffers;
+    assert!(buffers[3].false_accepts.count <= buffers[0].false_accepts.count, "{buffers:?}");
+    let text = report.to_string();
+    assert!(text.contains("UTKFace overlaps the training data") && text.contains("must look"), "{text}");
 }
 
 #[test]
