@@ -18,6 +18,8 @@ use crate::config::source::Sources;
 use crate::domain::Limits;
 use crate::media;
 use crate::net::Engine;
+use crate::packs;
+use crate::packs::Shelf;
 use crate::seal;
 use crate::seal::Master;
 use crate::service::Policy;
@@ -47,7 +49,9 @@ pub struct Config {
     pub store: store::settings::Settings,
     /// What all paths begin with: `/bioserver-app`.
     pub prefix: String,
-    /// A folder of networks; without one, the built-in pack serves.
+    /// Where packs of networks are kept.
+    pub shelf: Shelf,
+    /// The folder of the one that serves; without one, the built-in pack does.
     pub pack: Option<PathBuf>,
     pub engine: Engine,
     /// Threads that run networks.
@@ -137,8 +141,8 @@ fn fill(sources: &mut Sources) -> Config {
     let data = PathBuf::from(sources.value("data", "./data".to_owned(), "a folder", value::plain));
     let store = store(sources, &data);
     let prefix = sources.value("prefix", "/bioserver-app".to_owned(), value::PREFIX, value::prefix);
-    let folder = |path: &PathBuf| path.display().to_string();
-    let pack = sources.optional("pack", "the built-in pack", "an existing folder", value::folder, folder);
+    let shelf = Shelf::new(data.join("packs"));
+    let pack = pack(sources, &shelf);
     let engine = sources.value("engine", Engine::default(), "auto, burn, packed", value::plain);
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=WORKERS_MAX));
@@ -158,6 +162,7 @@ fn fill(sources: &mut Sources) -> Config {
         data,
         store,
         prefix,
+        shelf,
         pack,
         engine,
         workers,
@@ -170,6 +175,25 @@ fn fill(sources: &mut Sources) -> Config {
         log: Log { format, filter },
         settings: Vec::new(),
     }
+}
+
+/// The pack that is configured, else the one that `models use` has named.
+fn pack(sources: &mut Sources, shelf: &Shelf) -> Option<PathBuf> {
+    let find = |text: &str| shelf.find(text).map_err(|error| error.to_string());
+    let show =
+        |folder: &Option<PathBuf>| folder.as_ref().map_or(packs::BUILT_IN.into(), |path| path.display().to_string());
+    let in_use = shelf.in_use().map_err(|error| error.to_string()).and_then(|name| Ok((find(&name)?, name)));
+    let (in_use, absent) = match in_use {
+        Ok(in_use) => in_use,
+        Err(problem) => {
+            if !sources.is_given("pack") {
+                sources.fault("pack", Source::Default, problem, "`bioserver models use` another pack");
+            }
+            (None, packs::BUILT_IN.to_owned())
+        }
+    };
+    let given = sources.optional("pack", &absent, "a pack's name or an existing folder", find, show);
+    given.unwrap_or(in_use)
 }
 
 fn policy(sources: &mut Sources, image_pixels_max: u64) -> Policy {

@@ -1,8 +1,9 @@
 //! Labelled pictures in, error rates and calibrations out.
 //!
 //! ```text
-//! folder --lfw--> Collection --coding--> templates --comparison--> pairs --+--rates, folds--> Report
-//!                                                                          `--calibrate--> Calibration
+//! lfw, folder, list --> Collection --coding--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
+//!                                                                                  `--calibrate--> Fitting
+//! Report, Fitting --> table --> text, html, markdown; plot --> html
 //! ```
 
 use std::io;
@@ -12,19 +13,34 @@ use crate::face;
 
 pub mod ages;
 pub mod calibrate;
+pub mod charts;
 pub mod coding;
 pub mod collection;
 pub mod comparison;
 pub mod det;
+pub mod discard;
+pub mod enrolment;
 pub mod figures;
+pub mod fitting;
+pub mod folder;
 pub mod folds;
+pub mod groups;
+pub mod histogram;
+pub mod html;
 pub mod interval;
 pub mod lfw;
+pub mod list;
 pub mod manifest;
+pub mod number;
 pub mod pareto;
+pub mod part;
 pub mod pictures;
+pub mod plot;
 pub mod rates;
+pub mod reliability;
 pub mod report;
+pub mod table;
+pub mod tables;
 pub mod text;
 
 /// Why an evaluation or a calibration came to nothing.
@@ -34,8 +50,8 @@ pub enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is longer than {bytes_max} bytes", path.display())]
     TooLong { path: PathBuf, bytes_max: u64 },
-    #[error("{}, line {line}: expected {expected}", path.display())]
-    Pairs { path: PathBuf, line: usize, expected: &'static str },
+    #[error("{}, line {line}: {fault}", path.display())]
+    Line { path: PathBuf, line: usize, fault: String },
     #[error("{}: {fault}", path.display())]
     Data { path: PathBuf, fault: String },
     #[error("there is no thread to describe pictures")]

@@ -5,15 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::domain::face::ImageType;
 use crate::domain::face::Landmarks;
 use crate::domain::face::Quality;
 use crate::domain::score::Score;
 use crate::domain::template::Template;
+use crate::face::score::Origin;
 
 pub mod age;
 pub mod align;
 pub mod code;
 pub mod compress;
+pub mod curves;
 pub mod detect;
 pub mod find;
 pub mod geometry;
@@ -78,6 +81,14 @@ pub struct AgedFace {
     pub years: f32,
 }
 
+/// One of two faces that are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    pub template: &'a Template,
+    /// The kind of picture that the template describes.
+    pub image_type: ImageType,
+}
+
 /// Why a picture gave no face.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -106,12 +117,15 @@ pub trait Coder: Send + Sync {
     /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>>;
 
-    /// The score of two templates of this coder's version.
-    fn score(&self, reference: &Template, candidate: &Template) -> Score;
+    /// The score of two faces whose templates are of this coder's version.
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score;
 
     /// The name of what describes and compares.
     fn pack(&self) -> &str;
 
     /// Templates of another version cannot be compared.
     fn template_version(&self) -> u16;
+
+    /// On what the meaning of its scores was measured; `None` if they mean nothing.
+    fn calibration(&self) -> Option<&Origin>;
 }

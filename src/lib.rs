@@ -16,6 +16,7 @@
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
 //! | [`evaluate`] | labelled pictures in, error rates and calibrations out |
+//! | [`packs`] | the packs of networks on this machine, and those that can be fetched |
 //! | [`config`] | file and environment to one checked configuration |
 //! | [`app`] | the one place that builds things |
 //! | [`cli`] | one command each |
@@ -32,6 +33,7 @@ pub mod evaluate;
 pub mod face;
 pub mod media;
 pub mod net;
+pub mod packs;
 pub mod seal;
 pub mod service;
 pub mod sign;

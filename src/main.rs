@@ -34,6 +34,8 @@ enum Verb {
     Usage(cli::usage::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
+    /// Lists, fetches, takes over and chooses packs of networks
+    Models(cli::models::Args),
     /// Measures how well a pack of networks tells people apart, and what its scores are worth
     Evaluate(cli::evaluate::Args),
     /// Gives a pack's scores their meaning, measured on labelled pictures
@@ -46,7 +48,7 @@ enum Verb {
 async fn main() -> ExitCode {
     let line = Line::parse();
     run(line).await.unwrap_or_else(|error| {
-        eprintln!("bioserver: {error:#}");
+        eprintln!("bioserver: {}", told(&error));
         ExitCode::FAILURE
     })
 }
@@ -60,6 +62,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
+        Verb::Models(args) => cli::models::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => {
             let config = ready(config)?;
             tokio::task::block_in_place(|| cli::evaluate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
@@ -70,6 +73,17 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         }
         Verb::Check => cli::check::run(config),
     }
+}
+
+/// An error and its causes, each once: many repeat theirs at their end.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// The configuration, if there is nothing wrong with it; the log is started by it.

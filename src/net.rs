@@ -5,6 +5,8 @@
 //!                                                            `--burn--> burn tensors
 //! ```
 //!
+//! [`convert`] makes such a file of other people's formats.
+//!
 //! Everything is checked while loading: an unknown operator or an impossible shape is refused with
 //! the node's name. A loaded network only refuses inputs of the wrong size.
 
@@ -20,6 +22,7 @@ use crate::net::network::Net;
 use crate::net::plan::Plan;
 use crate::net::worker::Worker;
 
+pub mod convert;
 pub mod error;
 pub mod graph;
 pub mod kernels;

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["app"],
     &["config"],
     &["api", "tasks"],
-    &["service", "evaluate"],
+    &["service", "evaluate", "packs"],
     &["face"],
     &["store", "capture"],
     &["sign", "media"],

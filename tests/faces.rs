@@ -6,6 +6,8 @@ mod files;
 mod packs;
 #[path = "faces/photographs.rs"]
 mod photographs;
+#[path = "faces/quality.rs"]
+mod quality;
 #[path = "faces/reference.rs"]
 mod reference;
 #[path = "faces/shared.rs"]

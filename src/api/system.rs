@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::api::KEYS_CACHED;
 use crate::api::auth::OptionalCaller;
+use crate::api::contract::Calibration;
 use crate::api::contract::Capabilities;
 use crate::api::contract::GetCapabilitiesError;
 use crate::api::contract::GetCapabilitiesOk;
@@ -26,6 +27,7 @@ use crate::api::contract::SystemApi;
 use crate::api::payload::Json;
 use crate::api::problem::Problem;
 use crate::api::wire;
+use crate::face::score::Origin;
 use crate::service;
 
 impl SystemApi for Api {
@@ -35,6 +37,7 @@ impl SystemApi for Api {
             current_mode: Mode::ALL.to_vec(),
             pack: self.deps.faces.pack().to_owned(),
             template_version: self.deps.faces.template_version().into(),
+            calibration: self.deps.faces.calibration().map(calibration),
         })))
     }
 
@@ -80,6 +83,15 @@ impl Api {
         let checks = vec![HealthCheck { name: "database".to_owned(), status: HealthStatus::Up }];
         let sweep_lag_seconds = Some(lag.num_seconds());
         Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: Some(checks), sweep_lag_seconds }))
+    }
+}
+
+fn calibration(origin: &Origin) -> Calibration {
+    Calibration {
+        data: origin.data.clone(),
+        people: origin.people as i64,
+        impostor_pairs: origin.impostor_pairs as i64,
+        measured_to: origin.measured_to_percent,
     }
 }
 

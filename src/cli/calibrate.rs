@@ -1,71 +1,55 @@
 //! `calibrate`: gives a pack's scores their meaning, measured on labelled pictures.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
 use crate::cli::evaluate;
+use crate::cli::source;
+use crate::cli::source::About;
+use crate::cli::source::Source;
 use crate::config::Config;
-use crate::evaluate::calibrate;
-use crate::evaluate::calibrate::Fit;
-use crate::evaluate::collection::Half;
-use crate::evaluate::comparison::Comparison;
-use crate::evaluate::figures::Figures;
-use crate::evaluate::lfw;
+use crate::evaluate::fitting::Fitting;
+use crate::evaluate::html;
 use crate::evaluate::manifest;
-use crate::evaluate::report;
-use crate::evaluate::text;
 use crate::face::pack::MANIFEST;
 use crate::face::pack::Pack;
 
 /// Fit what a pack's scores mean to labelled pictures, and check it on other people's
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
+    #[command(flatten)]
+    pub source: Source,
+    #[command(flatten)]
+    pub about: About,
+    /// The pack, by its name or folder, whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub pack: Option<String>,
+    /// Writes index.html to this folder, which is made if missing
     #[arg(long, value_name = "DIR")]
-    pub lfw: PathBuf,
-    /// Folder of the pack whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
-    #[arg(long, value_name = "FOLDER")]
-    pub pack: Option<PathBuf>,
+    pub report: Option<PathBuf>,
 }
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let pack = Pack::open(args.pack.as_deref())?;
-    let collection = lfw::read(&args.lfw)?;
-    let coding = evaluate::describe(config, &pack, &collection)?;
-    let half = |half| Comparison::new(&report::samples(&collection, &coding.templates, Some(half)));
-    let (fitted, held_out) = (half(Half::Fitted), half(Half::HeldOut));
-    let data = format!("LFW, the pictures of its standard pairs; half of the people ({})", Half::Fitted);
-    let fit = calibrate::fit(&fitted, data)?;
+    let folder = source::pack(config, args.pack.as_deref())?;
+    let pack = Pack::open(folder.as_deref())?;
+    let collection = args.about.tell(args.source.read()?.context("no pictures are named")?);
+    let coding = source::describe(config, &pack, &collection)?;
+    let fitting = Fitting::new(&collection, &coding)?;
 
-    print!("{}", summary(&fit, &fitted, &held_out)?);
-    let Some(folder) = &args.pack else {
-        print!("\n{}", manifest::table(&fit.calibration)?);
+    print!("{fitting}");
+    if let Some(report) = &args.report {
+        evaluate::make(report)?;
+        evaluate::write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting)?)?;
+    }
+    let Some(folder) = folder else {
+        print!("\n{}", manifest::tables(&fitting.curves())?);
         return Ok(());
     };
     let path = folder.join(MANIFEST);
     let old = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    evaluate::write(&path, &manifest::with(&old, &fit.calibration)?)?;
+    evaluate::write(&path, &manifest::with(&old, &fitting.curves())?)?;
     println!("\nWritten to {}", path.display());
     Ok(())
-}
-
-/// How the curve fits the people it was fitted to, and the others.
-fn summary(fit: &Fit, fitted: &Comparison, held_out: &Comparison) -> anyhow::Result<String> {
-    let Fit { calibration, tail_pairs, tail_gap } = fit;
-    let tail = &calibration.origin().tail;
-    let mut text = format!("{} knots\n", calibration.knots().len());
-    writeln!(
-        text,
-        "Tail: from cosine {:.4} on, fitted to {tail_pairs} pairs: shape {:.3}, scale {:.5}; largest distance {:.3}",
-        tail.cosine, tail.shape, tail.scale, tail_gap
-    )?;
-    let measured_to = calibration.origin().measured_to_percent / 100.0;
-    writeln!(text, "Measured down to a rate of {} %", text::percent(measured_to))?;
-    for (title, half, comparison) in [("Fitted on", Half::Fitted, fitted), ("Held out", Half::HeldOut, held_out)] {
-        text::by_score(&mut text, &format!("{title} ({half})"), &Figures::new(comparison, Some(calibration)))?;
-    }
-    Ok(text)
 }

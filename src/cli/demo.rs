@@ -21,16 +21,10 @@ use crate::cli::verify;
 use crate::config::Config;
 use crate::config::source;
 use crate::domain::Permission;
+use crate::face::samples;
+use crate::packs;
 use crate::service::keys;
 use crate::service::keys::NewKey;
-
-/// Official White House photographs, in the public domain.
-const SAMPLES: [(&str, &[u8]); 4] = [
-    ("obama.jpg", include_bytes!("../../tests/samples/obama.jpg")),
-    ("obama2.jpg", include_bytes!("../../tests/samples/obama2.jpg")),
-    ("obama3.jpg", include_bytes!("../../tests/samples/obama3.jpg")),
-    ("biden.jpg", include_bytes!("../../tests/samples/biden.jpg")),
-];
 
 /// What the contract advises for pictures of unlike kinds: one false acceptance in 10,000.
 const SCORE_MIN: f64 = 3500.0;
@@ -48,11 +42,13 @@ pub struct Args {
 /// Keys and data lie in a temporary folder, which is gone when this returns.
 pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("a temporary folder is needed")?;
-    let config = Config::load(config, environment(data.path()))?;
+    let pack = Config::load(config, source::environment())?.pack;
+    let config = Config::load(config, environment(data.path(), pack.as_deref()))?;
     log::start(&config.log);
     let prefix = config.prefix.clone();
     say("Loading the networks ...")?;
     let app = App::build(config).await?;
+    say(&format!("Pack: {}", app.deps.faces.pack()))?;
     let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
     let key = keys::create(&app.deps.store, &app.deps.clock, new).await?.text;
     let listener = serve::listen(args.listen).await?;
@@ -73,11 +69,13 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     server.await?
 }
 
-/// This process's, but the data are the demonstration's own.
-fn environment(data: &Path) -> Vec<(String, String)> {
+/// This process's, but the data are the demonstration's own; the networks are those that would serve.
+fn environment(data: &Path, pack: Option<&Path>) -> Vec<(String, String)> {
     let mut environment = source::environment();
     environment.retain(|(name, _)| name != "DATABASE_URL" && !name.starts_with("BIOSERVER_S3_"));
     environment.push(("BIOSERVER_DATA".to_owned(), data.display().to_string()));
+    let pack = pack.map_or_else(|| packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
+    environment.push(("BIOSERVER_PACK".to_owned(), pack));
     environment.push(("BIOSERVER_MEDIA".to_owned(), data.join("media").display().to_string()));
     environment.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", data.join("demo.db").display())));
     environment
@@ -163,7 +161,7 @@ async fn show(client: &Client) -> anyhow::Result<()> {
     let session = client.open().await?;
     say(&format!("\n{:<12} {:>9} {:>16}   signature", "photograph", "quality", "eyes apart (px)"))?;
     let mut faces = Vec::new();
-    for (name, image) in SAMPLES {
+    for (name, image) in samples::ONE.into_iter().chain([samples::OTHER]) {
         let path = client.add(&session, image).await?;
         let face = client.read(&path).await?;
         let eyes = &face["landmarks"]["eyes"];

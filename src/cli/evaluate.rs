@@ -5,20 +5,19 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
 
+use crate::cli::source;
+use crate::cli::source::About;
+use crate::cli::source::Source;
 use crate::config::Config;
-use crate::evaluate::coding;
-use crate::evaluate::coding::Coding;
+use crate::evaluate::charts;
 use crate::evaluate::collection::Collection;
 use crate::evaluate::det;
-use crate::evaluate::lfw;
+use crate::evaluate::html;
+use crate::evaluate::list;
+use crate::evaluate::plot;
 use crate::evaluate::report::Report;
 use crate::evaluate::report::Tested;
-use crate::face::networks::Compiled;
-use crate::face::networks::Networks;
-use crate::face::networks::Settings;
 use crate::face::pack::Pack;
 
 mod ages;
@@ -26,30 +25,36 @@ mod ages;
 /// Measure a pack of networks on labelled pictures
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
-    #[arg(long, value_name = "DIR", required_unless_present = "ages")]
-    pub lfw: Option<PathBuf>,
+    #[command(flatten)]
+    pub source: Source,
+    /// List of pairs with the columns `reference`, `candidate`, `same` (1 or 0), and groups: only these are compared
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub pairs: Option<PathBuf>,
     /// Folder of pictures named as UTKFace names them, age first: `AGE_SEX_RACE_stamp.jpg`. Measures ages, and nothing else
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["lfw", "report"])]
+    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
     pub ages: Option<PathBuf>,
-    /// Folder of the pack [default: the one configured, else the built-in one]
-    #[arg(long, value_name = "FOLDER")]
-    pub pack: Option<PathBuf>,
+    #[command(flatten)]
+    pub about: About,
+    /// The pack, by its name or folder [default: the one that serves]
+    #[arg(long, value_name = "NAME|FOLDER")]
+    pub pack: Option<String>,
     /// Writes all figures to this file, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Writes det.csv and det.svg to this folder, which is made if missing
+    /// Writes index.html, det.csv and det.svg to this folder, which is made if missing
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let pack = Pack::open(args.pack.as_deref().or(config.pack.as_deref()))?;
+    let named = source::pack(config, args.pack.as_deref())?;
+    let folder = if args.pack.is_some() { named } else { config.pack.clone() };
+    let pack = Pack::open(folder.as_deref())?;
     if let Some(folder) = &args.ages {
         return ages::run(config, &pack, folder, args.json.as_deref());
     }
-    let collection = lfw::read(args.lfw.as_deref().context("there is nothing to evaluate on")?)?;
-    let coding = describe(config, &pack, &collection)?;
+    let collection = collection(args)?;
+    let coding = source::describe(config, &pack, &collection)?;
     let tested = Tested {
         pack: pack.name.clone(),
         template_version: pack.template_version,
@@ -61,32 +66,26 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
     if let Some(folder) = &args.report {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        make(folder)?;
+        write(&folder.join("index.html"), &html::recognition::page(&report)?)?;
         write(&folder.join("det.csv"), &det::csv(&report.curves))?;
-        write(&folder.join("det.svg"), &det::svg(&report.curves)?)?;
+        write(&folder.join("det.svg"), &plot::svg(&charts::det(&report.curves))?)?;
     }
     Ok(())
 }
 
-/// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
-pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));
-    let bar = progress(collection.pictures.len())?;
-    let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
-    bar.finish_and_clear();
-    Ok(coding)
+fn collection(args: &Args) -> anyhow::Result<Collection> {
+    let collection = match (args.source.read()?, &args.pairs) {
+        (Some(collection), _) => collection,
+        (None, Some(pairs)) => list::pairs(pairs)?,
+        (None, None) => anyhow::bail!("no pictures are named"),
+    };
+    Ok(args.about.tell(collection))
 }
 
-/// For each worker.
-fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
-    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-    let compiled = Compiled::new(pack, settings)?;
-    Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
-}
-
-fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {
-    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
-    Ok(ProgressBar::new(pictures as u64).with_style(ProgressStyle::with_template(style)?))
+/// Makes a folder, and those that it lies in.
+pub fn make(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
 }
 
 /// Writes a file whole, and names it when that fails.

@@ -1,7 +1,6 @@
 //! The values of settings, read from text.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
@@ -35,11 +34,6 @@ pub fn prefix(text: &str) -> Result<String, String> {
     };
     let good = text.strip_prefix('/').is_some_and(|path| path.split('/').all(is_good));
     if good { Ok(text.to_owned()) } else { Err("it is no such path".to_owned()) }
-}
-
-pub fn folder(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.is_dir() { Ok(path) } else { Err("there is no such folder".to_owned()) }
 }
 
 /// `http` is for a store on this machine or in a network of one's own.

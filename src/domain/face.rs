@@ -14,11 +14,39 @@ use super::score::Score;
 use super::template::Template;
 
 /// The kind of picture a face comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ImageType {
     IdDocument,
     Selfie,
     VideoFrame,
+}
+
+impl ImageType {
+    pub const ALL: [Self; 3] = [Self::IdDocument, Self::Selfie, Self::VideoFrame];
+
+    /// As the contract spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IdDocument => "ID_DOCUMENT",
+            Self::Selfie => "SELFIE",
+            Self::VideoFrame => "VIDEO_FRAME",
+        }
+    }
+}
+
+impl fmt::Display for ImageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ImageType {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|image_type| image_type.name() == name);
+        known.ok_or_else(|| format!("'{name}' is no type of image: they are {}", Self::ALL.map(Self::name).join(", ")))
+    }
 }
 
 /// A picture file's format, told by its bytes.
@@ -109,6 +137,8 @@ pub struct Landmarks {
 pub enum QualityReason {
     EyesTooClose,
     Blurred,
+    Noisy,
+    Compressed,
     TooDark,
     TooBright,
     LowContrast,
@@ -122,6 +152,8 @@ impl QualityReason {
         match self {
             Self::EyesTooClose => "EYES_TOO_CLOSE",
             Self::Blurred => "BLURRED",
+            Self::Noisy => "NOISY",
+            Self::Compressed => "COMPRESSED",
             Self::TooDark => "TOO_DARK",
             Self::TooBright => "TOO_BRIGHT",
             Self::LowContrast => "LOW_CONTRAST",

@@ -3,7 +3,8 @@
 use crate::domain::score::Score;
 use crate::evaluate::Error;
 use crate::evaluate::comparison::Comparison;
-use crate::evaluate::comparison::Impostors;
+use crate::evaluate::comparison::impostors::ImpostorPair;
+use crate::evaluate::comparison::impostors::Impostors;
 use crate::evaluate::pareto;
 use crate::face::score::Calibration;
 use crate::face::score::Knot;
@@ -12,9 +13,9 @@ use crate::face::score::Tail;
 
 /// The law of the tail is fitted to so many of the highest pairs: enough to know its scale to about 5 %,
 /// and so few that the law has to hold only where it is needed.
-const TAIL_PAIRS: u64 = 1000;
+pub const TAIL_PAIRS: u64 = 1000;
 /// Of a small set to one pair in so many: the curve up to score 2500 is always measured.
-const TAIL_SHARE_MAX: u64 = 100;
+pub const TAIL_SHARE_MAX: u64 = 100;
 /// With fewer than this nothing can be said about a false acceptance rate of 0.1 %.
 const PAIRS_MIN: u64 = 5_000;
 /// The score at a false acceptance rate of 100 %: as low as scores mean anything.
@@ -36,6 +37,17 @@ pub struct Fit {
     pub tail_pairs: usize,
     /// The largest distance between the law and these pairs, as shares of them (Kolmogorov and Smirnov's).
     pub tail_gap: f64,
+    pub tail: Tailed,
+}
+
+/// The tail beside what it was fitted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tailed {
+    pub law: Tail,
+    /// Of all pairs of two people, those beyond the tail's beginning.
+    pub share: f64,
+    /// Cosines of these pairs, the highest first, with the share of all pairs that reaches each.
+    pub observed: Vec<(f64, f64)>,
 }
 
 /// Fits a curve to the pairs of two people. `data` says in words what they are.
@@ -58,14 +70,18 @@ pub fn fit(comparison: &Comparison, data: String) -> Result<Fit, Error> {
     let knots = rising(measured(impostors, &tail, share).into_iter().chain(extrapolated(&tail, share)));
     let origin = Origin {
         data,
-        people: comparison.people(),
-        templates: comparison.templates.iter().map(|count| *count as usize).sum(),
+        people: comparison.people().unwrap_or_default(),
+        templates: comparison.pictures(),
         impostor_pairs: impostors.pairs,
         measured_to_percent: rounded(300.0 / impostors.people_pairs as f64, 1e12).min(100.0),
         tail,
     };
     let calibration = Calibration::new(knots, origin)?;
-    Ok(Fit { calibration, tail_pairs, tail_gap: gap(impostors, &tail) })
+    let reached =
+        |(at, pair): (usize, &ImpostorPair)| (f64::from(pair.cosine), (at + 1) as f64 / impostors.pairs as f64);
+    let observed = impostors.tail.iter().enumerate().map(reached).take_while(|(cosine, _)| *cosine > tail.cosine);
+    let tailed = Tailed { law: tail, share, observed: observed.collect() };
+    Ok(Fit { calibration, tail_pairs, tail_gap: gap(impostors, &tail), tail: tailed })
 }
 
 /// The law of what lies beyond the cosine that only the highest `pairs` exceed.
@@ -141,6 +157,7 @@ mod tests {
 
     use super::*;
     use crate::domain::template::Template;
+    use crate::evaluate::comparison::Pairing;
     use crate::evaluate::comparison::Sample;
 
     /// Pictures of people whose templates point anywhere in 32 dimensions.
@@ -151,10 +168,10 @@ mod tests {
                 // Sums of four even numbers are near enough to normal ones for all directions to be alike.
                 let values: Vec<f32> =
                     (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
-                Sample { person, template: Template::new(1, &values) }
+                Sample { person, template: Template::new(1, &values), ..Sample::default() }
             })
             .collect();
-        Comparison::new(&samples)
+        Comparison::new(&samples, Pairing::All)
     }
 
     #[test]
@@ -179,6 +196,9 @@ mod tests {
         assert_eq!((origin.people, origin.templates, origin.impostor_pairs), (200, 200, 19_900));
         assert!((origin.measured_to_percent - 300.0 / 19_900.0).abs() < 1e-9);
         assert_eq!((origin.data.as_str(), fit.tail_pairs), ("a test", 199));
+        let tail = &fit.tail;
+        assert!((tail.share - 0.01).abs() < 1e-4 && tail.observed.len().abs_diff(199) <= 1, "{}", tail.share);
+        assert!(tail.observed[0].1 < 1e-4 && (tail.observed[100].1 - 101.0 / 19_900.0).abs() < 1e-12);
     }
 
     #[test]
@@ -206,8 +226,8 @@ mod tests {
     #[test]
     fn too_little_is_refused() {
         assert!(matches!(fit(&strangers(20, 5), String::new()), Err(Error::TooFewPairs { pairs: 190, .. })));
-        let one = |person| Sample { person, template: Template::new(1, &[1.0, 1.0]) };
-        let alike = Comparison::new(&(0..200).map(one).collect::<Vec<_>>());
+        let one = |person| Sample { person, template: Template::new(1, &[1.0, 1.0]), ..Sample::default() };
+        let alike = Comparison::new(&(0..200).map(one).collect::<Vec<_>>(), Pairing::All);
         assert!(matches!(fit(&alike, String::new()), Err(Error::NoSpread)));
     }
 }

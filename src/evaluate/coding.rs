@@ -10,10 +10,18 @@ use crate::evaluate::pictures;
 use crate::face;
 use crate::face::Picture;
 
-/// The templates of a collection's pictures, in its order.
+/// What is known of a face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    pub template: Template,
+    /// As the contract has it: above 100 is good.
+    pub quality: i32,
+}
+
+/// The faces of a collection's pictures, in its order.
 pub struct Coding {
     /// Or why there is none.
-    pub templates: Vec<Result<Template, face::Error>>,
+    pub faces: Vec<Result<Described, face::Error>>,
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
@@ -22,7 +30,7 @@ pub struct Coding {
 impl Coding {
     /// Mean time that one thread spends on one picture.
     pub fn ms_per_picture(&self) -> f64 {
-        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.templates.len().max(1) as f64
+        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
     }
 }
 
@@ -35,9 +43,10 @@ where
     C: FnMut(&Picture) -> Result<face::Coded, face::Error> + Send,
 {
     let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
-    let template = |mut coder: C| move |picture: &Picture| coder(picture).map(|coded| coded.template);
-    let looked = pictures::each(&paths, coders.into_iter().map(template).collect(), done)?;
-    Ok(Coding { templates: looked.found, took: looked.took, threads: looked.threads })
+    let described = |coded: face::Coded| Described { template: coded.template, quality: coded.quality.value };
+    let coder = |mut coder: C| move |picture: &Picture| coder(picture).map(described);
+    let looked = pictures::each(&paths, coders.into_iter().map(coder).collect(), done)?;
+    Ok(Coding { faces: looked.found, took: looked.took, threads: looked.threads })
 }
 
 #[cfg(test)]
@@ -55,6 +64,7 @@ mod tests {
             person: name.to_owned(),
             name: name.to_owned(),
             path: Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+            ..Labelled::default()
         };
         vec![file("Cargo.toml"), file("Cargo.lock"), file("Cargo.toml")]
     }
@@ -79,9 +89,9 @@ mod tests {
         let coding = all(&manifest_and_lock(), vec![coder, coder], &done).expect("the files exist");
         assert_eq!(counted.into_inner(), 3);
         assert_eq!(coding.threads, 2);
-        assert_eq!(coding.templates[0], Err(face::Error::NoFace));
-        assert!(coding.templates[1].is_ok());
-        assert_eq!(coding.templates[2], Err(face::Error::NoFace));
+        assert_eq!(coding.faces[0], Err(face::Error::NoFace));
+        assert!(coding.faces[1].as_ref().is_ok_and(|face| face.quality == 100));
+        assert_eq!(coding.faces[2], Err(face::Error::NoFace));
     }
 
     #[test]

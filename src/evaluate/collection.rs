@@ -6,43 +6,84 @@ use std::path::PathBuf;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::domain::face::ImageType;
+
+/// More pictures than this cannot be compared with each other in an hour.
+pub const PICTURES_MAX: usize = 100_000;
+
 /// Pictures of people, and the comparisons that a test's protocol names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Collection {
-    /// In the order of their names, each once.
+    /// What the pictures are, in words.
+    pub data: String,
+    /// What a reader of figures made with them must know, a sentence each.
+    pub caveats: Vec<String>,
+    /// Names of what people or pairs are grouped by.
+    pub columns: Vec<String>,
+    /// In the order of their people and then of their names, each once.
     pub pictures: Vec<Labelled>,
-    /// Empty where the data has no protocol of its own.
-    pub trials: Vec<Trial>,
+    pub trials: Trials,
 }
 
 /// A picture file and the person on it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labelled {
+    /// The picture's own name where only pairs are labelled.
     pub person: String,
     /// What reports call it.
     pub name: String,
     pub path: PathBuf,
+    pub image_type: Option<ImageType>,
+    /// One for each of the collection's columns, empty where it is not known; none at all where pairs are grouped.
+    pub groups: Vec<String>,
+}
+
+/// The comparisons that are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Trials {
+    /// Every picture with every other.
+    #[default]
+    All,
+    /// These for a cross-validation, and every picture with every other for all else.
+    Folds(Vec<Trial>),
+    /// Only these: who is on the pictures is not known.
+    Listed(Vec<Trial>),
 }
 
 /// One comparison of a protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trial {
     /// The part of a cross-validation that it belongs to, from 0.
     pub fold: usize,
     /// Places in `Collection::pictures`.
     pub pictures: [usize; 2],
+    /// Whether both show one person.
+    pub same: bool,
+    /// As `Labelled::groups`, where pairs are grouped.
+    pub groups: Vec<String>,
 }
 
 impl Collection {
-    /// How many people the pictures show.
-    pub fn people(&self) -> usize {
-        self.pictures.chunk_by(|a, b| a.person == b.person).count()
+    /// How many people the pictures show; `None` where only pairs are labelled.
+    pub fn people(&self) -> Option<usize> {
+        let people = || self.pictures.chunk_by(|a, b| a.person == b.person).count();
+        self.listed().is_none().then(people)
     }
 
-    /// Whether both pictures of a trial show one person.
-    pub fn same(&self, trial: &Trial) -> bool {
-        let [a, b] = trial.pictures;
-        self.pictures[a].person == self.pictures[b].person
+    /// The trials of a cross-validation.
+    pub fn folds(&self) -> &[Trial] {
+        match &self.trials {
+            Trials::Folds(trials) => trials,
+            Trials::All | Trials::Listed(_) => &[],
+        }
+    }
+
+    /// The only pairs that may be compared.
+    pub fn listed(&self) -> Option<&[Trial]> {
+        match &self.trials {
+            Trials::Listed(trials) => Some(trials),
+            Trials::All | Trials::Folds(_) => None,
+        }
     }
 }
 
@@ -86,5 +127,15 @@ mod tests {
         assert_eq!(Half::of("test"), Half::HeldOut);
         let fitted = (0..10_000).filter(|n| Half::of(&format!("Person_{n}")) == Half::Fitted).count();
         assert!((4_800..5_200).contains(&fitted), "{fitted}");
+    }
+
+    #[test]
+    fn people_are_counted_where_they_are_known() {
+        let picture =
+            |person: &str, name: &str| Labelled { person: person.into(), name: name.into(), ..Labelled::default() };
+        let pictures = vec![picture("a", "1"), picture("a", "2"), picture("b", "3")];
+        let all = Collection { pictures, ..Collection::default() };
+        assert_eq!(all.people(), Some(2));
+        assert_eq!(Collection { trials: Trials::Listed(Vec::new()), ..all }.people(), None);
     }
 }

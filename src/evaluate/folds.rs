@@ -1,5 +1,6 @@
 //! Accuracy by cross-validation, as the protocol of LFW has it.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// One comparison of the protocol.
@@ -13,7 +14,7 @@ pub struct Compared {
 }
 
 /// Over the folds, each with the threshold that is best on all others.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accuracy {
     pub folds: usize,

@@ -1,5 +1,6 @@
 //! 95 % intervals.
 
+use serde::Deserialize;
 use serde::Serialize;
 use statrs::distribution::Beta;
 use statrs::distribution::ContinuousCDF;
@@ -8,7 +9,7 @@ use statrs::statistics::Data;
 use statrs::statistics::OrderStatistics;
 
 /// Bounds that hold the true figure in 95 of 100 repetitions.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,

@@ -7,6 +7,8 @@ use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
 use crate::evaluate::comparison::Comparison;
+use crate::evaluate::comparison::Pairing;
+use crate::evaluate::comparison::impostors::ImpostorPair;
 use crate::evaluate::interval;
 use crate::evaluate::interval::Interval;
 
@@ -40,6 +42,7 @@ pub struct Rates {
 /// 95 % intervals of the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intervals {
+    pub thresholds: Vec<Option<Interval>>,
     pub tars: Vec<Option<Interval>>,
     pub fmrs: Vec<Option<Interval>>,
     pub fnmrs: Vec<Option<Interval>>,
@@ -69,24 +72,34 @@ impl Rates {
 }
 
 impl Intervals {
-    /// By subject bootstrap: as many people as there are, drawn with replacement, 200 times, always the same ones;
-    /// between the percentiles 2.5 and 97.5 of what these draws give.
-    ///
-    /// Pairs that share a person are not independent of each other, people are: so it is people that are drawn.
+    /// By [`bootstrap`]. Where people are not known, there are none.
     pub fn by_people(comparison: &Comparison, marks: &Marks) -> Self {
-        let draws: Vec<Rates> = (0..DRAWS)
-            .into_par_iter()
-            .map(|draw| Rates::weighted(comparison, marks, &weights(comparison.templates.len(), draw)))
-            .collect();
+        let people = if comparison.people_known { comparison.templates.len() } else { 0 };
+        let draws = draws(people, |weights| Rates::weighted(comparison, marks, weights));
         let across = |figures: fn(&Rates) -> &[Option<f64>], count: usize| {
             (0..count).map(|at| between(draws.iter().map(|rates| figures(rates)[at]))).collect()
         };
         Self {
+            thresholds: across(|rates| &rates.thresholds, marks.fars.len()),
             tars: across(|rates| &rates.tars, marks.fars.len()),
             fmrs: across(|rates| &rates.fmrs, marks.cosines.len()),
             fnmrs: across(|rates| &rates.fnmrs, marks.cosines.len()),
         }
     }
+}
+
+/// The 95 % interval of a figure by subject bootstrap: as many people as there are, drawn with replacement, 200 times,
+/// always the same ones; between the percentiles 2.5 and 97.5 of what these draws give. `figure` gets how often each
+/// person was drawn.
+///
+/// Pairs that share a person are not independent of each other, people are: so it is people that are drawn.
+pub fn bootstrap(people: usize, figure: impl Fn(&[u32]) -> Option<f64> + Sync) -> Option<Interval> {
+    between(draws(people, figure).into_iter())
+}
+
+fn draws<T: Send>(people: usize, figure: impl Fn(&[u32]) -> T + Sync) -> Vec<T> {
+    let count = if people > 0 { DRAWS } else { 0 };
+    (0..count).into_par_iter().map(|draw| figure(&weights(people, draw))).collect()
 }
 
 fn between(figures: impl Iterator<Item = Option<f64>>) -> Option<Interval> {
@@ -115,20 +128,18 @@ fn impostors(comparison: &Comparison, marks: &Marks, weights: &[u32]) -> (Vec<Op
     }
 
     let tail = &comparison.impostors.tail;
-    let whole = tail.len() as u64 == comparison.impostors.pairs;
     let (mut sum, mut lowest) = (0u64, None);
     for level in tail.chunk_by(|a, b| a.cosine == b.cosine) {
         let cosine = f64::from(level[0].cosine);
         cosines.answer_while(|wanted| wanted > cosine, Some(sum as f64 / total as f64));
-        let weight = |person: u32| u64::from(weights[person as usize]);
-        let added: u64 = level.iter().map(|pair| weight(pair.people[0]) * weight(pair.people[1])).sum();
+        let added: u64 = level.iter().map(|pair| pair_weight(pair, weights)).sum();
         if added > 0 {
             sum += added;
             fars.answer_while(|wanted| wanted * (total as f64) < sum as f64, lowest);
             lowest = Some(cosine);
         }
     }
-    if whole {
+    if comparison.impostors.whole() {
         cosines.answer_while(|_| true, Some(1.0));
         fars.answer_while(|_| true, lowest);
     }
@@ -156,12 +167,27 @@ impl Asked {
     }
 }
 
+fn pair_weight(pair: &ImpostorPair, weights: &[u32]) -> u64 {
+    let [a, b] = pair.people.map(|person| u64::from(weights[person as usize]));
+    a * b
+}
+
 /// The number of pairs of two people if every person had been there as often as their weight says.
 fn impostor_weight(comparison: &Comparison, weights: &[u32]) -> u64 {
-    let pictures =
-        comparison.templates.iter().zip(weights).map(|(count, weight)| u64::from(*count) * u64::from(*weight));
-    let (sum, squares) = pictures.fold((0, 0), |(sum, squares), count| (sum + count, squares + count * count));
-    (sum * sum - squares) / 2
+    if comparison.impostors.whole() {
+        return comparison.impostors.tail.iter().map(|pair| pair_weight(pair, weights)).sum();
+    }
+    let (mut sums, mut own, mut across) = ([0u64; 2], 0, 0);
+    for (counts, weight) in comparison.templates.iter().zip(weights) {
+        let [first, second] = counts.map(|count| u64::from(count) * u64::from(*weight));
+        sums = [sums[0] + first, sums[1] + second];
+        own += (first + second) * (first + second);
+        across += first * second;
+    }
+    match comparison.pairing {
+        Pairing::All => ((sums[0] + sums[1]) * (sums[0] + sums[1]) - own) / 2,
+        Pairing::Across => sums[0] * sums[1] - across,
+    }
 }
 
 /// Pairs of one person with running sums of their weights.
@@ -196,13 +222,14 @@ mod tests {
 
     fn sample(person: usize, degrees: f32) -> Sample {
         let angle = degrees.to_radians();
-        Sample { person, template: Template::new(1, &[angle.cos(), angle.sin()]) }
+        Sample { person, template: Template::new(1, &[angle.cos(), angle.sin()]), ..Sample::default() }
     }
 
     /// Three people with two pictures each. Cosines of one person: those of 10, 20, 70 degrees.
     /// Of two, in degrees: 30 40 40 50 60 60 90 100 110 130 160 170.
     fn toy() -> Comparison {
-        Comparison::new(&[(0, 0.0), (0, 10.0), (1, 40.0), (1, 60.0), (2, 100.0), (2, 170.0)].map(|(p, d)| sample(p, d)))
+        let samples = [(0, 0.0), (0, 10.0), (1, 40.0), (1, 60.0), (2, 100.0), (2, 170.0)].map(|(p, d)| sample(p, d));
+        Comparison::new(&samples, Pairing::All)
     }
 
     fn cosine(degrees: f64) -> f64 {
@@ -230,6 +257,9 @@ mod tests {
         let marks = Marks { fars: vec![0.25, 0.5], cosines: vec![cosine(45.0)] };
         let rates = Rates::weighted(&toy(), &marks, &[1, 2, 0]);
         assert_eq!(impostor_weight(&toy(), &[1, 2, 0]), 8);
+        let mut cut = toy();
+        cut.impostors.tail.truncate(3);
+        assert_eq!(impostor_weight(&cut, &[1, 2, 0]), 8);
         assert_eq!(rates.fmrs, [Some(0.5)]);
         assert_eq!(rates.fnmrs, [Some(0.0)]);
         let degrees = |at: usize| rates.thresholds[at].expect("enough").acos().to_degrees().round();
@@ -237,9 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn weights_across_two_kinds_of_pictures() {
+        let mut samples = [(0, 0.0), (0, 10.0), (1, 40.0), (1, 60.0), (2, 100.0)].map(|(p, d)| sample(p, d));
+        for at in [1, 3] {
+            samples[at].side = 1;
+        }
+        let mut toy = Comparison::new(&samples, Pairing::Across);
+        // Pairs 0-1 twice, 0-2 and 1-2 once.
+        for weights in [[1, 1, 1], [1, 2, 0], [3, 1, 2]] {
+            let [a, b, c] = weights.map(u64::from);
+            let expected = 2 * a * b + a * c + b * c;
+            assert_eq!(impostor_weight(&toy, &weights), expected);
+        }
+        toy.impostors.tail.clear();
+        assert_eq!(impostor_weight(&toy, &[3, 1, 2]), 6 + 6 + 2);
+    }
+
+    #[test]
     fn pairs_at_one_cosine_pass_together() {
-        let corner = |person, values: [f32; 2]| Sample { person, template: Template::new(1, &values) };
-        let toy = Comparison::new(&[corner(0, [1.0, 0.0]), corner(1, [0.0, 1.0]), corner(2, [-1.0, 0.0])]);
+        let corner =
+            |person, values: [f32; 2]| Sample { person, template: Template::new(1, &values), ..Sample::default() };
+        let samples = [corner(0, [1.0, 0.0]), corner(1, [0.0, 1.0]), corner(2, [-1.0, 0.0])];
+        let toy = Comparison::new(&samples, Pairing::All);
         let at = |far: f64| Rates::new(&toy, &Marks { fars: vec![far], cosines: Vec::new() }).thresholds[0];
         assert_eq!((at(0.4), at(0.7), at(1.0)), (None, Some(0.0), Some(-1.0)));
     }
@@ -253,10 +302,10 @@ mod tests {
             let own: Vec<f32> = (0..8).map(|_| number()).collect();
             for _ in 0..3 {
                 let values: Vec<f32> = own.iter().map(|v| v + 0.5 * number()).collect();
-                samples.push(Sample { person, template: Template::new(1, &values) });
+                samples.push(Sample { person, template: Template::new(1, &values), ..Sample::default() });
             }
         }
-        Comparison::new(&samples)
+        Comparison::new(&samples, Pairing::All)
     }
 
     #[test]
@@ -274,6 +323,10 @@ mod tests {
             let (figure, Interval { low, high }) = (figure.expect("enough"), interval.expect("enough"));
             assert!(low < figure && figure < high && high - low < 0.5, "{low} {figure} {high}");
         }
-        assert_eq!(intervals.tars[1], None);
+        assert_eq!((intervals.tars[1], intervals.thresholds[1]), (None, None));
+        let threshold = rates.thresholds[0].expect("enough");
+        assert!(intervals.thresholds[0].is_some_and(|i| i.low < threshold && threshold < i.high), "{intervals:?}");
+        let unknown = Comparison { people_known: false, ..people };
+        assert_eq!(Intervals::by_people(&unknown, &marks).fmrs, [None]);
     }
 }

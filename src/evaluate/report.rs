@@ -1,23 +1,35 @@
 //! The figures of an evaluation, as JSON names them.
 
+use serde::Deserialize;
 use serde::Serialize;
 
-use crate::domain::template::Template;
 use crate::evaluate::coding::Coding;
+use crate::evaluate::coding::Described;
 use crate::evaluate::collection::Collection;
 use crate::evaluate::collection::Half;
 use crate::evaluate::collection::Labelled;
 use crate::evaluate::collection::Trial;
 use crate::evaluate::comparison::Comparison;
-use crate::evaluate::comparison::Sample;
 use crate::evaluate::det;
 use crate::evaluate::det::Curve;
+use crate::evaluate::discard::Discard;
+use crate::evaluate::enrolment::Enrolment;
 use crate::evaluate::figures::Figures;
 use crate::evaluate::folds;
 use crate::evaluate::folds::Accuracy;
 use crate::evaluate::folds::Compared;
+use crate::evaluate::groups;
+use crate::evaluate::groups::Column;
+use crate::evaluate::histogram::Histogram;
+use crate::evaluate::part;
+use crate::evaluate::part::Part;
+use crate::evaluate::reliability;
+use crate::evaluate::reliability::Point;
 use crate::face;
 use crate::face::score::Calibration;
+
+/// What tells these reports from others.
+pub const KIND: &str = "recognition";
 
 /// What is evaluated.
 #[derive(Debug, Clone)]
@@ -29,40 +41,55 @@ pub struct Tested {
 }
 
 /// Everything that an evaluation found. Its JSON gains members, but none changes its name or meaning.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// [`KIND`]
+    pub kind: String,
     pub pack: String,
     pub template_version: u16,
     /// What the scores were calibrated on, in the words of the pack.
     pub calibration: Option<String>,
     /// The lowest false acceptance rate that was measured for it, as a share.
     pub calibration_measured_to: Option<f64>,
+    /// What the pictures are, in words.
+    pub data: String,
+    /// What a reader must know of the figures, a sentence each.
+    pub caveats: Vec<String>,
     pub pictures: usize,
-    /// Whom the pictures show.
-    pub people: usize,
+    /// Whom the pictures show; missing where only pairs are labelled.
+    pub people: Option<usize>,
     /// Pictures without a template.
     pub failures: Vec<Failure>,
+    pub enrolment: Enrolment,
     pub time: Time,
     /// Missing where the data names no pairs in folds.
     pub folds: Option<Accuracy>,
     pub all: Figures,
-    /// The people whom `calibrate` fits on, and those whom it holds back.
-    pub fitted: Figures,
-    pub held_out: Figures,
+    /// The people whom `calibrate` fits on, and those whom it holds back; missing where people are not known.
+    pub fitted: Option<Figures>,
+    pub held_out: Option<Figures>,
+    /// Of all pairs.
+    pub discard: Option<Discard>,
+    pub groups: Vec<Column>,
+    /// Of the people whom `calibrate` holds back, or of all pairs where people are not known.
+    pub reliability: Vec<Point>,
     /// Not in the JSON: a file of their own.
     #[serde(skip)]
     pub curves: Vec<Curve>,
+    /// Of all pairs; only drawn.
+    #[serde(skip)]
+    pub histogram: Option<Histogram>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     pub picture: String,
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Time {
     /// What one thread spends on a picture.
@@ -75,30 +102,45 @@ impl Report {
     /// Compares everything that was coded: all people, and each half of them.
     pub fn new(collection: &Collection, coding: &Coding, tested: Tested) -> Self {
         let Tested { pack, template_version, calibration } = tested;
+        let curve = calibration.as_ref();
         let mut curves = Vec::new();
-        let mut figures = |name, half| {
-            let comparison = Comparison::new(&samples(collection, &coding.templates, half));
-            curves.push(Curve { name, points: det::points(&comparison, calibration.as_ref()) });
-            Figures::new(&comparison, calibration.as_ref())
+        let mut figures = |name, comparison: &Comparison| {
+            curves.push(Curve { name, points: det::points(comparison, curve) });
+            Figures::new(comparison, curve)
         };
-        let all = figures("all", None);
-        let fitted = figures("fitted", Some(Half::Fitted));
-        let held_out = figures("heldOut", Some(Half::HeldOut));
-        let origin = calibration.as_ref().map(Calibration::origin);
+        let whole = part::compare(collection, coding, Part::default());
+        let half = |half| {
+            let known = collection.people().is_some();
+            known.then(|| part::compare(collection, coding, Part { half: Some(half), ..Part::default() }))
+        };
+        let all = figures("all", &whole);
+        let fitted = half(Half::Fitted).map(|people| figures("fitted", &people));
+        let held_back = half(Half::HeldOut);
+        let held_out = held_back.as_ref().map(|people| figures("heldOut", people));
+        let checked = held_back.as_ref().unwrap_or(&whole);
+        let origin = curve.map(Calibration::origin);
         Self {
+            kind: KIND.to_owned(),
             pack,
             template_version,
             calibration: origin.map(|origin| origin.data.clone()),
             calibration_measured_to: origin.map(|origin| origin.measured_to_percent / 100.0),
+            data: collection.data.clone(),
+            caveats: caveats(collection, curve),
             pictures: collection.pictures.len(),
             people: collection.people(),
-            failures: failures(collection, &coding.templates),
+            failures: failures(collection, &coding.faces),
+            enrolment: Enrolment::new(collection, coding),
             time: Time {
                 ms_per_picture: coding.ms_per_picture(),
                 threads: coding.threads,
                 seconds: coding.took.as_secs_f64(),
             },
-            folds: folds::accuracy(&compared(collection, &coding.templates)),
+            folds: folds::accuracy(&compared(collection, &coding.faces)),
+            discard: Discard::new(&whole),
+            groups: groups::columns(collection, coding, &all.at_far),
+            reliability: curve.map_or_else(Vec::new, |calibration| reliability::points(checked, calibration)),
+            histogram: Some(Histogram::new(&whole, curve)),
             all,
             fitted,
             held_out,
@@ -107,70 +149,79 @@ impl Report {
     }
 }
 
-type Coded = Result<Template, face::Error>;
-
-/// The pictures of all people or of half of them, with their templates; people are numbered anew.
-pub fn samples(collection: &Collection, templates: &[Coded], half: Option<Half>) -> Vec<Sample> {
-    let mut samples: Vec<Sample> = Vec::new();
-    let mut last: Option<&str> = None;
-    for (picture, template) in collection.pictures.iter().zip(templates) {
-        if half.is_some_and(|half| Half::of(&picture.person) != half) {
-            continue;
-        }
-        // Pictures are in the order of their people.
-        let new = last != Some(&picture.person);
-        let person = samples.last().map_or(0, |sample| sample.person + usize::from(new));
-        last = Some(&picture.person);
-        samples.push(Sample { person, template: template.as_ref().ok().cloned() });
+/// Those of the data, and what the calibration has to do with it.
+fn caveats(collection: &Collection, calibration: Option<&Calibration>) -> Vec<String> {
+    let mut caveats = collection.caveats.clone();
+    if calibration.is_some_and(|calibration| calibration.origin().data.starts_with(&collection.data)) {
+        caveats.push(
+            "The scores were calibrated on half of these people: what scores are worth is seen on the other half alone."
+                .into(),
+        );
     }
-    samples
+    caveats
 }
 
-fn failures(collection: &Collection, templates: &[Coded]) -> Vec<Failure> {
-    let failure = |(picture, template): (&Labelled, &Coded)| {
-        let reason = template.as_ref().err()?.to_string();
+type Face = Result<Described, face::Error>;
+
+fn failures(collection: &Collection, faces: &[Face]) -> Vec<Failure> {
+    let failure = |(picture, face): (&Labelled, &Face)| {
+        let reason = face.as_ref().err()?.to_string();
         Some(Failure { picture: picture.name.clone(), reason })
     };
-    collection.pictures.iter().zip(templates).filter_map(failure).collect()
+    collection.pictures.iter().zip(faces).filter_map(failure).collect()
 }
 
-fn compared(collection: &Collection, templates: &[Coded]) -> Vec<Compared> {
-    let cosine = |[a, b]: [usize; 2]| Some(templates[a].as_ref().ok()?.cosine(templates[b].as_ref().ok()?));
+fn compared(collection: &Collection, faces: &[Face]) -> Vec<Compared> {
+    let cosine = |[a, b]: [usize; 2]| Some(faces[a].as_ref().ok()?.template.cosine(&faces[b].as_ref().ok()?.template));
     let compared = |trial: &Trial| Compared {
         fold: trial.fold,
-        same: collection.same(trial),
+        same: trial.same,
         cosine: cosine(trial.pictures).unwrap_or(f64::NEG_INFINITY),
     };
-    collection.trials.iter().map(compared).collect()
+    collection.folds().iter().map(compared).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::template::Template;
+    use crate::evaluate::collection::Trials;
+    use crate::evaluate::html;
     use crate::face::score::Knot;
     use crate::face::score::Origin;
     use crate::face::score::Tail;
 
-    /// Forty people with two pictures each, turned by 9 degrees from person to person; the last has one template only.
+    /// Forty people with two pictures each, turned by 8 degrees or more from person to person; the last has one template only.
     fn toy() -> (Collection, Coding) {
         let picture = |at: usize| Labelled {
             person: format!("P{:02}", at / 2),
             name: format!("P{:02}_{}", at / 2, at % 2),
-            path: PathBuf::new(),
+            groups: vec![if at < 40 { "low" } else { "high" }.into()],
+            ..Labelled::default()
         };
-        let template = |at: usize| {
-            let angle = ((at / 2) as f32 * 9.0 + (at % 2) as f32 * 4.0).to_radians();
-            Template::new(1, &[angle.cos(), angle.sin()]).ok_or(face::Error::NoFace)
+        let face = |at: usize| {
+            let angle = ((at / 2) as f32 * (8.0 + 0.02 * (at / 2) as f32) + (at % 2) as f32 * 3.0).to_radians();
+            let template = Template::new(1, &[angle.cos(), angle.sin()]).ok_or(face::Error::NoFace)?;
+            Ok(Described { template, quality: at as i32 })
         };
-        let mut templates: Vec<Coded> = (0..80).map(template).collect();
-        templates[79] = Err(face::Error::NoFace);
-        let trial =
-            |at: usize| Trial { fold: at % 4, pictures: [2 * at, if at < 20 { 2 * at + 1 } else { 2 * at - 1 }] };
-        let collection = Collection { pictures: (0..80).map(picture).collect(), trials: (0..40).map(trial).collect() };
-        (collection, Coding { templates, took: Duration::from_secs(4), threads: 2 })
+        let mut faces: Vec<Face> = (0..80).map(face).collect();
+        faces[79] = Err(face::Error::NoFace);
+        let trial = |at: usize| Trial {
+            fold: at % 4,
+            pictures: [2 * at, if at < 20 { 2 * at + 1 } else { 2 * at - 1 }],
+            same: at < 20,
+            groups: Vec::new(),
+        };
+        let collection = Collection {
+            data: "a toy".into(),
+            caveats: vec!["It is a toy.".into()],
+            columns: vec!["number".into()],
+            pictures: (0..80).map(picture).collect(),
+            trials: Trials::Folds((0..40).map(trial).collect()),
+        };
+        (collection, Coding { faces, took: Duration::from_secs(4), threads: 2 })
     }
 
     fn tested() -> Tested {
@@ -191,18 +242,21 @@ mod tests {
     fn a_report_counts_everyone_once() {
         let (collection, coding) = toy();
         let report = Report::new(&collection, &coding, tested());
-        assert_eq!((report.pictures, report.people, report.time.ms_per_picture), (80, 40, 100.0));
+        assert_eq!((report.pictures, report.people, report.time.ms_per_picture), (80, Some(40), 100.0));
         assert_eq!(report.failures.len(), 1);
         assert_eq!(report.failures[0].picture, "P39_1");
         assert_eq!(
             (report.all.templates, report.all.genuine_pairs, report.all.impostor_pairs),
             (79, 40, 79 * 78 / 2 - 39)
         );
-        assert_eq!(report.fitted.people + report.held_out.people, 40);
-        assert_eq!(report.fitted.genuine_pairs + report.held_out.genuine_pairs, 40);
+        let (fitted, held_out) = (report.fitted.expect("people are known"), report.held_out.expect("people are known"));
+        assert_eq!(fitted.people.zip(held_out.people).map(|(a, b)| a + b), Some(40));
+        assert_eq!(fitted.genuine_pairs + held_out.genuine_pairs, 40);
+        assert_eq!((report.caveats.len(), report.groups[0].groups.len()), (2, 2));
+        assert!(!report.reliability.is_empty());
         assert_eq!(report.folds.map(|folds| folds.folds), Some(4));
         // One of forty pairs lacks a template; all others are nearer than any two people.
-        assert!(report.all.at_score[0].fnmr.is_some_and(|fnmr| (fnmr - 1.0 / 40.0).abs() < 1e-12));
+        assert!(report.all.at_score[0].errors.fnmr.is_some_and(|fnmr| (fnmr - 1.0 / 40.0).abs() < 1e-12));
         assert_eq!(report.all.at_far[3].tar, None);
     }
 
@@ -213,27 +267,73 @@ mod tests {
         let names = |value: &serde_json::Value| -> Vec<String> {
             value.as_object().expect("it is an object").keys().cloned().collect()
         };
-        assert_eq!(
-            names(&json).join(" "),
-            "pack templateVersion calibration calibrationMeasuredTo pictures people failures time folds all fitted heldOut"
+        let same = |value: &serde_json::Value, expected: &str| assert_eq!(names(value).join(" "), expected);
+        same(
+            &json,
+            "kind pack templateVersion calibration calibrationMeasuredTo data caveats pictures people failures enrolment \
+             time folds all fitted heldOut discard groups reliability",
         );
+        assert_eq!(json["kind"], "recognition");
         let all = &json["all"];
-        assert_eq!(names(all).join(" "), "people templates genuinePairs impostorPairs atFar atScore");
-        assert_eq!(names(&all["atFar"][0]).join(" "), "far cosine tar tarByPeople");
-        assert_eq!(
-            names(&all["atScore"][0]).join(" "),
-            "score cosine statedFmr falseMatches fmr fmrByPairs fmrByPeople fnmr fnmrByPeople"
-        );
-        assert_eq!(names(&json["folds"]).join(" "), "folds mean deviation");
-        assert_eq!(names(&json["time"]).join(" "), "msPerPicture threads seconds");
-        assert_eq!(names(&all["atScore"][0]["fmrByPairs"]).join(" "), "low high");
+        same(all, "people templates genuinePairs impostorPairs atFar atScore");
+        same(&all["atFar"][0], "far cosine tar tarByPairs tarByPeople");
+        let errors = "cosine falseMatches fmr fmrByPairs fmrByPeople fnmr fnmrByPairs fnmrByPeople";
+        same(&all["atScore"][0], &["score statedFmr", errors].join(" "));
+        same(&json["folds"], "folds mean deviation");
+        same(&json["time"], "msPerPicture threads seconds");
+        same(&json["enrolment"], "pictures failures rate rateByPictures rateByPeople");
+        same(&json["discard"], "far cosine pairs points fallAtTenth fallAtTenthByPeople");
+        same(&json["discard"]["points"][0], "rejected fnmr");
+        let group = &json["groups"][0]["groups"][0];
+        same(group, "value people templates genuinePairs impostorPairs atFar");
+        same(&group["atFar"][0], &["far", errors].join(" "));
+        same(&json["reliability"][0], "score stated pairs observed observedByPeople");
+        same(&all["atScore"][0]["fmrByPairs"], "low high");
+    }
+
+    #[test]
+    fn its_json_is_read_again() {
+        let (collection, coding) = toy();
+        let report = Report::new(&collection, &coding, tested());
+        let json = serde_json::to_string(&report).expect("it is JSON");
+        let again: Report = serde_json::from_str(&json).expect("it is a report");
+        assert_eq!(again.to_string(), report.to_string());
+        assert_eq!((again.all, again.groups), (report.all, report.groups));
+    }
+
+    #[test]
+    fn listed_pairs_say_nothing_of_halves() {
+        let (mut collection, coding) = toy();
+        collection.trials = Trials::Listed(collection.folds().to_vec());
+        let report = Report::new(&collection, &coding, tested());
+        assert_eq!((report.people, report.all.genuine_pairs, report.all.impostor_pairs), (None, 20, 20));
+        assert!(report.fitted.is_none() && report.held_out.is_none() && report.folds.is_none());
+        assert!(report.intervals().contains("not known"));
+    }
+
+    #[test]
+    fn its_page_shows_all_of_it() {
+        let (collection, coding) = toy();
+        let report = Report::new(&collection, &coding, tested());
+        let page = html::recognition::page(&report).expect("it can be drawn");
+        html::assert_whole(&page, 4);
+        for words in
+            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
+        {
+            assert!(page.contains(words), "{words}");
+        }
+        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        html::assert_whole(&html::recognition::page(&bare).expect("it can be drawn"), 3);
     }
 
     #[test]
     fn its_text_says_when_scores_mean_nothing() {
         let (collection, coding) = toy();
         let with = Report::new(&collection, &coding, tested()).to_string();
-        assert!(with.contains("calibrated on: a toy") && with.contains("holds back"), "{with}");
+        assert!(
+            with.contains("calibrated on: a toy") && with.contains("holds back") && with.contains("Note: It is a toy."),
+            "{with}"
+        );
         let without = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
         assert!(without.all.at_score.is_empty() && without.to_string().contains("no calibration"));
     }

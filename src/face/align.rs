@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::domain::face::Point;
-use crate::face::detect::Five;
+use crate::face::geometry::Five;
 use crate::face::geometry::Similarity;
 use crate::face::mesh;
 use crate::face::mesh::Mesh;

@@ -2,9 +2,7 @@
 
 use crate::domain::face::FaceBox;
 use crate::domain::face::Point;
-use crate::face::detect::blazeface::Blazeface;
-use crate::face::detect::yunet::Yunet;
-use crate::face::pack::manifest::ReadOut;
+use crate::face::geometry::Five;
 
 pub mod blazeface;
 pub mod yunet;
@@ -28,9 +26,6 @@ pub struct Detection {
     pub confidence: f32,
 }
 
-/// Eye on the left of the picture, the other eye, tip of the nose, corner of the mouth on the left, the other corner.
-pub type Five = [Point; 5];
-
 /// How the numbers of one kind of detector are read.
 pub trait Reader: Send + Sync {
     /// Sides of the network's input are multiples of this.
@@ -41,15 +36,6 @@ pub trait Reader: Send + Sync {
 
     /// The faces in these outputs, in pixels of the input.
     fn read(&self, outputs: &[Vec<f32>], width: usize, height: usize) -> Vec<Detection>;
-}
-
-/// The reader of a detector's read-out; `None` if no detector has it.
-pub fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
-    match read_out {
-        ReadOut::Blazeface => Some(&Blazeface),
-        ReadOut::Yunet => Some(&Yunet),
-        ReadOut::Facemesh | ReadOut::Age | ReadOut::UnitVector | ReadOut::PrintedRealShown => None,
-    }
 }
 
 impl Detection {

@@ -6,7 +6,7 @@ use crate::domain::face::Point;
 use crate::face::Error;
 use crate::face::detect;
 use crate::face::detect::Detection;
-use crate::face::detect::Five;
+use crate::face::geometry::Five;
 use crate::face::image::Image;
 use crate::face::image::View;
 use crate::face::mesh;

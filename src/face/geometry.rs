@@ -2,6 +2,9 @@
 
 use crate::domain::face::Point;
 
+/// Eye on the left of the picture, the other eye, tip of the nose, corner of the mouth on the left, the other corner.
+pub type Five = [Point; 5];
+
 /// A turn, a scale and a shift: `(x, y)` becomes `(a x - b y + shift_x, b x + a y + shift_y)`.
 ///
 /// Both sides count pixels from the centre of the first one.

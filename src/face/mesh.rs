@@ -7,7 +7,7 @@ use crate::domain::face::Eyes;
 use crate::domain::face::Point;
 use crate::face::detect;
 use crate::face::detect::Detection;
-use crate::face::detect::Five;
+use crate::face::geometry::Five;
 use crate::face::geometry::Similarity;
 use crate::face::geometry::Square;
 
@@ -112,14 +112,23 @@ impl Mesh {
     /// The centres of corners and lids, by their place in the picture.
     pub fn eyes(&self) -> Eyes {
         let [one, other] = EYES.map(|eye| {
-            let sum = eye.iter().fold((0.0, 0.0), |(x, y), index| {
-                let point = self.point(*index);
-                (x + point.x, y + point.y)
-            });
-            Point { x: sum.0 / eye.len() as f32, y: sum.1 / eye.len() as f32 }
+            let [x, y, _] = self.centre(eye);
+            Point { x, y }
         });
         // In a picture that lies upside down they have changed places.
         if one.x <= other.x { Eyes { left: one, right: other } } else { Eyes { left: other, right: one } }
+    }
+
+    /// Interocular distance in pixels, in space: as it would be if the head were not turned.
+    pub fn iod(&self) -> f32 {
+        let [one, other] = EYES.map(|eye| self.centre(eye));
+        one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
+    }
+
+    /// x, y and z.
+    fn centre(&self, vertices: [usize; 8]) -> [f32; 3] {
+        let of = |axis: usize| vertices.iter().map(|vertex| self.points[*vertex][axis]).sum::<f32>();
+        std::array::from_fn(|axis| of(axis) / vertices.len() as f32)
     }
 
     /// Centres of the eyes, tip of the nose, corners of the mouth.
@@ -195,6 +204,14 @@ mod tests {
         let (upright, turned) = (mesh(0.0, 0.0).square(), mesh(30.0, 0.0).square());
         assert!((turned.angle.to_degrees() - 30.0).abs() < 1e-3);
         assert!((upright.side - turned.side).abs() < 1e-2);
+    }
+
+    #[test]
+    fn the_distance_of_the_eyes_does_not_depend_on_the_pose() {
+        let ahead = mesh(0.0, 0.0);
+        assert!((ahead.iod() - ahead.eyes().iod()).abs() < 0.5);
+        let turned = mesh(20.0, 40.0);
+        assert!((turned.iod() - ahead.iod()).abs() < 0.01 && turned.eyes().iod() < 0.8 * ahead.iod());
     }
 
     #[test]

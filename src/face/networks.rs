@@ -9,8 +9,10 @@ use crate::face::Error;
 use crate::face::align::Alignment;
 use crate::face::detect;
 use crate::face::detect::Detection;
-use crate::face::detect::Five;
 use crate::face::detect::Reader;
+use crate::face::detect::blazeface::Blazeface;
+use crate::face::detect::yunet::Yunet;
+use crate::face::geometry::Five;
 use crate::face::geometry::Square;
 use crate::face::image;
 use crate::face::image::View;
@@ -22,6 +24,7 @@ use crate::face::pack::Fault;
 use crate::face::pack::Network;
 use crate::face::pack::Pack;
 use crate::face::pack::input::Input;
+use crate::face::pack::manifest::ReadOut;
 use crate::face::resample;
 use crate::face::resample::Planes;
 use crate::net::Engine;
@@ -132,7 +135,7 @@ impl Compiled {
 impl Detector {
     fn new(network: &Network, engine: Engine) -> Result<Self, Fault> {
         let ports = |reason| Fault::Ports { file: network.file.clone(), reason };
-        let reader = detect::reader(network.read_out).ok_or_else(|| ports("its read-out is no detector's".into()))?;
+        let reader = reader(network.read_out).ok_or_else(|| ports("its read-out is no detector's".into()))?;
         let side = network.input.width;
         if !side.is_multiple_of(reader.side_step()) {
             return Err(ports(format!("its input must be a multiple of {} pixels wide", reader.side_step())));
@@ -157,6 +160,15 @@ impl Detector {
         size: [usize; 2],
     ) -> Result<Stage, Fault> {
         Stage::new(network, graph, engine, size, reader.outputs(size[0], size[1]))
+    }
+}
+
+/// How a detector's numbers are read; `None` if the read-out is no detector's.
+fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
+    match read_out {
+        ReadOut::Blazeface => Some(&Blazeface),
+        ReadOut::Yunet => Some(&Yunet),
+        ReadOut::Facemesh | ReadOut::Age | ReadOut::UnitVector | ReadOut::PrintedRealShown => None,
     }
 }
 
@@ -191,7 +203,7 @@ impl Stage {
         for (name, shape) in wanted {
             let known = outputs.iter().position(|output| output.name == name || name.is_empty() && outputs.len() == 1);
             let place = known.ok_or_else(|| ports(format!("it has no output '{name}'")))?;
-            if outputs[place].shape != shape {
+            if extents(&outputs[place].shape) != extents(&shape) {
                 let Port { name, shape: has } = &outputs[place];
                 return Err(ports(format!("its output '{name}' has shape {has:?}, not {shape:?}")));
             }
@@ -312,6 +324,12 @@ impl Networks {
     pub fn template(&self, vector: &[f32]) -> Option<Template> {
         Template::new(self.shared.0.template_version, vector)
     }
+}
+
+/// Sides without those of length one at the end, which exporters leave or not.
+fn extents(shape: &[usize]) -> &[usize] {
+    let len = shape.iter().rposition(|side| *side != 1).map_or(0, |last| last + 1);
+    &shape[..len]
 }
 
 fn failed(fault: impl std::error::Error) -> Error {

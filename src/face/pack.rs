@@ -21,8 +21,11 @@
 //! crop = 2.7                    # sides of what it is shown, in those of the face's box
 //!
 //! [calibration]                 # what cosines mean; without it, no scores
+//!
+//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # what they mean for pictures of these types, if it is something else
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -34,6 +37,8 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::face::align::Alignment;
+use crate::face::curves::Curves;
+use crate::face::curves::Types;
 use crate::face::pack::input::Input;
 use crate::face::pack::manifest::Manifest;
 use crate::face::pack::manifest::NetworkEntry;
@@ -78,6 +83,8 @@ pub struct Pack {
     pub spoofs: Vec<Spoof>,
     /// Without it the pack makes templates, but no scores.
     pub calibration: Option<Calibration>,
+    /// Takes its place for pictures of these types.
+    pub calibration_by_types: BTreeMap<Types, Calibration>,
 }
 
 /// One network of a pack.
@@ -158,7 +165,7 @@ impl Pack {
         let text = files.get(MANIFEST)?;
         let text = std::str::from_utf8(&text).map_err(|e| files.manifest(e))?;
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
-        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, calibration } = manifest;
+        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, .. } = manifest;
         let whole = detector.is_some() && landmarks.is_some() && age.is_some();
         let lender = if whole { None } else { Some(Self::built_in()?) };
         let or_lent =
@@ -178,8 +185,14 @@ impl Pack {
             age: or_lent("age", age, &[ReadOut::Age], |pack| &pack.age)?,
             recognizers: files.recognizers(recognizer)?,
             spoofs: spoof.into_iter().map(|entry| files.spoof(entry)).collect::<Result<_, _>>()?,
-            calibration,
+            calibration: manifest.calibration,
+            calibration_by_types: manifest.calibration_by_types,
         })
+    }
+
+    /// How its cosines are scored; `None` for a pack without calibration.
+    pub fn curves(&self) -> Option<Curves> {
+        Some(Curves { general: self.calibration.clone()?, by_types: self.calibration_by_types.clone() })
     }
 
     /// Numbers in a template.

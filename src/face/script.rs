@@ -24,6 +24,8 @@ use crate::face::Coded;
 use crate::face::Coder;
 use crate::face::Error;
 use crate::face::Picture;
+use crate::face::Side;
+use crate::face::score::Origin;
 
 /// The version of its templates.
 pub const TEMPLATE_VERSION: u16 = 1;
@@ -85,8 +87,8 @@ impl Coder for Script {
     }
 
     /// 7500 for equal templates, 1000 for those of different pictures, more or less.
-    fn score(&self, reference: &Template, candidate: &Template) -> Score {
-        Score(1000.0 + 6500.0 * reference.cosine(candidate))
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+        Score(1000.0 + 6500.0 * reference.template.cosine(candidate.template))
     }
 
     fn pack(&self) -> &'static str {
@@ -96,11 +98,16 @@ impl Coder for Script {
     fn template_version(&self) -> u16 {
         TEMPLATE_VERSION
     }
+
+    fn calibration(&self) -> Option<&Origin> {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::face::ImageType;
     use crate::face::Faces;
 
     #[test]
@@ -114,7 +121,8 @@ mod tests {
         assert_eq!(code(b"nobody"), Err(Error::NoFace));
         let (one, other) = (code(b"one").expect("a face"), code(b"other").expect("a face"));
         assert_eq!(code(b"one"), Ok(one.clone()));
-        assert!(script.score(&one.template, &one.template) > Score(7490.0));
-        assert!(script.score(&one.template, &other.template) < Score(4500.0));
+        let [one, other] = [&one, &other].map(|face| Side { template: &face.template, image_type: ImageType::Selfie });
+        assert!(script.score(one, one) > Score(7490.0));
+        assert!(script.score(one, other) < Score(4500.0));
     }
 }

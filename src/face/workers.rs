@@ -19,18 +19,19 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::domain::score::Score;
-use crate::domain::template::Template;
 use crate::face::Aged;
 use crate::face::Coded;
 use crate::face::Coder;
 use crate::face::Error;
 use crate::face::Picture;
+use crate::face::Side;
+use crate::face::curves::Curves;
 use crate::face::networks;
 use crate::face::networks::Compiled;
 use crate::face::networks::Networks;
 use crate::face::pack::Fault;
 use crate::face::pack::Pack;
-use crate::face::score::Calibration;
+use crate::face::score::Origin;
 
 /// What a picture is taken to need until the first one has been measured.
 const SERVICE_START: Duration = Duration::from_millis(200);
@@ -59,7 +60,7 @@ impl Default for Settings {
 pub struct Workers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
-    calibration: Calibration,
+    curves: Curves,
     pack: String,
     template_version: u16,
 }
@@ -104,7 +105,7 @@ impl Wanted {
 impl Workers {
     /// Compiles the networks and starts the threads. A pack without calibration is refused.
     pub fn start(pack: &Pack, settings: &Settings) -> Result<Self, Fault> {
-        let calibration = pack.calibration.clone().ok_or_else(|| Fault::NoCalibration(pack.name.clone()))?;
+        let curves = pack.curves().ok_or_else(|| Fault::NoCalibration(pack.name.clone()))?;
         let compiled = Compiled::new(pack, settings.networks.clone())?;
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let workers = settings.threads.unwrap_or_else(cores).max(1);
@@ -116,7 +117,7 @@ impl Workers {
             thread.expect("the system has a thread for each core")
         };
         let threads = (0..workers).map(start).collect();
-        Ok(Self { queue, threads, calibration, pack: pack.name.clone(), template_version: pack.template_version })
+        Ok(Self { queue, threads, curves, pack: pack.name.clone(), template_version: pack.template_version })
     }
 
     /// Waits in the queue, and for what `wanted` asks for.
@@ -135,8 +136,8 @@ impl Coder for Workers {
         self.ask(picture, Wanted::Age).boxed()
     }
 
-    fn score(&self, reference: &Template, candidate: &Template) -> Score {
-        self.calibration.score(reference.cosine(candidate))
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+        self.curves.score(reference, candidate)
     }
 
     fn pack(&self) -> &str {
@@ -145,6 +146,10 @@ impl Coder for Workers {
 
     fn template_version(&self) -> u16 {
         self.template_version
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        Some(self.curves.general.origin())
     }
 }
 

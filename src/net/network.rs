@@ -6,7 +6,12 @@ use std::sync::Arc;
 
 use crate::net::fold;
 use crate::net::operator::Op;
+use crate::net::tensor;
 use crate::net::tensor::Tensor;
+
+/// Broadcasting and joining make large constants of small ones: larger than this, and than what they are made of, they
+/// are left to the run, whose sizes are checked.
+const FOLDED_LEN_MAX: usize = 1 << 20;
 
 /// Index into [`Net::values`].
 pub type ValueId = usize;
@@ -51,7 +56,11 @@ impl Net {
     /// Appends a node, or computes it now where every input is a constant.
     pub fn emit(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> ValueId {
         let constants: Option<Vec<&Tensor>> = inputs.iter().map(|&id| self.values[id].constant.as_deref()).collect();
-        if let Some(tensor) = constants.and_then(|inputs| fold::constant(&op, &inputs, &shape)) {
+        let foldable = constants.filter(|inputs| {
+            let largest = inputs.iter().map(|tensor| tensor.len()).max().unwrap_or(0);
+            tensor::checked_len(&shape).is_some_and(|len| len <= largest.max(FOLDED_LEN_MAX))
+        });
+        if let Some(tensor) = foldable.and_then(|inputs| fold::constant(&op, &inputs, &shape)) {
             return self.constant(name, tensor);
         }
         let output = self.value(name, shape);

@@ -11,6 +11,7 @@ use crate::domain::face::Match;
 use crate::domain::score::Score;
 use crate::domain::template::Damage;
 use crate::domain::template::Template;
+use crate::face::Side;
 use crate::service::Deps;
 use crate::service::Error;
 use crate::service::faces;
@@ -35,7 +36,8 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     // Taken out, so that no match copies it.
     let known = reference.template.take().ok_or(Error::TemplateMissing)?;
     let scored = |candidate: Face| {
-        let score = score(deps, &known, candidate.template.as_ref().ok_or(Error::TemplateMissing)?)?;
+        let template = candidate.template.as_ref().ok_or(Error::TemplateMissing)?;
+        let score = score(deps, side(&known, &reference), side(template, &candidate))?;
         let correlation =
             Correlation { correlation_id: session.correlation_id.clone(), evidence_id: session.evidence_id.clone() };
         let expires = Some(session.expires);
@@ -61,7 +63,11 @@ pub async fn images(
         faces::code(deps, "candidateImage", &candidate),
     )?;
     let now = deps.clock.now();
-    let score = score(deps, &first.template, &second.template)?;
+    let score = score(
+        deps,
+        Side { template: &first.template, image_type: reference.image_type },
+        Side { template: &second.template, image_type: candidate.image_type },
+    )?;
     faces::count(deps, caller, Operation::MatchImages, now).await?;
     let reference = faces::face(deps, reference, first, now);
     let candidate = faces::face(deps, candidate, second, now);
@@ -80,18 +86,24 @@ pub async fn image_with_face(
     let known = faces::template(deps, &reference)?;
     let coded = faces::code(deps, "candidateImage", &candidate).await?;
     let now = deps.clock.now();
-    let score = score(deps, &known, &coded.template)?;
+    let described = Side { template: &coded.template, image_type: candidate.image_type };
+    let score = score(deps, side(&known, &reference.face), described)?;
     faces::count(deps, caller, Operation::Match, now).await?;
     let candidate = faces::face(deps, candidate, coded, now);
     Ok(found(reference.face, candidate, score, correlation, now))
 }
 
+/// A template of a face that lies apart from it.
+fn side<'a>(template: &'a Template, face: &Face) -> Side<'a> {
+    Side { template, image_type: face.image_type }
+}
+
 /// Templates of one version have one length; one that has another was not made by this server.
-fn score(deps: &Deps, reference: &Template, candidate: &Template) -> Result<Score, Error> {
-    for template in [reference, candidate] {
-        faces::require_version(deps, template.version().into())?;
+fn score(deps: &Deps, reference: Side<'_>, candidate: Side<'_>) -> Result<Score, Error> {
+    for side in [reference, candidate] {
+        faces::require_version(deps, side.template.version().into())?;
     }
-    if reference.values().len() != candidate.values().len() {
+    if reference.template.values().len() != candidate.template.values().len() {
         return Err(Error::TemplateDamaged(Damage::Length));
     }
     Ok(deps.faces.score(reference, candidate))

@@ -6,12 +6,12 @@ use std::sync::Mutex;
 
 use bioserver::domain::SessionId;
 use bioserver::domain::score::Score;
-use bioserver::domain::template::Template;
 use bioserver::face::Aged;
 use bioserver::face::Coded;
 use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Picture;
+use bioserver::face::Side;
 use bioserver::face::script::Script;
 use bioserver::service::sessions;
 use bioserver::store;
@@ -169,7 +169,7 @@ impl Coder for Slow {
         self.script.age(picture)
     }
 
-    fn score(&self, reference: &Template, candidate: &Template) -> Score {
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
         self.script.score(reference, candidate)
     }
 

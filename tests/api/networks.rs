@@ -51,6 +51,22 @@ async fn a_photograph_becomes_a_face() {
 }
 
 #[tokio::test]
+async fn capabilities_say_what_scores_were_measured_on() {
+    let app = TestApp::with(workers().await).await;
+    let found = app.get("/v2/capabilities").send().await.ok();
+    assert_eq!(found["pack"], "standard");
+    let calibration = Pack::built_in().expect("it is whole").calibration.expect("it has one");
+    let origin = calibration.origin();
+    let expected = json!({
+        "data": origin.data,
+        "people": origin.people,
+        "impostorPairs": origin.impostor_pairs,
+        "measuredTo": origin.measured_to_percent,
+    });
+    assert_eq!(found["calibration"], expected);
+}
+
+#[tokio::test]
 async fn two_photographs_give_a_score_that_tells_people_apart() {
     let app = TestApp::with(workers().await).await;
     let score = async |reference, candidate| {

@@ -1,10 +1,15 @@
 //! Faces of all sizes and in all positions.
 
+use bioserver::domain::face::ImageType;
 use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Faces;
 use bioserver::face::Picture;
+use bioserver::face::Side;
+use bioserver::face::curves::Types;
 use bioserver::face::pack::Pack;
+use bioserver::face::score::Calibration;
+use bioserver::face::score::Knot;
 use bioserver::face::workers::Settings;
 use bioserver::face::workers::Workers;
 use bioserver::net::Engine;
@@ -205,14 +210,23 @@ async fn workers_answer_as_the_networks_do() {
     let fault = Workers::start(&uncalibrated, &Settings::default()).err().expect("it cannot score");
     assert!(fault.to_string().contains("'standard' has no calibration"), "{fault}");
 
-    let pack = Pack { calibration: Some(calibration.expect("it is one")), ..pack };
+    let calibration: Calibration = calibration.expect("it is one");
+    let knots = [(-1.0, 0.0), (1.0, 100.0)].map(|(cosine, score)| Knot { cosine, score });
+    let of_videos = Calibration::new(knots.into(), calibration.origin().clone()).expect("it rises");
+    let videos = Types::new(ImageType::VideoFrame, ImageType::VideoFrame);
+    let pack = Pack { calibration: Some(calibration), calibration_by_types: [(videos, of_videos)].into(), ..pack };
     let workers = Workers::start(&pack, &Settings { threads: Some(2), ..Settings::default() }).expect("it starts");
     let all = ["obama.jpg", "obama2.jpg"].map(|name| workers.code(picture(sample(name))));
     let all = futures_util::future::join_all(all).await;
     let expected = networks(Engine::Auto).code(&picture(sample("obama2.jpg")));
     assert_eq!(all[1], expected);
     let [one, other] = [&all[0], &all[1]].map(|coded| &coded.as_ref().expect("it shows a face").template);
-    assert!((workers.score(one, other).0 - (3000.0 + 2000.0 * one.cosine(other))).abs() < 1e-9);
+    let score = |image_type| {
+        let side = |template| Side { template, image_type };
+        workers.score(side(one), side(other)).0
+    };
+    assert!((score(ImageType::Selfie) - (3000.0 + 2000.0 * one.cosine(other))).abs() < 1e-9);
+    assert!((score(ImageType::VideoFrame) - (50.0 + 50.0 * one.cosine(other))).abs() < 1e-9);
     assert_eq!(workers.template_version(), 1);
     assert!(matches!(workers.code(picture("no picture")).await, Err(Error::Undecodable(_))));
     let aged = workers.age(picture(sample("obama2.jpg"))).await;

@@ -3,10 +3,14 @@
 //! `tools/setup-tests` installs the Python packages that the references come from.
 
 mod agreement;
+mod conversion;
 mod damage;
 #[path = "../python/interpreter.rs"]
 mod interpreter;
 mod networks;
+mod openvino;
 mod operators;
+mod pickles;
+mod published;
 mod python;
 mod refusals;

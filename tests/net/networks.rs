@@ -15,6 +15,7 @@ use bioserver::net::graph::Input;
 use image::imageops::FilterType;
 
 use crate::agreement;
+use crate::published;
 use crate::python;
 
 /// Largest difference allowed, relative to the range of an output.
@@ -31,14 +32,11 @@ fn the_built_in_networks_agree_on_every_engine() {
 
 #[test]
 fn published_networks_agree_on_every_engine() {
-    let shared = std::env::var_os("BIOSERVER_SHARED").map_or_else(|| project("../shared"), PathBuf::from);
-    let folders = ["models-builtin", "models-upstream"].map(|folder| shared.join(folder));
-    if folders.iter().any(|folder| !folder.is_dir()) {
-        println!("not tested: no published networks in {}", shared.display());
-        assert!(std::env::var_os("CI").is_none(), "{} must be there where CI runs", shared.display());
+    let folders = ["models-builtin", "models-upstream"].map(published::folder);
+    if folders.iter().any(Option::is_none) {
         return;
     }
-    let files: Vec<PathBuf> = folders.iter().flat_map(|folder| files(folder)).collect();
+    let files: Vec<PathBuf> = folders.iter().flatten().flat_map(|folder| files(folder)).collect();
     assert!(files.len() >= 10, "some networks are missing: {files:?}");
     agree(&files);
 }
@@ -73,7 +71,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn agree(files: &[PathBuf]) {
+/// Fails unless both engines and onnxruntime agree on each network of one input.
+pub fn agree(files: &[PathBuf]) {
     let faults: Vec<String> = files.iter().flat_map(|file| faults(file)).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -52,7 +52,9 @@ pub fn model() -> ModelProto {
             initializer: vec![weight],
             input: vec![ValueInfoProto { name: "x".into(), r#type: Some(TypeProto { tensor_type }) }],
             output: vec![ValueInfoProto { name: "y".into(), r#type: None }],
+            ..Default::default()
         }),
+        ..Default::default()
     }
 }
 
@@ -158,6 +160,20 @@ fn weights_that_do_not_fit_are_refused() {
     assert_eq!(error, "the model is broken: tensor 'w': 5 elements do not fill shape [2, 3, 1, 1]");
     let error = refusal(|graph| graph.initializer[0].data_type = 99);
     assert_eq!(error, "the model is broken: tensor 'w': unsupported element type 99");
+}
+
+/// Two small constants whose sum is not small.
+#[test]
+fn constants_do_not_grow_without_end() {
+    let error = refusal(|graph| {
+        for (name, dims) in [("a", [65536, 1]), ("b", [1, 65536])] {
+            let values = TensorProto { name: name.into(), dims: dims.to_vec(), ..graph.initializer[0].clone() };
+            graph.initializer.push(TensorProto { float_data: vec![0.5; 65536], ..values });
+        }
+        let sum = NodeProto { op_type: "Add".into(), input: vec!["a".into(), "b".into()], ..graph.node[0].clone() };
+        graph.node.push(NodeProto { name: "sum".into(), output: vec!["z".into()], ..sum });
+    });
+    assert_eq!(error, "node 'sum' (Add): its output would be [65536, 65536]");
 }
 
 #[test]

@@ -110,6 +110,8 @@ words!(
     wire_reason,
     EyesTooClose,
     Blurred,
+    Noisy,
+    Compressed,
     TooDark,
     TooBright,
     LowContrast,

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::evaluate::networks;
-use crate::cli::evaluate::progress;
 use crate::cli::evaluate::write;
+use crate::cli::source::networks;
+use crate::cli::source::progress;
 use crate::config::Config;
 use crate::evaluate::ages;
 use crate::evaluate::ages::Report;

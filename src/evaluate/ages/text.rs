@@ -8,8 +8,8 @@ use crate::evaluate::ages::Errors;
 use crate::evaluate::ages::Rate;
 use crate::evaluate::ages::Report;
 use crate::evaluate::interval::Interval;
-use crate::evaluate::text::grouped;
-use crate::evaluate::text::percent;
+use crate::evaluate::number::grouped;
+use crate::evaluate::number::percent;
 
 /// Longer lists of failures are cut; the JSON has them all.
 const FAILURES_SHOWN: usize = 20;

@@ -1,8 +1,11 @@
 //! `pack.toml`, as it is written.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::face::align::Alignment;
+use crate::face::curves::Types;
 use crate::face::pack::input::Input;
 use crate::face::score::Calibration;
 
@@ -18,6 +21,8 @@ pub struct Manifest {
     #[serde(default)]
     pub spoof: Vec<SpoofEntry>,
     pub calibration: Option<Calibration>,
+    #[serde(default)]
+    pub calibration_by_types: BTreeMap<Types, Calibration>,
 }
 
 impl Manifest {

@@ -1,0 +1,120 @@
+//! Where an evaluation or a calibration takes its pictures from.
+
+use std::path::PathBuf;
+
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+
+use crate::config::Config;
+use crate::evaluate::Error;
+use crate::evaluate::coding;
+use crate::evaluate::coding::Coding;
+use crate::evaluate::collection::Collection;
+use crate::evaluate::folder;
+use crate::evaluate::lfw;
+use crate::evaluate::list;
+use crate::face::networks::Compiled;
+use crate::face::networks::Networks;
+use crate::face::networks::Settings;
+use crate::face::pack::Pack;
+
+/// The pictures: one of these.
+#[derive(Debug, clap::Args)]
+#[group(id = "source", required = true, multiple = false)]
+pub struct Source {
+    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
+    #[arg(long, value_name = "DIR")]
+    pub lfw: Option<PathBuf>,
+    /// Folder with a folder of pictures for each person; pictures in it directly show one person each
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// List of pictures with the columns `path`, `person`, perhaps `type` (SELFIE, `ID_DOCUMENT`, `VIDEO_FRAME`), and groups
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// What a report says of the pictures.
+#[derive(Debug, clap::Args)]
+pub struct About {
+    /// What the pictures are, for the report [default: the name of the folder or list]
+    #[arg(long, value_name = "WORDS")]
+    pub data: Option<String>,
+    /// A sentence that readers of the figures must know; may be repeated
+    #[arg(long, value_name = "WORDS")]
+    pub caveat: Vec<String>,
+}
+
+impl Source {
+    /// `None` if none of these was named.
+    pub fn read(&self) -> Result<Option<Collection>, Error> {
+        let lfw = self.lfw.as_deref().map(lfw::read);
+        let images = || self.images.as_deref().map(folder::read);
+        let csv = || self.csv.as_deref().map(list::pictures);
+        lfw.or_else(images).or_else(csv).transpose()
+    }
+}
+
+impl About {
+    /// The collection with what is said of it.
+    pub fn tell(&self, collection: Collection) -> Collection {
+        let Collection { data, mut caveats, .. } = collection;
+        caveats.extend(self.caveat.iter().cloned());
+        Collection { data: self.data.clone().unwrap_or(data), caveats, ..collection }
+    }
+}
+
+/// The folder of a pack by its name or path; `None` is the built-in one.
+pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathBuf>> {
+    Ok(named.map(|named| config.shelf.find(named)).transpose()?.flatten())
+}
+
+/// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
+pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
+    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));
+    let bar = progress(collection.pictures.len())?;
+    let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(coding)
+}
+
+/// For each worker.
+pub fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
+    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
+    let compiled = Compiled::new(pack, settings)?;
+    Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
+}
+
+pub fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {
+    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
+    Ok(ProgressBar::new(pictures as u64).with_style(ProgressStyle::with_template(style)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        source: Source,
+        #[command(flatten)]
+        about: About,
+    }
+
+    fn parsed(words: &str) -> Result<Line, clap::Error> {
+        Line::try_parse_from(std::iter::once("evaluate").chain(words.split(' ')))
+    }
+
+    #[test]
+    fn pictures_come_from_one_place() {
+        assert!(parsed("--lfw a --images b").expect_err("two").to_string().contains("cannot be used with"));
+        let none = parsed("--data toys").expect_err("none").to_string();
+        assert!(none.contains("--lfw <DIR>|--images <DIR>|--csv <FILE>"), "{none}");
+        let line = parsed("--images tests/samples --data toys --caveat some").expect("one");
+        let collection = line.about.tell(line.source.read().expect("there are pictures").expect("it is named"));
+        assert_eq!((collection.data.as_str(), collection.caveats.last().map(String::as_str)), ("toys", Some("some")));
+        assert!(collection.pictures.len() > 3);
+    }
+}

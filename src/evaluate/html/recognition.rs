@@ -1,0 +1,58 @@
+//! What an evaluation found, as a page.
+
+use crate::evaluate::Error;
+use crate::evaluate::charts;
+use crate::evaluate::html::Page;
+use crate::evaluate::report::Report;
+use crate::evaluate::tables;
+
+/// The page; its drawings need what a report holds beside its JSON.
+pub fn page(report: &Report) -> Result<String, Error> {
+    let mut page = Page::new(format!("{} on {}", report.pack, report.data));
+    page.text(&format!(
+        "Pack {}, template version {}. {}, {:.1} ms a picture and thread.",
+        report.pack,
+        report.template_version,
+        report.size(),
+        report.time.ms_per_picture
+    ));
+    page.text(&report.meaning());
+    page.list(&report.caveats);
+    if let Some(folds) = &report.folds {
+        let (mean, deviation) = (100.0 * folds.mean, 100.0 * folds.deviation);
+        page.text(&format!("Accuracy over {} folds: {mean:.2} % ± {deviation:.2}.", folds.folds));
+    }
+
+    page.heading("Figures");
+    for table in report.tables() {
+        page.table(&table);
+    }
+    page.text(report.intervals());
+
+    page.heading("Scores");
+    if let Some(histogram) = &report.histogram {
+        page.figure(
+            &charts::histogram(histogram),
+            "All pairs; those of which a picture has no template are not shown.",
+        )?;
+    }
+    let band = "The bands hold 95 %, by people, at each false match rate.";
+    page.figure(&charts::det(&report.curves), band)?;
+    if !report.reliability.is_empty() {
+        let whom = if report.people.is_some() { "People that `calibrate` holds back" } else { "All pairs" };
+        page.heading("Reliability");
+        page.figure(&charts::reliability(&report.reliability), &format!("{whom}; the bars hold 95 %, by people."))?;
+        page.table(&tables::reliability(format!("{whom}: stated and observed"), &report.reliability));
+    }
+    if let Some(discard) = &report.discard {
+        page.heading("Quality");
+        page.figure(&charts::discard(discard), &tables::fall(discard))?;
+    }
+    if !report.failures.is_empty() {
+        page.heading("Pictures without template");
+        let failures: Vec<String> =
+            report.failures.iter().map(|failure| format!("{}: {}", failure.picture, failure.reason)).collect();
+        page.list(&failures);
+    }
+    Ok(page.finish())
+}

@@ -1,0 +1,49 @@
+//! Packs of networks: fetched, taken over, chosen and removed.
+
+#[path = "packs/fetching.rs"]
+mod fetching;
+#[path = "packs/home.rs"]
+mod home;
+#[path = "packs/importing.rs"]
+mod importing;
+#[path = "packs/installing.rs"]
+mod installing;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Output;
+
+/// The published networks beside the project; `None`, said aloud, where there are none. Where tests decide (`CI` is set)
+/// their absence fails them.
+fn upstream() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    let folder = std::env::var_os("BIOSERVER_SHARED").map_or_else(|| beside.into(), PathBuf::from);
+    let folder = folder.join("models-upstream");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{} has no published networks", folder.display());
+    eprintln!("NOT TESTED: {} has no published networks", folder.display());
+    None
+}
+
+/// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
+fn bioserver(data: &Path, arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+    program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data).args(arguments);
+    program.output().expect("it runs")
+}
+
+fn succeeded(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// What a refusal said.
+fn refused(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}\n{}", String::from_utf8_lossy(&output.stdout));
+    text
+}
