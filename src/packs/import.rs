@@ -30,6 +30,9 @@ const OWN_VERSIONS: u16 = 0x8000;
 const SINGLE: [&str; 3] = ["detector", "landmarks", "age"];
 const LISTS: [&str; 2] = ["recognizer", "spoof"];
 
+/// What a recognizer's numbers depend on.
+const DECISIVE: [&str; 5] = ["sha256", "read_out", "input", "dimension", "alignment"];
+
 /// A pack that was taken over.
 #[derive(Debug)]
 pub struct Imported {
@@ -121,9 +124,14 @@ fn complete(manifest: &mut Table) -> Result<(), String> {
     if manifest.contains_key("template_version") {
         return Ok(());
     }
-    let recognizers = manifest.get("recognizer").ok_or("missing field `recognizer`")?;
+    let recognizers = manifest.get("recognizer").and_then(Value::as_array).ok_or("missing field `recognizer`")?;
+    let what_counts = |entry: &Value| {
+        let counts = |(key, _): &(&String, &Value)| DECISIVE.contains(&key.as_str());
+        let own = entry.as_table().into_iter().flat_map(Table::iter).filter(counts);
+        Value::Table(own.map(|(key, value)| (key.clone(), value.clone())).collect())
+    };
     let mut described = Table::new();
-    described.insert("recognizer".into(), recognizers.clone());
+    described.insert("recognizer".into(), recognizers.iter().map(what_counts).collect());
     let text = toml::to_string(&described).map_err(|error| error.to_string())?;
     let [high, low, ..] = <[u8; 32]>::from(Sha256::digest(text));
     let version = OWN_VERSIONS | u16::from_be_bytes([high, low]);

@@ -119,7 +119,8 @@ fn ten_lines_and_a_network_are_a_pack() {
     assert_eq!(listed["networks"][0]["file"], "blazeface.onnx", "what it left out is the built-in pack's");
 
     // The same network comes to the same version elsewhere; without a calibration it does not serve.
-    let other = Operator::with(&MANIFEST.replace("squares\"\n[[", "other\"\n[["), &squares("Relu"));
+    let renamed = MANIFEST.replace("squares\"\n[[", "other\"\n[[").replace("made by a test", "made by somebody");
+    let other = Operator::with(&renamed, &squares("Relu"));
     succeeded(&other.import());
     assert_eq!(other.listed("other").expect("it is listed")["templateVersion"], version);
     succeeded(&bioserver(other.data.path(), &["models", "use", "other"]));
