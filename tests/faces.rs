@@ -2,6 +2,8 @@
 
 #[path = "faces/files.rs"]
 mod files;
+#[path = "beside/folder.rs"]
+mod folder;
 #[path = "faces/packs.rs"]
 mod packs;
 #[path = "faces/photographs.rs"]

@@ -2,6 +2,8 @@
 
 #[path = "packs/fetching.rs"]
 mod fetching;
+#[path = "beside/folder.rs"]
+mod folder;
 #[path = "packs/home.rs"]
 mod home;
 #[path = "packs/importing.rs"]
@@ -14,18 +16,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
 
-/// The published networks beside the project; `None`, said aloud, where there are none. Where tests decide (`CI` is set)
-/// their absence fails them.
+/// The published networks, where they are.
 fn upstream() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let folder = std::env::var_os("BIOSERVER_SHARED").map_or_else(|| beside.into(), PathBuf::from);
-    let folder = folder.join("models-upstream");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none(), "{} has no published networks", folder.display());
-    eprintln!("NOT TESTED: {} has no published networks", folder.display());
-    None
+    folder::named("models-upstream")
 }
 
 /// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.

@@ -5,6 +5,8 @@
 mod agreement;
 mod conversion;
 mod damage;
+#[path = "../beside/folder.rs"]
+mod folder;
 #[path = "../python/interpreter.rs"]
 mod interpreter;
 mod networks;

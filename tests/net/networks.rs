@@ -15,7 +15,7 @@ use bioserver::net::graph::Input;
 use image::imageops::FilterType;
 
 use crate::agreement;
-use crate::published;
+use crate::folder;
 use crate::python;
 
 /// Largest difference allowed, relative to the range of an output.
@@ -32,7 +32,7 @@ fn the_built_in_networks_agree_on_every_engine() {
 
 #[test]
 fn published_networks_agree_on_every_engine() {
-    let folders = ["models-builtin", "models-upstream"].map(published::folder);
+    let folders = ["models-builtin", "models-upstream"].map(folder::named);
     if folders.iter().any(Option::is_none) {
         return;
     }
