@@ -17,7 +17,7 @@ pub struct Point {
     pub score: Option<f64>,
     pub fmr: f64,
     pub fnmr: f64,
-    /// What it is at this FMR.
+    /// What it is at this FMR; none above an FMR of a tenth.
     pub fnmr_by_people: Option<Interval>,
 }
 
@@ -29,6 +29,8 @@ pub struct Curve {
 }
 
 const POINTS_PER_DECADE: f64 = 20.0;
+/// Intervals are made up to this rate: nobody accepts more strangers, and each costs a walk over the pairs below it.
+const FMR_BY_PEOPLE_MAX: f64 = 0.1;
 
 /// Thresholds from one that accepts all pairs of two people to the highest that accepts any, evenly by the logarithm of the rate.
 pub fn points(comparison: &Comparison, calibration: Option<&Calibration>) -> Vec<Point> {
@@ -38,7 +40,9 @@ pub fn points(comparison: &Comparison, calibration: Option<&Calibration>) -> Vec
     let marked = (0..=steps).filter_map(|step| Some((share(step), impostors.cosine_at(share(step))?)));
     let (fars, cosines): (Vec<f64>, Vec<f64>) = marked.unzip();
     let rates = Rates::new(comparison, &Marks { fars: Vec::new(), cosines: cosines.clone() });
-    let bands = Intervals::by_people(comparison, &Marks { fars, cosines: Vec::new() }).tars;
+    let wide = fars.partition_point(|far| *far > FMR_BY_PEOPLE_MAX);
+    let marks = Marks { fars: fars[wide..].to_vec(), cosines: Vec::new() };
+    let bands = std::iter::repeat_n(None, wide).chain(Intervals::by_people(comparison, &marks).tars);
     let missed = |accepted: Interval| Interval { low: 1.0 - accepted.high, high: 1.0 - accepted.low };
     let figures = cosines.iter().zip(rates.fmrs).zip(rates.fnmrs).zip(bands);
     figures

@@ -12,6 +12,7 @@ use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Picture;
 use bioserver::face::Side;
+use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
 use bioserver::service::sessions;
 use bioserver::store;
@@ -179,6 +180,10 @@ impl Coder for Slow {
 
     fn template_version(&self) -> u16 {
         self.script.template_version()
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        self.script.calibration()
     }
 }
 

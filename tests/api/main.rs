@@ -7,6 +7,7 @@ mod conformance;
 mod credentials;
 mod ending;
 mod faces;
+mod image_types;
 mod limits;
 mod matches;
 mod networks;

@@ -40,7 +40,7 @@ pub fn typed(people: usize) -> (Collection, Coding) {
 
 #[test]
 fn pairs_of_types_get_curves_of_their_own() {
-    let (collection, coding) = typed(400);
+    let (collection, coding) = typed(300);
     let fitting = Fitting::new(&collection, &coding).expect("there are enough");
     let curves = fitting.curves();
     let names: Vec<String> = curves.by_types.keys().map(ToString::to_string).collect();
@@ -60,7 +60,7 @@ fn pairs_of_types_get_curves_of_their_own() {
 
 #[test]
 fn a_curve_of_types_means_its_rate_on_other_people_of_these_types() {
-    let (collection, coding) = typed(1200);
+    let (collection, coding) = typed(900);
     let fitting = Fitting::new(&collection, &coding).expect("there are enough");
     for (types, fitted) in &fitting.by_types {
         let Ok(fitted) = fitted else { continue };
