@@ -12,6 +12,7 @@ use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Picture;
 use bioserver::face::Side;
+use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
 use bioserver::service::sessions;
 use bioserver::store;
@@ -175,6 +176,10 @@ impl Coder for Slow {
 
     fn pack(&self) -> &str {
         self.script.pack()
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        self.script.calibration()
     }
 
     fn template_version(&self) -> u16 {
