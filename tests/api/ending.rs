@@ -178,6 +178,10 @@ impl Coder for Slow {
         self.script.pack()
     }
 
+    fn calibration(&self) -> Option<&Origin> {
+        self.script.calibration()
+    }
+
     fn template_version(&self) -> u16 {
         self.script.template_version()
     }
