@@ -178,10 +178,6 @@ impl Coder for Slow {
         self.script.pack()
     }
 
-    fn calibration(&self) -> Option<&Origin> {
-        self.script.calibration()
-    }
-
     fn template_version(&self) -> u16 {
         self.script.template_version()
     }
