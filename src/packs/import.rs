@@ -131,7 +131,7 @@ fn complete(manifest: &mut Table) -> Result<(), String> {
         Value::Table(own.map(|(key, value)| (key.clone(), value.clone())).collect())
     };
     let mut described = Table::new();
-    described.insert("recognizer".into(), recognizers.iter().map(what_counts).collect());
+    described.insert("recognizer".into(), Value::Array(recognizers.iter().map(what_counts).collect()));
     let text = toml::to_string(&described).map_err(|error| error.to_string())?;
     let [high, low, ..] = <[u8; 32]>::from(Sha256::digest(text));
     let version = OWN_VERSIONS | u16::from_be_bytes([high, low]);
