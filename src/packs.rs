@@ -29,6 +29,9 @@ pub struct Shelf {
     folder: PathBuf,
 }
 
+/// A pack by its name; of one that cannot be read, why.
+pub type Named = (String, Result<Pack, pack::Fault>);
+
 /// Why something could not be done with a pack.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -113,8 +116,8 @@ impl Shelf {
         Ok(names)
     }
 
-    /// Every pack that is here, the built-in one first; of one that cannot be read, why.
-    pub fn packs(&self) -> Result<Vec<(String, Result<Pack, pack::Fault>)>, Error> {
+    /// Every pack that is here, the built-in one first.
+    pub fn packs(&self) -> Result<Vec<Named>, Error> {
         let built_in = (BUILT_IN.to_owned(), Pack::built_in());
         let read = |name: String| {
             let pack = Pack::read(&self.folder.join(&name));

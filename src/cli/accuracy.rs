@@ -27,11 +27,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let evaluations: Vec<Evaluation> = args.files.iter().map(read).collect::<Result<_, _>>()?;
     let page = page::markdown(&evaluations)?;
-    match &args.out {
-        Some(path) => evaluate::write(path, &page),
-        None => {
-            print!("{page}");
-            Ok(())
-        }
+    if let Some(path) = &args.out {
+        return evaluate::write(path, &page);
     }
+    print!("{page}");
+    Ok(())
 }

@@ -72,13 +72,11 @@ pub fn read(folder: &Path) -> Result<Vec<Portrait>, Error> {
 fn portrait(path: PathBuf) -> Result<Portrait, Error> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let years = name.split_once('_').and_then(|(years, _)| years.parse().ok());
-    match years.filter(|years| (0..=YEARS_MAX).contains(years)) {
-        Some(years) => Ok(Portrait { years, name, path }),
-        None => {
-            let fault = format!("its name must begin with an age from 0 to {YEARS_MAX} and an underscore");
-            Err(Error::Data { path, fault })
-        }
+    if let Some(years) = years.filter(|years| (0..=YEARS_MAX).contains(years)) {
+        return Ok(Portrait { years, name, path });
     }
+    let fault = format!("its name must begin with an age from 0 to {YEARS_MAX} and an underscore");
+    Err(Error::Data { path, fault })
 }
 
 /// What is evaluated, and on what.

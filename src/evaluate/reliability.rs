@@ -30,8 +30,8 @@ const SCORE_MIN: f64 = 2000.0;
 /// From a rate of 10 % down, for as long as any pair of two people reaches the score.
 pub fn points(comparison: &Comparison, calibration: &Calibration) -> Vec<Point> {
     let last = calibration.knots().last().map_or(SCORE_MIN, |knot| knot.score);
-    let scores: Vec<f64> =
-        (0..).map(|step| SCORE_MIN + f64::from(step) * STEP).take_while(|score| *score <= last).collect();
+    let steps = ((last - SCORE_MIN) / STEP).floor() as i32;
+    let scores: Vec<f64> = (0..=steps).map(|step| SCORE_MIN + f64::from(step) * STEP).collect();
     let cosines: Vec<f64> = scores.iter().map(|score| calibration.cosine(Score(*score))).collect();
     let point = |(score, errors): (&f64, Errors)| {
         Some(Point {

@@ -276,9 +276,10 @@ mod tests {
         Err(Error::Undecodable(made.to_string()))
     }
 
+    /// The same, but it sees nobody where the byte is `n`.
     fn age(made: &mut usize, picture: &Picture) -> Result<Aged, Error> {
-        assert_ne!(picture.bytes[0], b'p', "as told");
-        Ok(Aged { digest: made.to_string(), face: None })
+        let nobody = Aged { digest: made.to_string(), face: None };
+        if picture.bytes[0] == b'n' { Ok(nobody) } else { script(made, picture).map(|_| nobody) }
     }
 
     #[test]
@@ -299,7 +300,7 @@ mod tests {
         assert!(reason.contains("as told"), "{reason}");
         assert_eq!(answer(b"x"), Ok(Err(Error::Undecodable("2".into()))));
         assert!(matches!(aged(b"p"), Ok(Err(Error::Failed(reason))) if reason.contains("as told")));
-        assert_eq!(aged(b"x"), Ok(Ok(Aged { digest: "3".into(), face: None })));
+        assert_eq!(aged(b"nobody"), Ok(Ok(Aged { digest: "3".into(), face: None })));
         queue.close();
         thread.join().expect("it ended");
     }
