@@ -43,7 +43,9 @@ fn xml(layers: &[Layer]) -> String {
     let mut edges = String::new();
     let port = |text: &mut String, id: usize, dims: &[i64]| {
         write!(text, "<port id='{id}' precision='FP32'>").unwrap();
-        dims.iter().for_each(|size| write!(text, "<dim>{size}</dim>").unwrap());
+        for size in dims {
+            write!(text, "<dim>{size}</dim>").unwrap();
+        }
         text.push_str("</port>");
     };
     for (at, Layer(kind, data, reads, dims)) in layers.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! A public home of files, on this machine: it answers as it is told to.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -78,7 +79,7 @@ async fn answer(stream: TcpStream, files: Files, turns: Turns, seen: Arc<Mutex<V
             name = path.split(' ').next().expect("a request has a path").to_owned();
         }
         if let Some(asked) = line.to_ascii_lowercase().strip_prefix("range: bytes=") {
-            range = asked.trim().trim_end_matches('-').to_owned();
+            asked.trim().trim_end_matches('-').clone_into(&mut range);
         }
         line.clear();
     }
@@ -95,11 +96,11 @@ async fn answer(stream: TcpStream, files: Files, turns: Turns, seen: Arc<Mutex<V
     let body = if status < 300 { &file[from.min(file.len())..] } else { &[] };
     let mut head = format!("HTTP/1.1 {status} As told\r\nConnection: close\r\n");
     if turn != Turn::Unannounced {
-        head += &format!("Content-Length: {}\r\n", body.len());
+        write!(head, "Content-Length: {}\r\n", body.len()).expect("a string takes it");
     }
     if status == 206 {
         let start = if turn == Turn::OtherRange { from + 1 } else { from };
-        head += &format!("Content-Range: bytes {start}-{}/{}\r\n", file.len() - 1, file.len());
+        write!(head, "Content-Range: bytes {start}-{}/{}\r\n", file.len() - 1, file.len()).expect("a string takes it");
     }
     let sent = if let Turn::Broken(bytes) = turn { &body[..bytes.min(body.len())] } else { body };
     // A caller that has seen enough may be gone.
