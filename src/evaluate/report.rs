@@ -182,19 +182,18 @@ fn compared(collection: &Collection, faces: &[Face]) -> Vec<Compared> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::domain::template::Template;
     use crate::evaluate::collection::Trials;
-    use crate::evaluate::html;
     use crate::face::score::Knot;
     use crate::face::score::Origin;
     use crate::face::score::Tail;
 
     /// Forty people with two pictures each, turned by 8 degrees or more from person to person; the last has one template only.
-    fn toy() -> (Collection, Coding) {
+    pub fn toy() -> (Collection, Coding) {
         let picture = |at: usize| Labelled {
             person: format!("P{:02}", at / 2),
             name: format!("P{:02}_{}", at / 2, at % 2),
@@ -224,7 +223,7 @@ mod tests {
         (collection, Coding { faces, took: Duration::from_secs(4), threads: 2 })
     }
 
-    fn tested() -> Tested {
+    pub fn tested() -> Tested {
         let origin = Origin {
             data: "a toy".into(),
             people: 20,
@@ -309,21 +308,6 @@ mod tests {
         assert_eq!((report.people, report.all.genuine_pairs, report.all.impostor_pairs), (None, 20, 20));
         assert!(report.fitted.is_none() && report.held_out.is_none() && report.folds.is_none());
         assert!(report.intervals().contains("not known"));
-    }
-
-    #[test]
-    fn its_page_shows_all_of_it() {
-        let (collection, coding) = toy();
-        let report = Report::new(&collection, &coding, tested());
-        let page = html::recognition::page(&report).expect("it can be drawn");
-        html::assert_whole(&page, 4);
-        for words in
-            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
-        {
-            assert!(page.contains(words), "{words}");
-        }
-        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
-        html::assert_whole(&html::recognition::page(&bare).expect("it can be drawn"), 3);
     }
 
     #[test]

@@ -56,3 +56,27 @@ pub fn page(report: &Report) -> Result<String, Error> {
     }
     Ok(page.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::html;
+    use crate::evaluate::report::Tested;
+    use crate::evaluate::report::tests::tested;
+    use crate::evaluate::report::tests::toy;
+
+    #[test]
+    fn its_page_shows_all_of_it() {
+        let (collection, coding) = toy();
+        let report = Report::new(&collection, &coding, tested());
+        let page = super::page(&report).expect("it can be drawn");
+        html::assert_whole(&page, 4);
+        for words in
+            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
+        {
+            assert!(page.contains(words), "{words}");
+        }
+        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        html::assert_whole(&super::page(&bare).expect("it can be drawn"), 3);
+    }
+}
