@@ -69,14 +69,14 @@ mod tests {
     fn its_page_shows_all_of_it() {
         let (collection, coding) = toy();
         let report = Report::new(&collection, &coding, tested());
-        let page = super::page(&report).expect("it can be drawn");
-        html::assert_whole(&page, 4);
+        let shown = page(&report).expect("it can be drawn");
+        html::assert_whole(&shown, 4);
         for words in
             ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
         {
-            assert!(page.contains(words), "{words}");
+            assert!(shown.contains(words), "{words}");
         }
         let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
-        html::assert_whole(&super::page(&bare).expect("it can be drawn"), 3);
+        html::assert_whole(&page(&bare).expect("it can be drawn"), 3);
     }
 }
