@@ -125,7 +125,9 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
     assert!(text.contains("UTKFace overlaps the training data") && text.contains("must look"), "{text}");
     let json = serde_json::to_string(&report).expect("it is JSON");
     let parsed = Evaluation::parse(Path::new("ages.json"), &json).expect("it is an evaluation");
-    assert!(page::markdown(&[parsed]).expect("memory takes it").contains(&text));
+    let page = page::markdown(&[parsed]).expect("memory takes it");
+    let figures = text.lines().skip(2);
+    assert!(figures.clone().count() > 10 && figures.clone().all(|line| page.contains(line)), "{page}");
 }
 
 #[test]
