@@ -27,6 +27,8 @@ pub struct Published {
 pub struct Description {
     /// What it is for, in words.
     pub summary: String,
+    /// What this project measured of it, in words.
+    pub figures: String,
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
     #[serde(rename = "file")]

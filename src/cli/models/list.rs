@@ -30,6 +30,7 @@ pub fn text(config: &Config) -> anyhow::Result<String> {
             let name = published.name;
             writeln!(text, "{name}: `bioserver models install {name}` fetches it ({})", megabytes(&published))?;
             writeln!(text, "    {}", published.description.summary)?;
+            writeln!(text, "    {}", published.description.figures)?;
             text += &networks_of(&published)?;
         }
     }
@@ -130,6 +131,7 @@ fn on_offer(published: &Published) -> anyhow::Result<Value> {
         "state": "published",
         "serves": false,
         "summary": published.description.summary,
+        "figures": published.description.figures,
         "bytes": published.description.sources.iter().map(|source| source.bytes).sum::<u64>(),
         "templateVersion": manifest.template_version,
         "networks": manifest.entries().map(network).collect::<Vec<_>>(),
