@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 pub mod age;
 pub mod face;
+pub mod liveness;
 pub mod score;
 pub mod session;
 pub mod template;
@@ -95,7 +96,7 @@ macro_rules! ids {
         })*
     };
 }
-ids!(SessionId, FaceId, AgeId);
+ids!(SessionId, FaceId, AgeId, CallbackId);
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

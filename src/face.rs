@@ -8,6 +8,11 @@ use futures_util::future::BoxFuture;
 use crate::domain::face::ImageType;
 use crate::domain::face::Landmarks;
 use crate::domain::face::Quality;
+use crate::domain::liveness::Challenge;
+use crate::domain::liveness::Frame;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::SecurityLevel;
 use crate::domain::score::Score;
 use crate::domain::template::Template;
 use crate::face::score::Origin;
@@ -21,6 +26,7 @@ pub mod detect;
 pub mod find;
 pub mod geometry;
 pub mod image;
+pub mod liveness;
 pub mod memory;
 pub mod mesh;
 pub mod networks;
@@ -81,6 +87,34 @@ pub struct AgedFace {
     pub years: f32,
 }
 
+/// A capture, and what it was to show.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    pub liveness_type: LivenessType,
+    pub level: SecurityLevel,
+    /// What was asked for, in this order; of active liveness only.
+    pub challenges: Vec<Challenge>,
+    pub frames: Vec<Frame>,
+}
+
+/// What a capture shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Why it is refused, worst first; none: a living person, who did what was asked.
+    pub reasons: Vec<Reason>,
+    /// The frame that shows the person best; none where none shows a usable face.
+    pub best: Option<Best>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// The frame, as sent.
+    pub jpeg: Bytes,
+    pub coded: Coded,
+    /// See [`age::years`].
+    pub years: f32,
+}
+
 /// One of two faces that are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -116,6 +150,9 @@ pub trait Coder: Send + Sync {
 
     /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>>;
+
+    /// Looks whether a capture shows a living person, in the same queue. What it shows instead is no error.
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>>;
 
     /// The score of two faces whose templates are of this coder's version.
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score;

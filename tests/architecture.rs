@@ -22,6 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["api", "tasks"],
     &["service", "evaluate", "packs"],
+    &["performer"],
     &["face"],
     &["store", "capture"],
     &["sign", "media"],

@@ -24,7 +24,9 @@ use crate::face::Coded;
 use crate::face::Coder;
 use crate::face::Error;
 use crate::face::Picture;
+use crate::face::Replay;
 use crate::face::Side;
+use crate::face::Verdict;
 use crate::face::curves::Curves;
 use crate::face::networks;
 use crate::face::networks::Compiled;
@@ -33,8 +35,10 @@ use crate::face::pack::Fault;
 use crate::face::pack::Pack;
 use crate::face::score::Origin;
 
-/// What a picture is taken to need until the first one has been measured.
-const SERVICE_START: Duration = Duration::from_millis(200);
+/// Pictures, and captures.
+const KINDS: usize = 2;
+/// What a job of each kind is taken to need until the first one has been measured, in seconds.
+const SERVICE_START_S: [f64; KINDS] = [0.2, 1.0];
 /// Weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.1;
 /// Bytes of image files in the queue: ten of the largest, whatever the estimate says.
@@ -74,31 +78,64 @@ struct Queue {
 
 struct State {
     jobs: VecDeque<Job>,
-    /// Running mean of the time one picture takes, in seconds.
-    service_s: f64,
+    /// Running means of the time that each kind of job takes, in seconds.
+    service_s: [f64; KINDS],
     closed: bool,
 }
 
-struct Job {
-    picture: Picture,
-    wanted: Wanted,
-}
-
 /// What somebody waits for.
-enum Wanted {
-    Face(Reply<Coded>),
-    Age(Reply<Aged>),
+enum Job {
+    Face(Picture, Reply<Coded>),
+    Age(Picture, Reply<Aged>),
+    Liveness(Replay, Reply<Verdict>),
 }
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-impl Wanted {
+impl Job {
     /// Whether whoever asked is gone.
     fn is_closed(&self) -> bool {
         match self {
-            Self::Face(reply) => reply.is_closed(),
-            Self::Age(reply) => reply.is_closed(),
+            Self::Face(_, reply) => reply.is_closed(),
+            Self::Age(_, reply) => reply.is_closed(),
+            Self::Liveness(_, reply) => reply.is_closed(),
         }
+    }
+
+    fn kind(&self) -> usize {
+        match self {
+            Self::Face(..) | Self::Age(..) => 0,
+            Self::Liveness(..) => 1,
+        }
+    }
+
+    /// Bytes of image files.
+    fn len(&self) -> usize {
+        match self {
+            Self::Face(picture, _) | Self::Age(picture, _) => picture.bytes.len(),
+            Self::Liveness(replay, _) => replay.frames.iter().map(|frame| frame.jpeg.len()).sum(),
+        }
+    }
+}
+
+/// What a thread does its jobs with.
+trait Serve {
+    fn code(&mut self, picture: &Picture) -> Result<Coded, Error>;
+    fn age(&mut self, picture: &Picture) -> Result<Aged, Error>;
+    fn replay(&mut self, replay: &Replay) -> Result<Verdict, Error>;
+}
+
+impl Serve for Networks {
+    fn code(&mut self, picture: &Picture) -> Result<Coded, Error> {
+        Self::code(self, picture)
+    }
+
+    fn age(&mut self, picture: &Picture) -> Result<Aged, Error> {
+        Self::age(self, picture)
+    }
+
+    fn replay(&mut self, replay: &Replay) -> Result<Verdict, Error> {
+        Self::replay(self, replay)
     }
 }
 
@@ -112,7 +149,7 @@ impl Workers {
         let queue = Arc::new(Queue::new(workers, settings.wait_max));
         let start = |number: usize| {
             let (queue, compiled) = (queue.clone(), compiled.clone());
-            let work = move || queue.work(|| Networks::new(&compiled), Networks::code, Networks::age);
+            let work = move || queue.work(|| Networks::new(&compiled));
             let thread = thread::Builder::new().name(format!("face-{number}")).spawn(work);
             thread.expect("the system has a thread for each core")
         };
@@ -120,20 +157,24 @@ impl Workers {
         Ok(Self { queue, threads, curves, pack: pack.name.clone(), template_version: pack.template_version })
     }
 
-    /// Waits in the queue, and for what `wanted` asks for.
-    async fn ask<T>(&self, picture: Picture, wanted: fn(Reply<T>) -> Wanted) -> Result<T, Error> {
-        let reply = self.queue.push(picture, wanted)?;
+    /// Waits in the queue, and for the answer.
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        let reply = self.queue.push(job)?;
         reply.await.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into())))
     }
 }
 
 impl Coder for Workers {
     fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
-        self.ask(picture, Wanted::Face).boxed()
+        self.ask(|reply| Job::Face(picture, reply)).boxed()
     }
 
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
-        self.ask(picture, Wanted::Age).boxed()
+        self.ask(|reply| Job::Age(picture, reply)).boxed()
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
+        self.ask(|reply| Job::Liveness(replay, reply)).boxed()
     }
 
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
@@ -164,43 +205,38 @@ impl Drop for Workers {
 
 impl Queue {
     fn new(workers: usize, wait_max: Duration) -> Self {
-        let state = State { jobs: VecDeque::new(), service_s: SERVICE_START.as_secs_f64(), closed: false };
+        let state = State { jobs: VecDeque::new(), service_s: SERVICE_START_S, closed: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), workers, wait_max }
     }
 
-    /// Refuses the picture when those before it take too long.
-    fn push<T>(
-        &self,
-        picture: Picture,
-        wanted: fn(Reply<T>) -> Wanted,
-    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+    /// Refuses the job when those before it take too long.
+    fn push<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        let (reply, receiver) = oneshot::channel();
+        let job = job(reply);
         let mut state = self.lock();
-        state.jobs.retain(|job| !job.wanted.is_closed());
-        let wait = Duration::from_secs_f64(state.jobs.len() as f64 * state.service_s / self.workers as f64);
-        let bytes: usize = state.jobs.iter().map(|job| job.picture.bytes.len()).sum();
-        let full = !state.jobs.is_empty() && bytes + picture.bytes.len() > QUEUE_BYTES_MAX;
+        state.jobs.retain(|job| !job.is_closed());
+        let wait_s: f64 = state.jobs.iter().map(|job| state.service_s[job.kind()]).sum();
+        let wait = Duration::from_secs_f64(wait_s / self.workers as f64);
+        let bytes: usize = state.jobs.iter().map(Job::len).sum();
+        let full = !state.jobs.is_empty() && bytes + job.len() > QUEUE_BYTES_MAX;
         if wait > self.wait_max || full {
             return Err(Error::Busy { retry_after: wait });
         }
-        let (reply, receiver) = oneshot::channel();
-        state.jobs.push_back(Job { picture, wanted: wanted(reply) });
+        state.jobs.push_back(job);
         drop(state);
         self.changed.notify_one();
         Ok(receiver)
     }
 
     /// Does jobs, one after the other, until the queue is closed. Whatever a job does, the next one is done.
-    fn work<N>(
-        &self,
-        fresh: impl Fn() -> N,
-        code: impl Fn(&mut N, &Picture) -> Result<Coded, Error>,
-        age: impl Fn(&mut N, &Picture) -> Result<Aged, Error>,
-    ) {
+    fn work<S: Serve>(&self, fresh: impl Fn() -> S) {
         let mut networks = fresh();
-        while let Some(Job { picture, wanted }) = self.next() {
-            let is_whole = match wanted {
-                Wanted::Face(reply) => self.answer(reply, || code(&mut networks, &picture)),
-                Wanted::Age(reply) => self.answer(reply, || age(&mut networks, &picture)),
+        while let Some(job) = self.next() {
+            let kind = job.kind();
+            let is_whole = match job {
+                Job::Face(picture, reply) => self.answer(kind, reply, || networks.code(&picture)),
+                Job::Age(picture, reply) => self.answer(kind, reply, || networks.age(&picture)),
+                Job::Liveness(replay, reply) => self.answer(kind, reply, || networks.replay(&replay)),
             };
             if !is_whole {
                 networks = fresh();
@@ -209,10 +245,10 @@ impl Queue {
     }
 
     /// Whether the work came to its end: after a panic its buffers may be half written.
-    fn answer<T>(&self, reply: Reply<T>, work: impl FnOnce() -> Result<T, Error>) -> bool {
+    fn answer<T>(&self, kind: usize, reply: Reply<T>, work: impl FnOnce() -> Result<T, Error>) -> bool {
         let start = Instant::now();
         let done = catch_unwind(AssertUnwindSafe(work));
-        self.measured(start.elapsed());
+        self.measured(kind, start.elapsed());
         let is_whole = done.is_ok();
         let panicked = |panic: Box<dyn Any + Send>| Err(Error::Failed(format!("a worker panicked: {}", text(&*panic))));
         // Whoever asked may be gone.
@@ -228,16 +264,16 @@ impl Queue {
                 return None;
             }
             match state.jobs.pop_front() {
-                Some(job) if job.wanted.is_closed() => {}
+                Some(job) if job.is_closed() => {}
                 Some(job) => return Some(job),
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
 
-    fn measured(&self, took: Duration) {
-        let mut state = self.lock();
-        state.service_s += SERVICE_WEIGHT * (took.as_secs_f64() - state.service_s);
+    fn measured(&self, kind: usize, took: Duration) {
+        let service_s = &mut self.lock().service_s[kind];
+        *service_s += SERVICE_WEIGHT * (took.as_secs_f64() - *service_s);
     }
 
     fn close(&self) {
@@ -263,23 +299,42 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::domain::liveness::LivenessType;
+    use crate::domain::liveness::Reason;
+    use crate::domain::liveness::SecurityLevel;
     use crate::face::Faces;
 
     fn picture(bytes: &'static [u8]) -> Picture {
         Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only }
     }
 
-    /// Answers by the picture's first byte: `p` panics, anything else is undecodable and tells how often this
-    /// worker was made anew.
-    fn script(made: &mut usize, picture: &Picture) -> Result<Coded, Error> {
-        assert_ne!(picture.bytes[0], b'p', "as told");
-        Err(Error::Undecodable(made.to_string()))
+    /// Answers by a picture's first byte: `p` panics, an age of `n` is nobody's, anything else is undecodable and
+    /// tells how often this worker was made anew. Captures show nobody.
+    struct Script(usize);
+
+    impl Serve for Script {
+        fn code(&mut self, picture: &Picture) -> Result<Coded, Error> {
+            assert_ne!(picture.bytes[0], b'p', "as told");
+            Err(Error::Undecodable(self.0.to_string()))
+        }
+
+        fn age(&mut self, picture: &Picture) -> Result<Aged, Error> {
+            let nobody = Aged { digest: self.0.to_string(), face: None };
+            if picture.bytes[0] == b'n' { Ok(nobody) } else { self.code(picture).map(|_| nobody) }
+        }
+
+        fn replay(&mut self, _: &Replay) -> Result<Verdict, Error> {
+            Ok(Verdict { reasons: vec![Reason::NoFace], best: None })
+        }
     }
 
-    /// The same, but it sees nobody where the byte is `n`.
-    fn age(made: &mut usize, picture: &Picture) -> Result<Aged, Error> {
-        let nobody = Aged { digest: made.to_string(), face: None };
-        if picture.bytes[0] == b'n' { Ok(nobody) } else { script(made, picture).map(|_| nobody) }
+    fn face(bytes: &'static [u8]) -> impl FnOnce(Reply<Coded>) -> Job {
+        move |reply| Job::Face(picture(bytes), reply)
+    }
+
+    fn capture() -> Replay {
+        let (liveness_type, level) = (LivenessType::Passive, SecurityLevel::High);
+        Replay { liveness_type, level, challenges: vec![], frames: vec![] }
     }
 
     #[test]
@@ -289,18 +344,23 @@ mod tests {
         let fresh = move || {
             let mut made = made.lock().expect("nobody panics here");
             *made += 1;
-            *made
+            Script(*made)
         };
         let worker = queue.clone();
-        let thread = thread::spawn(move || worker.work(fresh, script, age));
-        let answer = |bytes| queue.push(picture(bytes), Wanted::Face).expect("there is room").blocking_recv();
-        let aged = |bytes| queue.push(picture(bytes), Wanted::Age).expect("there is room").blocking_recv();
+        let thread = thread::spawn(move || worker.work(fresh));
+        let answer = |bytes| queue.push(face(bytes)).expect("there is room").blocking_recv();
+        let aged = |bytes| {
+            let age = |reply| Job::Age(picture(bytes), reply);
+            queue.push(age).expect("there is room").blocking_recv()
+        };
         assert_eq!(answer(b"x"), Ok(Err(Error::Undecodable("1".into()))));
         let Ok(Err(Error::Failed(reason))) = answer(b"p") else { panic!("it panics") };
         assert!(reason.contains("as told"), "{reason}");
         assert_eq!(answer(b"x"), Ok(Err(Error::Undecodable("2".into()))));
         assert!(matches!(aged(b"p"), Ok(Err(Error::Failed(reason))) if reason.contains("as told")));
         assert_eq!(aged(b"nobody"), Ok(Ok(Aged { digest: "3".into(), face: None })));
+        let replayed = queue.push(|reply| Job::Liveness(capture(), reply)).expect("there is room").blocking_recv();
+        assert_eq!(replayed, Ok(Ok(Verdict { reasons: vec![Reason::NoFace], best: None })));
         queue.close();
         thread.join().expect("it ended");
     }
@@ -308,23 +368,25 @@ mod tests {
     #[test]
     fn a_queue_that_takes_too_long_refuses() {
         let queue = Queue::new(2, Duration::from_secs(2));
-        let waiting: Vec<_> = (0..21).map(|_| queue.push(picture(b"x"), Wanted::Face)).collect();
+        let waiting: Vec<_> = (0..21).map(|_| queue.push(face(b"x"))).collect();
         assert!(waiting.iter().all(Result::is_ok)); // the last one waits for 20 x 0.2 s / 2
-        let Err(Error::Busy { retry_after }) = queue.push(picture(b"x"), Wanted::Age) else { panic!("it is full") };
+        let Err(Error::Busy { retry_after }) = queue.push(face(b"x")) else { panic!("it is full") };
         assert_eq!(retry_after, Duration::from_millis(2100));
-        (0..50).for_each(|_| queue.measured(Duration::from_millis(20)));
-        assert!(queue.push(picture(b"x"), Wanted::Age).is_ok());
+        (0..50).for_each(|_| queue.measured(0, Duration::from_millis(20)));
+        assert!(queue.push(face(b"x")).is_ok());
+        // A capture takes longer than a picture.
+        assert!((0..5).all(|_| queue.push(|reply| Job::Liveness(capture(), reply)).is_ok()));
+        assert!(queue.push(face(b"x")).is_err());
     }
 
     #[test]
     fn nobody_works_for_those_who_left() {
         let queue = Queue::new(1, Duration::from_secs(2));
-        drop(queue.push(picture(b"gone"), Wanted::Face));
-        drop(queue.push(picture(b"gone"), Wanted::Age));
-        let kept = queue.push(picture(b"kept"), Wanted::Face);
+        drop(queue.push(face(b"gone")));
+        drop(queue.push(|reply| Job::Age(picture(b"gone"), reply)));
+        let kept = queue.push(face(b"kept"));
         assert_eq!(queue.lock().jobs.len(), 1);
-        let job = queue.next().expect("one is left");
-        assert_eq!(job.picture.bytes, "kept");
+        assert!(matches!(queue.next(), Some(Job::Face(picture, _)) if picture.bytes == "kept"));
         drop(kept);
         queue.close();
         assert!(queue.next().is_none());
@@ -334,7 +396,7 @@ mod tests {
     fn the_bytes_that_wait_are_bounded() {
         let queue = Queue::new(1, Duration::from_secs(1000));
         let large = || Picture { bytes: Bytes::from(vec![0; 40 << 20]), rotation: false, faces: Faces::Only };
-        let waiting: Vec<_> = (0..3).map(|_| queue.push(large(), Wanted::Face)).collect();
+        let waiting: Vec<_> = (0..3).map(|_| queue.push(|reply| Job::Face(large(), reply))).collect();
         assert!(waiting[1].is_ok());
         assert!(matches!(waiting[2], Err(Error::Busy { .. })));
     }

@@ -11,7 +11,9 @@ use bioserver::face::Coded;
 use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Picture;
+use bioserver::face::Replay;
 use bioserver::face::Side;
+use bioserver::face::Verdict;
 use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
 use bioserver::service::sessions;
@@ -168,6 +170,10 @@ impl Coder for Slow {
 
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
         self.script.age(picture)
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
+        self.script.replay(replay)
     }
 
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {

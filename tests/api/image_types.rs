@@ -9,7 +9,9 @@ use bioserver::face::Coded;
 use bioserver::face::Coder;
 use bioserver::face::Error;
 use bioserver::face::Picture;
+use bioserver::face::Replay;
 use bioserver::face::Side;
+use bioserver::face::Verdict;
 use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
 use futures_util::future::BoxFuture;
@@ -37,6 +39,10 @@ impl Coder for Typed {
 
     fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
         self.0.age(picture)
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
+        self.0.replay(replay)
     }
 
     fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
