@@ -375,7 +375,8 @@ mod tests {
         (0..50).for_each(|_| queue.measured(0, Duration::from_millis(20)));
         assert!(queue.push(face(b"x")).is_ok());
         // A capture takes longer than a picture.
-        assert!((0..5).all(|_| queue.push(|reply| Job::Liveness(capture(), reply)).is_ok()));
+        let captures: Vec<_> = (0..4).map(|_| queue.push(|reply| Job::Liveness(capture(), reply))).collect();
+        assert!(captures.iter().all(Result::is_ok));
         assert!(queue.push(face(b"x")).is_err());
     }
 
