@@ -75,6 +75,8 @@ impl Server {
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
+                capture_keys: Arc::default(),
+                pace: Arc::default(),
                 policy: Policy { faces_max: i64::MAX, ..Policy::default() },
             };
             let new = NewKey { provider: "bench".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };

@@ -66,6 +66,7 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
             BodyKind::OptionalJson(_) => quote!(payload::either::OptionalJson<#json>),
             BodyKind::Multipart(_) => quote!(payload::Multipart<#form>),
             BodyKind::Upload { .. } => quote!(payload::either::Upload<#form, #json>),
+            BodyKind::Jose => quote!(payload::jose::Jose),
         };
         arguments.push(Argument { name: ident("body"), rust_type, source: Source::Body });
     }

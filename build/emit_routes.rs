@@ -1,5 +1,6 @@
 //! Tags to routes that the framework serves.
 
+use proc_macro2::Ident;
 use proc_macro2::TokenStream;
 use quote::format_ident;
 use quote::quote;
@@ -21,7 +22,7 @@ use super::names::snake;
 
 pub fn all(contract: &Contract) -> TokenStream {
     let tags = tag_names(contract);
-    let routes = contract.tags.iter().map(routes);
+    let routes = contract.tags.iter().flat_map(|tag| [false, true].map(|root| routes(tag, root)));
     let prefixed = together("prefixed", "The routes under the prefix.", contract, false);
     let root = together("root", "The routes at the root of the host.", contract, true);
     let security = security(contract);
@@ -82,14 +83,20 @@ fn security(contract: &Contract) -> TokenStream {
     }
 }
 
-fn routes(tag: &Tag) -> TokenStream {
-    let (id, api) = (format_ident!("{}Routes", pascal(&tag.name)), format_ident!("{}Api", pascal(&tag.name)));
-    let about = doc(&format!("Routes to what serves the tag {}.", tag.name));
-    let defaults = tag.operations.iter().flat_map(|operation| {
+/// The routes of a tag that lie in one place; nothing if it has none there.
+fn routes(tag: &Tag, root: bool) -> Option<TokenStream> {
+    let operations: Vec<_> = tag.operations.iter().filter(|operation| operation.root == root).collect();
+    if operations.is_empty() {
+        return None;
+    }
+    let (id, api) = (routes_name(tag, root), format_ident!("{}Api", pascal(&tag.name)));
+    let place = if root { "at the root of the host" } else { "under the prefix" };
+    let about = doc(&format!("Routes {place} to what serves the tag {}.", tag.name));
+    let defaults = operations.iter().flat_map(|operation| {
         operation.parameters.iter().filter_map(|parameter| default_function(operation, parameter))
     });
-    let methods = tag.operations.iter().map(|operation| method(tag, operation));
-    quote! {
+    let methods = operations.iter().map(|operation| method(tag, operation));
+    Some(quote! {
         #(#defaults)*
 
         #about
@@ -97,7 +104,12 @@ fn routes(tag: &Tag) -> TokenStream {
 
         #[OpenApi]
         impl<T: #api> #id<T> { #(#methods)* }
-    }
+    })
+}
+
+fn routes_name(tag: &Tag, root: bool) -> Ident {
+    let place = if root { "RootRoutes" } else { "Routes" };
+    format_ident!("{}{place}", pascal(&tag.name))
 }
 
 fn default_name(operation: &Operation, parameter: &Parameter) -> String {
@@ -167,9 +179,10 @@ fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
 
 /// A function that builds the routes of all tags of one place.
 fn together(name: &str, about: &str, contract: &Contract, root: bool) -> TokenStream {
-    let tags: Vec<_> = contract.tags.iter().filter(|tag| tag.root == root).collect();
+    let has_any = |tag: &&Tag| tag.operations.iter().any(|operation| operation.root == root);
+    let tags: Vec<_> = contract.tags.iter().filter(has_any).collect();
     let apis = tags.iter().map(|tag| format_ident!("{}Api", pascal(&tag.name)));
-    let routes = tags.iter().map(|tag| format_ident!("{}Routes", pascal(&tag.name)));
+    let routes = tags.iter().map(|tag| routes_name(tag, root));
     let (name, about) = (ident(&format!("{name}_routes")), doc(about));
     // The framework joins pairs, not single routes: the unit is the empty one.
     quote! {

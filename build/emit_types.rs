@@ -19,6 +19,7 @@ pub fn all(contract: &Contract) -> TokenStream {
         Kind::Enumeration(words) => enumeration(schema, words),
         Kind::Object(fields) => object(schema, fields),
         Kind::Form(fields) => form(contract, schema, fields),
+        Kind::OneOrList { item, limits } => one_or_list(schema, item, limits),
     };
     contract.schemas.iter().map(schema).collect()
 }
@@ -140,6 +141,56 @@ fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
 
         wire::named!(#id);
         wire::parameter!(#id);
+    }
+}
+
+/// An enum, and what the framework is told about it.
+fn one_or_list(schema: &Schema, item: &str, limits: &Limits) -> TokenStream {
+    let Schema { name, description, example, .. } = schema;
+    let (id, item) = (ident(&pascal(name)), ident(&pascal(item)));
+    let example = example.as_ref().map(json).map(|value| quote!(example: Some(#value),));
+    let (doc, checks) = (doc(description), checks(limits));
+    let notes = notes(&Notes { limits: limits.clone(), ..Notes::default() });
+    quote! {
+        #doc
+        #[derive(Clone, PartialEq)]
+        pub enum #id {
+            One(#item),
+            List(Vec<#item>),
+        }
+
+        impl wire::Named for #id {
+            const NAME: &str = #name;
+            fn schema(registry: &mut Registry) -> MetaSchema {
+                MetaSchema {
+                    description: Some(#description),
+                    one_of: vec![
+                        wire::property::<#item>(registry, MetaSchema::ANY),
+                        wire::property::<Vec<#item>>(registry, #notes),
+                    ],
+                    #example
+                    ..MetaSchema::ANY
+                }
+            }
+        }
+
+        impl wire::Wire for #id {
+            fn read(value: serde_json::Value) -> Result<Self, wire::Invalid> {
+                if value.is_array() {
+                    wire::limited(value, #checks).map(Self::List)
+                } else {
+                    wire::Wire::read(value).map(Self::One)
+                }
+            }
+            fn write(&self) -> serde_json::Value {
+                match self {
+                    Self::One(one) => one.write(),
+                    Self::List(list) => list.write(),
+                }
+            }
+        }
+
+        wire::named!(#id);
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     Object(Vec<Field>),
     /// The parts of a multipart body.
     Form(Vec<Field>),
+    /// One value of a schema, by its name, or a list of them.
+    OneOrList { item: String, limits: Limits },
 }
 
 pub struct Field {
@@ -87,8 +89,6 @@ pub enum SecurityKind {
 pub struct Tag {
     pub name: String,
     pub description: String,
-    /// Whether its paths lie at the root of the host, not under the prefix.
-    pub root: bool,
     pub operations: Vec<Operation>,
 }
 
@@ -98,6 +98,8 @@ pub struct Operation {
     pub client_ids: Vec<String>,
     pub method: String,
     pub path: String,
+    /// Whether it lies at the root of the host, not under the prefix.
+    pub root: bool,
     pub summary: String,
     pub description: String,
     pub deprecated: bool,
@@ -143,20 +145,22 @@ pub enum BodyKind {
         form: String,
         json: String,
     },
+    /// A JOSE object in compact form, as it is.
+    Jose,
 }
 
 impl BodyKind {
     pub fn form(&self) -> Option<&String> {
         match self {
             Self::Multipart(form) | Self::Upload { form, .. } => Some(form),
-            Self::Json(_) | Self::OptionalJson(_) => None,
+            Self::Json(_) | Self::OptionalJson(_) | Self::Jose => None,
         }
     }
 
     pub fn json(&self) -> Option<&String> {
         match self {
             Self::Json(json) | Self::OptionalJson(json) | Self::Upload { json, .. } => Some(json),
-            Self::Multipart(_) => None,
+            Self::Multipart(_) | Self::Jose => None,
         }
     }
 }

@@ -32,6 +32,8 @@ use super::schemas;
 use super::security;
 
 const JSON: &str = "application/json";
+/// A JOSE object in compact form (RFC 7515, 9.2.1).
+const JOSE: &str = "application/jose";
 /// What client code calls an operation, by the content type of its body.
 const CLIENT_IDS: &str = "x-operation-ids";
 /// The multipart types a body must be offered in, in this order: client generators take the first.
@@ -54,7 +56,7 @@ pub fn contract(document: &OpenAPI) -> Result<Contract, Refusal> {
         for (method, authored) in item.iter() {
             let id = authored.operation_id.clone();
             let id = id.ok_or_else(|| format!("{method} {template}: has no operationId"))?;
-            add(&mut contract.tags, document, item, authored, Operation::named(id, method, template), root)?;
+            add(&mut contract.tags, document, item, authored, Operation::named(id, method, template, root))?;
         }
     }
     contract.schemas = all_schemas(document, &contract.tags)?;
@@ -69,7 +71,6 @@ fn add(
     item: &PathItem,
     authored: &Authored,
     mut operation: Operation,
-    root: bool,
 ) -> Result<(), Refusal> {
     let id = operation.id.clone();
     let fill = || -> Result<(), Refusal> {
@@ -79,29 +80,22 @@ fn add(
         let declared = declared.ok_or_else(|| format!("the tag {tag} is not declared"))?;
         let description = declared.description.clone().ok_or_else(|| format!("the tag {tag} has no description"))?;
         match tags.iter_mut().find(|known| known.name == *tag) {
-            Some(known) if known.root != root => {
-                Err(format!("the tag {tag} has paths at the root and paths elsewhere"))
-            }
-            Some(known) => {
-                known.operations.push(operation);
-                Ok(())
-            }
-            None => {
-                tags.push(Tag { name: tag.clone(), description, root, operations: vec![operation] });
-                Ok(())
-            }
+            Some(known) => known.operations.push(operation),
+            None => tags.push(Tag { name: tag.clone(), description, operations: vec![operation] }),
         }
+        Ok(())
     };
     fill().map_err(|refusal| format!("{id}: {refusal}"))
 }
 
 impl Operation {
-    fn named(id: String, method: &str, path: &str) -> Self {
+    fn named(id: String, method: &str, path: &str, root: bool) -> Self {
         Self {
             id,
             client_ids: Vec::new(),
             method: method.to_owned(),
             path: path.to_owned(),
+            root,
             summary: String::new(),
             description: String::new(),
             deprecated: false,
@@ -200,6 +194,15 @@ fn parameter(authored: &AuthoredParameter) -> Result<Parameter, Refusal> {
 
 fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
     let authored = authored.as_item().ok_or("a referenced requestBody is not supported")?;
+    if let Some(content) = authored.content.get(JOSE) {
+        let value = content.schema.as_ref().map(schemas::value).transpose()?;
+        let is_text = matches!(value, Some((ValueType::Text, _)));
+        return if authored.required && authored.content.len() == 1 && is_text {
+            Ok(Body { description: authored.description.clone(), kind: BodyKind::Jose })
+        } else {
+            Err(format!("a body of {JOSE} is a plain string, required, and of no other type"))
+        };
+    }
     let named = authored.content.values().map(|content| match &content.schema {
         Some(ReferenceOr::Reference { reference }) => document::referred(reference, "schemas").map(str::to_owned),
         _ => Err("the schema of a body must have a name".to_owned()),
@@ -219,7 +222,7 @@ fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
         }
         _ => {
             return Err(format!(
-                "a body is {JSON}, or {} in this order, or these and then {JSON}",
+                "a body is {JSON}, {JOSE}, or {} in this order, or these and then {JSON}",
                 MULTIPART.join(", ")
             ));
         }
@@ -275,7 +278,7 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
     });
     let of_tags = contract.tags.iter().flat_map(|tag| {
         let stem = names::pascal(&tag.name);
-        [format!("{stem}Api"), format!("{stem}Routes")]
+        [format!("{stem}Api"), format!("{stem}Routes"), format!("{stem}RootRoutes")]
     });
     let of_schemas = contract.schemas.iter().map(|schema| names::pascal(&schema.name));
     for name in of_schemas.chain(of_operations).chain(of_tags) {
@@ -284,6 +287,11 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
         }
     }
     for schema in &contract.schemas {
+        if let Kind::OneOrList { item, .. } = &schema.kind
+            && !contract.schemas.iter().any(|known| known.name == *item && matches!(known.kind, Kind::Object(_)))
+        {
+            return Err(format!("schema {}: its choice is one object of a known schema", schema.name));
+        }
         let (Kind::Object(fields) | Kind::Form(fields)) = &schema.kind else { continue };
         let unknown = fields.iter().find(|field| !is_known(&field.value, contract));
         if let Some(field) = unknown {

@@ -37,9 +37,25 @@ pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<S
             let fields = fields(object).map_err(|refusal| format!("schema {name}: {refusal}"))?;
             if form { Kind::Form(fields) } else { Kind::Object(fields) }
         }
+        SchemaKind::OneOf { one_of } => {
+            one_or_list(one_of).map_err(|refusal| format!("schema {name}: {refusal}"))?
+        }
         _ => return Err(format!("schema {name}: only objects and enumerations of strings can be named")),
     };
     Ok(Schema { name: name.to_owned(), description, example: schema.schema_data.example.clone(), kind })
+}
+
+/// The only choice that is supported: a value, or a list of such.
+fn one_or_list(choices: &[ReferenceOr<Authored>]) -> Result<Kind, Refusal> {
+    let refusal = || "a choice is a reference and then a list of the same".to_owned();
+    let [one, list] = choices else { return Err(refusal()) };
+    let ((ValueType::Named(item), _), (ValueType::List(items), notes)) = (value(one)?, value(list)?) else {
+        return Err(refusal());
+    };
+    if *items != ValueType::Named(item.clone()) {
+        return Err(refusal());
+    }
+    Ok(Kind::OneOrList { item, limits: notes.limits })
 }
 
 fn fields(object: &ObjectType) -> Result<Vec<Field>, Refusal> {

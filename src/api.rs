@@ -26,6 +26,8 @@ pub mod contract;
 pub mod docs;
 pub mod edge;
 mod faces;
+mod legacy;
+mod liveness;
 mod matches;
 pub mod payload;
 pub mod problem;
@@ -48,6 +50,13 @@ impl Api {
     /// The answer with its signature.
     fn sign<T: Signable>(&self, mut answer: T) -> Result<T, service::Error> {
         let signature = self.deps.signer.sign(&wire::signed_payload(&mut answer))?;
+        answer.set_signature(Some(signature));
+        Ok(answer)
+    }
+
+    /// The answer with its signature, which leaves the payload out (RFC 7515, appendix F).
+    fn sign_detached<T: Signable>(&self, mut answer: T) -> Result<T, service::Error> {
+        let signature = self.deps.signer.sign_detached(&wire::signed_payload(&mut answer))?;
         answer.set_signature(Some(signature));
         Ok(answer)
     }

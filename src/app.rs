@@ -22,6 +22,7 @@ use crate::face::workers;
 use crate::face::workers::Workers;
 use crate::media::Media;
 use crate::service::Deps;
+use crate::service::capture_keys;
 use crate::service::limits::Meters;
 use crate::service::signing;
 use crate::store::Store;
@@ -40,6 +41,7 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         let master = config.master_key.master()?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
+        let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?;
         let settings = workers::Settings {
             threads: Some(config.workers),
@@ -58,6 +60,8 @@ impl App {
             clock,
             master,
             media,
+            capture_keys: Arc::new(capture_keys),
+            pace: Arc::default(),
             policy: config.policy,
         };
         let limits = Limits::of_images(config.image_bytes_max);

@@ -154,7 +154,7 @@ fn fill(sources: &mut Sources) -> Config {
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
-    let policy = policy(sources, image_pixels_max);
+    let policy = Policy { image_pixels_max, ..policy(sources, workers) };
     let format = sources.shown("log_format", LogFormat::Text, "text, json", value::log_format, value::log_format_name);
     let filter = sources.value("log_filter", "info".to_owned(), value::LOG_FILTER, value::log_filter);
     Config {
@@ -196,7 +196,7 @@ fn pack(sources: &mut Sources, shelf: &Shelf) -> Option<PathBuf> {
     given.unwrap_or(in_use)
 }
 
-fn policy(sources: &mut Sources, image_pixels_max: u64) -> Policy {
+fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let default = Policy::default();
     let mode = sources.value("mode", default.mode, value::MODES, value::plain);
     let seconds = || value::between(1..=SESSION_SECONDS_MAX);
@@ -216,9 +216,26 @@ fn policy(sources: &mut Sources, image_pixels_max: u64) -> Policy {
     };
     let requests_per_minute = limit("requests_per_minute");
     let requests_at_once = limit("requests_at_once");
-    let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once };
+    let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once, liveness_reasons: None };
     let media_sealed = sources.value("media_sealed", default.media_sealed, "true, false", value::plain);
-    Policy { mode, ttl_seconds, ttl_seconds_max, faces_max, media_sealed, image_pixels_max, limits }
+    let replays_at_once = sources.value("replays_at_once", workers, "1 to 1024", value::between(1..=WORKERS_MAX));
+    let mut seconds = |name, default: Duration| {
+        Duration::from_secs(sources.value(name, default.as_secs(), "1 to 3600", value::between(1..=3600)))
+    };
+    let replay_wait_max = seconds("replay_wait_seconds", default.replay_wait_max);
+    let replay_lease = seconds("replay_lease_seconds", default.replay_lease);
+    Policy {
+        mode,
+        ttl_seconds,
+        ttl_seconds_max,
+        faces_max,
+        media_sealed,
+        replays_at_once,
+        replay_wait_max,
+        replay_lease,
+        limits,
+        ..default
+    }
 }
 
 fn store(sources: &mut Sources, data: &Path) -> store::settings::Settings {

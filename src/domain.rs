@@ -59,6 +59,8 @@ pub struct Caller {
     pub key: KeyId,
     pub permissions: Vec<Permission>,
     pub limits: Limits,
+    /// The only session that it may do anything with, and little of that: who holds a capture token.
+    pub only: Option<SessionId>,
 }
 
 /// What a provider may ask for; none means what the operator's configuration says.
@@ -68,6 +70,8 @@ pub struct Limits {
     pub ttl_seconds_max: Option<i64>,
     pub requests_per_minute: Option<i64>,
     pub requests_at_once: Option<i64>,
+    /// Whether answers say why liveness was refused, which also tells attackers what gave them away.
+    pub liveness_reasons: Option<bool>,
 }
 
 /// Ids of what this server makes: UUIDs that sort by the time they were made.
@@ -153,6 +157,8 @@ pub enum Operation {
     MatchImages,
     Match,
     CreateDirectAge,
+    InitLiveness,
+    ReplayLiveness,
 }
 
 impl Operation {
@@ -167,6 +173,8 @@ impl Operation {
             Self::MatchImages => "matchImages",
             Self::Match => "match",
             Self::CreateDirectAge => "createDirectAgeFromImage",
+            Self::InitLiveness => "initLivenessParameters",
+            Self::ReplayLiveness => "replayLiveness",
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`face`] | the pipeline: decode, detect, align, recognise, score |
 //! | [`net`] | an ONNX file in, tensors out |
 //! | [`store`] | all the SQL |
+//! | [`capture`] | the sealed capture of a liveness check |
 //! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
@@ -25,6 +26,7 @@
 
 pub mod api;
 pub mod app;
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -75,16 +75,44 @@ pub struct Media {
     objects: Arc<dyn ObjectStore>,
     /// The local folder that they lie in, if it is one.
     root: Option<PathBuf>,
+    place: Place,
+}
+
+/// Where names are looked up by others than this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// `local` for a folder.
+    pub region: String,
+    /// `media` for a folder.
+    pub bucket: String,
+    /// What comes before every name; may be empty.
+    pub folder: String,
+}
+
+impl Place {
+    /// The name in the bucket.
+    pub fn key(&self, name: &str) -> String {
+        if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
+    }
 }
 
 impl Media {
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let objects: Arc<dyn ObjectStore> = match settings {
+        let s3 = match settings {
             Settings::Folder(path) => return local(path),
-            Settings::S3(s3) if s3.folder.is_empty() => Arc::new(bucket(s3)?),
-            Settings::S3(s3) => Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str())),
+            Settings::S3(s3) => s3,
         };
-        Ok(Self { objects, root: None })
+        let objects: Arc<dyn ObjectStore> = if s3.folder.is_empty() {
+            Arc::new(bucket(s3)?)
+        } else {
+            Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str()))
+        };
+        let place = Place { region: s3.region.clone(), bucket: s3.bucket.clone(), folder: s3.folder.clone() };
+        Ok(Self { objects, root: None, place })
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Puts `bytes` in the place of what had this name, wholly or not at all.
@@ -148,7 +176,8 @@ fn local(path: &std::path::Path) -> Result<Media, Error> {
     let root = made.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
     // A folder goes with the last file in it: its name is a session's.
     let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true);
-    Ok(Media { objects: Arc::new(objects), root: Some(root) })
+    let place = Place { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
+    Ok(Media { objects: Arc::new(objects), root: Some(root), place })
 }
 
 /// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would

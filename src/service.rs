@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::capture;
+use crate::capture::key::Keys;
 use crate::clock::Clock;
 use crate::domain::Caller;
 use crate::domain::FaceId;
@@ -19,21 +21,28 @@ use crate::media::Media;
 use crate::seal;
 use crate::seal::Master;
 use crate::service::limits::Meters;
+use crate::service::replays::Pace;
 use crate::sign;
 use crate::sign::Signer;
 use crate::store;
 use crate::store::Store;
 
 pub mod ages;
+pub mod capture_keys;
+pub mod capture_tokens;
 pub mod faces;
 pub mod health;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
+pub mod liveness;
 pub mod matches;
 pub mod providers;
+pub mod replays;
+pub mod server_keys;
 pub mod sessions;
 pub mod signing;
+pub mod storage;
 
 /// What the rules work with. A clone shares everything.
 #[derive(Clone)]
@@ -44,6 +53,9 @@ pub struct Deps {
     /// Seals the keys of sessions.
     pub master: Master,
     pub media: Media,
+    /// Open captures.
+    pub capture_keys: Arc<Keys>,
+    pub pace: Arc<Pace>,
     pub clock: Clock,
     pub meters: Arc<Meters>,
     pub policy: Policy,
@@ -62,6 +74,12 @@ pub struct Policy {
     pub faces_max: i64,
     /// Whether images are sealed before they are handed to the media store.
     pub media_sealed: bool,
+    /// Captures that this node looks at at once.
+    pub replays_at_once: usize,
+    /// A capture whose estimated wait is longer is refused.
+    pub replay_wait_max: Duration,
+    /// For how long a capture is left to the node that took it: far longer than looking at it takes.
+    pub replay_lease: Duration,
     /// Of one decoded image.
     pub image_pixels_max: u64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
@@ -76,6 +94,9 @@ impl Default for Policy {
             ttl_seconds_max: 86_400,
             faces_max: 100,
             media_sealed: true,
+            replays_at_once: 2,
+            replay_wait_max: Duration::from_secs(30),
+            replay_lease: Duration::from_secs(60),
             image_pixels_max: PIXELS_MAX,
             limits: Limits::default(),
         }
@@ -111,6 +132,22 @@ pub enum Error {
     /// One image of the request, by the name of its part.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
+    /// By its name.
+    #[error("the liveness type {0} is not supported any more")]
+    LivenessType(&'static str),
+    #[error("no liveness check has begun in the session")]
+    LivenessNotInitialized,
+    #[error("the liveness check of the session is in progress")]
+    ReplayInProgress,
+    #[error("the liveness check has had its capture")]
+    CaptureAlreadySent,
+    #[error("the time for the capture is over")]
+    CaptureTooLate,
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// Too many captures wait.
+    #[error("captures wait for {} s", retry_after.as_secs())]
+    Busy { retry_after: Duration },
     #[error("the template has version {sent}; this server compares version {served}")]
     TemplateVersion { sent: i32, served: u16 },
     #[error("the template is damaged: {0}")]
@@ -130,7 +167,14 @@ pub enum Error {
     Failed(String),
 }
 
-/// Refuses a caller whose key lacks `permission`.
+/// Refuses a caller whose key lacks `permission`, and the holder of a capture token.
 pub fn require(caller: &Caller, permission: Permission) -> Result<(), Error> {
-    if caller.permissions.contains(&permission) { Ok(()) } else { Err(Error::Forbidden(permission)) }
+    let may = caller.only.is_none() && caller.permissions.contains(&permission);
+    if may { Ok(()) } else { Err(Error::Forbidden(permission)) }
+}
+
+/// As [`require`], but lets in who holds a capture token for this session.
+pub fn require_in(caller: &Caller, permission: Permission, session: SessionId) -> Result<(), Error> {
+    let may = caller.only.is_none_or(|only| only == session) && caller.permissions.contains(&permission);
+    if may { Ok(()) } else { Err(Error::Forbidden(permission)) }
 }

@@ -119,6 +119,14 @@ impl Signer {
         Ok(jws)
     }
 
+    /// As [`Signer::sign`], without the payload: `header..signature`.
+    pub fn sign_detached(&self, payload: &[u8]) -> Result<String, Error> {
+        let jws = self.sign(payload)?;
+        let (head, rest) = jws.split_once('.').unwrap_or_default();
+        let (_, signature) = rest.split_once('.').unwrap_or_default();
+        Ok(format!("{head}..{signature}"))
+    }
+
     /// The published keys: `{"keys": […]}`, the active one first.
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.published })

@@ -20,9 +20,10 @@ pub mod idempotency;
 pub mod keys;
 mod open;
 pub mod providers;
+pub mod replays;
+pub mod server_keys;
 pub mod sessions;
 pub mod settings;
-pub mod signing_keys;
 pub mod usage;
 
 /// A pool of connections. A clone shares it.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future;
 use futures_util::future::BoxFuture;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::service::Deps;
 
+pub mod replay;
 pub mod strays;
 pub mod sweep;
 
@@ -22,19 +24,41 @@ pub enum Progress {
 /// Work that is done step by step. A step is safe to run twice, and on several nodes at once.
 struct Task {
     name: &'static str,
-    step: for<'a> fn(&'a Deps) -> BoxFuture<'a, anyhow::Result<Progress>>,
+    step: Step,
     /// Between a step that left nothing to do, or failed, and the next.
     pause: Duration,
+    /// How many steps are made at once.
+    lanes: fn(&Deps) -> usize,
+    /// Ends a pause before its time.
+    wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 2] = [
-    Task { name: "sweep", step: |deps| sweep::step(deps).boxed(), pause: Duration::from_secs(1) },
-    Task { name: "strays", step: |deps| strays::step(deps).boxed(), pause: Duration::from_hours(1) },
+const TASKS: [Task; 3] = [
+    Task {
+        name: "replay",
+        step: |deps| replay::step(deps).boxed(),
+        // Captures that came to other nodes are looked for as often.
+        pause: Duration::from_secs(1),
+        lanes: |deps| deps.policy.replays_at_once,
+        wake: |deps| deps.pace.woken().boxed(),
+    },
+    Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1)),
+    Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1)),
 ];
+
+type Step = for<'a> fn(&'a Deps) -> BoxFuture<'a, anyhow::Result<Progress>>;
+
+impl Task {
+    /// One step at a time, and none before the pause is over.
+    const fn alone(name: &'static str, step: Step, pause: Duration) -> Self {
+        Self { name, step, pause, lanes: |_| 1, wake: |_| future::pending().boxed() }
+    }
+}
 
 /// Does all tasks until `stop` says so, or its sender is gone; steps that were begun are ended.
 pub async fn run(deps: Deps, stop: watch::Receiver<bool>) {
-    join_all(TASKS.iter().map(|task| repeat(task, &deps, stop.clone()))).await;
+    let lanes = TASKS.iter().flat_map(|task| std::iter::repeat_n(task, (task.lanes)(&deps)));
+    join_all(lanes.map(|task| repeat(task, &deps, stop.clone()))).await;
 }
 
 /// Does every task until none has anything to do.
@@ -56,6 +80,7 @@ async fn repeat(task: &Task, deps: &Deps, mut stop: watch::Receiver<bool>) {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(pause) => {}
+            () = (task.wake)(deps) => {}
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::api::wire::Limit;
 use crate::api::wire::Wire;
 
 pub mod either;
+pub mod jose;
 
 const JSON: &str = "application/json";
 const FORM_DATA: &str = "multipart/form-data";
@@ -296,7 +297,11 @@ impl<T: Wire> Json<T> {
 
 /// A JSON body, as it came.
 async fn json_bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, Problem> {
-    let bytes_max = limits(request).json_bytes;
+    whole(request, body, limits(request).json_bytes).await
+}
+
+/// A body of at most `bytes_max`.
+async fn whole(request: &Request, body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, Problem> {
     check_length(request, bytes_max)?;
     let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
     body.into_bytes_limit(bytes_max).await.map_err(|error| match error {
@@ -334,6 +339,7 @@ macro_rules! extractor {
             type ParamRawType = ();
 
             fn register(registry: &mut Registry) {
+                let _ = &registry;
                 $(<$generic>::register(registry);)*
             }
 

@@ -20,6 +20,8 @@ use uuid::Uuid;
 use crate::api::contract::ApiError;
 use crate::api::wire::Invalid;
 use crate::api::wire::Wire;
+use crate::capture;
+use crate::domain::liveness::LivenessType;
 use crate::face;
 use crate::service;
 
@@ -210,6 +212,28 @@ impl From<service::Error> for Problem {
                 );
                 Self::new(StatusCode::CONFLICT, "TOO_MANY_FACES", message)
             }
+            Error::LivenessType(name) => bad(
+                "LIVENESS_TYPE_NOT_SUPPORTED",
+                format!("{name} is not supported any more. Ask for {}.", LivenessType::ALL.map(LivenessType::name).join(", ")),
+            ),
+            Error::LivenessNotInitialized => {
+                let message = "No liveness check has begun in this session. Send init-liveness-parameters first.";
+                Self::new(StatusCode::NOT_FOUND, "LIVENESS_NOT_INITIALIZED", message)
+            }
+            Error::ReplayInProgress => {
+                let message = "The liveness check of this session is in progress. Wait for its result.";
+                Self::new(StatusCode::CONFLICT, "REPLAY_IN_PROGRESS", message)
+            }
+            Error::CaptureAlreadySent => {
+                let message = "This liveness check has had its capture. Begin another check.";
+                Self::new(StatusCode::CONFLICT, "CAPTURE_ALREADY_SENT", message)
+            }
+            Error::CaptureTooLate => {
+                let message = "The time for the capture is over. Begin another check.";
+                Self::new(StatusCode::CONFLICT, "CAPTURE_TOO_LATE", message)
+            }
+            Error::Capture(error) => Self::of_capture(&error),
+            Error::Busy { retry_after } => Self::busy(retry_after),
             Error::IdempotencyKeyReused => {
                 let message = "This Idempotency-Key came with another request. Send a new one.";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", message)
@@ -230,6 +254,10 @@ impl From<service::Error> for Problem {
 }
 
 impl Problem {
+    fn of_capture(error: &capture::Error) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "CAPTURE_INVALID", error.to_string())
+    }
+
     /// `part` is the image's name in the request.
     fn of_image(part: &str, error: face::Error) -> Self {
         use face::Error;

@@ -32,13 +32,7 @@ use crate::service;
 
 impl SystemApi for Api {
     async fn get_capabilities(&self, _: OptionalCaller) -> Result<GetCapabilitiesOk, GetCapabilitiesError> {
-        Ok(GetCapabilitiesOk::Ok(Json(Capabilities {
-            version: version(),
-            current_mode: Mode::ALL.to_vec(),
-            pack: self.deps.faces.pack().to_owned(),
-            template_version: self.deps.faces.template_version().into(),
-            calibration: self.deps.faces.calibration().map(calibration),
-        })))
+        Ok(GetCapabilitiesOk::Ok(Json(self.capabilities())))
     }
 
     async fn get_certificate(&self) -> Result<GetCertificateOk, GetCertificateError> {
@@ -73,6 +67,16 @@ impl OperationsApi for Api {
 }
 
 impl Api {
+    pub(super) fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            version: version(),
+            current_mode: Mode::ALL.to_vec(),
+            pack: self.deps.faces.pack().to_owned(),
+            template_version: self.deps.faces.template_version().into(),
+            calibration: self.deps.faces.calibration().map(calibration),
+        }
+    }
+
     /// # Errors
     /// Something does not work; it is named.
     async fn health(&self) -> Result<Json<Health>, Problem> {

@@ -189,15 +189,17 @@ impl Limit {
 
 /// Reads `value` as the member or part `name`.
 pub(super) fn read<T: Wire>(name: &str, value: Value, limits: &[Limit]) -> Result<T, Invalid> {
-    let read = || -> Result<T, Invalid> {
-        let read = T::read(value)?;
-        if !limits.is_empty() {
-            let normal = read.write();
-            limits.iter().try_for_each(|limit| limit.check(&normal))?;
-        }
-        Ok(read)
-    };
-    read().map_err(|invalid| invalid.within(name))
+    limited(value, limits).map_err(|invalid| invalid.within(name))
+}
+
+/// Reads a value that the document limits.
+pub(super) fn limited<T: Wire>(value: Value, limits: &[Limit]) -> Result<T, Invalid> {
+    let read = T::read(value)?;
+    if !limits.is_empty() {
+        let normal = read.write();
+        limits.iter().try_for_each(|limit| limit.check(&normal))?;
+    }
+    Ok(read)
 }
 
 /// The members of an object.

@@ -45,6 +45,15 @@ struct Limit {
     /// Requests under way at once, on each node
     #[arg(long, value_name = "NUMBER|none", value_parser = limit)]
     requests_at_once: Option<Bound>,
+    /// Whether answers say why liveness was refused
+    #[arg(long, value_name = "yes|no")]
+    liveness_reasons: Option<YesNo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
 }
 
 /// A limit, or none.
@@ -83,6 +92,7 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
         ttl_seconds_max: asked.ttl_seconds_max.map(|bound| bound.0),
         requests_per_minute: asked.requests_per_minute.map(|bound| bound.0),
         requests_at_once: asked.requests_at_once.map(|bound| bound.0),
+        liveness_reasons: asked.liveness_reasons.map(|answer| answer == YesNo::Yes),
     };
     let name = asked.name;
     let limits = providers::limit(store, &name, change).await?;
@@ -91,11 +101,12 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
 }
 
 fn shown(limits: Limits) -> String {
-    let Limits { ttl_seconds_max, requests_per_minute, requests_at_once } = limits;
+    let Limits { ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons } = limits;
     let parts = [
         ttl_seconds_max.map(|seconds| format!("sessions of at most {seconds} s")),
         requests_per_minute.map(|count| format!("{count} requests a minute")),
         requests_at_once.map(|count| format!("{count} requests at once")),
+        liveness_reasons.filter(|given| *given).map(|_| "told why liveness is refused".to_owned()),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "as configured".to_owned() } else { parts.join(", ") }
@@ -109,6 +120,7 @@ fn as_json(listed: &Listed) -> Value {
         "ttlSecondsMax": limits.ttl_seconds_max,
         "requestsPerMinute": limits.requests_per_minute,
         "requestsAtOnce": limits.requests_at_once,
+        "livenessReasons": limits.liveness_reasons.unwrap_or(false),
     })
 }
 

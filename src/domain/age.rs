@@ -35,8 +35,13 @@ pub struct Age {
 impl Age {
     /// Whether the age, as it is stated, is the threshold or more.
     pub fn above_threshold(&self) -> Option<bool> {
-        self.estimated.map(|years| years >= self.threshold as f32)
+        self.estimated.map(|years| is_above(years, self.threshold))
     }
+}
+
+/// Whether an age, as it is stated, is the threshold or more.
+pub fn is_above(years: f32, threshold: i32) -> bool {
+    years >= threshold as f32
 }
 
 /// An age as answers state it: in years, to a tenth.

@@ -30,6 +30,7 @@ use crate::store::faces::Kept;
 use crate::store::idempotency::Place;
 use crate::store::sessions::Live;
 
+pub mod best;
 mod content;
 pub mod image;
 

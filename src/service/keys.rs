@@ -20,6 +20,7 @@ use crate::domain::Permission;
 use crate::domain::ProviderId;
 use crate::service::Deps;
 use crate::service::Error;
+use crate::service::capture_tokens;
 use crate::store;
 use crate::store::Store;
 use crate::store::keys::Key;
@@ -76,6 +77,11 @@ pub enum Refusal {
 ///
 /// All that are not good are refused alike, after the same work: it cannot be learned which ids exist.
 pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Caller, Error> {
+    if let Credentials::Key(text) = credentials
+        && let Some(token) = capture_tokens::recognised(text)
+    {
+        return capture_tokens::authenticate(deps, token).await;
+    }
     let claim = Claim::read(credentials).ok_or(Error::Unauthorized)?;
     let mut tx = deps.store.read().await?;
     let valid = store::keys::valid(&mut tx, claim.id, deps.clock.now()).await?;
@@ -86,7 +92,7 @@ pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Call
     let same = bool::from(digest.ct_eq(expected));
     match valid {
         Some(Valid { key, limits }) if same => {
-            Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions, limits })
+            Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions, limits, only: None })
         }
         _ => Err(Error::Unauthorized),
     }

@@ -115,11 +115,11 @@ mod tests {
 
     fn caller(limits: Limits) -> Caller {
         let (provider, key) = (ProviderId(Uuid::new_v4()), KeyId(Uuid::new_v4()));
-        Caller { provider, key, permissions: vec![], limits }
+        Caller { provider, key, permissions: vec![], limits, only: None }
     }
 
     fn limits(requests_per_minute: Option<i64>, requests_at_once: Option<i64>) -> Limits {
-        Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once }
+        Limits { requests_per_minute, requests_at_once, ..Limits::default() }
     }
 
     /// The seconds to wait, or none.

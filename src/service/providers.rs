@@ -18,6 +18,7 @@ pub struct Change {
     pub ttl_seconds_max: Option<Option<i64>>,
     pub requests_per_minute: Option<Option<i64>>,
     pub requests_at_once: Option<Option<i64>>,
+    pub liveness_reasons: Option<bool>,
 }
 
 /// All providers, at most 10,000.
@@ -36,6 +37,7 @@ pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<L
         ttl_seconds_max: change.ttl_seconds_max.unwrap_or(known.ttl_seconds_max),
         requests_per_minute: change.requests_per_minute.unwrap_or(known.requests_per_minute),
         requests_at_once: change.requests_at_once.unwrap_or(known.requests_at_once),
+        liveness_reasons: change.liveness_reasons.or(known.liveness_reasons),
     };
     store::providers::limit(&mut tx, provider.id, limits).await?;
     tx.commit().await?;

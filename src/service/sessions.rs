@@ -11,6 +11,7 @@ use crate::domain::Moment;
 use crate::domain::Operation;
 use crate::domain::Permission;
 use crate::domain::SessionId;
+use crate::domain::liveness::ReplayStatus;
 use crate::domain::session::Session;
 use crate::seal::Key;
 use crate::service::Deps;
@@ -45,6 +46,17 @@ pub struct NewSession {
 
 /// Opens a session.
 pub async fn create(deps: &Deps, caller: &Caller, new: NewSession, once: Option<Once>) -> Result<SessionId, Error> {
+    let Live { session, key_sealed } = open(deps, caller, new)?;
+    for _ in 0..TRIES_MAX {
+        if let Some(id) = insert(deps, caller, &session, &key_sealed, once.as_ref()).await? {
+            return Ok(id);
+        }
+    }
+    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+}
+
+/// A session that is still to be put into the store, with a key of its own.
+pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live, Error> {
     require(caller, Permission::Session)?;
     let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
     if let Some(url) = &new.callback_url {
@@ -60,13 +72,7 @@ pub async fn create(deps: &Deps, caller: &Caller, new: NewSession, once: Option<
         created: now,
         expires: now.plus(ttl),
     };
-    let key_sealed = deps.master.wrap(&key_place(id), &Key::make());
-    for _ in 0..TRIES_MAX {
-        if let Some(id) = insert(deps, caller, &session, &key_sealed, once.as_ref()).await? {
-            return Ok(id);
-        }
-    }
-    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+    Ok(Live { session, key_sealed: deps.master.wrap(&key_place(id), &Key::make()) })
 }
 
 /// The id of what is there now; `None` if another request of the same key was faster, and is gone already.
@@ -103,6 +109,10 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
     require(caller, Permission::Session)?;
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
+    hold(&mut tx, caller, id, now).await?;
+    if store::replays::find(&mut tx, id).await?.is_some_and(|replay| replay.status == ReplayStatus::InProgress) {
+        return Err(Error::ReplayInProgress);
+    }
     let ended = store::sessions::end(&mut tx, caller.provider, id, now, now.plus(LEASE)).await?;
     let ended = ended.ok_or(Error::SessionNotFound(id))?;
     tx.commit().await?;

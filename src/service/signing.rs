@@ -1,20 +1,19 @@
 //! The keys that sign answers: kept sealed in the store, the same on every node.
 
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::clock::Clock;
 use crate::domain::Moment;
-use crate::seal;
 use crate::seal::Master;
+use crate::service::server_keys;
+use crate::service::server_keys::Kept;
 use crate::sign;
 use crate::sign::Algorithm;
 use crate::sign::Signer;
 use crate::sign::key::Key;
 use crate::store;
 use crate::store::Store;
-use crate::store::signing_keys::SigningKey;
 
 /// The newest keys are published: rotated once a month, eight years of them.
 const PUBLISHED_MAX: i64 = 100;
@@ -40,8 +39,8 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error(transparent)]
     Sign(#[from] sign::Error),
-    #[error("the signing key '{kid}': {source}")]
-    Sealed { kid: String, source: seal::Error },
+    #[error(transparent)]
+    Kept(#[from] server_keys::Error),
     #[error("the public key in the store is damaged: {0}")]
     Jwk(#[from] serde_json::Error),
 }
@@ -65,44 +64,21 @@ pub async fn published(store: &Store, settings: &Settings) -> Result<Value, Erro
 }
 
 async fn kept(store: &Store, master: &Master, algorithm: Algorithm, now: Moment) -> Result<Key, Error> {
-    let mut tx = store.read().await?;
-    if let Some(row) = store::signing_keys::active(&mut tx, algorithm.name()).await? {
-        return unsealed(master, algorithm, row);
-    }
-    drop(tx);
-
-    let made = Key::make(algorithm, now)?;
-    let row = SigningKey {
-        kid: made.kid().to_owned(),
-        algorithm: algorithm.name().to_owned(),
-        private_key_sealed: master.seal(&place(made.kid()), made.der().expose_secret()),
-        jwk: made.jwk().to_string(),
-        certificate: made.certificate_pem().to_owned(),
-        created: now,
-        retired: None,
+    let make = || {
+        let made = Key::make(algorithm, now)?;
+        Ok::<_, Error>(Kept {
+            kid: made.kid().to_owned(),
+            der: made.der().clone(),
+            jwk: made.jwk().to_string(),
+            certificate: made.certificate_pem().to_owned(),
+        })
     };
-    let mut tx = store.begin().await?;
-    if store::signing_keys::insert(&mut tx, &row).await? {
-        tx.commit().await?;
-        return Ok(made);
-    }
-    // Another node was faster: its key is everyone's.
-    let row = store::signing_keys::active(&mut tx, algorithm.name()).await?;
-    row.map_or(Ok(made), |row| unsealed(master, algorithm, row))
-}
-
-fn unsealed(master: &Master, algorithm: Algorithm, row: SigningKey) -> Result<Key, Error> {
-    let opened = master.open(&place(&row.kid), &row.private_key_sealed);
-    let der = opened.map_err(|source| Error::Sealed { kid: row.kid, source })?;
-    Ok(Key::read(algorithm, der.into(), row.certificate)?)
+    let kept = server_keys::serving(store, master, algorithm.name(), now, make).await?;
+    Ok(Key::read(algorithm, kept.der, kept.certificate)?)
 }
 
 async fn public_keys(store: &Store) -> Result<Vec<Value>, Error> {
     let mut tx = store.read().await?;
-    let rows = store::signing_keys::published(&mut tx, PUBLISHED_MAX).await?;
+    let rows = store::server_keys::published(&mut tx, Algorithm::ALL.map(Algorithm::name), PUBLISHED_MAX).await?;
     Ok(rows.iter().map(|jwk| serde_json::from_str(jwk)).collect::<Result<_, _>>()?)
-}
-
-fn place(kid: &str) -> String {
-    format!("signing_keys/{kid}/private_key")
 }

@@ -18,6 +18,7 @@ use crate::domain::Moment;
 use crate::domain::Permission;
 use crate::domain::ProviderId;
 use crate::domain::SessionId;
+use crate::domain::liveness::ReplayStatus;
 
 impl Type<Postgres> for Moment {
     fn type_info() -> <Postgres as Database>::TypeInfo {
@@ -103,6 +104,11 @@ kept_as!(ProviderId, Uuid, |id: &ProviderId| id.0, |id| Ok(ProviderId(id)));
 kept_as!(KeyId, Uuid, |id: &KeyId| id.0, |id| Ok(KeyId(id)));
 kept_as!(SessionId, Uuid, |id: &SessionId| id.0, |id| Ok(SessionId(id)));
 kept_as!(FaceId, Uuid, |id: &FaceId| id.0, |id| Ok(FaceId(id)));
+
+kept_as!(ReplayStatus, String, ReplayStatus::to_string, |name: String| {
+    let status: Result<ReplayStatus, String> = name.parse();
+    Ok(status?)
+});
 
 /// Reads a row by the names of its columns, on both databases; `field as Kept` is kept as another type,
 /// and `field as flat` is itself read from the row.

@@ -69,7 +69,7 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
 pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT keys.id, provider, secret_sha256, permissions, keys.created, expires, revoked,
-                ttl_seconds_max, requests_per_minute, requests_at_once
+                ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons
          FROM keys JOIN providers ON providers.id = keys.provider
          WHERE keys.id = $1 AND revoked IS NULL AND (expires IS NULL OR expires > $2)"
     )

@@ -16,7 +16,7 @@ pub struct Provider {
     pub created: Moment,
 }
 row!(Provider { id, name, created });
-row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once });
+row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons });
 
 /// A provider as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +43,14 @@ pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
 /// Sets what the provider may ask for. Whether there is such a provider.
 pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
-        "UPDATE providers SET ttl_seconds_max = $2, requests_per_minute = $3, requests_at_once = $4 WHERE id = $1"
+        "UPDATE providers SET ttl_seconds_max = $2, requests_per_minute = $3, requests_at_once = $4, liveness_reasons = $5
+         WHERE id = $1"
     )
     .bind(id)
     .bind(limits.ttl_seconds_max)
     .bind(limits.requests_per_minute)
     .bind(limits.requests_at_once)
+    .bind(limits.liveness_reasons)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)
@@ -57,7 +59,7 @@ pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, 
 /// What the provider may ask for.
 pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT ttl_seconds_max, requests_per_minute, requests_at_once FROM providers WHERE id = $1"
+        "SELECT ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons FROM providers WHERE id = $1"
     )
     .bind(id)
     .fetch_one(conn)
@@ -67,7 +69,7 @@ pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
 /// The first `limit` providers, by name: for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Listed>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT name, created, ttl_seconds_max, requests_per_minute, requests_at_once
+        "SELECT name, created, ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons
          FROM providers ORDER BY name LIMIT $1"
     )
     .bind(limit)

@@ -1,8 +1,9 @@
-//! Erases sessions whose time is over, with everything that belongs to them.
+//! Ends what is overdue: liveness checks, and sessions, which are erased with everything that belongs to them.
 
 use chrono::TimeDelta;
 
 use crate::service::Deps;
+use crate::service::replays;
 use crate::service::sessions;
 use crate::tasks::Progress;
 
@@ -13,6 +14,10 @@ const LAG_MAX: TimeDelta = TimeDelta::seconds(5);
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let now = deps.clock.now();
+    let [late, given_up] = replays::end_overdue(deps, now).await?;
+    if late + given_up > 0 {
+        tracing::info!(late, given_up, "liveness checks are ended without a result");
+    }
     let ended = sessions::take_ended(deps, now, BATCH).await?;
     if let Some(longest) = ended.iter().map(|session| session.expires).min() {
         let lag = now.utc() - longest.utc();

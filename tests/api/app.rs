@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use bioserver::api;
 use bioserver::api::payload;
+use bioserver::capture;
+use bioserver::capture::key::Keys;
 use bioserver::clock::Clock;
 use bioserver::domain::Caller;
 use bioserver::domain::Limits;
@@ -41,6 +44,11 @@ use crate::conformance;
 use crate::testpg;
 
 pub const PREFIX: &str = "/bioserver-app";
+/// Made once: an RSA key takes a while.
+static CAPTURE_KEYS: LazyLock<Arc<Keys>> = LazyLock::new(|| {
+    let make = |algorithm| capture::key::Key::make(algorithm, Clock::default().now()).expect("a key can be made");
+    Arc::new(Keys::new(capture::key::Algorithm::ALL.map(make).into()))
+});
 /// Of one image: small, so that tests can exceed it.
 pub const IMAGE_BYTES_MAX: usize = 2 << 20;
 
@@ -117,7 +125,9 @@ impl TestApp {
         let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
         let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
         let meters = Arc::new(Meters::new(clock.clone()));
-        let deps = Deps { store, meters, faces, signer, master: Master::make(), media, clock, policy };
+        let master = Master::make();
+        let (capture_keys, pace) = (CAPTURE_KEYS.clone(), Arc::default());
+        let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));

@@ -31,6 +31,8 @@ pub async fn deps(settings: &Settings) -> (Deps, Folder) {
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(folder.0.clone())).unwrap(),
+        capture_keys: Arc::default(),
+        pace: Arc::default(),
         policy: Policy::default(),
     };
     (deps, folder)

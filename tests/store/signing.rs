@@ -80,7 +80,7 @@ async fn another_master_key_opens_nothing(settings: Settings) {
     assert!(refused.to_string().contains("master key"), "{refused}");
 
     let mut tx = store.read().await.unwrap();
-    let row = store::signing_keys::active(&mut tx, "ES256").await.unwrap().unwrap();
+    let row = store::server_keys::active(&mut tx, "ES256").await.unwrap().unwrap();
     let place = format!("signing_keys/{}/private_key", row.kid);
     let der = master.open(&place, &row.private_key_sealed).unwrap();
     assert!(!row.private_key_sealed.windows(16).any(|window| window == &der[der.len() - 16..]));

@@ -12,7 +12,7 @@ use bioserver::store::keys::Key;
 use bioserver::store::keys::Valid;
 use bioserver::store::providers::Provider;
 use bioserver::store::settings::Settings;
-use bioserver::store::signing_keys::SigningKey;
+use bioserver::store::server_keys::ServerKey;
 use bioserver::store::usage::Usage;
 use chrono::DateTime;
 use chrono::NaiveDate;
@@ -200,7 +200,7 @@ async fn usage_counted_at_once_adds_up(settings: Settings) {
 
 async fn one_key_of_an_algorithm_signs(settings: Settings) {
     let store = open(&settings).await;
-    let key = |kid: &str, algorithm: &str, retired| SigningKey {
+    let key = |kid: &str, algorithm: &str, retired| ServerKey {
         kid: kid.to_owned(),
         algorithm: algorithm.to_owned(),
         private_key_sealed: vec![1, 2, 3],
@@ -210,15 +210,15 @@ async fn one_key_of_an_algorithm_signs(settings: Settings) {
         retired,
     };
     let mut tx = store.begin().await.unwrap();
-    assert_eq!(store::signing_keys::active(&mut tx, "ES256").await.unwrap(), None);
-    assert!(store::signing_keys::insert(&mut tx, &key("old", "ES256", Some(at(0)))).await.unwrap());
-    assert!(store::signing_keys::insert(&mut tx, &key("a", "ES256", None)).await.unwrap());
-    assert!(!store::signing_keys::insert(&mut tx, &key("b", "ES256", None)).await.unwrap());
-    assert!(store::signing_keys::insert(&mut tx, &key("c", "RS256", None)).await.unwrap());
-    assert_eq!(store::signing_keys::active(&mut tx, "ES256").await.unwrap(), Some(key("a", "ES256", None)));
-    let published = store::signing_keys::published(&mut tx, 10).await.unwrap();
+    assert_eq!(store::server_keys::active(&mut tx, "ES256").await.unwrap(), None);
+    assert!(store::server_keys::insert(&mut tx, &key("old", "ES256", Some(at(0)))).await.unwrap());
+    assert!(store::server_keys::insert(&mut tx, &key("a", "ES256", None)).await.unwrap());
+    assert!(!store::server_keys::insert(&mut tx, &key("b", "ES256", None)).await.unwrap());
+    assert!(store::server_keys::insert(&mut tx, &key("c", "RS256", None)).await.unwrap());
+    assert_eq!(store::server_keys::active(&mut tx, "ES256").await.unwrap(), Some(key("a", "ES256", None)));
+    let published = store::server_keys::published(&mut tx, 10).await.unwrap();
     assert_eq!(published, [r#"{"kid":"a"}"#, r#"{"kid":"c"}"#, r#"{"kid":"old"}"#]);
-    assert_eq!(store::signing_keys::published(&mut tx, 1).await.unwrap().len(), 1);
+    assert_eq!(store::server_keys::published(&mut tx, 1).await.unwrap().len(), 1);
 }
 
 async fn work_without_a_commit_leaves_no_trace(settings: Settings) {

@@ -75,7 +75,7 @@ fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
     }
 }
 
-fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
+pub fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
     Landmarks {
         eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
             x1: left.x,

@@ -1,0 +1,60 @@
+//! The words of liveness checks, in the contract and in the domain.
+
+use crate::api::contract::AskedLivenessType;
+use crate::api::contract::LivenessType;
+use crate::api::contract::ReplayReason;
+use crate::api::contract::ReplayState;
+use crate::api::contract::SecurityLevel;
+use crate::domain::liveness;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::ReplayStatus;
+use crate::service;
+
+/// # Errors
+/// A type that is no longer served.
+pub fn asked_type(asked: AskedLivenessType) -> Result<liveness::LivenessType, service::Error> {
+    match asked {
+        AskedLivenessType::LivenessActive | AskedLivenessType::LivenessHigh => Ok(liveness::LivenessType::Active),
+        AskedLivenessType::LivenessPassive => Ok(liveness::LivenessType::Passive),
+        AskedLivenessType::LivenessPassiveVideo => Ok(liveness::LivenessType::PassiveVideo),
+        gone @ (AskedLivenessType::LivenessMedium | AskedLivenessType::NoLiveness) => {
+            Err(service::Error::LivenessType(gone.word()))
+        }
+    }
+}
+
+pub fn wire_type(liveness_type: liveness::LivenessType) -> LivenessType {
+    match liveness_type {
+        liveness::LivenessType::Active => LivenessType::LivenessActive,
+        liveness::LivenessType::Passive => LivenessType::LivenessPassive,
+        liveness::LivenessType::PassiveVideo => LivenessType::LivenessPassiveVideo,
+    }
+}
+
+pub fn level(level: SecurityLevel) -> liveness::SecurityLevel {
+    match level {
+        SecurityLevel::Low => liveness::SecurityLevel::Low,
+        SecurityLevel::Medium => liveness::SecurityLevel::Medium,
+        SecurityLevel::High => liveness::SecurityLevel::High,
+    }
+}
+
+/// The same words on both sides, out of the domain.
+macro_rules! words {
+    ($out:ident: $domain:ty => $wire:ident, $($word:ident),*) => {
+        pub fn $out(word: $domain) -> $wire {
+            match word {
+                $(<$domain>::$word => $wire::$word,)*
+            }
+        }
+    };
+}
+words!(wire_level: liveness::SecurityLevel => SecurityLevel, Low, Medium, High);
+words!(
+    wire_state: ReplayStatus => ReplayState, Initialized, InProgress, Success, Failed, Spoof, Timeout, Error
+);
+words!(
+    wire_reason: Reason => ReplayReason,
+    NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, FaceChanged, Cut, FlatMotion, Frozen,
+    SpoofNetwork
+);

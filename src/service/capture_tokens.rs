@@ -1,0 +1,95 @@
+//! Capture tokens: what a browser sends in the place of a key, good for one session's capture and for little time.
+//!
+//! `cap_` and, in base64url, sealed by the master key: the session, the key of whoever asked for the token, and until
+//! when it is good. Nothing of it is stored; it ends with that key, too.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::domain::Caller;
+use crate::domain::KeyId;
+use crate::domain::Moment;
+use crate::domain::Permission;
+use crate::domain::SessionId;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::service::liveness;
+use crate::service::require;
+use crate::service::sessions;
+use crate::store;
+
+const PREFIX: &str = "cap_";
+/// What its seal is for.
+const PLACE: &str = "capture_token";
+/// Longer texts are no tokens, and are not looked at.
+const TEXT_LEN_MAX: usize = 256;
+/// Long enough to read what is asked for, to find the camera and to try twice.
+const LIFE: TimeDelta = TimeDelta::minutes(15);
+
+/// A new token.
+pub struct CaptureToken {
+    pub text: SecretString,
+    pub expires: Moment,
+}
+
+/// Makes a token for a session whose liveness check has begun.
+pub async fn create(deps: &Deps, caller: &Caller, session: SessionId) -> Result<CaptureToken, Error> {
+    require(caller, Permission::Liveness)?;
+    let now = deps.clock.now();
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, now).await?;
+    liveness::find(&mut tx, session).await?;
+    let expires = now.plus(LIFE).min(live.session.expires);
+    let mut claim = Vec::with_capacity(40);
+    claim.extend_from_slice(session.0.as_bytes());
+    claim.extend_from_slice(caller.key.0.as_bytes());
+    claim.extend_from_slice(&expires.utc().timestamp_millis().to_be_bytes());
+    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(deps.master.seal(PLACE, &claim)));
+    Ok(CaptureToken { text: text.into(), expires })
+}
+
+/// A text that claims to be a token.
+#[derive(Clone, Copy)]
+pub struct Token<'a>(&'a str);
+
+/// The token in the place of a key, if the text is one and no key.
+pub fn recognised(text: &SecretString) -> Option<Token<'_>> {
+    text.expose_secret().strip_prefix(PREFIX).map(Token)
+}
+
+/// Who holds this token.
+pub async fn authenticate(deps: &Deps, Token(text): Token<'_>) -> Result<Caller, Error> {
+    let now = deps.clock.now();
+    let claim = open(deps, text).filter(|claim| claim.expires > now).ok_or(Error::Unauthorized)?;
+    let mut tx = deps.store.read().await?;
+    let valid = store::keys::valid(&mut tx, claim.key, now).await?.ok_or(Error::Unauthorized)?;
+    let (provider, limits) = (valid.key.provider, valid.limits);
+    let permissions = vec![Permission::Liveness];
+    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(claim.session) })
+}
+
+struct Claim {
+    session: SessionId,
+    key: KeyId,
+    expires: Moment,
+}
+
+fn open(deps: &Deps, text: &str) -> Option<Claim> {
+    if text.len() > TEXT_LEN_MAX {
+        return None;
+    }
+    let claim = deps.master.open(PLACE, &URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let (session, rest) = claim.split_first_chunk::<16>()?;
+    let (key, expires) = rest.split_first_chunk::<16>()?;
+    let expires = DateTime::from_timestamp_millis(i64::from_be_bytes(expires.try_into().ok()?))?;
+    Some(Claim {
+        session: SessionId(Uuid::from_bytes(*session)),
+        key: KeyId(Uuid::from_bytes(*key)),
+        expires: Moment::new(expires),
+    })
+}

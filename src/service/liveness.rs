@@ -1,0 +1,208 @@
+//! The liveness check of a session: what is asked for, the capture that comes, and how it stands.
+
+use aws_lc_rs::rand;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::capture;
+use crate::domain::Caller;
+use crate::domain::Moment;
+use crate::domain::Operation;
+use crate::domain::Permission;
+use crate::domain::SessionId;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::SecurityLevel;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::service::liveness::kept::Asked;
+use crate::service::liveness::kept::Outcome;
+use crate::service::require;
+use crate::service::require_in;
+use crate::service::sessions;
+use crate::service::sessions::NewSession;
+use crate::store;
+use crate::store::replays::Replay;
+
+pub mod kept;
+
+/// How long a capture may take to come, as the contract has it.
+const CAPTURE_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// Movements that are asked for when nobody says how many.
+const CHALLENGES: u8 = 2;
+
+/// What a check is to be.
+pub struct NewLiveness {
+    pub liveness_type: LivenessType,
+    pub level: SecurityLevel,
+    /// How many movements are asked for; of active liveness only.
+    pub challenges: Option<u8>,
+    pub image_retrieval_disabled: bool,
+    pub id: Option<String>,
+    /// The age that the result compares the person's with.
+    pub age_threshold: Option<i32>,
+}
+
+/// A check, as a capture client needs it.
+pub struct Parameters {
+    pub asked: Asked,
+    /// Of the keys that captures are encrypted for, in DER.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+/// How a check stands.
+pub struct Standing {
+    pub asked: Asked,
+    pub status: ReplayStatus,
+    pub outcome: Outcome,
+    /// Whether the provider is told why a capture was refused.
+    pub reasons_given: bool,
+    /// Whether whoever asks may see no more than the status.
+    pub is_bare: bool,
+}
+
+/// Begins the check of a session, in the place of the one before.
+pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLiveness) -> Result<Parameters, Error> {
+    require(caller, Permission::Liveness)?;
+    let now = deps.clock.now();
+    let asked = asked(new);
+    let mut tx = deps.store.begin().await?;
+    let live = sessions::hold(&mut tx, caller, session, now).await?;
+    let key = sessions::key(deps, &live)?;
+    if !store::replays::begin(&mut tx, session, &asked.seal(&key, session)?, now.plus(CAPTURE_WITHIN)).await? {
+        return Err(Error::ReplayInProgress);
+    }
+    store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
+    tx.commit().await?;
+    Ok(parameters(deps, asked))
+}
+
+/// Opens a session and begins its check, both or neither.
+pub async fn init_session(
+    deps: &Deps,
+    caller: &Caller,
+    session: NewSession,
+    check: NewLiveness,
+) -> Result<SessionId, Error> {
+    require(caller, Permission::Liveness)?;
+    let (opened, now) = (sessions::open(deps, caller, session)?, deps.clock.now());
+    let id = opened.session.id;
+    let asked = asked(check);
+    let asked_sealed = asked.seal(&sessions::key(deps, &opened)?, id)?;
+    let mut tx = deps.store.begin().await?;
+    store::sessions::insert(&mut tx, caller.provider, &opened.session, &opened.key_sealed).await?;
+    store::replays::begin(&mut tx, id, &asked_sealed, now.plus(CAPTURE_WITHIN)).await?;
+    store::usage::count(&mut tx, caller.provider, Operation::CreateSession, now).await?;
+    store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// What [`init`] answered.
+pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
+    require_in(caller, Permission::Liveness, session)?;
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let replay = find(&mut tx, session).await?;
+    drop(tx);
+    Ok(parameters(deps, Asked::open(&replay.asked_sealed, &sessions::key(deps, &live)?, session)?))
+}
+
+/// Takes the capture of the session's check. It is looked at later, and by any node.
+pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: Bytes) -> Result<(), Error> {
+    require_in(caller, Permission::Liveness, session)?;
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let replay = find(&mut tx, session).await?;
+    refuse_late(status(&replay, deps.clock.now()))?;
+    let waiting = store::replays::waiting(&mut tx).await?;
+    drop(tx);
+    if let Some(retry_after) = deps.pace.too_long(waiting, &deps.policy) {
+        return Err(Error::Busy { retry_after });
+    }
+    let key = sessions::key(deps, &live)?;
+    let asked = Asked::open(&replay.asked_sealed, &key, session)?;
+    let keys = deps.capture_keys.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let capture = capture::open(&keys, &sealed)?;
+        capture.check_binding(&asked.id, &asked.server_random, asked.liveness_type)?;
+        Ok::<_, capture::Error>(key.seal(&kept::capture_place(session), &capture.encode()))
+    });
+    let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("opening a capture: {error}")))??;
+
+    let now = deps.clock.now();
+    let mut tx = deps.store.begin().await?;
+    sessions::hold(&mut tx, caller, session, now).await?;
+    if !store::replays::receive(&mut tx, session, &replay.asked_sealed, &capture_sealed, now).await? {
+        refuse_late(status(&find(&mut tx, session).await?, now))?;
+        // Another check has begun meanwhile.
+        return Err(capture::Error::OtherRandom.into());
+    }
+    store::usage::count(&mut tx, caller.provider, Operation::ReplayLiveness, now).await?;
+    tx.commit().await?;
+    deps.pace.wake();
+    Ok(())
+}
+
+/// How the session's check stands.
+pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Standing, Error> {
+    require_in(caller, Permission::Liveness, session)?;
+    let now = deps.clock.now();
+    let mut tx = deps.store.read().await?;
+    let live = sessions::live(&mut tx, caller, session, now).await?;
+    let replay = find(&mut tx, session).await?;
+    drop(tx);
+    let key = sessions::key(deps, &live)?;
+    let outcome = replay.result_sealed.as_deref().map(|sealed| Outcome::open(sealed, &key, session)).transpose()?;
+    Ok(Standing {
+        asked: Asked::open(&replay.asked_sealed, &key, session)?,
+        status: status(&replay, now),
+        outcome: outcome.unwrap_or_default(),
+        reasons_given: caller.limits.liveness_reasons.unwrap_or(false),
+        is_bare: caller.only.is_some(),
+    })
+}
+
+/// The session's check; a [`SessionId`] of a session that was found alive in `tx`.
+pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<Replay, Error> {
+    store::replays::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
+}
+
+/// A check whose time for the capture is over has timed out, whether the sweep has come by or not.
+fn status(replay: &Replay, now: Moment) -> ReplayStatus {
+    match replay.status {
+        ReplayStatus::Initialized if replay.due <= now => ReplayStatus::Timeout,
+        status => status,
+    }
+}
+
+fn refuse_late(status: ReplayStatus) -> Result<(), Error> {
+    match status {
+        ReplayStatus::Initialized => Ok(()),
+        ReplayStatus::Timeout => Err(Error::CaptureTooLate),
+        _ => Err(Error::CaptureAlreadySent),
+    }
+}
+
+fn asked(new: NewLiveness) -> Asked {
+    let is_active = new.liveness_type == LivenessType::Active;
+    let mut random = [0; 36];
+    rand::fill(&mut random).expect("the system has random numbers");
+    let (server_random, seed) = random.split_at(32);
+    Asked {
+        id: new.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
+        liveness_type: new.liveness_type,
+        level: new.level,
+        challenges: is_active.then(|| new.challenges.unwrap_or(CHALLENGES)),
+        image_retrieval_disabled: new.image_retrieval_disabled,
+        // Readers take it for a positive number.
+        seed: i32::from_be_bytes(seed.try_into().expect("four bytes")) & i32::MAX,
+        server_random: server_random.try_into().expect("32 bytes"),
+        age_threshold: new.age_threshold,
+    }
+}
+
+fn parameters(deps: &Deps, asked: Asked) -> Parameters {
+    Parameters { asked, certificates: deps.capture_keys.certificates() }
+}

@@ -1,0 +1,104 @@
+//! What is kept of a liveness check, sealed by its session's key.
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::FaceId;
+use crate::domain::SessionId;
+use crate::domain::face::Landmarks;
+use crate::domain::liveness::DeviceInfo;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::SdkInfo;
+use crate::domain::liveness::SecurityLevel;
+use crate::seal::Key;
+use crate::service::Error;
+use crate::service::storage::Stored;
+
+/// What is asked of the person and of the capture. Members are read leniently by later versions of this server:
+/// sessions outlive an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub id: String,
+    pub liveness_type: LivenessType,
+    pub level: SecurityLevel,
+    /// How many movements are asked for; of active liveness only.
+    pub challenges: Option<u8>,
+    pub image_retrieval_disabled: bool,
+    pub seed: i32,
+    pub server_random: [u8; 32],
+    pub age_threshold: Option<i32>,
+}
+
+/// What came of a capture.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Why it was refused, worst first.
+    pub reasons: Vec<Reason>,
+    pub device: Option<DeviceInfo>,
+    pub sdk: Option<SdkInfo>,
+    /// Of a capture that was accepted.
+    pub best: Option<BestImage>,
+    pub video: Option<Stored>,
+}
+
+/// The frame that shows the person best.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestImage {
+    /// The face of the session that it became.
+    pub face: FaceId,
+    pub landmarks: Landmarks,
+    /// As answers state it.
+    pub years: f32,
+    /// JPEG in base64, as answers carry it; only where it may be asked for.
+    pub image: Option<String>,
+    pub stored: Option<Stored>,
+}
+
+impl Asked {
+    pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
+        sealed(self, key, session, "asked")
+    }
+
+    pub fn open(sealed: &[u8], key: &Key, session: SessionId) -> Result<Self, Error> {
+        opened(sealed, key, session, "asked")
+    }
+}
+
+impl Outcome {
+    pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
+        sealed(self, key, session, "result")
+    }
+
+    pub fn open(sealed: &[u8], key: &Key, session: SessionId) -> Result<Self, Error> {
+        opened(sealed, key, session, "result")
+    }
+}
+
+/// Where a capture lies, for its seal.
+pub fn capture_place(session: SessionId) -> String {
+    place(session, "capture")
+}
+
+/// Where the video of a capture lies, for its seal.
+pub fn video_place(session: SessionId) -> String {
+    place(session, "video")
+}
+
+fn sealed<T: Serialize>(value: &T, key: &Key, session: SessionId, column: &str) -> Result<Vec<u8>, Error> {
+    let mut text = vec![];
+    ciborium::into_writer(value, &mut text)
+        .map_err(|error| Error::Failed(format!("a liveness check cannot be kept: {error}")))?;
+    Ok(key.seal(&place(session, column), &text))
+}
+
+fn opened<T: DeserializeOwned>(sealed: &[u8], key: &Key, session: SessionId, column: &str) -> Result<T, Error> {
+    let text = key.open(&place(session, column), sealed)?;
+    ciborium::from_reader(text.as_slice())
+        .map_err(|error| Error::Failed(format!("a kept liveness check cannot be read: {error}")))
+}
+
+fn place(session: SessionId, column: &str) -> String {
+    format!("sessions/{session}/replay/{column}")
+}

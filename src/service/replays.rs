@@ -1,0 +1,214 @@
+//! Captures that wait to be looked at: taken by any node, under a lease, and ended once.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::capture::Capture;
+use crate::capture::challenges::challenges;
+use crate::domain::Moment;
+use crate::domain::SessionId;
+use crate::domain::age;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::Video;
+use crate::face;
+use crate::face::Best;
+use crate::face::Replay;
+use crate::face::Verdict;
+use crate::seal::Key;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::service::Policy;
+use crate::service::faces::best;
+use crate::service::faces::best::Prepared;
+use crate::service::liveness::kept;
+use crate::service::liveness::kept::Asked;
+use crate::service::liveness::kept::BestImage;
+use crate::service::liveness::kept::Outcome;
+use crate::service::sessions;
+use crate::service::storage;
+use crate::service::storage::Stored;
+use crate::store;
+use crate::store::replays::Leased;
+use crate::store::sessions::Live;
+
+/// A capture that no node survives is given up then.
+const ATTEMPTS_MAX: i64 = 3;
+/// Before a capture is tried again that failed on this node.
+const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
+/// Checks that are ended by one step.
+const ENDED_MAX: i64 = 100;
+/// What looking at a capture is taken to need until the first one has been measured, in seconds.
+const SERVICE_START_S: f64 = 1.0;
+/// Weight of the newest measurement in the running mean.
+const SERVICE_WEIGHT: f64 = 0.2;
+
+/// How fast this node is with captures, and what wakes it for one.
+pub struct Pace {
+    service_s: Mutex<f64>,
+    arrived: Notify,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { service_s: Mutex::new(SERVICE_START_S), arrived: Notify::new() }
+    }
+}
+
+impl Pace {
+    /// The estimated wait, if a capture behind `waiting` others would wait too long. Other nodes are not counted on.
+    pub fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
+        let service_s = *self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = Duration::from_secs_f64(waiting as f64 * service_s / policy.replays_at_once.max(1) as f64);
+        (wait > policy.replay_wait_max).then_some(wait)
+    }
+
+    /// Tells that a capture has come.
+    pub fn wake(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Waits until a capture has come.
+    pub async fn woken(&self) {
+        self.arrived.notified().await;
+    }
+
+    fn measured(&self, took: Duration) {
+        let mut service_s = self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
+        *service_s += SERVICE_WEIGHT * (took.as_secs_f64() - *service_s);
+    }
+}
+
+/// Takes the capture that waits longest, if any does.
+pub async fn take(deps: &Deps) -> Result<Option<Leased>, Error> {
+    let now = deps.clock.now();
+    let lease = TimeDelta::from_std(deps.policy.replay_lease).unwrap_or(TimeDelta::MAX);
+    let mut tx = deps.store.begin().await?;
+    let taken = store::replays::take(&mut tx, now, now.plus(lease), ATTEMPTS_MAX).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+/// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
+/// `None` if that was not to be: another attempt follows, or someone else has ended the check.
+pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatus, Vec<Reason>)>, Error> {
+    let session = leased.session.id;
+    let live = Live { session: leased.session.clone(), key_sealed: leased.key_sealed.clone() };
+    let key = sessions::key(deps, &live)?;
+    let asked = Asked::open(&leased.asked_sealed, &key, session)?;
+    let capture = Capture::decode(&key.open(&kept::capture_place(session), &leased.capture_sealed)?)?;
+    let count = usize::from(asked.challenges.unwrap_or(0));
+    let replay = Replay {
+        liveness_type: asked.liveness_type,
+        level: asked.level,
+        challenges: challenges(asked.seed, &asked.server_random, count),
+        frames: capture.frames,
+    };
+    let begun = Instant::now();
+    let verdict = match deps.faces.replay(replay).await {
+        Ok(verdict) => verdict,
+        Err(face::Error::Busy { retry_after }) => {
+            let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
+            give_back(deps, leased, after, true).await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(Error::Image { part: "capture", error }),
+    };
+    deps.pace.measured(begun.elapsed());
+
+    let status = status(&verdict);
+    let mut outcome =
+        Outcome { reasons: verdict.reasons, device: capture.device, sdk: capture.sdk, best: None, video: None };
+    let mut prepared = None;
+    if let Some(seen) = verdict.best.filter(|_| status == ReplayStatus::Success) {
+        let made = best::prepare(deps, &live, &key, &seen).await?;
+        outcome.best = Some(best_image(&asked, &seen, &made));
+        prepared = Some(made);
+    }
+    if live.session.image_storage_enabled
+        && let Some(video) = &capture.video
+    {
+        outcome.video = Some(keep_video(deps, &key, session, video).await?);
+    }
+    let ended = finish(deps, leased, status, &outcome.seal(&key, session)?, prepared.as_ref()).await?;
+    Ok(ended.then_some((status, outcome.reasons)))
+}
+
+/// Lets another attempt at a capture follow after a while. The last one was the last: the check ends then.
+pub async fn retry(deps: &Deps, leased: &Leased) -> Result<(), Error> {
+    give_back(deps, leased, RETRY_AFTER, false).await
+}
+
+async fn give_back(deps: &Deps, leased: &Leased, after: TimeDelta, uncounted: bool) -> Result<(), Error> {
+    let mut tx = deps.store.begin().await?;
+    store::replays::give_back(&mut tx, leased, deps.clock.now().plus(after), uncounted).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends checks whose capture did not come in time, or that no attempt has ended. Says how many there were.
+pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> {
+    let mut tx = deps.store.begin().await?;
+    let late = store::replays::time_out(&mut tx, now, ENDED_MAX).await?;
+    let given_up = store::replays::give_up(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
+    tx.commit().await?;
+    Ok([late.len(), given_up.len()])
+}
+
+fn status(verdict: &Verdict) -> ReplayStatus {
+    if verdict.reasons.iter().any(|reason| reason.is_attack()) {
+        ReplayStatus::Spoof
+    } else if verdict.reasons.is_empty() && verdict.best.is_some() {
+        ReplayStatus::Success
+    } else {
+        ReplayStatus::Failed
+    }
+}
+
+fn best_image(asked: &Asked, seen: &Best, made: &Prepared) -> BestImage {
+    BestImage {
+        face: made.kept.id,
+        landmarks: seen.coded.landmarks,
+        years: age::stated(seen.years),
+        image: (!asked.image_retrieval_disabled).then(|| STANDARD.encode(&seen.jpeg)),
+        stored: made.stored.clone(),
+    }
+}
+
+async fn keep_video(deps: &Deps, key: &Key, session: SessionId, video: &Video) -> Result<Stored, Error> {
+    let name = format!("{}/video", sessions::media_folder(session));
+    let bytes = if deps.policy.media_sealed {
+        Bytes::from(key.seal(&kept::video_place(session), &video.bytes))
+    } else {
+        video.bytes.clone()
+    };
+    storage::keep(deps, &name, bytes, &video.content_type).await
+}
+
+/// `false` if the session has ended, or the check.
+async fn finish(
+    deps: &Deps,
+    leased: &Leased,
+    status: ReplayStatus,
+    result_sealed: &[u8],
+    face: Option<&Prepared>,
+) -> Result<bool, Error> {
+    let (session, now) = (leased.session.id, deps.clock.now());
+    let mut tx = deps.store.begin().await?;
+    let held = store::sessions::hold(&mut tx, leased.provider, session, now).await?;
+    if held.is_none() || !store::replays::finish(&mut tx, leased, status, result_sealed).await? {
+        return Ok(false);
+    }
+    if let Some(face) = face {
+        store::faces::insert(&mut tx, session, &face.kept).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}

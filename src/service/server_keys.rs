@@ -1,0 +1,80 @@
+//! The server's own keys: kept sealed in the store, the same on every node.
+
+use secrecy::ExposeSecret;
+use secrecy::SecretSlice;
+
+use crate::domain::Moment;
+use crate::seal;
+use crate::seal::Master;
+use crate::store;
+use crate::store::Store;
+use crate::store::server_keys::ServerKey;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the server's key '{kid}': {source}")]
+    Sealed { kid: String, source: seal::Error },
+}
+
+/// A key as it is kept.
+pub struct Kept {
+    /// Its public half's thumbprint (RFC 7638).
+    pub kid: String,
+    /// The private half, in DER.
+    pub der: SecretSlice<u8>,
+    /// The public half as JWK, in JSON.
+    pub jwk: String,
+    /// PEM.
+    pub certificate: String,
+}
+
+/// The key that serves `algorithm`; it is made when there is none. Nodes that ask at once end up with the same one.
+pub async fn serving<E: From<Error>>(
+    store: &Store,
+    master: &Master,
+    algorithm: &str,
+    now: Moment,
+    make: impl FnOnce() -> Result<Kept, E>,
+) -> Result<Kept, E> {
+    let failed = |error: store::Error| E::from(error.into());
+    let mut tx = store.read().await.map_err(failed)?;
+    if let Some(row) = store::server_keys::active(&mut tx, algorithm).await.map_err(failed)? {
+        return Ok(opened(master, row)?);
+    }
+    drop(tx);
+    let made = make()?;
+    Ok(insert(store, master, algorithm, now, made).await?)
+}
+
+async fn insert(store: &Store, master: &Master, algorithm: &str, now: Moment, made: Kept) -> Result<Kept, Error> {
+    let row = ServerKey {
+        kid: made.kid.clone(),
+        algorithm: algorithm.to_owned(),
+        private_key_sealed: master.seal(&place(&made.kid), made.der.expose_secret()),
+        jwk: made.jwk.clone(),
+        certificate: made.certificate.clone(),
+        created: now,
+        retired: None,
+    };
+    let mut tx = store.begin().await?;
+    if store::server_keys::insert(&mut tx, &row).await? {
+        tx.commit().await?;
+        return Ok(made);
+    }
+    // Another node was faster: its key is everyone's.
+    let row = store::server_keys::active(&mut tx, algorithm).await?;
+    row.map_or(Ok(made), |row| opened(master, row))
+}
+
+fn opened(master: &Master, row: ServerKey) -> Result<Kept, Error> {
+    let opened = master.open(&place(&row.kid), &row.private_key_sealed);
+    let der = opened.map_err(|source| Error::Sealed { kid: row.kid.clone(), source })?;
+    Ok(Kept { kid: row.kid, der: der.into(), jwk: row.jwk, certificate: row.certificate })
+}
+
+/// The table had this name when the first keys were sealed.
+fn place(kid: &str) -> String {
+    format!("signing_keys/{kid}/private_key")
+}

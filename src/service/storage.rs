@@ -1,0 +1,35 @@
+//! Media that others than this server may look up: where each lies.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::service::Deps;
+use crate::service::Error;
+
+/// Where a medium lies, as the contract says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    pub region: String,
+    pub bucket: String,
+    pub key: String,
+    /// SHA-256 of the bytes that were stored, in lower-case hex.
+    pub hash: String,
+    pub content_type: String,
+}
+
+/// Hands a medium to `media`, sealed or not, and says where it lies then.
+pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> Result<Stored, Error> {
+    let hash = format!("{:x}", Sha256::digest(&bytes));
+    deps.media.put(name, bytes).await?;
+    let place = deps.media.place();
+    Ok(Stored {
+        region: place.region.clone(),
+        bucket: place.bucket.clone(),
+        key: place.key(name),
+        hash,
+        content_type: content_type.to_owned(),
+    })
+}

@@ -1,0 +1,207 @@
+//! Table `replays`: the liveness check of a session, from what is asked to what was found.
+//!
+//! As in `faces`, a [`SessionId`] of a caller comes from a session that was found alive in the same unit of work.
+
+use std::fmt;
+
+use sqlx::AssertSqlSafe;
+
+use crate::domain::Moment;
+use crate::domain::ProviderId;
+use crate::domain::SessionId;
+use crate::domain::liveness::ReplayStatus;
+use crate::domain::session::Session;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::column::row;
+use crate::store::on;
+
+/// A check, without its capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    pub status: ReplayStatus,
+    pub asked_sealed: Vec<u8>,
+    pub result_sealed: Option<Vec<u8>>,
+    /// Until when the capture must come.
+    pub due: Moment,
+}
+row!(Replay { status, asked_sealed, result_sealed, due });
+
+/// A capture that is leased to one node, and what it needs to look at it.
+#[derive(Clone)]
+pub struct Leased {
+    pub session: Session,
+    pub provider: ProviderId,
+    /// The session's key, sealed by the master key.
+    pub key_sealed: Vec<u8>,
+    pub asked_sealed: Vec<u8>,
+    pub capture_sealed: Vec<u8>,
+    /// How often it was leased, this time included.
+    pub attempts: i64,
+    pub received: Moment,
+}
+row!(Leased { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, received });
+
+impl fmt::Debug for Leased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Leased({}, attempt {})", self.session.id, self.attempts)
+    }
+}
+
+/// Begins a check in the place of the one before; `false` if that is in progress.
+pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Moment) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "INSERT INTO replays (session, status, asked_sealed, due, attempts) VALUES ($1, $2, $3, $4, 0)
+         ON CONFLICT (session) DO UPDATE SET status = excluded.status, asked_sealed = excluded.asked_sealed,
+             due = excluded.due, capture_sealed = NULL, result_sealed = NULL, received = NULL, leased = NULL, attempts = 0
+         WHERE replays.status <> $5"
+    )
+    .bind(session)
+    .bind(ReplayStatus::Initialized)
+    .bind(asked_sealed)
+    .bind(due)
+    .bind(ReplayStatus::InProgress)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
+pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<Replay>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as("SELECT status, asked_sealed, result_sealed, due FROM replays WHERE session = $1")
+        .bind(session)
+        .fetch_optional(conn)
+        .await)?)
+}
+
+/// Whether the check that was `asked` takes this capture: not if it has had one, or another check has begun since.
+pub async fn receive(
+    tx: &mut Tx,
+    session: SessionId,
+    asked_sealed: &[u8],
+    capture_sealed: &[u8],
+    now: Moment,
+) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET status = $2, capture_sealed = $3, received = $4
+         WHERE session = $1 AND status = $5 AND due > $4 AND asked_sealed = $6"
+    )
+    .bind(session)
+    .bind(ReplayStatus::InProgress)
+    .bind(capture_sealed)
+    .bind(now)
+    .bind(ReplayStatus::Initialized)
+    .bind(asked_sealed)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
+/// How many captures wait for a node or are with one.
+pub async fn waiting(tx: &mut Tx) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM replays WHERE status = $1")
+        .bind(ReplayStatus::InProgress)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// The capture that waits longest, if it was not tried `attempts_max` times yet. Until `leased` no other node takes
+/// it; if this one dies, another does then.
+pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<Leased>, Error> {
+    let lock = for_update(tx);
+    let statement = format!(
+        "UPDATE replays SET leased = $2, attempts = attempts + 1 WHERE session = (
+             SELECT session FROM replays WHERE status = $3 AND (leased IS NULL OR leased <= $1) AND attempts < $4
+                 AND EXISTS (SELECT 1 FROM sessions
+                             WHERE sessions.id = session AND expires > $1 AND key_sealed IS NOT NULL)
+             ORDER BY received LIMIT 1 {lock})
+         RETURNING session"
+    );
+    let taken: Option<SessionId> = on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(now)
+        .bind(leased)
+        .bind(ReplayStatus::InProgress)
+        .bind(attempts_max)
+        .fetch_optional(conn)
+        .await)?;
+    let Some(session) = taken else { return Ok(None) };
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT sessions.id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires,
+             provider, key_sealed, asked_sealed, capture_sealed, attempts, received
+         FROM replays JOIN sessions ON sessions.id = replays.session WHERE replays.session = $1"
+    )
+    .bind(session)
+    .fetch_optional(conn)
+    .await)?)
+}
+
+/// Gives a leased capture back: another attempt may begin at `when`, and this one does not count if `uncounted`.
+pub async fn give_back(tx: &mut Tx, leased: &Leased, when: Moment, uncounted: bool) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET leased = $3, attempts = attempts - $4 WHERE session = $1 AND attempts = $2"
+    )
+    .bind(leased.session.id)
+    .bind(leased.attempts)
+    .bind(when)
+    .bind(i64::from(uncounted))
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// Ends the check of a leased capture, which is forgotten; `false` if the lease went to another.
+pub async fn finish(tx: &mut Tx, leased: &Leased, status: ReplayStatus, result_sealed: &[u8]) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET status = $3, result_sealed = $4, capture_sealed = NULL, leased = NULL
+         WHERE session = $1 AND attempts = $2 AND status = $5"
+    )
+    .bind(leased.session.id)
+    .bind(leased.attempts)
+    .bind(status)
+    .bind(result_sealed)
+    .bind(ReplayStatus::InProgress)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
+/// Ends up to `limit` checks whose capture did not come in time. Gives their sessions.
+pub async fn time_out(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
+    end(tx, "due <= $1", [ReplayStatus::Initialized, ReplayStatus::Timeout], now, limit).await
+}
+
+/// Ends up to `limit` checks of captures that were tried `attempts_max` times in vain. Gives their sessions.
+pub async fn give_up(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) -> Result<Vec<SessionId>, Error> {
+    let tried = format!("leased <= $1 AND attempts >= {attempts_max}");
+    end(tx, &tried, [ReplayStatus::InProgress, ReplayStatus::Error], now, limit).await
+}
+
+async fn end(
+    tx: &mut Tx,
+    overdue: &str,
+    [before, after]: [ReplayStatus; 2],
+    now: Moment,
+    limit: i64,
+) -> Result<Vec<SessionId>, Error> {
+    let lock = for_update(tx);
+    let statement = format!(
+        "UPDATE replays SET status = $3, capture_sealed = NULL, leased = NULL WHERE session IN (
+             SELECT session FROM replays WHERE status = $2 AND {overdue} LIMIT $4 {lock})
+         RETURNING session"
+    );
+    Ok(on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(now)
+        .bind(before)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// `SQLite` has one writer, and no such words.
+fn for_update(tx: &Tx) -> &'static str {
+    match tx {
+        Tx::Postgres(_) => "FOR UPDATE SKIP LOCKED",
+        Tx::Sqlite(_) => "",
+    }
+}

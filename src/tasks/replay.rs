@@ -1,0 +1,23 @@
+//! Looks at captures: one a step, leased, so that any node may die of it and another goes on.
+
+use crate::domain::liveness::Reason;
+use crate::service::Deps;
+use crate::service::replays;
+use crate::tasks::Progress;
+
+pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
+    let Some(leased) = replays::take(deps).await? else { return Ok(Progress::Idle) };
+    let (session, attempts) = (leased.session.id, leased.attempts);
+    match replays::perform(deps, &leased).await {
+        Ok(Some((status, reasons))) => {
+            let reasons: Vec<_> = reasons.into_iter().map(Reason::name).collect();
+            tracing::info!(%session, %status, reasons = reasons.join(","), attempts, "a liveness check has ended");
+        }
+        Ok(None) => tracing::info!(%session, attempts, "a capture is left to another attempt"),
+        Err(error) => {
+            tracing::error!(%session, attempts, %error, "a capture could not be looked at");
+            replays::retry(deps, &leased).await?;
+        }
+    }
+    Ok(Progress::More)
+}
