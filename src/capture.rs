@@ -1,15 +1,272 @@
-//! stand-in
+//! The sealed capture of a liveness check: what a client recorded, readable by the server alone and good for one check.
+//!
+//! It is a CBOR map (RFC 8949) in a JWE in compact form (RFC 7516), whose key one of the server's certificates gives.
+//! `docs/capture.md` says it to those who write clients.
+
+use std::fmt;
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use crate::domain::liveness::*;
-pub mod key;
+use ciborium::Value;
+use image::ImageFormat;
+use image::ImageReader;
+
+use crate::capture::key::Keys;
+use crate::domain::liveness::DeviceInfo;
+use crate::domain::liveness::Frame;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::SdkInfo;
+use crate::domain::liveness::Video;
+
 pub mod challenges;
-pub const SEALED_BYTES_MAX: usize = 28 << 20;
-#[derive(Debug, thiserror::Error)]
-pub enum Error { #[error("x")] OtherRandom, #[error("y")] Other }
-pub struct Capture { pub id: String, pub server_random: [u8; 32], pub liveness_type: LivenessType, pub sdk: Option<SdkInfo>, pub device: Option<DeviceInfo>, pub frames: Vec<Frame>, pub video: Option<Video> }
-pub fn open(_: &key::Keys, _: &[u8]) -> Result<Capture, Error> { Err(Error::Other) }
-impl Capture {
-    pub fn check_binding(&self, _: &str, _: &[u8; 32], _: LivenessType) -> Result<(), Error> { Ok(()) }
-    pub fn encode(&self) -> Vec<u8> { let _ = Bytes::new(); vec![] }
-    pub fn decode(_: &[u8]) -> Result<Self, Error> { Err(Error::Other) }
+mod fields;
+pub mod jwe;
+pub mod key;
+
+/// Of the CBOR map.
+pub const PLAIN_BYTES_MAX: usize = 20 << 20;
+/// Of the JWE: a third more, and its header.
+pub const SEALED_BYTES_MAX: usize = PLAIN_BYTES_MAX / 3 * 4 + (16 << 10);
+/// Five seconds at thirty frames a second.
+pub const FRAMES_MAX: usize = 150;
+/// From the first frame to the last.
+pub const DURATION_MS_MAX: u32 = 30_000;
+/// Of a frame: clients scale their pictures down.
+pub const SIDE_MAX: u32 = 1280;
+/// What a video may be.
+pub const VIDEO_TYPES: [&str; 2] = ["video/webm", "video/mp4"];
+
+const VERSION: u8 = 1;
+/// Of what a client says of itself and of the check.
+const TEXT_LEN_MAX: usize = 256;
+
+/// Why a capture was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the capture is not a JWE in compact form: {0}")]
+    NotJwe(&'static str),
+    #[error("the capture is encrypted by '{0}', which is not supported")]
+    Algorithm(String),
+    #[error("the capture is encrypted for a key that is not this server's")]
+    UnknownKey,
+    /// The wrong key, or damage: there is no telling which.
+    #[error("the capture cannot be decrypted")]
+    NotDecrypted,
+    /// What was sealed is no capture; says why.
+    #[error("what was sealed is not a capture: {0}")]
+    NotCapture(String),
+    #[error("the capture has version {0}, and this server reads version 1")]
+    Version(i128),
+    #[error("the capture has more than {PLAIN_BYTES_MAX} bytes")]
+    TooLarge,
+    #[error("the capture has {0} frames, and may have 1 to {FRAMES_MAX}")]
+    Frames(usize),
+    #[error("the capture lasts {0} ms, and may last {DURATION_MS_MAX}")]
+    TooLong(u32),
+    #[error("frame {0} is not later than the one before")]
+    OutOfOrder(usize),
+    /// By its place; says why.
+    #[error("frame {0} {1}")]
+    Frame(usize, String),
+    #[error("a video of type '{0}' is not supported")]
+    VideoType(String),
+    #[error("the capture was made for another liveness check")]
+    OtherReplay,
+    #[error("the capture repeats the random number of another liveness check, or an earlier one")]
+    OtherRandom,
+    #[error("the capture was made for {0}")]
+    OtherType(LivenessType),
+    /// A fault of this side; says which.
+    #[error("keys for captures: {0}")]
+    Failed(&'static str),
 }
+
+/// What a client recorded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// The name of the check it was made for.
+    pub id: String,
+    /// The check's random number.
+    pub server_random: [u8; 32],
+    pub liveness_type: LivenessType,
+    pub sdk: Option<SdkInfo>,
+    pub device: Option<DeviceInfo>,
+    /// 1 to [`FRAMES_MAX`], each later than the one before.
+    pub frames: Vec<Frame>,
+    pub video: Option<Video>,
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Capture({}, {}, {} frames)", self.id, self.liveness_type, self.frames.len())
+    }
+}
+
+/// Encrypts a capture for the holder of a certificate's key, in DER.
+pub fn seal(certificate: &[u8], capture: &Capture) -> Result<String, Error> {
+    jwe::seal(certificate, &capture.encode())
+}
+
+/// Decrypts and checks a capture.
+pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Capture, Error> {
+    if sealed.len() > SEALED_BYTES_MAX {
+        return Err(Error::TooLarge);
+    }
+    Capture::decode(&jwe::open(keys, sealed)?)
+}
+
+impl Capture {
+    /// Refuses a capture that was made for another check.
+    pub fn check_binding(&self, id: &str, server_random: &[u8; 32], liveness_type: LivenessType) -> Result<(), Error> {
+        if self.id != id {
+            return Err(Error::OtherReplay);
+        }
+        if self.server_random != *server_random {
+            return Err(Error::OtherRandom);
+        }
+        if self.liveness_type != liveness_type {
+            return Err(Error::OtherType(self.liveness_type));
+        }
+        Ok(())
+    }
+
+    /// As CBOR.
+    pub fn encode(&self) -> Vec<u8> {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let some = |name: &str, value: &Option<String>| value.as_ref().map(|value| (text(name), text(value)));
+        let bytes = |bytes: &Bytes| Value::Bytes(bytes.to_vec());
+        let frame = |frame: &Frame| {
+            Value::Map(vec![(text("t_ms"), frame.t_ms.into()), (text("jpeg"), bytes(&frame.jpeg))])
+        };
+        let sdk = |sdk: &SdkInfo| Value::Map(some("sdkVersion", &sdk.sdk_version).into_iter().collect());
+        let device = |device: &DeviceInfo| {
+            let members = [
+                some("deviceModel", &device.device_model),
+                some("osType", &device.os_type),
+                some("osVersion", &device.os_version),
+            ];
+            Value::Map(members.into_iter().flatten().collect())
+        };
+        let video = |video: &Video| {
+            Value::Map(vec![(text("contentType"), text(&video.content_type)), (text("bytes"), bytes(&video.bytes))])
+        };
+        let members = [
+            Some((text("version"), VERSION.into())),
+            Some((text("id"), text(&self.id))),
+            Some((text("serverRandom"), Value::Bytes(self.server_random.to_vec()))),
+            Some((text("mode"), text(self.liveness_type.name()))),
+            self.sdk.as_ref().map(|of| (text("sdkInfo"), sdk(of))),
+            self.device.as_ref().map(|of| (text("deviceInfo"), device(of))),
+            Some((text("frames"), Value::Array(self.frames.iter().map(frame).collect()))),
+            self.video.as_ref().map(|of| (text("video"), video(of))),
+        ];
+        let mut encoded = vec![];
+        ciborium::into_writer(&Value::Map(members.into_iter().flatten().collect()), &mut encoded)
+            .expect("memory takes every byte");
+        encoded
+    }
+
+    /// Reads and checks what [`Capture::encode`] wrote, or a client.
+    pub fn decode(encoded: &[u8]) -> Result<Self, Error> {
+        if encoded.len() > PLAIN_BYTES_MAX {
+            return Err(Error::TooLarge);
+        }
+        let mut map = fields::Fields::of("the capture", fields::read(encoded)?)?;
+        match map.integer("version")? {
+            1 => {}
+            other => return Err(Error::Version(other)),
+        }
+        let mode = map.text("mode")?;
+        let liveness_type = mode.parse().map_err(|_| Error::NotCapture(format!("'{mode}' is no mode")))?;
+        let capture = Self {
+            id: map.text("id")?,
+            server_random: random(map.required("serverRandom")?)?,
+            liveness_type,
+            sdk: map.map("sdkInfo")?.map(sdk).transpose()?,
+            device: map.map("deviceInfo")?.map(device).transpose()?,
+            frames: frames(map.required("frames")?)?,
+            video: map.map("video")?.map(video).transpose()?,
+        };
+        capture.check()?;
+        Ok(capture)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let too_long = [Some(&self.id), self.sdk.as_ref().and_then(|sdk| sdk.sdk_version.as_ref())];
+        let device = self.device.iter().flat_map(|of| [&of.device_model, &of.os_type, &of.os_version]).flatten();
+        if too_long.into_iter().flatten().chain(device).any(|text| text.len() > TEXT_LEN_MAX) {
+            return Err(Error::NotCapture(format!("a text has more than {TEXT_LEN_MAX} bytes")));
+        }
+        let (Some(first), Some(last)) = (self.frames.first(), self.frames.last()) else {
+            return Err(Error::Frames(0));
+        };
+        if let Some(place) = self.frames.windows(2).position(|pair| pair[1].t_ms <= pair[0].t_ms) {
+            return Err(Error::OutOfOrder(place + 1));
+        }
+        let duration_ms = last.t_ms - first.t_ms;
+        if duration_ms > DURATION_MS_MAX {
+            return Err(Error::TooLong(duration_ms));
+        }
+        self.frames.iter().enumerate().try_for_each(|(place, frame)| check_frame(place, frame))
+    }
+}
+
+/// 32 bytes, as such or in base64.
+fn random(value: Value) -> Result<[u8; 32], Error> {
+    let bytes = match value {
+        Value::Bytes(bytes) => bytes,
+        Value::Text(text) => STANDARD.decode(text).unwrap_or_default(),
+        _ => vec![],
+    };
+    bytes.try_into().map_err(|_| Error::NotCapture("'serverRandom' is not 32 bytes".to_owned()))
+}
+
+fn frames(value: Value) -> Result<Vec<Frame>, Error> {
+    let Value::Array(items) = value else { return Err(Error::NotCapture("'frames' is no list".to_owned())) };
+    if !(1..=FRAMES_MAX).contains(&items.len()) {
+        return Err(Error::Frames(items.len()));
+    }
+    let frame = |item| {
+        let mut map = fields::Fields::of("a frame", item)?;
+        let t_ms = map.integer("t_ms")?;
+        let t_ms = t_ms.try_into().map_err(|_| Error::NotCapture("'t_ms' is no number of milliseconds".to_owned()))?;
+        Ok(Frame { t_ms, jpeg: map.bytes("jpeg")? })
+    };
+    items.into_iter().map(frame).collect()
+}
+
+fn sdk(mut map: fields::Fields) -> Result<SdkInfo, Error> {
+    Ok(SdkInfo { sdk_version: map.optional_text("sdkVersion")? })
+}
+
+fn device(mut map: fields::Fields) -> Result<DeviceInfo, Error> {
+    Ok(DeviceInfo {
+        device_model: map.optional_text("deviceModel")?,
+        os_type: map.optional_text("osType")?,
+        os_version: map.optional_text("osVersion")?,
+    })
+}
+
+/// What comes after a semicolon says how the video is coded.
+fn video(mut map: fields::Fields) -> Result<Video, Error> {
+    let content_type = map.text("contentType")?;
+    let known = VIDEO_TYPES.into_iter().find(|known| content_type.split(';').next() == Some(known));
+    let Some(known) = known else { return Err(Error::VideoType(content_type.chars().take(TEXT_LEN_MAX).collect())) };
+    Ok(Video { content_type: known.to_owned(), bytes: map.bytes("bytes")? })
+}
+
+/// Reads its header alone.
+fn check_frame(place: usize, frame: &Frame) -> Result<(), Error> {
+    let reader = ImageReader::with_format(Cursor::new(&frame.jpeg), ImageFormat::Jpeg);
+    let (width, height) =
+        reader.into_dimensions().map_err(|_| Error::Frame(place, "is not a JPEG picture".to_owned()))?;
+    if width.max(height) > SIDE_MAX {
+        return Err(Error::Frame(place, format!("is {width} x {height} pixels; at most {SIDE_MAX} are allowed")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

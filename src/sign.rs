@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::sign::key::Key;
 
+pub mod certificate;
 pub mod key;
 #[cfg(test)]
 mod tests;
@@ -163,6 +164,12 @@ pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
         // The key is of another family.
         Err(_) => Err(Error::Algorithm(header.alg)),
     }
+}
+
+/// The attached form of a detached JWS over `payload`; `None` if it carries a payload already, or is no JWS.
+pub fn attached(jws: &str, payload: &[u8]) -> Option<String> {
+    let (head, signature) = jws.split_once("..")?;
+    Some(format!("{head}.{}.{signature}", URL_SAFE_NO_PAD.encode(payload)))
 }
 
 /// What `jws` says about itself, unchecked.

@@ -81,7 +81,9 @@ pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
         return (Verdict::Not("the answer has no 'signature'".to_owned()), String::new());
     };
     let key = sign::header(jws).map_or(String::new(), |header| format!("key {}, {}", header.kid, header.alg));
-    let verdict = match (sign::verify(jws, jwks), answer) {
+    // A detached signature is over the answer itself, less the signature.
+    let attached = answer.as_ref().and_then(|answer| sign::attached(jws, without_signature(answer).as_bytes()));
+    let verdict = match (sign::verify(attached.as_deref().unwrap_or(jws), jwks), answer) {
         (Err(error), _) => Verdict::Not(error.to_string()),
         (Ok(_), None) => Verdict::Signed,
         (Ok(payload), Some(answer)) => compare(text, answer, &payload),
@@ -102,6 +104,12 @@ fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdic
         Ok(signed) if signed == answer && colons(text) == members(&Value::Object(answer)) + 1 => Verdict::SameValues,
         _ => Verdict::Not("the answer is not what was signed: it was changed after signing".to_owned()),
     }
+}
+
+fn without_signature(answer: &Map<String, Value>) -> String {
+    let mut answer = answer.clone();
+    answer.shift_remove("signature");
+    compact(&answer)
 }
 
 fn compact(answer: &Map<String, Value>) -> String {
@@ -193,6 +201,19 @@ mod tests {
     fn answer(signer: &Signer) -> String {
         let jws = signer.sign(PAYLOAD.as_bytes()).unwrap();
         format!(r#"{},"signature":"{jws}"}}"#, PAYLOAD.strip_suffix('}').unwrap())
+    }
+
+    #[test]
+    fn a_detached_signature_is_over_the_answer_itself() {
+        let signer = signer();
+        let jws = signer.sign_detached(PAYLOAD.as_bytes()).unwrap();
+        assert!(jws.contains(".."));
+        let answer = format!(r#"{},"signature":"{jws}"}}"#, PAYLOAD.strip_suffix('}').unwrap());
+        assert_eq!(check(&answer, &signer.jwks()).0, Verdict::Same);
+        let spaced = answer.replace(r#""score":"#, r#""score": "#);
+        assert_eq!(check(&spaced, &signer.jwks()).0, Verdict::SameValues);
+        let changed = answer.replace("7771", "7772");
+        assert!(matches!(check(&changed, &signer.jwks()).0, Verdict::Not(_)));
     }
 
     #[test]

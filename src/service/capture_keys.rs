@@ -27,13 +27,13 @@ pub async fn open(store: &Store, master: &Master, clock: &Clock) -> Result<Keys,
             let made = Key::make(algorithm, now)?;
             Ok::<_, Error>(Kept {
                 kid: made.kid().to_owned(),
-                der: made.der(),
+                der: made.der().clone(),
                 jwk: "{}".to_owned(),
                 certificate: made.certificate_pem().to_owned(),
             })
         };
         let kept = server_keys::serving(store, master, algorithm.name(), now, make).await?;
-        keys.push(Key::read(algorithm, &kept.der, &kept.certificate)?);
+        keys.push(Key::read(algorithm, kept.der, kept.certificate)?);
     }
     Ok(Keys::new(keys))
 }

@@ -10,17 +10,11 @@ use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use aws_lc_rs::signature::RsaKeyPair;
 use aws_lc_rs::signature::RsaPublicKeyComponents;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Datelike;
-use rcgen::CertificateParams;
-use rcgen::DnType;
 use rcgen::KeyPair;
-use rcgen::KeyUsagePurpose;
 use rcgen::PKCS_ECDSA_P256_SHA256;
 use rcgen::PKCS_RSA_SHA256;
 use rcgen::PublicKeyData;
-use rcgen::RsaKeySize;
 use secrecy::ExposeSecret;
 use secrecy::SecretSlice;
 use secrecy::SecretString;
@@ -32,11 +26,10 @@ use sha2::Sha256;
 use super::Algorithm;
 use super::Error;
 use crate::domain::Moment;
+use crate::sign::certificate;
+use crate::sign::certificate::Family;
+use crate::sign::certificate::Usage;
 
-/// Years a self-signed certificate is good for: answers are kept and verified long after.
-const CERTIFICATE_YEARS: i32 = 20;
-/// Good until after such a certificate's end (NIST SP 800-57 part 1).
-const RSA_SIZE: RsaKeySize = RsaKeySize::_3072;
 /// Shorter RSA keys are refused, by others too.
 const RSA_MODULUS_LEN_MIN: usize = 256;
 
@@ -63,13 +56,12 @@ impl fmt::Debug for Key {
 impl Key {
     /// A new random key with a self-signed certificate that begins at `now`'s day.
     pub fn make(algorithm: Algorithm, now: Moment) -> Result<Self, Error> {
-        let pair = match algorithm {
-            Algorithm::Es256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
-            Algorithm::Rs256 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RSA_SIZE),
+        let family = match algorithm {
+            Algorithm::Es256 => Family::P256,
+            Algorithm::Rs256 => Family::Rsa,
         };
-        let pair = pair.map_err(|_| Error::Key("none could be made"))?;
-        let certificate = self_signed(&pair, now).map_err(|_| Error::Key("no certificate could be made"))?;
-        Self::read(algorithm, pair.serialized_der().to_vec().into(), certificate)
+        let made = certificate::make(family, Usage::Signature, "BioServer signing key", now)?;
+        Self::read(algorithm, made.der, made.certificate_pem)
     }
 
     /// A key as [`Key::der`] gave it.
@@ -106,7 +98,7 @@ impl Key {
         } else {
             return Err(Error::Key("it is neither an RSA key nor one on the curve P-256"));
         };
-        let der = first_certificate(certificate).ok_or(Error::Key("its certificate is not in PEM"))?;
+        let der = certificate::first(certificate).ok_or(Error::Key("its certificate is not in PEM"))?;
         // DER has one spelling for one key, so the certificate for it holds these very bytes.
         let public = pair.subject_public_key_info();
         if !der.windows(public.len()).any(|window| window == public) {
@@ -183,24 +175,4 @@ pub fn thumbprint(jwk: &Value) -> Result<String, Error> {
         _ => return Err(Error::Key("it is no RSA or P-256 key")),
     };
     Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(text.to_string())))
-}
-
-fn self_signed(pair: &KeyPair, now: Moment) -> Result<String, rcgen::Error> {
-    let today = now.utc().date_naive();
-    let (month, day) = (today.month() as u8, today.day() as u8);
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "BioServer signing key");
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.not_before = rcgen::date_time_ymd(today.year(), month, day);
-    // Every month has a first day, whatever the year.
-    params.not_after = rcgen::date_time_ymd(today.year() + CERTIFICATE_YEARS, month, 1);
-    Ok(params.self_signed(pair)?.pem())
-}
-
-/// The DER of the first certificate in a PEM text.
-fn first_certificate(pem: &str) -> Option<Vec<u8>> {
-    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
-    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
-    let body: String = body.split_whitespace().collect();
-    STANDARD.decode(body).ok()
 }

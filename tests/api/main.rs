@@ -8,6 +8,7 @@ mod credentials;
 mod ending;
 mod faces;
 mod image_types;
+mod liveness;
 mod limits;
 mod matches;
 mod networks;

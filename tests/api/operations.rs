@@ -10,6 +10,8 @@ use crate::app::PREFIX;
 use crate::app::TestApp;
 use crate::app::on_both;
 use crate::faces::upload;
+use crate::liveness::begin;
+use crate::liveness::capture_of;
 use crate::matches::former;
 use crate::matches::two;
 use crate::session_faces::JPEG;
@@ -48,17 +50,34 @@ async fn every_operation_answers_as_documented(app: TestApp) {
         let face = add(&app, &session, JPEG).await;
         let last = |path: &str| path.rsplit('/').next().expect("it ends in an id").to_owned();
         let path = path.replace("{bioSessionId}", &last(&session));
+        if id != "initLivenessParameters" {
+            begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+        }
+        let path = path.replace("{livenessMode}", "LIVENESS_PASSIVE").replace("{securityLevel}", "HIGH");
         let path = path.replace("{faceId}", &last(&face)).replace("{referenceFaceId}", &last(&face));
         let request = app.request(method, &path).header("apikey", &app.key);
         // The client checks each answer against the document.
         let (reply, status) = match id.as_str() {
             "createBioSession" => (request.json(&json!({})).await, 201),
+            "initLivenessSession" | "initLivenessSessionV2" => {
+                (request.json(&json!({ "livenessMode": "LIVENESS_PASSIVE_VIDEO" })).await, 201)
+            }
+            "initLivenessParameters" => (request.json(&json!({ "type": "LIVENESS_ACTIVE" })).await, 200),
+            "replayLiveness" => (capture_of(&app, &session).await.sent(request).await, 202),
             "createFace" => (request.form(upload(JPEG)).await, 201),
             "deleteBioSession" | "deleteFace" | "deleteFaces" => (request.send().await, 204),
             "createDirectFaceFromImage" => (request.form(upload(b"face")).await, 200),
             "createDirectAgeFromImage" => (request.form(ages::upload(b"face")).await, 200),
             "matchImages" => (request.form(two(b"one", b"other")).await, 200),
             "match" => (request.form(former(&app, b"one", b"other").await).await, 200),
+            "createCaptureToken"
+            | "getLivenessParameters"
+            | "getReplayStatus"
+            | "getReplayStatusV2"
+            | "getVideoServerCapabilities"
+            | "getLivenessChallengeResult"
+            | "getLivenessChallengeResultOfMode"
+            | "getLivenessChallengeResultOfLevel" => (request.send().await, 200),
             "getBioSession" | "getFaces" | "getFace" | "getFaceImage" | "getMatches" | "getCapabilities"
             | "getCertificate" | "getMonitor" | "getJwks" | "getLiveness" | "getReadiness" => {
                 (request.send().await, 200)
@@ -86,7 +105,7 @@ async fn every_secured_operation_can_fail(app: TestApp) {
     app.deps.store.close().await;
     for (method, path, id, wants_key) in documented(&app) {
         let reply = app.request(method, &nobodys(&path)).header("apikey", &app.key).send().await;
-        if wants_key || id == "getCapabilities" {
+        if wants_key || id == "getCapabilities" || id == "getVideoServerCapabilities" {
             assert_eq!(reply.status, 500, "{id}");
             assert_shape(&app, "internal-error", &reply);
         }

@@ -34,12 +34,24 @@ fn permission(operation: &str) -> Permission {
         "getFaceImage" => Permission::Image,
         "getMatches" | "matchImages" | "match" => Permission::Match,
         "createDirectAgeFromImage" => Permission::Age,
+        "initLivenessParameters"
+        | "getLivenessParameters"
+        | "replayLiveness"
+        | "createCaptureToken"
+        | "getReplayStatus"
+        | "getReplayStatusV2"
+        | "initLivenessSession"
+        | "initLivenessSessionV2"
+        | "getLivenessChallengeResult"
+        | "getLivenessChallengeResultOfMode"
+        | "getLivenessChallengeResultOfLevel" => Permission::Liveness,
         unknown => panic!("{unknown} is documented, and nobody knows what it needs"),
     }
 }
 
 /// The path with these ids in it: those of sessions, and those of faces.
 fn filled(path: &str, session: &str, face: &str) -> String {
+    let path = path.replace("{livenessMode}", "LIVENESS_PASSIVE").replace("{securityLevel}", "HIGH");
     let path = path.replace("{bioSessionId}", session).replace("{faceId}", face).replace("{referenceFaceId}", face);
     assert!(!path.contains('{'), "{path} has an id that nobody knows");
     path
@@ -54,6 +66,11 @@ async fn ask(app: &TestApp, request: Request<'_>, operation: &str) -> Reply {
         "createFace" | "createDirectFaceFromImage" => request.form(upload(b"face")).await,
         "createDirectAgeFromImage" => request.form(crate::ages::upload(b"face")).await,
         "matchImages" => request.form(crate::matches::two(b"one", b"other")).await,
+        "initLivenessParameters" => request.json(&json!({ "type": "LIVENESS_PASSIVE" })).await,
+        "initLivenessSession" | "initLivenessSessionV2" => {
+            request.json(&json!({ "livenessMode": "LIVENESS_PASSIVE" })).await
+        }
+        "replayLiveness" => request.header("content-type", "application/jose").send().await,
         "match" => request.form(crate::matches::former(app, b"one", b"other").await).await,
         _ => request.send().await,
     }

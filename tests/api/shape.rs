@@ -1,9 +1,11 @@
 //! What an answer looks like, without what differs each time: that is checked, then hidden.
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bioserver::domain::template::Template;
 use bioserver::face::image;
+use bioserver::sign::attached;
 use bioserver::sign::verify;
 use chrono::DateTime;
 use serde_json::Map;
@@ -90,8 +92,11 @@ fn verify_and_hide(app: &TestApp, answer: &mut Value, text: &str) {
 
 /// The signature is over this very text, less itself.
 fn assert_signs(app: &TestApp, signature: &str, text: &str) {
-    let payload = verify(signature, &app.deps.signer.jwks()).expect("the signature verifies");
-    assert_eq!(text.replace(&format!(r#","signature":"{signature}""#), "").as_bytes(), payload);
+    let signed = text.replace(&format!(r#","signature":"{signature}""#), "");
+    let attached = attached(signature, signed.as_bytes());
+    let jws = attached.as_deref().unwrap_or(signature);
+    let payload = verify(jws, &app.deps.signer.jwks()).expect("the signature verifies");
+    assert_eq!(signed.as_bytes(), payload);
 }
 
 /// A sentence, its ids hidden.
@@ -112,6 +117,37 @@ fn hide(value: &mut Value) {
                     ("id", Value::String(id)) => {
                         assert!(is_id(id), "an id is a UUID");
                         *member = "[uuid]".into();
+                    }
+                    ("bestImageId", Value::String(id)) => {
+                        assert!(is_id(id), "an id is a UUID");
+                        *member = "[uuid]".into();
+                    }
+                    ("seed", Value::Number(_)) => *member = "[i32]".into(),
+                    ("serverRandom", Value::String(text)) => {
+                        assert_eq!(STANDARD.decode(text).expect("base64").len(), 32);
+                        *member = "[32 bytes]".into();
+                    }
+                    ("certificates", Value::Array(list)) => {
+                        assert!(list.iter().all(|one| STANDARD.decode(one.as_str().expect("text")).is_ok()));
+                        *member = format!("[{} certificates]", list.len()).into();
+                    }
+                    ("token", Value::String(text)) => {
+                        assert!(text.starts_with("cap_"));
+                        *member = "cap_[sealed]".into();
+                    }
+                    ("url", Value::String(url)) => {
+                        let (page, token) = url.split_once('#').expect("it ends in the token");
+                        assert!(token.starts_with("cap_") && is_id(page.trim_start_matches("/capture?session=")));
+                        *member = "/capture?session=[uuid]#[token]".into();
+                    }
+                    ("key", Value::String(key)) => {
+                        let steps: Vec<&str> = key.split('/').collect();
+                        assert!(matches!(steps.as_slice(), ["sessions", session, _] if is_id(session)), "{key}");
+                        *member = "sessions/[uuid]/[name]".into();
+                    }
+                    ("hash", Value::String(hash)) => {
+                        assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                        *member = "[sha-256]".into();
                     }
                     ("message", Value::String(text)) => *member = without_ids(text).into(),
                     ("created" | "expires", Value::String(time)) => {

@@ -1,0 +1,254 @@
+//! Encryption for the holder of a certificate: JWE in compact form (RFC 7516), by ECDH-ES on P-256 or RSA-OAEP-256, with
+//! A256GCM (RFC 7518).
+//!
+//! No crate with upkeep does this without a second set of cryptographic primitives; the steps between them are few.
+
+use std::str;
+
+use aws_lc_rs::aead::AES_256_GCM;
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::aead::NONCE_LEN;
+use aws_lc_rs::aead::Nonce;
+use aws_lc_rs::aead::UnboundKey;
+use aws_lc_rs::agreement;
+use aws_lc_rs::agreement::ECDH_P256;
+use aws_lc_rs::agreement::PrivateKey;
+use aws_lc_rs::agreement::UnparsedPublicKey;
+use aws_lc_rs::rand;
+use aws_lc_rs::rsa::OAEP_SHA256_MGF1SHA256;
+use aws_lc_rs::rsa::OaepPublicEncryptingKey;
+use aws_lc_rs::rsa::PublicEncryptingKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls_pki_types::CertificateDer;
+use secrecy::zeroize::Zeroizing;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+use webpki::EndEntityCert;
+
+use crate::capture::Error;
+use crate::capture::key;
+use crate::capture::key::Algorithm;
+use crate::capture::key::Key;
+use crate::capture::key::Keys;
+use crate::capture::key::Private;
+
+const ENCRYPTION: &str = "A256GCM";
+const KEY_LEN: usize = 32;
+const TAG_LEN: usize = 16;
+/// Real ones have a few hundred.
+const HEADER_LEN_MAX: usize = 8 << 10;
+/// What a public key on P-256 begins with (RFC 5480); its point follows, uncompressed.
+const P256_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// Of an uncompressed point: 4, x, y.
+const POINT_LEN: usize = 65;
+
+type ContentKey = Zeroizing<[u8; KEY_LEN]>;
+
+/// The parts of a header that matter. All others may be there, but for those that change what the text means.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    enc: String,
+    kid: Option<String>,
+    #[serde(rename = "x5t#S256")]
+    thumbprint: Option<String>,
+    epk: Option<PublicJwk>,
+    #[serde(default)]
+    apu: String,
+    #[serde(default)]
+    apv: String,
+    zip: Option<Value>,
+    crit: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct PublicJwk {
+    kty: String,
+    crv: String,
+    x: String,
+    y: String,
+}
+
+/// Encrypts `plain` for the key of a certificate, in DER.
+pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
+    let der = CertificateDer::from(certificate);
+    let parsed = EndEntityCert::try_from(&der).map_err(|_| Error::Failed("that is no certificate"))?;
+    let public = parsed.subject_public_key_info();
+    let public = public.as_ref();
+    let mut header = json!({ "alg": "", "enc": ENCRYPTION, "kid": key::kid(certificate) });
+    let (key, key_sealed) = match public.strip_prefix(&P256_PREFIX) {
+        Some(point) => {
+            header["alg"] = Algorithm::EcdhEs.name().into();
+            let (key, x, y) = agreed_with(point).ok_or(Error::Failed("the certificate's key cannot be used"))?;
+            header["epk"] =
+                json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
+            (key, vec![])
+        }
+        None => {
+            header["alg"] = Algorithm::RsaOaep256.name().into();
+            encrypted_for(public).ok_or(Error::Failed("the certificate's key is neither RSA nor on P-256"))?
+        }
+    };
+    let head = URL_SAFE_NO_PAD.encode(header.to_string());
+    let mut nonce = [0; NONCE_LEN];
+    rand::fill(&mut nonce).expect("the system has random numbers");
+    let mut text = plain.to_vec();
+    let tag = cipher(&key)
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(head.as_bytes()), &mut text)
+        .expect("no capture reaches the cipher's 64 GiB");
+    let mut sealed = head;
+    for part in [key_sealed.as_slice(), &nonce, &text, tag.as_ref()] {
+        sealed.push('.');
+        URL_SAFE_NO_PAD.encode_string(part, &mut sealed);
+    }
+    Ok(sealed)
+}
+
+/// Decrypts what was encrypted for one of `keys`.
+pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    let sealed = str::from_utf8(sealed).map_err(|_| Error::NotJwe("it is no text"))?.trim();
+    let parts: Vec<&str> = sealed.split('.').take(6).collect();
+    let [head, key_sealed, nonce, text, tag] = parts[..] else { return Err(Error::NotJwe("it has not five parts")) };
+    if head.len() > HEADER_LEN_MAX {
+        return Err(Error::NotJwe("its header is too long"));
+    }
+    let header: Header = serde_json::from_slice(&decoded(head)?)
+        .map_err(|_| Error::NotJwe("its header is not JSON, or has no 'alg' and 'enc'"))?;
+    let algorithm = algorithm(&header)?;
+    let named = header.kid.as_deref().or(header.thumbprint.as_deref());
+    let key = keys.find(algorithm, named).ok_or(Error::UnknownKey)?;
+    let content_key = content_key(key, &header, &decoded(key_sealed)?)?;
+    let nonce = decoded(nonce)?.try_into().map_err(|_| Error::NotJwe("its initialisation vector has not 12 bytes"))?;
+    let tag = decoded(tag)?;
+    if tag.len() != TAG_LEN {
+        return Err(Error::NotJwe("its authentication tag has not 16 bytes"));
+    }
+    let mut text = decoded(text)?;
+    let len = text.len();
+    text.extend_from_slice(&tag);
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let opened = cipher(&content_key).open_in_place(nonce, Aad::from(head.as_bytes()), &mut text);
+    opened.map_err(|_| Error::NotDecrypted)?;
+    text.truncate(len);
+    Ok(text)
+}
+
+fn algorithm(header: &Header) -> Result<Algorithm, Error> {
+    if header.zip.is_some() || header.crit.is_some() {
+        return Err(Error::NotJwe("its header has 'zip' or 'crit', which are not supported"));
+    }
+    if header.enc != ENCRYPTION {
+        return Err(Error::Algorithm(shortened(&header.enc)));
+    }
+    let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == header.alg);
+    known.ok_or_else(|| Error::Algorithm(shortened(&header.alg)))
+}
+
+/// A name that somebody made up is not repeated whole.
+fn shortened(name: &str) -> String {
+    name.chars().take(32).collect()
+}
+
+fn content_key(key: &Key, header: &Header, key_sealed: &[u8]) -> Result<ContentKey, Error> {
+    match &key.private {
+        Private::EcdhEs(private) => {
+            if !key_sealed.is_empty() {
+                return Err(Error::NotJwe("it has an encrypted key, which ECDH-ES has not"));
+            }
+            let epk = header.epk.as_ref().ok_or(Error::NotJwe("its header has no 'epk'"))?;
+            let point = point(epk).ok_or(Error::NotJwe("its 'epk' is not a key on P-256"))?;
+            let [apu, apv] = [decoded(&header.apu)?, decoded(&header.apv)?];
+            let agreed = agreed(private, &point, &apu, &apv);
+            // A point that is not on the curve.
+            agreed.ok_or(Error::NotJwe("its 'epk' is not a key on P-256"))
+        }
+        Private::RsaOaep256(private) => {
+            let mut plain = Zeroizing::new(vec![0; private.min_output_size()]);
+            let opened = private.decrypt(&OAEP_SHA256_MGF1SHA256, key_sealed, &mut plain, None);
+            let opened: &[u8] = opened.map_err(|_| Error::NotDecrypted)?;
+            Ok(Zeroizing::new(opened.try_into().map_err(|_| Error::NotDecrypted)?))
+        }
+    }
+}
+
+fn point(epk: &PublicJwk) -> Option<[u8; POINT_LEN]> {
+    if epk.kty != "EC" || epk.crv != "P-256" {
+        return None;
+    }
+    let mut point = [4; POINT_LEN];
+    for (place, coordinate) in [(1, &epk.x), (33, &epk.y)] {
+        let coordinate = URL_SAFE_NO_PAD.decode(coordinate).ok()?;
+        point[place..place + 32].copy_from_slice(coordinate.as_slice().try_into().ok().map(|c: &[u8; 32]| c)?);
+    }
+    Some(point)
+}
+
+/// A content key for the holder of `point`'s private key, and the two coordinates that tell it to them.
+fn agreed_with(point: &[u8]) -> Option<(ContentKey, Vec<u8>, Vec<u8>)> {
+    let own = PrivateKey::generate(&ECDH_P256).ok()?;
+    let public = own.compute_public_key().ok()?;
+    let (x, y) = public.as_ref().get(1..POINT_LEN)?.split_at(32);
+    Some((agreed(&own, point, &[], &[])?, x.to_vec(), y.to_vec()))
+}
+
+fn agreed(own: &PrivateKey, point: &[u8], apu: &[u8], apv: &[u8]) -> Option<ContentKey> {
+    let other = UnparsedPublicKey::new(&ECDH_P256, point);
+    agreement::agree(own, &other, (), |shared| Ok(concat_kdf(shared, ENCRYPTION, KEY_LEN as u32 * 8, apu, apv))).ok()
+}
+
+/// The key of at most 256 bits for `algorithm` from an agreed secret: one round of NIST SP 800-56A's concatenation, as
+/// RFC 7518, 4.6.2 has it. Of a shorter key, what follows its bits means nothing.
+fn concat_kdf(shared: &[u8], algorithm: &str, bits: u32, apu: &[u8], apv: &[u8]) -> ContentKey {
+    let mut digest = Sha256::new();
+    digest.update(1_u32.to_be_bytes());
+    digest.update(shared);
+    for part in [algorithm.as_bytes(), apu, apv] {
+        digest.update((part.len() as u32).to_be_bytes());
+        digest.update(part);
+    }
+    digest.update(bits.to_be_bytes());
+    Zeroizing::new(digest.finalize().into())
+}
+
+/// A new content key, and the same encrypted for an RSA key (`SubjectPublicKeyInfo` in DER).
+fn encrypted_for(public: &[u8]) -> Option<(ContentKey, Vec<u8>)> {
+    let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(public).ok()?).ok()?;
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    rand::fill(&mut *key).ok()?;
+    let mut sealed = vec![0; public.ciphertext_size()];
+    let len = public.encrypt(&OAEP_SHA256_MGF1SHA256, &*key, &mut sealed, None).ok()?.len();
+    sealed.truncate(len);
+    Some((key, sealed))
+}
+
+fn cipher(key: &ContentKey) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_slice()).expect("the key has the cipher's length"))
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, Error> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Error::NotJwe("a part is not in base64url"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7518, appendix C: both sides' keys, and the key they agree on for A128GCM.
+    #[test]
+    fn the_agreed_key_is_that_of_the_standard() {
+        let shared = [
+            158, 86, 217, 29, 129, 113, 53, 211, 114, 131, 66, 131, 191, 132, 38, 156, 251, 49, 110, 163, 218, 128,
+            106, 72, 246, 218, 167, 121, 140, 254, 144, 196,
+        ];
+        let key = concat_kdf(&shared, "A128GCM", 128, b"Alice", b"Bob");
+        assert_eq!(URL_SAFE_NO_PAD.encode(&key[..16]), "VqqN6vgjbSBcIijNcacQGg");
+    }
+}

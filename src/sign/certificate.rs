@@ -1,0 +1,82 @@
+//! Keys with certificates of their own making.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::Datelike;
+use rcgen::CertificateParams;
+use rcgen::DnType;
+use rcgen::KeyPair;
+use rcgen::KeyUsagePurpose;
+use rcgen::PKCS_ECDSA_P256_SHA256;
+use rcgen::PKCS_RSA_SHA256;
+use rcgen::RsaKeySize;
+use secrecy::SecretSlice;
+
+use super::Error;
+use crate::domain::Moment;
+
+/// Years a self-signed certificate is good for: answers are kept and verified long after.
+const CERTIFICATE_YEARS: i32 = 20;
+/// Good until after such a certificate's end (NIST SP 800-57 part 1).
+const RSA_SIZE: RsaKeySize = RsaKeySize::_3072;
+
+/// The family of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// On the curve P-256.
+    P256,
+    Rsa,
+}
+
+/// What a certificate says that its key is for (RFC 5280, 4.2.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    Signature,
+    /// Others agree on a key with it.
+    Agreement,
+    /// Others encrypt a key for it.
+    Encipherment,
+}
+
+/// A new random key, and a certificate that it signed itself.
+pub struct SelfSigned {
+    /// The private key: PKCS #8, DER.
+    pub der: SecretSlice<u8>,
+    pub certificate_pem: String,
+}
+
+/// Makes a key whose certificate names it `name` and begins at `now`'s day.
+pub fn make(family: Family, usage: Usage, name: &str, now: Moment) -> Result<SelfSigned, Error> {
+    let pair = match family {
+        Family::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        Family::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RSA_SIZE),
+    };
+    let pair = pair.map_err(|_| Error::Key("none could be made"))?;
+    let certificate_pem =
+        self_signed(&pair, usage, name, now).map_err(|_| Error::Key("no certificate could be made"))?;
+    Ok(SelfSigned { der: pair.serialized_der().to_vec().into(), certificate_pem })
+}
+
+fn self_signed(pair: &KeyPair, usage: Usage, name: &str, now: Moment) -> Result<String, rcgen::Error> {
+    let today = now.utc().date_naive();
+    let (month, day) = (today.month() as u8, today.day() as u8);
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![match usage {
+        Usage::Signature => KeyUsagePurpose::DigitalSignature,
+        Usage::Agreement => KeyUsagePurpose::KeyAgreement,
+        Usage::Encipherment => KeyUsagePurpose::KeyEncipherment,
+    }];
+    params.not_before = rcgen::date_time_ymd(today.year(), month, day);
+    // Every month has a first day, whatever the year.
+    params.not_after = rcgen::date_time_ymd(today.year() + CERTIFICATE_YEARS, month, 1);
+    Ok(params.self_signed(pair)?.pem())
+}
+
+/// The DER of the first certificate in a PEM text.
+pub fn first(pem: &str) -> Option<Vec<u8>> {
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let body: String = body.split_whitespace().collect();
+    STANDARD.decode(body).ok()
+}
