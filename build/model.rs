@@ -25,7 +25,10 @@ pub enum Kind {
     /// The parts of a multipart body.
     Form(Vec<Field>),
     /// One value of a schema, by its name, or a list of them.
-    OneOrList { item: String, limits: Limits },
+    OneOrList {
+        item: String,
+        limits: Limits,
+    },
 }
 
 pub struct Field {

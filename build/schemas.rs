@@ -37,9 +37,7 @@ pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<S
             let fields = fields(object).map_err(|refusal| format!("schema {name}: {refusal}"))?;
             if form { Kind::Form(fields) } else { Kind::Object(fields) }
         }
-        SchemaKind::OneOf { one_of } => {
-            one_or_list(one_of).map_err(|refusal| format!("schema {name}: {refusal}"))?
-        }
+        SchemaKind::OneOf { one_of } => one_or_list(one_of).map_err(|refusal| format!("schema {name}: {refusal}"))?,
         _ => return Err(format!("schema {name}: only objects and enumerations of strings can be named")),
     };
     Ok(Schema { name: name.to_owned(), description, example: schema.schema_data.example.clone(), kind })

@@ -137,9 +137,8 @@ impl Capture {
         let text = |text: &str| Value::Text(text.to_owned());
         let some = |name: &str, value: &Option<String>| value.as_ref().map(|value| (text(name), text(value)));
         let bytes = |bytes: &Bytes| Value::Bytes(bytes.to_vec());
-        let frame = |frame: &Frame| {
-            Value::Map(vec![(text("t_ms"), frame.t_ms.into()), (text("jpeg"), bytes(&frame.jpeg))])
-        };
+        let frame =
+            |frame: &Frame| Value::Map(vec![(text("t_ms"), frame.t_ms.into()), (text("jpeg"), bytes(&frame.jpeg))]);
         let sdk = |sdk: &SdkInfo| Value::Map(some("sdkVersion", &sdk.sdk_version).into_iter().collect());
         let device = |device: &DeviceInfo| {
             let members = [

@@ -17,6 +17,7 @@
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
 //! | [`evaluate`] | labelled pictures in, error rates and calibrations out |
+//! | [`performer`] | portraits that are made to move, for trials of liveness |
 //! | [`packs`] | the packs of networks on this machine, and those that can be fetched |
 //! | [`config`] | file and environment to one checked configuration |
 //! | [`app`] | the one place that builds things |
@@ -36,6 +37,7 @@ pub mod face;
 pub mod media;
 pub mod net;
 pub mod packs;
+pub mod performer;
 pub mod seal;
 pub mod service;
 pub mod sign;

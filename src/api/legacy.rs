@@ -115,7 +115,11 @@ impl Api {
         Ok(format!("/v2/bio-sessions/{id}"))
     }
 
-    async fn challenge_result(&self, caller: &Caller, id: Uuid) -> Result<Json<LivenessChallengeResult>, service::Error> {
+    async fn challenge_result(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Json<LivenessChallengeResult>, service::Error> {
         let standing = service::liveness::standing(&self.deps, caller, SessionId(id)).await?;
         Ok(Json(result(standing)))
     }

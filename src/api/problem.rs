@@ -214,7 +214,10 @@ impl From<service::Error> for Problem {
             }
             Error::LivenessType(name) => bad(
                 "LIVENESS_TYPE_NOT_SUPPORTED",
-                format!("{name} is not supported any more. Ask for {}.", LivenessType::ALL.map(LivenessType::name).join(", ")),
+                format!(
+                    "{name} is not supported any more. Ask for {}.",
+                    LivenessType::ALL.map(LivenessType::name).join(", ")
+                ),
             ),
             Error::LivenessNotInitialized => {
                 let message = "No liveness check has begun in this session. Send init-liveness-parameters first.";
@@ -255,7 +258,31 @@ impl From<service::Error> for Problem {
 
 impl Problem {
     fn of_capture(error: &capture::Error) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "CAPTURE_INVALID", error.to_string())
+        use capture::Error;
+        let (code, advice) = match error {
+            Error::NotJwe(_) => ("CAPTURE_MALFORMED", "Send it as it was sealed"),
+            Error::Algorithm(_) => ("CAPTURE_ALGORITHM", "Use ECDH-ES or RSA-OAEP-256, with A256GCM"),
+            Error::UnknownKey => ("CAPTURE_KEY_UNKNOWN", "Encrypt it for a certificate of this check"),
+            Error::NotDecrypted => {
+                ("CAPTURE_NOT_DECRYPTED", "Encrypt it for a certificate of this check, and send it whole")
+            }
+            Error::NotCapture(_) => ("CAPTURE_INVALID", "docs/capture.md says what it must be"),
+            Error::Version(_) => ("CAPTURE_VERSION", "Make it anew"),
+            Error::TooLarge => {
+                let message = format!("{}. Send fewer or smaller frames.", sentence(error));
+                return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
+            }
+            Error::Frames(_) => ("CAPTURE_FRAME_COUNT", "Send as many as that"),
+            Error::TooLong(_) => ("CAPTURE_TOO_LONG", "Record less"),
+            Error::OutOfOrder(_) => ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send frames in the order they were taken"),
+            Error::Frame(..) => ("CAPTURE_FRAME_INVALID", "Send frames as JPEG pictures"),
+            Error::VideoType(_) => ("CAPTURE_VIDEO_TYPE", "Send video/webm or video/mp4, or no video"),
+            Error::OtherReplay => ("CAPTURE_OF_ANOTHER_REPLAY", "Make one for this check"),
+            Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Make one for this check"),
+            Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
+            Error::Failed(why) => return Self::internal(*why),
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, format!("{}. {advice}.", sentence(error)))
     }
 
     /// `part` is the image's name in the request.
@@ -281,6 +308,13 @@ impl Problem {
             Error::Failed(why) => Self::internal(format!("networks: {why}")),
         }
     }
+}
+
+/// An error's text as a sentence begins.
+fn sentence(error: &capture::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Here a refusal is handled, and so logged: once, under the id that the client gets.

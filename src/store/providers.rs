@@ -42,7 +42,8 @@ pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
 
 /// Sets what the provider may ask for. Whether there is such a provider.
 pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, Error> {
-    Ok(on!(tx, |conn| sqlx::query(
+    Ok(on!(tx, |conn| {
+        sqlx::query(
         "UPDATE providers SET ttl_seconds_max = $2, requests_per_minute = $3, requests_at_once = $4, liveness_reasons = $5
          WHERE id = $1"
     )
@@ -53,7 +54,8 @@ pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, 
     .bind(limits.liveness_reasons)
     .execute(conn)
     .await
-    .map(|done| done.rows_affected() == 1))?)
+    .map(|done| done.rows_affected() == 1)
+    })?)
 }
 
 /// What the provider may ask for.

@@ -50,7 +50,8 @@ impl fmt::Debug for Leased {
 
 /// Begins a check in the place of the one before; `false` if that is in progress.
 pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Moment) -> Result<bool, Error> {
-    Ok(on!(tx, |conn| sqlx::query(
+    Ok(on!(tx, |conn| {
+        sqlx::query(
         "INSERT INTO replays (session, status, asked_sealed, due, attempts) VALUES ($1, $2, $3, $4, 0)
          ON CONFLICT (session) DO UPDATE SET status = excluded.status, asked_sealed = excluded.asked_sealed,
              due = excluded.due, capture_sealed = NULL, result_sealed = NULL, received = NULL, leased = NULL, attempts = 0
@@ -63,14 +64,17 @@ pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Mo
     .bind(ReplayStatus::InProgress)
     .execute(conn)
     .await
-    .map(|done| done.rows_affected() == 1))?)
+    .map(|done| done.rows_affected() == 1)
+    })?)
 }
 
 pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<Replay>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as("SELECT status, asked_sealed, result_sealed, due FROM replays WHERE session = $1")
-        .bind(session)
-        .fetch_optional(conn)
-        .await)?)
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT status, asked_sealed, result_sealed, due FROM replays WHERE session = $1"
+    )
+    .bind(session)
+    .fetch_optional(conn)
+    .await)?)
 }
 
 /// Whether the check that was `asked` takes this capture: not if it has had one, or another check has begun since.

@@ -73,7 +73,7 @@ async fn with_image(app: &TestApp, ttl_seconds: i64) -> String {
     session
 }
 
-async fn settle(app: &TestApp) {
+pub async fn settle(app: &TestApp) {
     tasks::settle(&app.deps).await.expect("every step succeeds");
 }
 

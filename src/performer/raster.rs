@@ -1,0 +1,87 @@
+//! Draws triangles with a picture on them.
+
+use crate::performer::triangulate::Triangle;
+
+/// A picture: red, green and blue, 0..255, in rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Canvas {
+    pub width: usize,
+    pub height: usize,
+    pub pixels: Vec<[f32; 3]>,
+}
+
+impl Canvas {
+    pub fn new(width: usize, height: usize, colour: [f32; 3]) -> Self {
+        Self { width, height, pixels: vec![colour; width * height] }
+    }
+
+    /// Straight lines between pixels; the nearest one outside.
+    pub fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let x = x.clamp(0.0, self.width as f32 - 1.001);
+        let y = y.clamp(0.0, self.height as f32 - 1.001);
+        let (left, top) = (x as usize, y as usize);
+        let (across, down) = (x - left as f32, y - top as f32);
+        let first = top * self.width + left;
+        let next = if top + 1 < self.height { first + self.width } else { first };
+        let right = usize::from(left + 1 < self.width);
+        let [a, b, c, d] = [first, first + right, next, next + right].map(|place| self.pixels[place]);
+        std::array::from_fn(|colour| {
+            let upper = a[colour] + (b[colour] - a[colour]) * across;
+            let lower = c[colour] + (d[colour] - c[colour]) * across;
+            upper + (lower - upper) * down
+        })
+    }
+}
+
+/// A corner of a triangle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Vertex {
+    /// On the canvas, and away from the camera.
+    pub place: [f32; 3],
+    /// In the picture that it carries.
+    pub picture: [f32; 2],
+}
+
+/// Draws triangles that carry `picture`; of two in one place the nearer one is seen. `tint` changes what it is told of
+/// a triangle's picture.
+pub fn draw(
+    canvas: &mut Canvas,
+    picture: &Canvas,
+    vertices: &[Vertex],
+    triangles: &[Triangle],
+    tint: impl Fn(usize, [f32; 3]) -> [f32; 3],
+) {
+    let mut depths = vec![f32::INFINITY; canvas.pixels.len()];
+    for (number, triangle) in triangles.iter().enumerate() {
+        let corners = triangle.map(|place| vertices[place]);
+        let [a, b, c] = corners.map(|corner| corner.place);
+        let double = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]);
+        if double.abs() < 1e-6 {
+            continue;
+        }
+        let range = |axis: usize, side: usize| {
+            let (low, high) =
+                (a[axis].min(b[axis]).min(c[axis]).floor(), a[axis].max(b[axis]).max(c[axis]).ceil() + 1.0);
+            low.clamp(0.0, side as f32) as usize..high.clamp(0.0, side as f32) as usize
+        };
+        for y in range(1, canvas.height) {
+            for x in range(0, canvas.width) {
+                let (px, py) = (x as f32 - a[0], y as f32 - a[1]);
+                let second = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) / double;
+                let third = ((b[0] - a[0]) * py - px * (b[1] - a[1])) / double;
+                let first = 1.0 - second - third;
+                if first.min(second).min(third) < -1e-4 {
+                    continue;
+                }
+                let mix = |of: [f32; 3]| first * of[0] + second * of[1] + third * of[2];
+                let (depth, place) = (mix([a[2], b[2], c[2]]), y * canvas.width + x);
+                if depth >= depths[place] {
+                    continue;
+                }
+                depths[place] = depth;
+                let [u, v] = [0, 1].map(|axis| mix(corners.map(|corner| corner.picture[axis])));
+                canvas.pixels[place] = tint(number, picture.at(u, v));
+            }
+        }
+    }
+}

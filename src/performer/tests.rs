@@ -1,0 +1,90 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::face::find;
+use crate::face::find::Turns;
+use crate::face::image::Image;
+use crate::face::mesh::Mesh;
+use crate::face::networks;
+use crate::face::networks::Compiled;
+use crate::face::networks::Networks;
+use crate::face::pack::Pack;
+use crate::face::samples;
+use crate::performer::attack::Attack;
+use crate::performer::attack::attack;
+use crate::performer::motion::Pose;
+
+fn built_in() -> Networks {
+    let pack = Pack::open(None).expect("it is whole");
+    Networks::new(&Compiled::new(&pack, networks::Settings::default()).expect("it compiles"))
+}
+
+fn seen(networks: &mut Networks, jpeg: &Bytes) -> Mesh {
+    let image = Image::decode(jpeg, 10_000_000, networks.memory()).expect("it is a picture");
+    find::largest(networks, &image, Turns::None).expect("networks run").expect("it shows a face").mesh
+}
+
+fn gap(mesh: &Mesh, [one, other]: [usize; 2]) -> f32 {
+    let [one, other] = [one, other].map(|place| mesh.point(place));
+    (one.x - other.x).hypot(one.y - other.y)
+}
+
+#[test]
+fn a_face_moves_as_it_is_told() {
+    let mut networks = built_in();
+    let portrait = Portrait::read(&mut networks, samples::PORTRAIT).expect("it shows a face");
+    let mut camera = Camera::new(&mut StdRng::seed_from_u64(3));
+    let mut look = |pose: Pose| {
+        let jpeg = camera.shot(portrait.drawn(&pose));
+        if let Some(folder) = std::env::var_os("PERFORMER_SHOW") {
+            let name =
+                format!("{:.0}_{:.0}_{:.0}_{:.0}.jpg", pose.yaw, pose.pitch, pose.lids * 10.0, pose.mouth * 10.0);
+            std::fs::write(std::path::Path::new(&folder).join(name), &jpeg).expect("it can be written");
+        }
+        seen(&mut networks, &jpeg)
+    };
+    let still = Pose::default();
+    let ahead = look(still);
+    let turned = |mesh: &Mesh| mesh.pose().expect("it has a shape");
+    let ahead_pose = turned(&ahead);
+    for angle in [-28.0, 28.0] {
+        let yaw = turned(&look(Pose { yaw: angle, ..still })).yaw - ahead_pose.yaw;
+        assert!((yaw / angle - 1.0).abs() < 0.4, "{angle}: {yaw}");
+    }
+    for angle in [-20.0, 20.0] {
+        let pitch = turned(&look(Pose { pitch: angle, ..still })).pitch - ahead_pose.pitch;
+        assert!((pitch / angle - 1.0).abs() < 0.5, "{angle}: {pitch}");
+    }
+    let eyes = |mesh: &Mesh| gap(mesh, [159, 145]) + gap(mesh, [386, 374]);
+    let closed = look(Pose { lids: 1.0, ..still });
+    assert!(eyes(&closed) < 0.85 * eyes(&ahead), "{} {}", eyes(&closed), eyes(&ahead));
+    let mouth = |mesh: &Mesh| gap(mesh, [13, 14]) / gap(mesh, [78, 308]);
+    let open = look(Pose { mouth: 0.9, ..still });
+    assert!(mouth(&open) > mouth(&ahead) + 0.25, "{} {}", mouth(&open), mouth(&ahead));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_film_and_every_attack_is_one() {
+    let mut networks = built_in();
+    let [one, other] = [samples::PORTRAIT, samples::OTHER.1]
+        .map(|bytes| Portrait::read(&mut networks, bytes).expect("it shows a face"));
+    let challenges = vec![Challenge::TurnLeft];
+    let performance = Performance { liveness_type: LivenessType::Active, challenges, seed: 5 };
+    let film = perform(&one, &performance);
+    assert!(film == perform(&one, &performance));
+    assert!(film != perform(&one, &Performance { seed: 6, ..performance.clone() }));
+    for kind in Attack::ALL {
+        let frames = attack(kind, &one, &other, &performance);
+        assert!((10..=150).contains(&frames.len()), "{}: {}", kind.name(), frames.len());
+        assert!(frames.windows(2).all(|pair| pair[0].t_ms < pair[1].t_ms));
+        if let Some(folder) = std::env::var_os("PERFORMER_SHOW") {
+            for (number, frame) in frames.iter().enumerate().step_by(6) {
+                let name = format!("{}_{number}.jpg", kind.name().replace([',', ' '], ""));
+                std::fs::write(std::path::Path::new(&folder).join(name), &frame.jpeg).expect("it can be written");
+            }
+        }
+        for frame in frames.iter().step_by(5) {
+            seen(&mut networks, &frame.jpeg);
+        }
+    }
+}
