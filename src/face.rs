@@ -36,7 +36,8 @@ pub mod recognize;
 pub mod resample;
 pub mod samples;
 pub mod score;
-pub mod script;
+
+pub mod spoof;
 pub mod tile;
 pub mod workers;
 

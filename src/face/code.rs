@@ -27,15 +27,7 @@ impl Networks {
         let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
         let view = image.view();
         let found = self.wanted(&image, picture)?.ok_or(Error::NoFace)?;
-        Ok(Coded {
-            digest: digest(picture),
-            landmarks: Landmarks {
-                eyes: Some(found.mesh.eyes()),
-                face_box: Some(within(view, found.detection.face_box)),
-            },
-            quality: quality::of(view, &found),
-            template: recognize::template(self, view, &found)?,
-        })
+        describe(self, view, &found, digest(&picture.bytes))
     }
 
     /// Finds the face of a picture and says how old it looks, on this thread. Nobody in it is no error.
@@ -46,7 +38,7 @@ impl Networks {
         let aged = |found: Found| {
             Ok(AgedFace { quality: quality::of(view, &found), years: age::years(self, view, &found.mesh)? })
         };
-        Ok(Aged { digest: digest(picture), face: found.map(aged).transpose()? })
+        Ok(Aged { digest: digest(&picture.bytes), face: found.map(aged).transpose()? })
     }
 
     /// The face that the picture's sender means.
@@ -63,8 +55,16 @@ impl Networks {
     }
 }
 
-fn digest(picture: &Picture) -> String {
-    format!("{:x}", Sha256::digest(&picture.bytes))
+/// A face that was found in `view`, described so that it can be compared.
+pub fn describe(networks: &mut Networks, view: View, found: &Found, digest: String) -> Result<Coded, Error> {
+    let landmarks = Landmarks { eyes: Some(found.mesh.eyes()), face_box: Some(within(view, found.detection.face_box)) };
+    let template = recognize::template(networks, view, found)?;
+    Ok(Coded { digest, landmarks, quality: quality::of(view, found), template })
+}
+
+/// SHA-256 of an image file, in lower-case hex.
+pub fn digest(file: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(file))
 }
 
 /// The part of a box that lies in the picture.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::domain::face::FaceBox;
 use crate::domain::template::Template;
 use crate::face::Error;
 use crate::face::align::Alignment;
+use crate::face::curves::Curves;
 use crate::face::detect;
 use crate::face::detect::Detection;
 use crate::face::detect::Reader;
@@ -24,6 +26,7 @@ use crate::face::pack::Fault;
 use crate::face::pack::Network;
 use crate::face::pack::Pack;
 use crate::face::pack::input::Input;
+use crate::face::pack::liveness::Liveness;
 use crate::face::pack::manifest::ReadOut;
 use crate::face::resample;
 use crate::face::resample::Planes;
@@ -61,6 +64,9 @@ struct Shared {
     landmarks: Stage,
     recognizers: Vec<Recognizer>,
     age: Stage,
+    spoofs: Vec<Spoof>,
+    liveness: Liveness,
+    curves: Option<Curves>,
     template_version: u16,
     memory: Memory,
 }
@@ -75,6 +81,11 @@ struct Detector {
 struct Recognizer {
     stage: Stage,
     alignment: Alignment,
+}
+
+struct Spoof {
+    stage: Stage,
+    crop: f32,
 }
 
 /// A network for one size of input.
@@ -94,6 +105,7 @@ pub struct Networks {
     landmarks: Runner,
     recognizers: Vec<Runner>,
     age: Runner,
+    spoofs: Vec<Runner>,
 }
 
 /// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
@@ -106,16 +118,14 @@ struct Finer {
 }
 
 impl Compiled {
-    /// Compiles every network of the pack; one that has no use yet is checked all the same.
+    /// Compiles every network of the pack.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
         let engine = settings.engine;
         let one = |network: &Network, wanted: &[(&str, &[usize])]| {
             let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
             Stage::new(network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
         };
-        for spoof in &pack.spoofs {
-            one(&spoof.network, &[("", &[1, 3])])?;
-        }
+        let spoof = |spoof: &pack::Spoof| Ok(Spoof { stage: one(&spoof.network, &[("", &[1, 3])])?, crop: spoof.crop });
         let recognizer = |recognizer: &pack::Recognizer| {
             let stage = one(&recognizer.network, &[("", &[1, recognizer.dimension])])?;
             Ok(Recognizer { stage, alignment: recognizer.alignment.clone() })
@@ -125,6 +135,9 @@ impl Compiled {
             landmarks: one(&pack.landmarks, &[("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])])?,
             recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
             age: one(&pack.age, &[("age", &[1, 1])])?,
+            spoofs: pack.spoofs.iter().map(spoof).collect::<Result<_, Fault>>()?,
+            liveness: pack.liveness.clone(),
+            curves: pack.curves(),
             settings,
             template_version: pack.template_version,
             memory: Memory::new(PICTURE_BYTES_MAX),
@@ -222,13 +235,14 @@ impl Stage {
 impl Networks {
     /// Cheap: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
-        let Shared { detector, landmarks, recognizers, age, .. } = &*compiled.0;
+        let Shared { detector, landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
             recognizers: recognizers.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
             age: Runner::new(&age.executable),
+            spoofs: spoofs.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
             shared: compiled.clone(),
         }
     }
@@ -318,6 +332,32 @@ impl Networks {
     pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
         let outputs = self.shared.0.age.run(&mut self.age, crop)?;
         Ok(outputs[0][0])
+    }
+
+    /// Of each network against spoofs, how much of the picture around a face it is shown: sides in those of its box.
+    pub fn spoof_crops(&self) -> Vec<f32> {
+        self.shared.0.spoofs.iter().map(|spoof| spoof.crop).collect()
+    }
+
+    /// What a network against spoofs says of this part of a picture: how much speaks for print, a face and a display.
+    ///
+    /// # Panics
+    /// If `which` is not one of [`Networks::spoof_crops`].
+    pub fn spoof(&mut self, which: usize, view: View, part: FaceBox) -> Result<Vec<f32>, Error> {
+        let stage = &self.shared.0.spoofs[which].stage;
+        let planes = resample::part(view, part, stage.input.width);
+        let outputs = stage.run(&mut self.spoofs[which], &planes)?;
+        Ok(outputs.into_iter().flatten().collect())
+    }
+
+    /// What the pack holds a capture to.
+    pub fn liveness(&self) -> &Liveness {
+        &self.shared.0.liveness
+    }
+
+    /// How this pack scores templates; `None` if it cannot.
+    pub fn curves(&self) -> Option<&Curves> {
+        self.shared.0.curves.as_ref()
     }
 
     /// A template of this pack from the recognizers' vectors; `None` when it has no direction.

@@ -20,6 +20,8 @@
 //! [[spoof]]                     # none, or several whose mean counts
 //! crop = 2.7                    # sides of what it is shown, in those of the face's box
 //!
+//! [liveness]                    # what captures are held to: see `liveness`
+//!
 //! [calibration]                 # what cosines mean; without it, no scores
 //!
 //! [calibration_by_types."ID_DOCUMENT SELFIE"]    # what they mean for pictures of these types, if it is something else
@@ -40,6 +42,7 @@ use crate::face::align::Alignment;
 use crate::face::curves::Curves;
 use crate::face::curves::Types;
 use crate::face::pack::input::Input;
+use crate::face::pack::liveness::Liveness;
 use crate::face::pack::manifest::Manifest;
 use crate::face::pack::manifest::NetworkEntry;
 use crate::face::pack::manifest::ReadOut;
@@ -49,6 +52,7 @@ use crate::face::score::Calibration;
 use crate::net;
 
 pub mod input;
+pub mod liveness;
 pub mod manifest;
 
 pub const MANIFEST: &str = "pack.toml";
@@ -81,6 +85,7 @@ pub struct Pack {
     /// At least one.
     pub recognizers: Vec<Recognizer>,
     pub spoofs: Vec<Spoof>,
+    pub liveness: Liveness,
     /// Without it the pack makes templates, but no scores.
     pub calibration: Option<Calibration>,
     /// Takes its place for pictures of these types.
@@ -185,6 +190,7 @@ impl Pack {
             age: or_lent("age", age, &[ReadOut::Age], |pack| &pack.age)?,
             recognizers: files.recognizers(recognizer)?,
             spoofs: spoof.into_iter().map(|entry| files.spoof(entry)).collect::<Result<_, _>>()?,
+            liveness: manifest.liveness.unwrap_or_default(),
             calibration: manifest.calibration,
             calibration_by_types: manifest.calibration_by_types,
         })

@@ -1,5 +1,6 @@
 //! Pictures in the sizes that networks take: shrunk as a whole, or a turned part of them warped.
 
+use crate::domain::face::FaceBox;
 use crate::face::geometry::Similarity;
 use crate::face::image::Image;
 use crate::face::image::View;
@@ -98,6 +99,34 @@ pub fn window(view: View, (left, top): (isize, isize), (width, height): (usize, 
         for x in inside(left, width, view.width) {
             let place = ((x as isize - left) as usize, (y as isize - top) as usize);
             planes.set(place.0, place.1, view.pixel(x, y).map(f32::from));
+        }
+    }
+    planes
+}
+
+/// A part of `view` as a square of `size` pixels, whatever its shape: straight lines between pixels, none of which are
+/// averaged when the part shrinks. What is fine enough to be passed over then leaves its traces, as it does in a camera.
+pub fn part(view: View, part: FaceBox, size: usize) -> Planes {
+    let mut planes = Planes::new(size, size);
+    let source = |at: usize, start: f32, len: f32, side: usize| {
+        ((at as f32 + 0.5) * len / size as f32 - 0.5 + start).clamp(0.0, side as f32 - 1.0)
+    };
+    for y in 0..size {
+        let from_y = source(y, part.y, part.height, view.height);
+        let (top, down) = (from_y as usize, from_y.fract());
+        let below = (top + 1).min(view.height - 1);
+        for x in 0..size {
+            let from_x = source(x, part.x, part.width, view.width);
+            let (left, across) = (from_x as usize, from_x.fract());
+            let right = (left + 1).min(view.width - 1);
+            let [a, b] = [left, right].map(|x| view.pixel(x, top).map(f32::from));
+            let [c, d] = [left, right].map(|x| view.pixel(x, below).map(f32::from));
+            let mixed = std::array::from_fn(|colour| {
+                let upper = a[colour] + (b[colour] - a[colour]) * across;
+                let lower = c[colour] + (d[colour] - c[colour]) * across;
+                (upper + (lower - upper) * down).round()
+            });
+            planes.set(x, y, mixed);
         }
     }
     planes

@@ -161,8 +161,7 @@ impl Portrait {
 
     /// Where in the photograph each point's colour is. The edges of closed lids are of skin, not of what was between them.
     fn pictures(&self, pose: &Pose) -> Vec<[f32; 2]> {
-        let mut pictures: Vec<[f32; 2]> =
-            self.vertices.iter().map(|Still { place: [x, y, _], .. }| [*x, *y]).collect();
+        let mut pictures: Vec<[f32; 2]> = self.vertices.iter().map(|Still { place: [x, y, _], .. }| [*x, *y]).collect();
         let lids = pose.lids.clamp(0.0, 1.0);
         for [upper, lower] in &self.lids {
             let opening = pictures[*lower][1] - pictures[*upper][1];

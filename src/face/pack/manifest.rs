@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::face::align::Alignment;
 use crate::face::curves::Types;
 use crate::face::pack::input::Input;
+use crate::face::pack::liveness::Liveness;
 use crate::face::score::Calibration;
 
 #[derive(Deserialize)]
@@ -20,6 +21,7 @@ pub struct Manifest {
     pub recognizer: Vec<RecognizerEntry>,
     #[serde(default)]
     pub spoof: Vec<SpoofEntry>,
+    pub liveness: Option<Liveness>,
     pub calibration: Option<Calibration>,
     #[serde(default)]
     pub calibration_by_types: BTreeMap<Types, Calibration>,
