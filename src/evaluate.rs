@@ -30,6 +30,7 @@ pub mod html;
 pub mod interval;
 pub mod lfw;
 pub mod list;
+pub mod liveness;
 pub mod manifest;
 pub mod number;
 pub mod page;

@@ -21,6 +21,7 @@ use crate::evaluate::report::Tested;
 use crate::face::pack::Pack;
 
 mod ages;
+mod liveness;
 
 /// Measure a pack of networks on labelled pictures
 #[derive(Debug, clap::Args)]
@@ -33,6 +34,15 @@ pub struct Args {
     /// Folder of pictures named as UTKFace names them, age first: `AGE_SEX_RACE_stamp.jpg`. Measures ages, and nothing else
     #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
     pub ages: Option<PathBuf>,
+    /// The same kind of folder. Films the people in it, attacks and all, and measures whom checks of liveness let through
+    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
+    pub liveness: Option<PathBuf>,
+    /// With --liveness: people who are filmed
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, requires = "liveness")]
+    pub trials: usize,
+    /// With --liveness: people of whom each attack is made
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "liveness")]
+    pub attacks: usize,
     #[command(flatten)]
     pub about: About,
     /// The pack, by its name or folder [default: the one that serves]
@@ -52,6 +62,10 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let pack = Pack::open(folder.as_deref())?;
     if let Some(folder) = &args.ages {
         return ages::run(config, &pack, folder, args.json.as_deref());
+    }
+    if let Some(folder) = &args.liveness {
+        let counts = liveness::Counts { bona_fide: args.trials, attacked: args.attacks };
+        return liveness::run(config, &pack, folder, counts, args.json.as_deref());
     }
     let collection = collection(args)?;
     let coding = source::describe(config, &pack, &collection)?;

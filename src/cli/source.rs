@@ -1,5 +1,6 @@
 //! Where an evaluation or a calibration takes its pictures from.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
@@ -82,6 +83,12 @@ pub fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
     let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
     let compiled = Compiled::new(pack, settings)?;
     Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
+}
+
+/// The folder's own name.
+pub fn folder_name(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 pub fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {

@@ -64,6 +64,7 @@ pub struct Portrait {
     /// Whether a triangle lies between the lips.
     mouths: Vec<bool>,
     lids: Vec<[usize; 2]>,
+    iod: f32,
 }
 
 /// A point of the sheet, as the photograph has it.
@@ -120,11 +121,11 @@ impl Portrait {
             let (dx, dy) = (x - square.centre.x, y - square.centre.y);
             [middle_x + scale * (cos * dx + sin * dy), middle_y + scale * (cos * dy - sin * dx), z * scale]
         });
-        Ok(Self::new(picture, own.collect()))
+        Ok(Self::new(picture, own.collect(), found.mesh.iod()))
     }
 
     /// `points` are the mesh's, in pixels of `picture`.
-    fn new(picture: Canvas, points: Vec<[f32; 3]>) -> Self {
+    fn new(picture: Canvas, points: Vec<[f32; 3]>, iod: f32) -> Self {
         let mut vertices: Vec<Still> =
             points.iter().enumerate().map(|(place, point)| face_point(&points, place, *point)).collect();
         let rim = points.iter().map(|[.., z]| *z).fold(f32::MIN, f32::max);
@@ -141,7 +142,12 @@ impl Portrait {
         let flat: Vec<[f32; 2]> = vertices.iter().map(|vertex| [vertex.place[0], vertex.place[1]]).collect();
         let triangles = triangulate::delaunay(&flat);
         let mouths = triangles.iter().map(|triangle| triangle.iter().all(|place| INNER_LIPS.contains(place))).collect();
-        Self { picture, vertices, triangles, mouths, lids: LIDS.to_vec() }
+        Self { picture, vertices, triangles, mouths, lids: LIDS.to_vec(), iod }
+    }
+
+    /// Interocular distance in the photograph, in pixels.
+    pub fn iod(&self) -> f32 {
+        self.iod
     }
 
     /// What a camera sees of the person in this pose.

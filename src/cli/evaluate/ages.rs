@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cli::evaluate::write;
+use crate::cli::source::folder_name;
 use crate::cli::source::networks;
 use crate::cli::source::progress;
 use crate::config::Config;
@@ -20,16 +21,10 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, json: Option<&Path>) -> 
     let bar = progress(paths.len())?;
     let looked = pictures::each(&paths, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
-    let report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: data(folder) });
+    let report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: folder_name(folder) });
     print!("{report}");
     if let Some(path) = json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
     Ok(())
-}
-
-/// The folder's own name.
-fn data(folder: &Path) -> String {
-    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

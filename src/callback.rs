@@ -1,0 +1,241 @@
+//! The outbound client: tells a provider that something is there, and reaches public hosts alone.
+//!
+//! What is sent is signed as Standard Webhooks has it. A host's address is looked at when it is connected to, so that a
+//! name cannot be given one address for the check and another for the connection; redirects and proxies, which would
+//! lead elsewhere, are not followed.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Certificate;
+use reqwest::Response;
+use reqwest::Url;
+use reqwest::header;
+use reqwest::redirect;
+use secrecy::zeroize::Zeroizing;
+
+use crate::callback::allowed::Allowed;
+use crate::callback::resolver::Guard;
+use crate::callback::resolver::Lookup;
+use crate::callback::resolver::System;
+use crate::domain::CallbackId;
+use crate::domain::Moment;
+
+pub mod address;
+pub mod allowed;
+pub mod resolver;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From the first byte sent to the head of the answer, whose body is not read.
+const TIMEOUT: Duration = Duration::from_secs(15);
+const URL_LEN_MAX: usize = 2048;
+/// Whoever asks for a longer pause gets this one.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+const USER_AGENT: &str = concat!("bioserver/", env!("CARGO_PKG_VERSION"));
+
+/// Whom the operator allows besides public hosts, and whose certificates.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub allow: Vec<Allowed>,
+    /// Certificates that are trusted besides the system's, in PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("callbacks cannot be sent: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What signs callbacks to one provider. Never shown but to the operator.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<[u8; SECRET_LEN]>);
+
+const SECRET_LEN: usize = 32;
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    /// A new random one.
+    pub fn make() -> Self {
+        let mut secret = Zeroizing::new([0; SECRET_LEN]);
+        rand::fill(&mut *secret).expect("the system has random numbers");
+        Self(secret)
+    }
+
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &*self.0
+    }
+
+    /// As libraries that verify callbacks take it.
+    pub fn text(&self) -> String {
+        format!("whsec_{}", STANDARD.encode(self.bytes()))
+    }
+
+    /// What `webhook-signature` says of a body.
+    fn signature(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes());
+        format!("v1,{}", STANDARD.encode(hmac::sign(&key, format!("{id}.{timestamp}.{body}").as_bytes())))
+    }
+}
+
+/// One message to a provider.
+pub struct Message<'a> {
+    /// The same each time that it is sent.
+    pub id: CallbackId,
+    pub url: &'a str,
+    /// JSON.
+    pub body: &'a str,
+    pub now: Moment,
+}
+
+/// How an attempt ended. Texts name no address and no body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// With this status, 2xx.
+    Delivered(u16),
+    /// The host wants no more of it (410).
+    Gone,
+    /// Worth another attempt, after this time if the host says so.
+    Failed { why: String, retry_after: Option<Duration> },
+}
+
+/// Sends messages. A clone shares everything.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    allow: Arc<[Allowed]>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({} allowed)", self.allow.len())
+    }
+}
+
+impl Client {
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::with(settings, Arc::new(System))
+    }
+
+    /// A client that looks names up in this way.
+    pub fn with(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, Error> {
+        let allow: Arc<[Allowed]> = settings.allow.into();
+        let mut builder = reqwest::Client::builder()
+            .dns_resolver(Guard { lookup, allow: allow.clone() })
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            // Every message is looked at anew.
+            .pool_max_idle_per_host(0)
+            .user_agent(USER_AGENT);
+        if let Some(pem) = settings.ca {
+            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem)?);
+        }
+        Ok(Self { http: builder.build()?, allow })
+    }
+
+    /// The place that a message may be sent to, as far as its text tells.
+    ///
+    /// # Errors
+    /// Why not, as the end of a sentence.
+    pub fn check(&self, url: &str) -> Result<Url, &'static str> {
+        if url.len() > URL_LEN_MAX {
+            return Err("must have at most 2048 characters");
+        }
+        let url = Url::parse(url).map_err(|_| "must be an absolute URL")?;
+        let host = url.host_str().ok_or("must name a host")?;
+        let port = url.port_or_known_default().ok_or("must begin with https://")?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not name a user");
+        }
+        if url.fragment().is_some() {
+            return Err("must not have a part after #");
+        }
+        if self.allow.iter().any(|allowed| allowed.admits(url.scheme(), host, port)) {
+            return Ok(url);
+        }
+        if url.scheme() != "https" {
+            return Err("must begin with https://");
+        }
+        match literal(host) {
+            Some(address) if !address::is_public(address) => Err("must lead to a public host"),
+            None if is_local(host) => Err("must lead to a public host"),
+            _ => Ok(url),
+        }
+    }
+
+    /// Sends a message, once.
+    pub async fn send(&self, message: &Message<'_>, secret: &Secret) -> Attempt {
+        let url = match self.check(message.url) {
+            Ok(url) => url,
+            Err(why) => return Attempt::Failed { why: format!("the URL {why}"), retry_after: None },
+        };
+        let (id, timestamp) = (message.id.to_string(), message.now.utc().timestamp());
+        let request = self
+            .http
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", secret.signature(&id, timestamp, message.body))
+            .body(message.body.to_owned());
+        match request.send().await {
+            Ok(response) => attempt(&response),
+            Err(error) => Attempt::Failed { why: told(&error).to_owned(), retry_after: None },
+        }
+    }
+}
+
+fn attempt(response: &Response) -> Attempt {
+    let status = response.status();
+    if status.is_success() {
+        return Attempt::Delivered(status.as_u16());
+    }
+    if status.as_u16() == 410 {
+        return Attempt::Gone;
+    }
+    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+    Attempt::Failed { why: format!("it answered {}", status.as_u16()), retry_after }
+}
+
+fn told(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "it did not answer in time"
+    } else if error.is_connect() {
+        "it cannot be connected to, or is no public host, or its certificate is not trusted"
+    } else {
+        "the connection broke off"
+    }
+}
+
+/// The address that a URL names instead of a host. Numbers in other forms than the usual have become usual ones.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Names that by standard never leave a machine or its network (RFC 6761, RFC 6762, RFC 8375).
+fn is_local(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let within = |zone: &str| host == zone || host.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'));
+    ["localhost", "local", "internal", "home.arpa"].into_iter().any(within)
+}
+
+#[cfg(test)]
+mod tests;

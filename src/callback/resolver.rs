@@ -1,0 +1,53 @@
+//! From a host's name to the addresses that may be connected to.
+
+use std::io;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use reqwest::dns::Addrs;
+use reqwest::dns::Name;
+use reqwest::dns::Resolve;
+use reqwest::dns::Resolving;
+
+use crate::callback::address;
+use crate::callback::allowed::Allowed;
+
+/// Looks names up: the system, or a test.
+pub trait Lookup: Send + Sync {
+    fn lookup(&self, host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+}
+
+pub struct System;
+
+impl Lookup for System {
+    fn lookup(&self, host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let host = host.to_owned();
+        async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) }.boxed()
+    }
+}
+
+/// Lets through what is public, and what the operator allows. What it answers is what is connected to: nothing is looked
+/// up a second time.
+pub struct Guard {
+    pub lookup: Arc<dyn Lookup>,
+    pub allow: Arc<[Allowed]>,
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let is_allowed = self.allow.iter().any(|allowed| allowed.is(name.as_str()));
+        let looking = self.lookup.lookup(name.as_str());
+        Box::pin(async move {
+            let found = looking.await?.into_iter().filter(move |found| is_allowed || address::is_public(*found));
+            // The port is put in by whoever asks.
+            let found: Vec<SocketAddr> = found.map(|found| SocketAddr::new(found, 0)).collect();
+            if found.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::PermissionDenied).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! Trials of liveness: films that a performer makes of portraits, and attacks made of the same, looked at and judged.
+
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::capture::challenges::challenges;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::SecurityLevel;
+use crate::evaluate::interval;
+use crate::evaluate::interval::Interval;
+use crate::face;
+use crate::face::Picture;
+use crate::face::Replay;
+use crate::face::liveness::judge::Evidence;
+use crate::face::networks::Networks;
+use crate::face::samples;
+use crate::performer;
+use crate::performer::Performance;
+use crate::performer::attack;
+use crate::performer::attack::Attack;
+use crate::performer::portrait::Portrait;
+
+pub mod text;
+
+/// What these films ask for, as checks do by default.
+const CHALLENGES: usize = 2;
+/// Below that, a face fills too few pixels of its photograph to be filmed.
+const IOD_MIN: f32 = 40.0;
+/// What must be known before a figure is believed.
+const CAVEATS: [&str; 3] = [
+    "All films are synthetic: portraits that a program moves, and prints and displays that it draws.",
+    "They show whether the checks do what they are meant to; real people and real attacks will give other figures.",
+    "The thresholds were chosen with such films in view.",
+];
+
+/// One film and what was measured on it.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    pub liveness_type: LivenessType,
+    /// None: a person who does what is asked.
+    pub attack: Option<Attack>,
+    /// Why it is refused, by level.
+    pub reasons: [Vec<Reason>; 3],
+    pub evidence: Evidence,
+}
+
+/// A performer with networks to look at it.
+pub struct Stage {
+    networks: Networks,
+    other: Portrait,
+}
+
+impl Stage {
+    pub fn new(mut networks: Networks) -> Result<Self, face::Error> {
+        let other = Portrait::read(&mut networks, samples::OTHER.1)?;
+        Ok(Self { networks, other })
+    }
+
+    /// A film of each type by the person of a picture.
+    pub fn bona_fide(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
+        let (portrait, seed) = self.portrait(picture)?;
+        let trial = |liveness_type| self.trial(&portrait, liveness_type, None, seed);
+        LivenessType::ALL.into_iter().map(trial).collect()
+    }
+
+    /// Each attack on each type that it concerns.
+    pub fn attacks(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
+        let (portrait, seed) = self.portrait(picture)?;
+        let mut trials = vec![];
+        for liveness_type in LivenessType::ALL {
+            for attack in Attack::ALL.into_iter().filter(|attack| attack.concerns(liveness_type)) {
+                trials.push(self.trial(&portrait, liveness_type, Some(attack), seed)?);
+            }
+        }
+        Ok(trials)
+    }
+
+    /// A portrait and the seed that follows from its picture.
+    fn portrait(&mut self, picture: &Picture) -> Result<(Portrait, u64), face::Error> {
+        let portrait = Portrait::read(&mut self.networks, &picture.bytes)?;
+        if portrait.iod() < IOD_MIN {
+            return Err(face::Error::NoFace);
+        }
+        let digest = Sha256::digest(&picture.bytes);
+        let seed = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        Ok((portrait, seed))
+    }
+
+    fn trial(
+        &mut self,
+        portrait: &Portrait,
+        liveness_type: LivenessType,
+        attack: Option<Attack>,
+        seed: u64,
+    ) -> Result<Trial, face::Error> {
+        let mut random = [0; 32];
+        random[..8].copy_from_slice(&seed.to_be_bytes());
+        let count = if liveness_type == LivenessType::Active { CHALLENGES } else { 0 };
+        let performance = Performance { liveness_type, challenges: challenges(0, &random, count), seed };
+        let frames = match attack {
+            None => performer::perform(portrait, &performance),
+            Some(attack) => attack::attack(attack, portrait, &self.other, &performance),
+        };
+        let challenges = performance.challenges;
+        let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
+        let evidence = self.networks.measure(&replay)?.evidence;
+        let limits = self.networks.liveness();
+        let reasons = SecurityLevel::ALL.map(|level| evidence.judge(liveness_type, level, &replay.challenges, limits));
+        Ok(Trial { liveness_type, attack, reasons, evidence })
+    }
+}
+
+/// How many of some trials were refused.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Refused {
+    pub liveness_type: &'static str,
+    /// `bona fide`, or the attack.
+    pub species: &'static str,
+    pub trials: u64,
+    /// By level.
+    pub refused: [u64; 3],
+    /// Of bona fide trials the share refused, of an attack the share accepted: BPCER and APCER (ISO/IEC 30107-3).
+    pub error: [Option<f64>; 3],
+    pub error_interval: [Option<Interval>; 3],
+    /// Why, at the highest level, most frequent first.
+    pub reasons: Vec<(&'static str, u64)>,
+}
+
+/// All trials of a pack.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub kind: &'static str,
+    pub pack: String,
+    pub data: String,
+    /// Pictures that gave no portrait.
+    pub unusable: usize,
+    pub rows: Vec<Refused>,
+    pub caveats: [&'static str; 3],
+}
+
+impl Report {
+    pub fn new(pack: String, data: String, trials: &[Trial], unusable: usize) -> Self {
+        let mut rows = vec![];
+        for liveness_type in LivenessType::ALL {
+            let species = std::iter::once(None).chain(Attack::ALL.map(Some));
+            for attack in species {
+                let own = |trial: &&Trial| trial.liveness_type == liveness_type && trial.attack == attack;
+                let own: Vec<&Trial> = trials.iter().filter(own).collect();
+                if !own.is_empty() {
+                    rows.push(refused(liveness_type, attack, &own));
+                }
+            }
+        }
+        Self { kind: "liveness", pack, data, unusable, rows, caveats: CAVEATS }
+    }
+}
+
+fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial]) -> Refused {
+    let count = trials.len() as u64;
+    let refused = [0, 1, 2].map(|level| trials.iter().filter(|trial| !trial.reasons[level].is_empty()).count() as u64);
+    let errors = refused.map(|refused| if attack.is_some() { count - refused } else { refused });
+    let reasons = Reason::ALL
+        .map(|reason| (reason.name(), trials.iter().filter(|trial| trial.reasons[2].contains(&reason)).count() as u64));
+    let mut reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Refused {
+        liveness_type: liveness_type.name(),
+        species: attack.map_or("bona fide", Attack::name),
+        trials: count,
+        refused,
+        error: errors.map(|errors| (count > 0).then(|| errors as f64 / count as f64)),
+        error_interval: errors.map(|errors| interval::of_rate(errors, count)),
+        reasons,
+    }
+}

@@ -1,0 +1,47 @@
+//! A report on trials of liveness as people read it.
+
+use std::fmt;
+
+use crate::evaluate::liveness::Refused;
+use crate::evaluate::liveness::Report;
+use crate::evaluate::number::percent;
+use crate::evaluate::table::Table;
+
+impl Report {
+    pub fn table(&self) -> Table {
+        Table {
+            title: format!("Liveness by pack {}, films made of {}", self.pack, self.data),
+            head: vec!["type", "film", "trials", "error at LOW, %", "MEDIUM", "HIGH", "refused for, at HIGH"],
+            rows: self.rows.iter().map(row).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table().text(f)?;
+        writeln!(
+            f,
+            "\nThe error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals."
+        )?;
+        writeln!(f, "{} pictures gave no portrait.", self.unusable)?;
+        self.caveats.iter().try_for_each(|caveat| writeln!(f, "{caveat}"))
+    }
+}
+
+fn row(refused: &Refused) -> Vec<String> {
+    let error = |level: usize| match (refused.error[level], refused.error_interval[level]) {
+        (Some(error), Some(i)) => format!("{} [{}, {}]", percent(error), percent(i.low), percent(i.high)),
+        _ => "-".to_owned(),
+    };
+    let reasons = refused.reasons.iter().map(|(reason, count)| format!("{reason} {count}"));
+    vec![
+        refused.liveness_type.to_owned(),
+        refused.species.to_owned(),
+        refused.trials.to_string(),
+        error(0),
+        error(1),
+        error(2),
+        reasons.collect::<Vec<_>>().join(", "),
+    ]
+}
