@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bioserver::api;
+use bioserver::callback;
 use bioserver::clock::Clock;
 use bioserver::domain::Operation;
 use bioserver::domain::Permission;
@@ -77,6 +78,7 @@ impl Server {
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
                 capture_keys: Arc::default(),
                 pace: Arc::default(),
+                callbacks: callback::Client::new(callback::Settings::default()).unwrap(),
                 policy: Policy { faces_max: i64::MAX, ..Policy::default() },
             };
             let new = NewKey { provider: "bench".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::api::payload::Limits;
+use crate::callback;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::face::Coder;
@@ -62,6 +63,7 @@ impl App {
             media,
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
+            callbacks: callback::Client::new(config.callbacks)?,
             policy: config.policy,
         };
         let limits = Limits::of_images(config.image_bytes_max);

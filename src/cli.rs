@@ -4,6 +4,7 @@
 
 pub mod accuracy;
 pub mod calibrate;
+pub mod callbacks;
 pub mod check;
 pub mod demo;
 pub mod evaluate;

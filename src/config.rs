@@ -12,6 +12,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 
+use crate::callback;
 use crate::config::source::Setting;
 use crate::config::source::Source;
 use crate::config::source::Sources;
@@ -30,6 +31,7 @@ use crate::sign::key::Key;
 use crate::store;
 
 mod kept;
+mod outbound;
 pub mod source;
 pub mod value;
 
@@ -64,6 +66,7 @@ pub struct Config {
     pub master_key: seal::Source,
     /// Where images are kept.
     pub media: media::Settings,
+    pub callbacks: callback::Settings,
     pub policy: Policy,
     pub log: Log,
     /// The same, to be shown.
@@ -154,6 +157,7 @@ fn fill(sources: &mut Sources) -> Config {
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
+    let callbacks = outbound::callbacks(sources);
     let policy = Policy { image_pixels_max, ..policy(sources, workers) };
     let format = sources.shown("log_format", LogFormat::Text, "text, json", value::log_format, value::log_format_name);
     let filter = sources.value("log_filter", "info".to_owned(), value::LOG_FILTER, value::log_filter);
@@ -171,6 +175,7 @@ fn fill(sources: &mut Sources) -> Config {
         signing,
         master_key,
         media,
+        callbacks,
         policy,
         log: Log { format, filter },
         settings: Vec::new(),

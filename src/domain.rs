@@ -11,6 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub mod age;
+pub mod callback;
 pub mod face;
 pub mod liveness;
 pub mod score;
@@ -101,6 +102,27 @@ macro_rules! ids {
     };
 }
 ids!(SessionId, FaceId, AgeId, CallbackId);
+
+/// Reads and shows an enumeration by the `name` of each of its values, which `ALL` lists.
+macro_rules! named {
+    ($($named:ident),*) => {
+        $(impl std::fmt::Display for $named {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $named {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<Self, String> {
+                let known = Self::ALL.into_iter().find(|known| known.name() == name);
+                known.ok_or_else(|| format!("'{name}' is none of {}", Self::ALL.map(Self::name).join(", ")))
+            }
+        })*
+    };
+}
+use named;
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,6 +12,7 @@
 //! | [`face`] | the pipeline: decode, detect, align, recognise, score |
 //! | [`net`] | an ONNX file in, tensors out |
 //! | [`store`] | all the SQL |
+//! | [`callback`] | the outbound client |
 //! | [`capture`] | the sealed capture of a liveness check |
 //! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
@@ -27,6 +28,7 @@
 
 pub mod api;
 pub mod app;
+pub mod callback;
 pub mod capture;
 pub mod cli;
 pub mod clock;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::callback;
 use crate::capture;
 use crate::capture::key::Keys;
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::store;
 use crate::store::Store;
 
 pub mod ages;
+pub mod callbacks;
 pub mod capture_keys;
 pub mod capture_tokens;
 pub mod faces;
@@ -56,6 +58,7 @@ pub struct Deps {
     /// Open captures.
     pub capture_keys: Arc<Keys>,
     pub pace: Arc<Pace>,
+    pub callbacks: callback::Client,
     pub clock: Clock,
     pub meters: Arc<Meters>,
     pub policy: Policy,

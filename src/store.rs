@@ -14,6 +14,7 @@ use sqlx::Transaction;
 
 use crate::store::settings::Settings;
 
+pub mod callbacks;
 mod column;
 pub mod faces;
 pub mod idempotency;
@@ -68,6 +69,14 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
+
+/// What keeps others from rows that are about to be taken: `SQLite` has one writer, and no such words.
+fn for_update(tx: &Tx) -> &'static str {
+    match tx {
+        Tx::Postgres(_) => "FOR UPDATE SKIP LOCKED",
+        Tx::Sqlite(_) => "",
+    }
+}
 
 impl Store {
     /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, when

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::service::Deps;
 
+pub mod deliver;
 pub mod replay;
 pub mod strays;
 pub mod sweep;
@@ -33,7 +34,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 3] = [
+const TASKS: [Task; 4] = [
     Task {
         name: "replay",
         step: |deps| replay::step(deps).boxed(),
@@ -42,6 +43,7 @@ const TASKS: [Task; 3] = [
         lanes: |deps| deps.policy.replays_at_once,
         wake: |deps| deps.pace.woken().boxed(),
     },
+    Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500)),
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1)),
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1)),
 ];

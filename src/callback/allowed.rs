@@ -35,9 +35,11 @@ impl FromStr for Allowed {
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or(text);
         // A scheme without a port of its own, so that every port is kept.
         let url = Url::parse(&format!("https://{rest}")).map_err(|_| wrong())?;
-        let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']') && port.parse::<u16>().is_ok());
+        let has_port =
+            rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']') && port.parse::<u16>().is_ok());
         let port = if has_port { url.port_or_known_default() } else { None };
-        let is_host = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let is_host =
+            url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         match url.host_str() {
             Some(host) if is_host && !rest.ends_with('/') => Ok(Self { is_plain, host: host.to_owned(), port }),
             _ => Err(wrong()),
@@ -64,7 +66,9 @@ mod tests {
         assert!(!read("localhost:9943").admits("https", "localhost", 9944));
         assert!(!read("localhost:9943").admits("http", "localhost", 9943));
         assert!(read("http://localhost:9943").admits("http", "localhost", 9943));
-        assert!(read("localhost").admits("https", "localhost", 443) && read("localhost").admits("https", "localhost", 9));
+        assert!(
+            read("localhost").admits("https", "localhost", 443) && read("localhost").admits("https", "localhost", 9)
+        );
         assert!(!read("localhost").admits("https", "other.localhost", 443));
         assert!(read("[::1]:8443").admits("https", "[::1]", 8443));
         assert!(read("host:443").admits("https", "host", 443) && !read("host:443").admits("https", "host", 444));

@@ -146,7 +146,8 @@ async fn what_is_sent_is_signed_and_any_2xx_will_do() {
         assert_eq!(header("webhook-id"), message.id.to_string());
         assert_eq!(header("webhook-timestamp"), "1700000000");
         let signed = format!("{}.1700000000.{}", message.id, message.body);
-        let (version, code) = header("webhook-signature").split_once(',').map(|(v, c)| (v.to_owned(), c.to_owned())).expect("two");
+        let (version, code) =
+            header("webhook-signature").split_once(',').map(|(v, c)| (v.to_owned(), c.to_owned())).expect("two");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&secret.text()[6..]).expect("base64"));
         let code = STANDARD.decode(code).expect("base64");
         assert!(version == "v1" && hmac::verify(&key, signed.as_bytes(), &code).is_ok());

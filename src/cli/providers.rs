@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::domain::Limits;
+use crate::service::callbacks;
 use crate::service::providers;
 use crate::service::providers::Change;
 use crate::store::Store;
@@ -30,6 +31,14 @@ enum Action {
     },
     /// Sets a provider's own limits, which come before those of the configuration; `none` takes one away
     Limit(Limit),
+    /// Shows what callbacks to a provider are signed with; it is made when there is none
+    CallbackSecret {
+        /// The provider's name
+        name: String,
+        /// Makes a new one, which takes the old one's place at once
+        #[arg(long)]
+        rotate: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +74,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
         Action::Limit(limit) => set(&store, limit).await?,
+        Action::CallbackSecret { name, rotate } => secret(config, &store, &name, rotate).await?,
     };
     store.close().await;
     std::io::stdout().write_all(text.as_bytes())?;
@@ -98,6 +108,17 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
     let limits = providers::limit(store, &name, change).await?;
     let limits = limits.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(format!("{name}: {}\n", shown(limits)))
+}
+
+async fn secret(config: &Config, store: &Store, name: &str, is_new: bool) -> anyhow::Result<String> {
+    let master = config.master_key.master()?;
+    let secret = if is_new {
+        callbacks::rotate(store, &master, name).await?
+    } else {
+        callbacks::secret_of(store, &master, name).await?
+    };
+    let secret = secret.with_context(|| format!("there is no provider named '{name}'"))?;
+    Ok(secret.text() + "\n")
 }
 
 fn shown(limits: Limits) -> String {

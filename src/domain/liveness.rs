@@ -3,7 +3,6 @@
 //! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
 
 use std::fmt;
-use std::str::FromStr;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -177,26 +176,7 @@ impl Reason {
     }
 }
 
-/// Reads and shows a value as the contract spells it.
-macro_rules! named {
-    ($($named:ident),*) => {
-        $(impl fmt::Display for $named {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl FromStr for $named {
-            type Err = String;
-
-            fn from_str(name: &str) -> Result<Self, String> {
-                let known = Self::ALL.into_iter().find(|known| known.name() == name);
-                known.ok_or_else(|| format!("'{name}' is none of {}", Self::ALL.map(Self::name).join(", ")))
-            }
-        })*
-    };
-}
-named!(LivenessType, SecurityLevel, Challenge, ReplayStatus, Reason);
+super::named!(LivenessType, SecurityLevel, Challenge, ReplayStatus, Reason);
 
 /// One picture of a capture.
 #[derive(Clone, PartialEq, Eq)]

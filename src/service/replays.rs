@@ -27,6 +27,7 @@ use crate::seal::Key;
 use crate::service::Deps;
 use crate::service::Error;
 use crate::service::Policy;
+use crate::service::callbacks;
 use crate::service::faces::best;
 use crate::service::faces::best::Prepared;
 use crate::service::liveness::kept;
@@ -158,6 +159,9 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     let mut tx = deps.store.begin().await?;
     let late = store::replays::time_out(&mut tx, now, ENDED_MAX).await?;
     let given_up = store::replays::give_up(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
+    for session in late.iter().chain(&given_up) {
+        callbacks::owe(&mut tx, *session, now).await?;
+    }
     tx.commit().await?;
     Ok([late.len(), given_up.len()])
 }
@@ -209,6 +213,7 @@ async fn finish(
     if let Some(face) = face {
         store::faces::insert(&mut tx, session, &face.kept).await?;
     }
+    callbacks::owe(&mut tx, session, now).await?;
     tx.commit().await?;
     Ok(true)
 }

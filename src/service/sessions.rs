@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::TryStreamExt;
 use futures_util::stream;
-use reqwest::Url;
 
 use crate::domain::Caller;
 use crate::domain::Moment;
@@ -32,7 +31,6 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 const TRIES_MAX: usize = 3;
 /// Sessions whose media are erased at once: a distant bucket answers each in its own time.
 const ERASED_AT_ONCE: usize = 8;
-const CALLBACK_URL_LEN_MAX: usize = 2048;
 
 /// What a session is to be.
 pub struct NewSession {
@@ -60,7 +58,7 @@ pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live
     require(caller, Permission::Session)?;
     let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
     if let Some(url) = &new.callback_url {
-        check_callback(url)?;
+        deps.callbacks.check(url).map_err(Error::CallbackUrl)?;
     }
     let (id, now) = (SessionId::new(), deps.clock.now());
     let session = Session {
@@ -192,34 +190,4 @@ fn time_to_live(deps: &Deps, caller: &Caller, asked: Option<i64>) -> Result<Time
         return Err(Error::TimeToLive { seconds, seconds_max });
     }
     TimeDelta::try_seconds(seconds).ok_or(Error::TimeToLive { seconds, seconds_max })
-}
-
-fn check_callback(url: &str) -> Result<(), Error> {
-    let wrong = |why| Err(Error::CallbackUrl(why));
-    if url.len() > CALLBACK_URL_LEN_MAX {
-        return wrong("must have at most 2048 characters");
-    }
-    match Url::parse(url) {
-        Err(_) => wrong("must be an absolute URL"),
-        Ok(url) if url.scheme() != "https" => wrong("must begin with https://"),
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => wrong("must not name a user"),
-        Ok(_) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_callback_goes_to_a_secured_place() {
-        for url in ["https://service/callback", "https://localhost:9943/a?b=c"] {
-            assert!(check_callback(url).is_ok(), "{url}");
-        }
-        let long = format!("https://service/{}", "x".repeat(2048));
-        for url in ["", "service/callback", "http://service", "ftp://service", "https://a:b@service", "https://", &long]
-        {
-            assert!(matches!(check_callback(url), Err(Error::CallbackUrl(_))), "{url}");
-        }
-    }
 }

@@ -12,12 +12,14 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use uuid::Uuid;
 
+use crate::domain::CallbackId;
 use crate::domain::FaceId;
 use crate::domain::KeyId;
 use crate::domain::Moment;
 use crate::domain::Permission;
 use crate::domain::ProviderId;
 use crate::domain::SessionId;
+use crate::domain::callback::CallbackStatus;
 use crate::domain::liveness::ReplayStatus;
 
 impl Type<Postgres> for Moment {
@@ -105,6 +107,11 @@ kept_as!(KeyId, Uuid, |id: &KeyId| id.0, |id| Ok(KeyId(id)));
 kept_as!(SessionId, Uuid, |id: &SessionId| id.0, |id| Ok(SessionId(id)));
 kept_as!(FaceId, Uuid, |id: &FaceId| id.0, |id| Ok(FaceId(id)));
 
+kept_as!(CallbackId, Uuid, |id: &CallbackId| id.0, |id| Ok(CallbackId(id)));
+kept_as!(CallbackStatus, String, CallbackStatus::to_string, |name: String| {
+    let status: Result<CallbackStatus, String> = name.parse();
+    Ok(status?)
+});
 kept_as!(ReplayStatus, String, ReplayStatus::to_string, |name: String| {
     let status: Result<ReplayStatus, String> = name.parse();
     Ok(status?)

@@ -41,6 +41,7 @@ macro_rules! schema {
             (1, "init", include_str!(concat!("../../migrations/", $folder, "/0001_init.sql"))),
             (2, "sessions", include_str!(concat!("../../migrations/", $folder, "/0002_sessions.sql"))),
             (3, "replays", include_str!(concat!("../../migrations/", $folder, "/0003_replays.sql"))),
+            (4, "callbacks", include_str!(concat!("../../migrations/", $folder, "/0004_callbacks.sql"))),
         ])
     };
 }

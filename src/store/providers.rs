@@ -86,3 +86,23 @@ pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<Provider>, Error> {
         .fetch_optional(conn)
         .await)?)
 }
+
+/// What signs callbacks to the provider, sealed; `None` before the first one.
+pub async fn callback_secret(tx: &mut Tx, id: ProviderId) -> Result<Option<Vec<u8>>, Error> {
+    let found: Option<Option<Vec<u8>>> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT callback_secret_sealed FROM providers WHERE id = $1")
+            .bind(id)
+            .fetch_optional(conn)
+            .await)?;
+    Ok(found.flatten())
+}
+
+pub async fn set_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query("UPDATE providers SET callback_secret_sealed = $2 WHERE id = $1")
+        .bind(id)
+        .bind(sealed)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}

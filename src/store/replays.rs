@@ -14,6 +14,7 @@ use crate::domain::session::Session;
 use crate::store::Error;
 use crate::store::Tx;
 use crate::store::column::row;
+use crate::store::for_update;
 use crate::store::on;
 
 /// A check, without its capture.
@@ -200,12 +201,4 @@ async fn end(
         .bind(limit)
         .fetch_all(conn)
         .await)?)
-}
-
-/// `SQLite` has one writer, and no such words.
-fn for_update(tx: &Tx) -> &'static str {
-    match tx {
-        Tx::Postgres(_) => "FOR UPDATE SKIP LOCKED",
-        Tx::Sqlite(_) => "",
-    }
 }

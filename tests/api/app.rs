@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use bioserver::api;
 use bioserver::api::payload;
+use bioserver::callback;
 use bioserver::capture;
 use bioserver::capture::key::Keys;
 use bioserver::clock::Clock;
@@ -127,7 +128,10 @@ impl TestApp {
         let meters = Arc::new(Meters::new(clock.clone()));
         let master = Master::make();
         let (capture_keys, pace) = (CAPTURE_KEYS.clone(), Arc::default());
-        let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, clock, policy };
+        // Receivers of tests.
+        let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
+        let callbacks = callback::Client::new(callback::Settings { allow, ca: None }).expect("it can be made");
+        let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, callbacks, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));

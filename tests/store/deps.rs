@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bioserver::callback;
 use bioserver::clock::Clock;
 use bioserver::face::script::Script;
 use bioserver::media;
@@ -33,6 +34,7 @@ pub async fn deps(settings: &Settings) -> (Deps, Folder) {
         media: Media::open(&media::Settings::Folder(folder.0.clone())).unwrap(),
         capture_keys: Arc::default(),
         pace: Arc::default(),
+        callbacks: callback::Client::new(callback::Settings::default()).unwrap(),
         policy: Policy::default(),
     };
     (deps, folder)

@@ -1,0 +1,89 @@
+//! `bioserver callbacks`: what providers are still to be told.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anyhow::bail;
+use serde_json::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::CallbackId;
+use crate::domain::callback::Callback;
+use crate::service::callbacks;
+use crate::store::Store;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Lists the newest thousand, newest first
+    List {
+        /// Prints a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Has one be sent once more, or all that were given up
+    Retry {
+        #[arg(required_unless_present = "dead")]
+        id: Option<Uuid>,
+        /// All that were given up
+        #[arg(long, conflicts_with = "id")]
+        dead: bool,
+    },
+}
+
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let store = Store::open(&config.store).await?;
+    let text = match args.action {
+        Action::List { json } => list(&store, json).await?,
+        Action::Retry { id, .. } => retry(&store, id).await?,
+    };
+    store.close().await;
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
+    let listed = callbacks::list(store).await?;
+    if json {
+        return Ok(serde_json::to_string_pretty(&listed.iter().map(as_json).collect::<Vec<_>>())? + "\n");
+    }
+    if listed.is_empty() {
+        return Ok("There are no callbacks.\n".to_owned());
+    }
+    let mut text =
+        format!("{:<36}  {:<36}  {:<9}  {:>8}  {:<24}  LAST\n", "ID", "SESSION", "STATUS", "ATTEMPTS", "DUE");
+    for Callback { id, session, status, attempts, due, last, .. } in &listed {
+        let last = last.as_deref().unwrap_or("-");
+        writeln!(text, "{id}  {session}  {:<9}  {attempts:>8}  {:<24}  {last}", status.name(), due.to_string())?;
+    }
+    Ok(text)
+}
+
+async fn retry(store: &Store, id: Option<Uuid>) -> anyhow::Result<String> {
+    let count = callbacks::retry(store, id.map(CallbackId), Clock::default().now()).await?;
+    if let Some(id) = id.filter(|_| count == 0) {
+        bail!("there is no callback {id}");
+    }
+    Ok(format!("{count} callbacks are sent once more.\n"))
+}
+
+fn as_json(callback: &Callback) -> Value {
+    let Callback { id, session, status, attempts, due, last, created } = callback;
+    json!({
+        "id": id.to_string(),
+        "session": session.to_string(),
+        "status": status.name(),
+        "attempts": attempts,
+        "due": due.to_string(),
+        "last": last,
+        "created": created.to_string(),
+    })
+}

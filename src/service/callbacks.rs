@@ -1,0 +1,145 @@
+//! Callbacks: owed together with a result, then sent until they arrive or their session ends.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rand::RngExt;
+use serde_json::json;
+
+use crate::callback::Attempt;
+use crate::callback::Message;
+use crate::callback::Secret;
+use crate::domain::CallbackId;
+use crate::domain::Moment;
+use crate::domain::ProviderId;
+use crate::domain::SessionId;
+use crate::domain::callback::Callback;
+use crate::domain::callback::CallbackStatus;
+use crate::seal::Master;
+use crate::service::Deps;
+use crate::service::Error;
+use crate::store;
+use crate::store::Store;
+use crate::store::callbacks::Leased;
+
+/// For how long one is left to the node that took it: longer than a host may take to answer.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// The pause after the first attempt; it doubles with each.
+const BACK_OFF_FIRST_S: f64 = 1.0;
+const BACK_OFF_MAX_S: f64 = 300.0;
+/// Of a pause, so much is left to chance: those that failed together are not sent together again.
+const JITTER: std::ops::Range<f64> = 0.75..1.25;
+/// With the pauses above, a day and a half.
+const ATTEMPTS_MAX: i64 = 400;
+const LISTED_MAX: i64 = 1000;
+
+/// Owes the provider of the session a callback: in the same transaction as the result that it tells of.
+pub async fn owe(tx: &mut store::Tx, session: SessionId, now: Moment) -> Result<(), store::Error> {
+    store::callbacks::insert(tx, CallbackId::new(), session, now).await
+}
+
+/// Takes up to `limit` callbacks that are due.
+pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<Leased>, Error> {
+    let now = deps.clock.now();
+    let mut tx = deps.store.begin().await?;
+    let taken = store::callbacks::take(&mut tx, now, now.plus(LEASE), limit).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+/// Sends one, once, and notes how that ended.
+pub async fn send(deps: &Deps, leased: &Leased) -> Result<Attempt, Error> {
+    let secret = secret(&deps.store, &deps.master, leased.provider).await?;
+    let body = json!({ "sessionId": leased.session.to_string() }).to_string();
+    let message = Message { id: leased.id, url: &leased.callback_url, body: &body, now: deps.clock.now() };
+    let attempt = deps.callbacks.send(&message, &secret).await;
+    let now = deps.clock.now();
+    let (status, due, last) = match &attempt {
+        Attempt::Delivered(status) => (CallbackStatus::Delivered, now, format!("it answered {status}")),
+        Attempt::Gone => (CallbackStatus::Dead, now, "it answered 410".to_owned()),
+        Attempt::Failed { why, retry_after } => {
+            let due = now.plus(pause(leased.attempts, *retry_after));
+            let is_last = leased.attempts >= ATTEMPTS_MAX || due >= leased.expires;
+            (if is_last { CallbackStatus::Dead } else { CallbackStatus::Owed }, due, why.clone())
+        }
+    };
+    let mut tx = deps.store.begin().await?;
+    store::callbacks::note(&mut tx, leased, status, due, &last).await?;
+    tx.commit().await?;
+    Ok(attempt)
+}
+
+/// Before the next attempt after so many: what the host asks for, if that is more.
+fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
+    let doubled = BACK_OFF_FIRST_S * 2f64.powi((attempts - 1).clamp(0, 30) as i32);
+    let own = Duration::from_secs_f64(doubled.min(BACK_OFF_MAX_S) * rand::rng().random_range(JITTER));
+    TimeDelta::from_std(own.max(asked.unwrap_or_default())).unwrap_or(TimeDelta::MAX)
+}
+
+/// What signs callbacks to a provider; it is made when there is none.
+pub async fn secret(store: &Store, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
+    let mut tx = store.begin().await?;
+    let sealed = match store::providers::callback_secret(&mut tx, provider).await? {
+        Some(sealed) => sealed,
+        None => return replace(tx, master, provider).await,
+    };
+    let opened = master.open(&place(provider), &sealed)?;
+    Secret::read(&opened).ok_or_else(|| Error::Failed("a callback secret has the wrong length".to_owned()))
+}
+
+/// The same, of the provider of this name; `None` if there is no such provider.
+pub async fn secret_of(store: &Store, master: &Master, name: &str) -> Result<Option<Secret>, Error> {
+    let mut tx = store.read().await?;
+    let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
+    drop(tx);
+    secret(store, master, provider.id).await.map(Some)
+}
+
+/// Signs callbacks to the provider of this name with a new secret from now on; `None` if there is no such provider.
+pub async fn rotate(store: &Store, master: &Master, name: &str) -> Result<Option<Secret>, Error> {
+    let mut tx = store.begin().await?;
+    let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
+    replace(tx, master, provider.id).await.map(Some)
+}
+
+async fn replace(mut tx: store::Tx, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
+    let secret = Secret::make();
+    let sealed = master.seal(&place(provider), secret.bytes());
+    store::providers::set_callback_secret(&mut tx, provider, &sealed).await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+fn place(provider: ProviderId) -> String {
+    format!("providers/{}/callback_secret", provider.0)
+}
+
+/// The newest thousand.
+pub async fn list(store: &Store) -> Result<Vec<Callback>, store::Error> {
+    let mut tx = store.read().await?;
+    store::callbacks::list(&mut tx, LISTED_MAX).await
+}
+
+/// Has one be sent once more, or all that are dead; says how many there were.
+pub async fn retry(store: &Store, id: Option<CallbackId>, now: Moment) -> Result<u64, store::Error> {
+    let mut tx = store.begin().await?;
+    let count = store::callbacks::retry(&mut tx, id, now).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_hosts_may_ask_for_longer_ones() {
+        let seconds = |attempts, asked| pause(attempts, asked).as_seconds_f64();
+        for (attempts, about) in [(1, 1.0), (2, 2.0), (5, 16.0), (9, 256.0), (10, 300.0), (400, 300.0)] {
+            let pause = seconds(attempts, None);
+            assert!((0.75 * about..=1.25 * about).contains(&pause), "{attempts}: {pause}");
+        }
+        assert_eq!(seconds(1, Some(Duration::from_secs(60))), 60.0);
+        assert!(seconds(9, Some(Duration::from_secs(1))) > 100.0);
+    }
+}

@@ -1,0 +1,120 @@
+//! Table `callbacks`: what providers are still to be told, and were. A row goes with its session.
+
+use sqlx::AssertSqlSafe;
+
+use crate::domain::CallbackId;
+use crate::domain::Moment;
+use crate::domain::ProviderId;
+use crate::domain::SessionId;
+use crate::domain::callback::Callback;
+use crate::domain::callback::CallbackStatus;
+use crate::store::Error;
+use crate::store::Tx;
+use crate::store::column::row;
+use crate::store::for_update;
+use crate::store::on;
+
+row!(Callback { id, session, status, attempts, due, last, created });
+
+/// A callback that is leased to one node, and what it needs to send it.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    pub id: CallbackId,
+    pub session: SessionId,
+    pub provider: ProviderId,
+    pub callback_url: String,
+    /// How often it was sent, this time included.
+    pub attempts: i64,
+    /// When its session ends, and it with it.
+    pub expires: Moment,
+}
+row!(Leased { id, session, provider, callback_url, attempts, expires });
+
+/// Owes the session's provider a callback, if the session has a URL for it.
+pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO callbacks (id, session, status, attempts, due, created)
+         SELECT $1, id, $3, 0, $4, $4 FROM sessions WHERE id = $2 AND callback_url IS NOT NULL"
+    )
+    .bind(id)
+    .bind(session)
+    .bind(CallbackStatus::Owed)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// Up to `limit` callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node
+/// sends them; if this one dies, another does then.
+pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<Leased>, Error> {
+    let lock = for_update(tx);
+    let statement = format!(
+        "UPDATE callbacks SET leased = $2, attempts = attempts + 1 WHERE id IN (
+             SELECT id FROM callbacks WHERE status = $3 AND due <= $1 AND (leased IS NULL OR leased <= $1)
+                 AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session AND expires > $1)
+             ORDER BY due LIMIT $4 {lock})
+         RETURNING id"
+    );
+    let taken: Vec<CallbackId> = on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(now)
+        .bind(leased)
+        .bind(CallbackStatus::Owed)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?;
+    let mut found = Vec::with_capacity(taken.len());
+    for id in taken {
+        let one: Option<Leased> = on!(tx, |conn| sqlx::query_as(
+            "SELECT callbacks.id, session, provider, callback_url, attempts, expires
+             FROM callbacks JOIN sessions ON sessions.id = session WHERE callbacks.id = $1"
+        )
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+        found.extend(one);
+    }
+    Ok(found)
+}
+
+/// Notes how an attempt ended; nothing happens if the lease went to another.
+pub async fn note(tx: &mut Tx, leased: &Leased, status: CallbackStatus, due: Moment, last: &str) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL WHERE id = $1 AND attempts = $2"
+    )
+    .bind(leased.id)
+    .bind(leased.attempts)
+    .bind(status)
+    .bind(due)
+    .bind(last)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
+}
+
+/// The newest `limit` callbacks, newest first. For the operator.
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Callback>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT id, session, status, attempts, due, last, created FROM callbacks ORDER BY created DESC, id LIMIT $1"
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// Has one be sent once more, or all that are dead; says how many. For the operator.
+pub async fn retry(tx: &mut Tx, id: Option<CallbackId>, now: Moment) -> Result<u64, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE callbacks SET status = $2, due = $3, leased = NULL, attempts = 0
+         WHERE ($1 IS NULL AND status = $4) OR id = $1"
+    )
+    .bind(id)
+    .bind(CallbackStatus::Owed)
+    .bind(now)
+    .bind(CallbackStatus::Dead)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected()))?)
+}

@@ -1,0 +1,28 @@
+//! Sends callbacks, several at once, so that no slow host keeps others waiting for long.
+
+use futures_util::future::try_join_all;
+
+use crate::callback::Attempt;
+use crate::service::Deps;
+use crate::service::callbacks;
+use crate::store::callbacks::Leased;
+use crate::tasks::Progress;
+
+/// Callbacks of one step, which takes as long as the slowest of them.
+const AT_ONCE: i64 = 16;
+
+pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
+    let taken = callbacks::take(deps, AT_ONCE).await?;
+    try_join_all(taken.iter().map(|leased| send(deps, leased))).await?;
+    Ok(if taken.is_empty() { Progress::Idle } else { Progress::More })
+}
+
+async fn send(deps: &Deps, leased: &Leased) -> anyhow::Result<()> {
+    let (id, session, attempts) = (leased.id, leased.session, leased.attempts);
+    match callbacks::send(deps, leased).await? {
+        Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
+        Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),
+        Attempt::Failed { why, .. } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
+    }
+    Ok(())
+}
