@@ -5,6 +5,7 @@
 pub mod accuracy;
 pub mod calibrate;
 pub mod callbacks;
+pub mod capture;
 pub mod check;
 pub mod demo;
 pub mod evaluate;

@@ -30,6 +30,8 @@ enum Verb {
     Keys(cli::keys::Args),
     /// Lists providers, and sets what each may ask for
     Providers(cli::providers::Args),
+    /// Makes frames on disk the capture of a liveness check
+    Capture(cli::capture::Args),
     /// Lists callbacks, and has some be sent once more
     Callbacks(cli::callbacks::Args),
     /// Shows what providers have asked for, by operation and day
@@ -63,6 +65,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => cli::demo::run(line.config.as_deref(), args).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Capture(args) => cli::capture::run(args).await.map(|()| ExitCode::SUCCESS),
         Verb::Callbacks(args) => cli::callbacks::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),

@@ -21,10 +21,16 @@ use crate::cli::verify;
 use crate::config::Config;
 use crate::config::source;
 use crate::domain::Permission;
+use crate::face::networks;
+use crate::face::networks::Compiled;
+use crate::face::networks::Networks;
+use crate::face::pack::Pack;
 use crate::face::samples;
 use crate::packs;
 use crate::service::keys;
 use crate::service::keys::NewKey;
+
+mod liveness;
 
 /// What the contract advises for pictures of unlike kinds: one false acceptance in 10,000.
 const SCORE_MIN: f64 = 3500.0;
@@ -37,6 +43,9 @@ pub struct Args {
     /// Stop after the tables
     #[arg(long)]
     once: bool,
+    /// Show a check of liveness, too: a photograph is filmed, and the provider called back
+    #[arg(long)]
+    liveness: bool,
 }
 
 /// Keys and data lie in a temporary folder, which is gone when this returns.
@@ -47,6 +56,8 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     log::start(&config.log);
     let prefix = config.prefix.clone();
     say("Loading the networks ...")?;
+    let pack = Pack::open(config.pack.as_deref())?;
+    let networks = if args.liveness { Some(of_films(&pack)?) } else { None };
     let app = App::build(config).await?;
     say(&format!("Pack: {}", app.deps.faces.pack()))?;
     let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
@@ -61,12 +72,20 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
 
     let client = Client::connect(&host, &prefix, key.expose_secret()).await?;
     show(&client).await?;
+    if let Some(networks) = networks {
+        liveness::show(&client, networks).await?;
+    }
     if !args.once {
         say(&invitation(&client, &host))?;
         serve::stopped().await;
     }
     drop(stop);
     server.await?
+}
+
+/// Networks that find the face which is filmed.
+fn of_films(pack: &Pack) -> anyhow::Result<Networks> {
+    Ok(Networks::new(&Compiled::new(pack, networks::Settings::default())?))
 }
 
 /// This process's, but the data are the demonstration's own; the networks are those that would serve.
@@ -76,6 +95,8 @@ fn environment(data: &Path, pack: Option<&Path>) -> Vec<(String, String)> {
     environment.push(("BIOSERVER_DATA".to_owned(), data.display().to_string()));
     let pack = pack.map_or_else(|| packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
     environment.push(("BIOSERVER_PACK".to_owned(), pack));
+    // Its own receiver of callbacks.
+    environment.push(("BIOSERVER_CALLBACK_ALLOW".to_owned(), "http://127.0.0.1".to_owned()));
     environment.push(("BIOSERVER_MEDIA".to_owned(), data.join("media").display().to_string()));
     environment.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", data.join("demo.db").display())));
     environment
@@ -120,6 +141,21 @@ impl Client {
 
     async fn open(&self) -> anyhow::Result<String> {
         self.made(self.http.post(format!("{}/v2/bio-sessions", self.base))).await
+    }
+
+    /// Opens a session whose results are told to this URL.
+    async fn open_for(&self, callback_url: &str) -> anyhow::Result<String> {
+        let body = serde_json::json!({ "callbackURL": callback_url });
+        self.made(self.http.post(format!("{}/v2/bio-sessions", self.base)).json(&body)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<String> {
+        Ok(self.send(self.http.post(format!("{}{path}", self.base)).json(body)).await?.text().await?)
+    }
+
+    async fn capture(&self, session: &str, sealed: String) -> anyhow::Result<()> {
+        let request = self.http.post(format!("{}{session}/replay-liveness", self.base));
+        self.send(request.header("content-type", "application/jose").body(sealed)).await.map(drop)
     }
 
     async fn add(&self, session: &str, image: &'static [u8]) -> anyhow::Result<String> {

@@ -60,7 +60,7 @@ fn nothing_needs_to_be_said() {
     assert_eq!((config.prefix.as_str(), config.policy.mode), ("/bioserver-app", Mode::F6_4Vid60x));
     assert_eq!((config.image_bytes_max, config.policy.image_pixels_max), (10_485_760, 50_000_000));
     assert_eq!(config.queue_wait, Duration::from_secs(2));
-    assert_eq!(config.settings.len(), 28);
+    assert_eq!(config.settings.len(), 33);
     assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
 }
 

@@ -1,0 +1,212 @@
+//! `bioserver capture`: frames on disk become the capture of a session's liveness check.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::bail;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream;
+use image::ImageFormat;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use reqwest::RequestBuilder;
+use reqwest::Response;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::capture;
+use crate::capture::Capture;
+use crate::capture::FRAMES_MAX;
+use crate::capture::SIDE_MAX;
+use crate::capture::challenges::challenges;
+use crate::domain::liveness::Challenge;
+use crate::domain::liveness::Frame;
+use crate::domain::liveness::LivenessType;
+use crate::domain::liveness::SdkInfo;
+
+/// Between looks at how the check stands.
+const POLL: Duration = Duration::from_millis(300);
+/// Longer than any check takes that does not fail.
+const POLLS_MAX: usize = 400;
+/// What is handed to the connection at once, so that progress can be seen.
+const CHUNK: usize = 64 << 10;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A folder of JPEG or PNG pictures, in the order of their names, or a file of JPEG pictures one after the other (MJPEG)
+    frames: PathBuf,
+    /// The session whose liveness check has begun
+    #[arg(long, value_name = "ID")]
+    session: Uuid,
+    /// A key with the permission liveness, or a capture token
+    #[arg(long, value_name = "KEY")]
+    key: String,
+    /// The server, with what its paths begin with
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/bioserver-app")]
+    server: String,
+    /// Frames a second
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
+    fps: u32,
+    /// Only shows what the check asks for
+    #[arg(long)]
+    show: bool,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let http = reqwest::Client::new();
+    let session =
+        |version: &str| format!("{}/{version}/bio-sessions/{}", args.server.trim_end_matches('/'), args.session);
+    let with_key = |request: RequestBuilder| request.bearer_auth(&args.key);
+    let parameters = good(with_key(http.get(session("v2") + "/liveness-parameters")).send().await?).await?;
+    let check = Check::read(&parameters.json().await?)?;
+    println!("{}", check.shown());
+    if args.show {
+        return Ok(());
+    }
+    let frames = frames(&args.frames, args.fps)?;
+    let sealed = check.sealed(frames)?;
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes}, {eta} left")?;
+    let bar = ProgressBar::new(sealed.len() as u64).with_style(style);
+    let sent = with_key(http.post(session("v2") + "/replay-liveness"))
+        .header("content-type", "application/jose")
+        .header("content-length", sealed.len())
+        .body(chunked(sealed, bar.clone()))
+        .send()
+        .await?;
+    bar.finish_and_clear();
+    good(sent).await?;
+    for _ in 0..POLLS_MAX {
+        let answer = good(with_key(http.get(session("v3") + "/replay-liveness-metadata")).send().await?).await?;
+        let status: Value = answer.json().await?;
+        if status["status"] != "IN_PROGRESS" {
+            println!("{}", serde_json::to_string_pretty(&status)?);
+            return Ok(());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    bail!("the check is still in progress")
+}
+
+async fn good(answer: Response) -> anyhow::Result<Response> {
+    let status = answer.status();
+    if !status.is_success() {
+        bail!("{status}: {}", answer.text().await?);
+    }
+    Ok(answer)
+}
+
+fn chunked(text: String, bar: ProgressBar) -> reqwest::Body {
+    let bytes = Bytes::from(text);
+    let places = (0..bytes.len()).step_by(CHUNK);
+    let chunks: Vec<Bytes> = places.map(|place| bytes.slice(place..(place + CHUNK).min(bytes.len()))).collect();
+    let sent = stream::iter(chunks).map(move |chunk| {
+        bar.inc(chunk.len() as u64);
+        Ok::<_, std::io::Error>(chunk)
+    });
+    reqwest::Body::wrap_stream(sent)
+}
+
+/// A liveness check, as the server told of it.
+pub struct Check {
+    id: String,
+    server_random: [u8; 32],
+    pub liveness_type: LivenessType,
+    /// What is asked for, in this order.
+    pub challenges: Vec<Challenge>,
+    /// In DER.
+    certificate: Vec<u8>,
+}
+
+impl Check {
+    /// From the answer to `init-liveness-parameters`.
+    pub fn read(parameters: &Value) -> anyhow::Result<Self> {
+        let text = |name: &str| parameters[name].as_str().with_context(|| format!("the parameters have no '{name}'"));
+        let random = STANDARD.decode(text("serverRandom")?)?;
+        let server_random: [u8; 32] =
+            random.try_into().ok().context("the parameters' 'serverRandom' is not 32 bytes")?;
+        let seed = parameters["seed"].as_i64().and_then(|seed| seed.try_into().ok()).context("there is no 'seed'")?;
+        let count = parameters["nbChallenge"].as_u64().unwrap_or(0) as usize;
+        let certificate = parameters["certificates"][0].as_str().context("there is no certificate")?;
+        Ok(Self {
+            id: text("id")?.to_owned(),
+            server_random,
+            liveness_type: text("type")?.parse().map_err(anyhow::Error::msg)?,
+            challenges: challenges(seed, &server_random, count),
+            certificate: STANDARD.decode(certificate)?,
+        })
+    }
+
+    pub fn sealed(&self, frames: Vec<Frame>) -> anyhow::Result<String> {
+        let capture = Capture {
+            id: self.id.clone(),
+            server_random: self.server_random,
+            liveness_type: self.liveness_type,
+            sdk: Some(SdkInfo { sdk_version: Some(env!("CARGO_PKG_VERSION").to_owned()) }),
+            device: None,
+            frames,
+            video: None,
+        };
+        Ok(capture::seal(&self.certificate, &capture)?)
+    }
+
+    /// What is asked for, in words.
+    pub fn shown(&self) -> String {
+        let words: Vec<&str> = self.challenges.iter().map(|challenge| challenge.name()).collect();
+        match words.as_slice() {
+            [] => format!("{}: look at the camera", self.liveness_type),
+            words => format!("{}: look at the camera, then {}", self.liveness_type, words.join(", then ")),
+        }
+    }
+}
+
+fn frames(path: &Path, fps: u32) -> anyhow::Result<Vec<Frame>> {
+    let pictures = if path.is_dir() { folder(path)? } else { mjpeg(&std::fs::read(path)?, path)? };
+    if !(1..=FRAMES_MAX).contains(&pictures.len()) {
+        bail!("{} has {} frames; a capture has 1 to {FRAMES_MAX}", path.display(), pictures.len());
+    }
+    let at = |number: usize| number as u32 * 1000 / fps;
+    Ok(pictures.into_iter().enumerate().map(|(number, jpeg)| Frame { t_ms: at(number), jpeg }).collect())
+}
+
+fn folder(path: &Path) -> anyhow::Result<Vec<Bytes>> {
+    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+    files.retain(|file| {
+        let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        matches!(extension.as_deref(), Some("jpg" | "jpeg" | "png"))
+    });
+    files.sort();
+    files.iter().map(|file| picture(file)).collect()
+}
+
+/// As a JPEG of a size that captures may have.
+fn picture(path: &Path) -> anyhow::Result<Bytes> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let picture = image::load_from_memory(&bytes).with_context(|| path.display().to_string())?;
+    let is_fine = image::guess_format(&bytes).ok() == Some(ImageFormat::Jpeg);
+    if is_fine && picture.width().max(picture.height()) <= SIDE_MAX {
+        return Ok(bytes.into());
+    }
+    let mut jpeg = std::io::Cursor::new(vec![]);
+    picture.thumbnail(SIDE_MAX, SIDE_MAX).to_rgb8().write_to(&mut jpeg, ImageFormat::Jpeg)?;
+    Ok(jpeg.into_inner().into())
+}
+
+/// The pictures of an MJPEG file: each begins with a marker that stands nowhere else.
+fn mjpeg(bytes: &[u8], path: &Path) -> anyhow::Result<Vec<Bytes>> {
+    const START: [u8; 3] = [0xff, 0xd8, 0xff];
+    let starts: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(&START)).collect();
+    if starts.first() != Some(&0) {
+        bail!(
+            "{} is no folder and no MJPEG; `ffmpeg -i {0} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames",
+            path.display()
+        );
+    }
+    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+    Ok(starts.iter().zip(ends).map(|(start, end)| Bytes::copy_from_slice(&bytes[*start..end])).collect())
+}

@@ -1,0 +1,100 @@
+//! `bioserver demo --liveness`: a check of liveness from its beginning to the verified verdict, once passed and once not.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::bail;
+use serde_json::Value;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::cli::capture::Check;
+use crate::cli::demo::Client;
+use crate::cli::demo::say;
+use crate::domain::liveness::Frame;
+use crate::face::networks::Networks;
+use crate::face::samples;
+use crate::performer;
+use crate::performer::Performance;
+use crate::performer::attack;
+use crate::performer::attack::Attack;
+use crate::performer::portrait::Portrait;
+
+/// Longer than a check takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A call of the server has some hundred bytes.
+const CALL_LEN_MAX: usize = 8 << 10;
+const SEED: u64 = 7;
+
+/// Films one of the sample photographs, first as it does what is asked, then as a print of itself.
+pub async fn show(client: &Client, mut networks: Networks) -> anyhow::Result<()> {
+    let [one, other] = [samples::ONE[0].1, samples::OTHER.1];
+    let portrait = Portrait::read(&mut networks, one)?;
+    let stranger = Portrait::read(&mut networks, other)?;
+    drop(networks);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let receiver = format!("http://{}/callback", listener.local_addr()?);
+    let (told, mut calls) = mpsc::channel(1);
+    let receiving = tokio::spawn(receive(listener, told));
+    say(&format!("\nLiveness: films that a program makes of a photograph. Callbacks go to {receiver}."))?;
+    let live = |performance: &Performance| performer::perform(&portrait, performance);
+    check(client, &receiver, &mut calls, "the person, who does what is asked", live).await?;
+    let print = |performance: &Performance| attack::attack(Attack::Print, &portrait, &stranger, performance);
+    check(client, &receiver, &mut calls, "a print in somebody's hand", print).await?;
+    receiving.abort();
+    Ok(())
+}
+
+async fn check(
+    client: &Client,
+    receiver: &str,
+    calls: &mut mpsc::Receiver<Value>,
+    who: &str,
+    film: impl Fn(&Performance) -> Vec<Frame>,
+) -> anyhow::Result<()> {
+    let session = client.open_for(receiver).await?;
+    let asked =
+        client.post(&format!("{session}/init-liveness-parameters"), &json!({ "type": "LIVENESS_ACTIVE" })).await?;
+    let check = Check::read(&client.verified(&asked)?)?;
+    say(&format!("\nBefore the camera: {who}\n  asked      {}", check.shown()))?;
+    let (liveness_type, challenges) = (check.liveness_type, check.challenges.clone());
+    let frames = film(&Performance { liveness_type, challenges, seed: SEED });
+    let (count, sealed) = (frames.len(), check.sealed(frames)?);
+    say(&format!("  captured   {count} frames, {} kB sealed", sealed.len() / 1000))?;
+    client.capture(&session, sealed).await?;
+    let call = tokio::time::timeout(PATIENCE, calls.recv()).await.context("no callback came")?;
+    let call = call.context("the receiver has ended")?;
+    if !session.ends_with(call["sessionId"].as_str().context("a callback names its session")?) {
+        bail!("the callback is about another session");
+    }
+    say("  callback   received, answered with 204")?;
+    let verdict = client.read(&format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"))).await?;
+    let status = verdict["status"].as_str().context("a verdict has a status")?;
+    say(&format!("  verdict    {status}, signature verified"))?;
+    client.end(&session).await
+}
+
+/// A provider's receiver: reads what it is told and answers with 204.
+async fn receive(listener: TcpListener, told: mpsc::Sender<Value>) -> anyhow::Result<()> {
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        let mut text = vec![];
+        let call = loop {
+            let mut part = [0; 1024];
+            let len = stream.read(&mut part).await?;
+            text.extend_from_slice(&part[..len]);
+            let body = text.windows(4).position(|window| window == b"\r\n\r\n").map(|place| &text[place + 4..]);
+            if let Some(call) = body.and_then(|body| serde_json::from_slice(body).ok()) {
+                break call;
+            }
+            if len == 0 || text.len() > CALL_LEN_MAX {
+                bail!("that was no callback");
+            }
+        };
+        stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await?;
+        told.send(call).await?;
+    }
+}
