@@ -98,8 +98,7 @@ impl LivenessApi for Api {
     ) -> Result<CreateCaptureTokenOk, CreateCaptureTokenError> {
         let made = capture_tokens::create(&self.deps, &caller, SessionId(id)).await?;
         let token = made.text.expose_secret().to_owned();
-        let url = format!("/capture?session={id}#{token}");
-        Ok(CreateCaptureTokenOk::Ok(Json(CaptureToken { token, url, expires: Timestamp(made.expires) })))
+        Ok(CreateCaptureTokenOk::Ok(Json(CaptureToken { token, expires: Timestamp(made.expires) })))
     }
 
     async fn get_replay_status(

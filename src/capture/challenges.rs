@@ -51,6 +51,8 @@ mod tests {
     fn they_follow_from_seed_and_random_number() {
         let random = [7; 32];
         let four = challenges(1_150_867_590, &random, 4);
+        // As `docs/capture.md` says, by another implementation.
+        assert_eq!(four, [Challenge::Blink, Challenge::TurnLeft, Challenge::LookDown, Challenge::OpenMouth]);
         assert_eq!(challenges(1_150_867_590, &random, 2), four[..2]);
         assert_ne!(challenges(1_150_867_591, &random, 4), four);
         assert_ne!(challenges(1_150_867_590, &[8; 32], 4), four);

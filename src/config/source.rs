@@ -16,7 +16,7 @@ const DEFAULT_FILE: &str = "bioserver.toml";
 /// A configuration, or a secret's file, is a page or two.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 33] = [
     "listen",
     "data",
     "database_url",
@@ -37,6 +37,11 @@ const NAMES: [&str; 28] = [
     "session_faces_max",
     "requests_per_minute",
     "requests_at_once",
+    "replays_at_once",
+    "replay_wait_seconds",
+    "replay_lease_seconds",
+    "callback_allow",
+    "callback_ca_file",
     "media",
     "media_sealed",
     "s3_region",

@@ -158,8 +158,3 @@ fn relief(shots: &[Shot]) -> Option<f32> {
     let left = flat::residual(&first.points, &most.points, first.iod).filter(|_| degrees >= TURN_MIN)?;
     Some(left / degrees.to_radians())
 }
-
-#[cfg(test)]
-pub fn tuned(track: &Track) -> Evidence {
-    motion(track, Rest::of(&track.shots).as_ref(), None)
-}

@@ -88,31 +88,3 @@ fn the_same_seed_gives_the_same_film_and_every_attack_is_one() {
         }
     }
 }
-
-#[test]
-fn tune() {
-    let Some(folder) = std::env::var_os("TUNE") else { return };
-    let mut networks = built_in();
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.sort();
-    for file in files.iter().skip(2500).step_by(700).take(7) {
-        let Ok(portrait) = Portrait::read(&mut networks, &std::fs::read(file).unwrap()) else { continue };
-        let performance = Performance { liveness_type: LivenessType::Active, challenges: Challenge::ALL.to_vec(), seed: 9 };
-        let frames = perform(&portrait, &performance);
-        let track = crate::face::liveness::track::follow(&mut networks, &frames).unwrap();
-        let rest = crate::face::liveness::movements::Rest::of(&track.shots).unwrap();
-        eprintln!("{file:?} iod {} rest {rest:?} {:?}", portrait.iod(), crate::face::liveness::movements::movements(&track.shots, &rest));
-        let mut line = String::new();
-        for shot in &track.shots {
-            let (c, v) = rest.most(shot);
-            line += &format!("{}{:.1}/{:.2} ", &c.name()[..6], v, shot.eyes / rest.eyes);
-        }
-        eprintln!("{line}");
-        let still = attack(Attack::Still, &portrait, &portrait, &Performance { liveness_type: LivenessType::PassiveVideo, challenges: vec![], seed: 4 });
-        let live = perform(&portrait, &Performance { liveness_type: LivenessType::PassiveVideo, challenges: vec![], seed: 4 });
-        for frames in [still, live] {
-            let track = crate::face::liveness::track::follow(&mut networks, &frames).unwrap();
-            eprintln!("{:?}", crate::face::liveness::tuned(&track));
-        }
-    }
-}

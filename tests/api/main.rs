@@ -3,6 +3,7 @@
 mod ages;
 mod app;
 mod at_rest;
+mod callbacks;
 mod conformance;
 mod credentials;
 mod ending;

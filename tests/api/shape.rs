@@ -135,11 +135,6 @@ fn hide(value: &mut Value) {
                         assert!(text.starts_with("cap_"));
                         *member = "cap_[sealed]".into();
                     }
-                    ("url", Value::String(url)) => {
-                        let (page, token) = url.split_once('#').expect("it ends in the token");
-                        assert!(token.starts_with("cap_") && is_id(page.trim_start_matches("/capture?session=")));
-                        *member = "/capture?session=[uuid]#[token]".into();
-                    }
                     ("key", Value::String(key)) => {
                         let steps: Vec<&str> = key.split('/').collect();
                         assert!(matches!(steps.as_slice(), ["sessions", session, _] if is_id(session)), "{key}");

@@ -54,11 +54,6 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Op
             }
         }
     }
-    if std::env::var_os("BIOSERVER_TRIALS").is_some() {
-        for trial in &trials {
-            eprintln!("{} {:?} {:?}", trial.liveness_type, trial.attack, trial.evidence);
-        }
-    }
     let report = Report::new(pack.name.clone(), folder_name(folder), &trials, unusable);
     print!("{report}");
     if let Some(path) = json {
