@@ -36,6 +36,7 @@ pub mod recognize;
 pub mod resample;
 pub mod samples;
 pub mod score;
+pub mod script;
 
 pub mod spoof;
 pub mod tile;

@@ -41,7 +41,7 @@ pub fn perform(portrait: &Portrait, performance: &Performance) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(performance.seed);
     let film = Film::of(performance, &mut random);
     let mut camera = Camera::new(&mut random);
-    frames((0..film.frames()).map(|number| camera.shot(portrait.drawn(&film.pose(number)))))
+    frames((0..film.frames()).map(|number| camera.shot(&portrait.drawn(&film.pose(number)))))
 }
 
 /// Pictures as frames, at the times that a camera with a little jitter takes them.

@@ -99,7 +99,7 @@ impl Default for Policy {
             media_sealed: true,
             replays_at_once: 2,
             replay_wait_max: Duration::from_secs(30),
-            replay_lease: Duration::from_secs(60),
+            replay_lease: Duration::from_mins(1),
             image_pixels_max: PIXELS_MAX,
             limits: Limits::default(),
         }

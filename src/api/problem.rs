@@ -186,12 +186,7 @@ impl From<service::Error> for Problem {
                 Self::too_many(&format!("This provider may send {limit}."), retry_after)
             }
             Error::Image { part, error } => Self::of_image(part, error),
-            Error::TemplateVersion { sent, served } => bad(
-                "TEMPLATE_VERSION_MISMATCH",
-                format!(
-                    "The template has version {sent} and this server compares version {served}. Create the face again from its image."
-                ),
-            ),
+            Error::TemplateVersion { sent, served } => Self::of_template_version(sent, served),
             Error::TemplateDamaged(damage) => {
                 bad("TEMPLATE_INVALID", format!("The template is damaged: {damage}. Send it as it was received."))
             }
@@ -210,30 +205,22 @@ impl From<service::Error> for Problem {
                 let message = format!(
                     "The session has {faces} faces, and may not have more. Delete some, or open another session."
                 );
-                Self::new(StatusCode::CONFLICT, "TOO_MANY_FACES", message)
+                Self::conflict("TOO_MANY_FACES", message)
             }
-            Error::LivenessType(name) => bad(
-                "LIVENESS_TYPE_NOT_SUPPORTED",
-                format!(
-                    "{name} is not supported any more. Ask for {}.",
-                    LivenessType::ALL.map(LivenessType::name).join(", ")
-                ),
-            ),
+            Error::LivenessType(name) => Self::of_liveness_type(name),
             Error::LivenessNotInitialized => {
                 let message = "No liveness check has begun in this session. Send init-liveness-parameters first.";
                 Self::new(StatusCode::NOT_FOUND, "LIVENESS_NOT_INITIALIZED", message)
             }
-            Error::ReplayInProgress => {
-                let message = "The liveness check of this session is in progress. Wait for its result.";
-                Self::new(StatusCode::CONFLICT, "REPLAY_IN_PROGRESS", message)
-            }
+            Error::ReplayInProgress => Self::conflict(
+                "REPLAY_IN_PROGRESS",
+                "The liveness check of this session is in progress. Wait for its result.",
+            ),
             Error::CaptureAlreadySent => {
-                let message = "This liveness check has had its capture. Begin another check.";
-                Self::new(StatusCode::CONFLICT, "CAPTURE_ALREADY_SENT", message)
+                Self::conflict("CAPTURE_ALREADY_SENT", "This liveness check has had its capture. Begin another check.")
             }
             Error::CaptureTooLate => {
-                let message = "The time for the capture is over. Begin another check.";
-                Self::new(StatusCode::CONFLICT, "CAPTURE_TOO_LATE", message)
+                Self::conflict("CAPTURE_TOO_LATE", "The time for the capture is over. Begin another check.")
             }
             Error::Capture(error) => Self::of_capture(&error),
             Error::Busy { retry_after } => Self::busy(retry_after),
@@ -257,6 +244,23 @@ impl From<service::Error> for Problem {
 }
 
 impl Problem {
+    fn of_template_version(sent: i32, served: u16) -> Self {
+        let message = format!(
+            "The template has version {sent} and this server compares version {served}. Create the face again from its image."
+        );
+        Self::new(StatusCode::BAD_REQUEST, "TEMPLATE_VERSION_MISMATCH", message)
+    }
+
+    fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    fn of_liveness_type(name: &str) -> Self {
+        let served = LivenessType::ALL.map(LivenessType::name).join(", ");
+        let message = format!("{name} is not supported any more. Ask for one of {served}.");
+        Self::new(StatusCode::BAD_REQUEST, "LIVENESS_TYPE_NOT_SUPPORTED", message)
+    }
+
     fn of_capture(error: &capture::Error) -> Self {
         use capture::Error;
         let (code, advice) = match error {

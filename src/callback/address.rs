@@ -37,18 +37,16 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !SPECIAL_V4.into_iter().any(within)
 }
 
-/// Of IPv6, what is global unicast (2000::/3), less what is set apart in it. Addresses that carry an IPv4 address lie
+/// Of IPv6, what is global unicast (`2000::/3`), less what is set apart in it. Addresses that carry an IPv4 address lie
 /// outside, or are as public as that one.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let carried = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match parts {
-        // Mapped IPv4.
-        [0, 0, 0, 0, 0, 0xffff, high, low] => is_public_v4(carried(high, low)),
-        // Translated IPv4 (RFC 6052).
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(carried(high, low)),
-        // 6to4.
-        [0x2002, high, low, ..] => is_public_v4(carried(high, low)),
+        // Mapped IPv4, translated IPv4 (RFC 6052), 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            is_public_v4(carried(high, low))
+        }
         // Teredo and other protocols, documentation.
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
         [0x3fff, second, ..] if second < 0x1000 => false,

@@ -84,18 +84,15 @@ pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
     let public = parsed.subject_public_key_info();
     let public = public.as_ref();
     let mut header = json!({ "alg": "", "enc": ENCRYPTION, "kid": key::kid(certificate) });
-    let (key, key_sealed) = match public.strip_prefix(&P256_PREFIX) {
-        Some(point) => {
-            header["alg"] = Algorithm::EcdhEs.name().into();
-            let (key, x, y) = agreed_with(point).ok_or(Error::Failed("the certificate's key cannot be used"))?;
-            header["epk"] =
-                json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
-            (key, vec![])
-        }
-        None => {
-            header["alg"] = Algorithm::RsaOaep256.name().into();
-            encrypted_for(public).ok_or(Error::Failed("the certificate's key is neither RSA nor on P-256"))?
-        }
+    let (key, key_sealed) = if let Some(point) = public.strip_prefix(&P256_PREFIX) {
+        header["alg"] = Algorithm::EcdhEs.name().into();
+        let (key, x, y) = agreed_with(point).ok_or(Error::Failed("the certificate's key cannot be used"))?;
+        header["epk"] =
+            json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
+        (key, vec![])
+    } else {
+        header["alg"] = Algorithm::RsaOaep256.name().into();
+        encrypted_for(public).ok_or(Error::Failed("the certificate's key is neither RSA nor on P-256"))?
     };
     let head = URL_SAFE_NO_PAD.encode(header.to_string());
     let mut nonce = [0; NONCE_LEN];
@@ -201,7 +198,7 @@ fn agreed_with(point: &[u8]) -> Option<(ContentKey, Vec<u8>, Vec<u8>)> {
 
 fn agreed(own: &PrivateKey, point: &[u8], apu: &[u8], apv: &[u8]) -> Option<ContentKey> {
     let other = UnparsedPublicKey::new(&ECDH_P256, point);
-    agreement::agree(own, &other, (), |shared| Ok(concat_kdf(shared, ENCRYPTION, KEY_LEN as u32 * 8, apu, apv))).ok()
+    agreement::agree(own, other, (), |shared| Ok(concat_kdf(shared, ENCRYPTION, KEY_LEN as u32 * 8, apu, apv))).ok()
 }
 
 /// The key of at most 256 bits for `algorithm` from an agreed secret: one round of NIST SP 800-56A's concatenation, as

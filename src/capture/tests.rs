@@ -114,7 +114,7 @@ fn each_fault_of_the_content_has_its_own_refusal() {
     let followed = [capture().encode(), vec![0]].concat();
     assert!(matches!(Capture::decode(&followed), Err(Error::NotCapture(_))));
     // Lists in lists in lists.
-    assert!(matches!(Capture::decode(&[0x81; 100_000]), Err(Error::NotCapture(_))));
+    assert!(matches!(Capture::decode(&vec![0x81; 100_000]), Err(Error::NotCapture(_))));
 }
 
 #[test]

@@ -89,12 +89,13 @@ fn look(networks: &mut Networks, replay: &Replay, frame: usize) -> Result<Option
     Ok(Some(Best { jpeg: jpeg.clone(), coded, years }))
 }
 
+fn side(look: &Best) -> Side<'_> {
+    Side { template: &look.coded.template, image_type: ImageType::VideoFrame }
+}
+
 /// The least score of two of them; `None` of fewer, or without a calibration.
 fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
     let curves = networks.curves()?;
-    fn side(look: &Best) -> Side<'_> {
-        Side { template: &look.coded.template, image_type: ImageType::VideoFrame }
-    }
     let scores = looks.windows(2).map(|pair| curves.score(side(&pair[0]), side(&pair[1])));
     scores.min_by(|a, b| a.0.total_cmp(&b.0))
 }

@@ -97,7 +97,7 @@ pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance
             let mut camera = Camera::new(&mut random);
             let shown = portrait.drawn(&Pose::default());
             let count = Film::of(performance, &mut random).frames();
-            performer::frames((0..count).map(|_| camera.shot(shown.clone())))
+            performer::frames((0..count).map(|_| camera.shot(&shown)))
         }
         Attack::Replayed => performer::perform(portrait, &asked_otherwise(performance)),
         Attack::WrongOrder => performer::perform(portrait, &in_wrong_order(performance)),
@@ -228,7 +228,7 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
                 let light = 255.0 * strength * (-(dx * dx + 3.0 * dy * dy) / 9000.0).exp();
                 *pixel = pixel.map(|value| value + light);
             }
-            camera.shot(canvas)
+            camera.shot(&canvas)
         })
         .collect();
     performer::frames(shots.into_iter())

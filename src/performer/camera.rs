@@ -34,10 +34,10 @@ impl Camera {
     }
 
     /// The next picture, as a JPEG file.
-    pub fn shot(&mut self, seen: Canvas) -> Bytes {
+    pub fn shot(&mut self, seen: &Canvas) -> Bytes {
         self.exposure = (self.exposure + 0.004 * normal(&mut self.random)).clamp(0.85, 1.15);
         let mut bytes = Vec::with_capacity(3 * seen.pixels.len());
-        for row in soft(&seen).pixels.chunks(seen.width) {
+        for row in soft(seen).pixels.chunks(seen.width) {
             let mut place = self.random.random_range(0..NOISE_LEN);
             for value in row.iter().flatten() {
                 place = if place + 1 == NOISE_LEN { 0 } else { place + 1 };

@@ -121,13 +121,13 @@ impl Portrait {
             let (dx, dy) = (x - square.centre.x, y - square.centre.y);
             [middle_x + scale * (cos * dx + sin * dy), middle_y + scale * (cos * dy - sin * dx), z * scale]
         });
-        Ok(Self::new(picture, own.collect(), found.mesh.iod()))
+        Ok(Self::new(picture, &own.collect::<Vec<_>>(), found.mesh.iod()))
     }
 
     /// `points` are the mesh's, in pixels of `picture`.
-    fn new(picture: Canvas, points: Vec<[f32; 3]>, iod: f32) -> Self {
+    fn new(picture: Canvas, points: &[[f32; 3]], iod: f32) -> Self {
         let mut vertices: Vec<Still> =
-            points.iter().enumerate().map(|(place, point)| face_point(&points, place, *point)).collect();
+            points.iter().enumerate().map(|(place, point)| face_point(points, place, *point)).collect();
         let rim = points.iter().map(|[.., z]| *z).fold(f32::MIN, f32::max);
         for y in (0..=HEIGHT).step_by(GRID) {
             for x in (0..=WIDTH).step_by(GRID) {

@@ -35,7 +35,7 @@ fn a_face_moves_as_it_is_told() {
     let portrait = Portrait::read(&mut networks, samples::ONE[0].1).expect("it shows a face");
     let mut camera = Camera::new(&mut StdRng::seed_from_u64(3));
     let mut look = |pose: Pose| {
-        let jpeg = camera.shot(portrait.drawn(&pose));
+        let jpeg = camera.shot(&portrait.drawn(&pose));
         if let Some(folder) = std::env::var_os("PERFORMER_SHOW") {
             let name =
                 format!("{:.0}_{:.0}_{:.0}_{:.0}.jpg", pose.yaw, pose.pitch, pose.lids * 10.0, pose.mouth * 10.0);

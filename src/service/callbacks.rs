@@ -79,9 +79,8 @@ fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
 /// What signs callbacks to a provider; it is made when there is none.
 pub async fn secret(store: &Store, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
     let mut tx = store.begin().await?;
-    let sealed = match store::providers::callback_secret(&mut tx, provider).await? {
-        Some(sealed) => sealed,
-        None => return replace(tx, master, provider).await,
+    let Some(sealed) = store::providers::callback_secret(&mut tx, provider).await? else {
+        return replace(tx, master, provider).await;
     };
     let opened = master.open(&place(provider), &sealed)?;
     Secret::read(&opened).ok_or_else(|| Error::Failed("a callback secret has the wrong length".to_owned()))
@@ -139,7 +138,7 @@ mod tests {
             let pause = seconds(attempts, None);
             assert!((0.75 * about..=1.25 * about).contains(&pause), "{attempts}: {pause}");
         }
-        assert_eq!(seconds(1, Some(Duration::from_secs(60))), 60.0);
+        assert_eq!(seconds(1, Some(Duration::from_mins(1))), 60.0);
         assert!(seconds(9, Some(Duration::from_secs(1))) > 100.0);
     }
 }

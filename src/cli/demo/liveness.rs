@@ -24,7 +24,7 @@ use crate::performer::attack::Attack;
 use crate::performer::portrait::Portrait;
 
 /// Longer than a check takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A call of the server has some hundred bytes.
 const CALL_LEN_MAX: usize = 8 << 10;
 const SEED: u64 = 7;

@@ -20,6 +20,9 @@ use crate::face::pack::Pack;
 const YEARS_MIN: i32 = 18;
 const YEARS_MAX: i32 = 80;
 
+/// Films that are made of a picture.
+type Act = fn(&mut Stage, &Picture) -> Result<Vec<Trial>, face::Error>;
+
 /// How many portraits are filmed.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
@@ -38,7 +41,6 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Op
     paths = paths.into_iter().step_by(step).take(most).collect();
     let mut trials = vec![];
     let mut unusable = 0;
-    type Act = fn(&mut Stage, &Picture) -> Result<Vec<Trial>, face::Error>;
     for (count, act) in [(counts.bona_fide, Stage::bona_fide as Act), (counts.attacked, Stage::attacks as Act)] {
         let paths = &paths[..count.min(paths.len())];
         let stages: Result<Vec<Stage>, _> = networks(config, pack)?.into_iter().map(Stage::new).collect();

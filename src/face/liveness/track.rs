@@ -70,14 +70,13 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
             None => None,
         };
         since += 1;
-        let mesh = match followed.filter(|mesh| mesh.presence >= PRESENCE_MIN) {
-            Some(mesh) => mesh,
-            None => {
-                since = 0;
-                let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
-                track.faces_max = track.faces_max.max(found.faces);
-                found.mesh
-            }
+        let mesh = if let Some(mesh) = followed.filter(|mesh| mesh.presence >= PRESENCE_MIN) {
+            mesh
+        } else {
+            since = 0;
+            let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
+            track.faces_max = track.faces_max.max(found.faces);
+            found.mesh
         };
         if let Some(shot) = shot(place, frame.t_ms, &mesh) {
             track.shots.push(shot);
