@@ -167,4 +167,7 @@ pub trait Coder: Send + Sync {
 
     /// On what the meaning of its scores was measured; `None` if they mean nothing.
     fn calibration(&self) -> Option<&Origin>;
+
+    /// What looks for attacks on liveness checks, and how well; `None` if no network does.
+    fn spoof(&self) -> Option<&spoof::Origin>;
 }

@@ -29,6 +29,7 @@ use crate::face::Replay;
 use crate::face::Side;
 use crate::face::Verdict;
 use crate::face::score::Origin;
+use crate::face::spoof;
 
 /// The version of its templates.
 pub const TEMPLATE_VERSION: u16 = 1;
@@ -122,6 +123,10 @@ impl Coder for Script {
     }
 
     fn calibration(&self) -> Option<&Origin> {
+        None
+    }
+
+    fn spoof(&self) -> Option<&spoof::Origin> {
         None
     }
 }

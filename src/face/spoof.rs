@@ -5,6 +5,25 @@ use crate::face::Error;
 use crate::face::image::View;
 use crate::face::mesh::Mesh;
 use crate::face::networks::Networks;
+use crate::face::pack::Pack;
+use crate::face::pack::liveness::Measured;
+
+/// What looks for attacks, and how well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The networks, each in the words of its pack; at least one.
+    pub networks: Vec<String>,
+    /// How often the checks of this pack err; `None`: that was not measured.
+    pub measured: Option<Measured>,
+}
+
+impl Origin {
+    /// `None` for a pack without networks against spoofs.
+    pub fn of(pack: &Pack) -> Option<Self> {
+        let networks: Vec<String> = pack.spoofs.iter().map(|spoof| spoof.network.origin.clone()).collect();
+        (!networks.is_empty()).then(|| Self { networks, measured: pack.liveness.measured.clone() })
+    }
+}
 
 /// How real the face of a mesh looks, 0..1: mean over the pack's networks; `None` for a pack without any.
 pub fn real(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<Option<f32>, Error> {

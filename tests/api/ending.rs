@@ -16,6 +16,7 @@ use bioserver::face::Side;
 use bioserver::face::Verdict;
 use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
+use bioserver::face::spoof;
 use bioserver::service::sessions;
 use bioserver::store;
 use bioserver::tasks;
@@ -190,6 +191,10 @@ impl Coder for Slow {
 
     fn calibration(&self) -> Option<&Origin> {
         self.script.calibration()
+    }
+
+    fn spoof(&self) -> Option<&spoof::Origin> {
+        self.script.spoof()
     }
 }
 

@@ -14,6 +14,7 @@ use bioserver::face::Side;
 use bioserver::face::Verdict;
 use bioserver::face::score::Origin;
 use bioserver::face::script::Script;
+use bioserver::face::spoof;
 use futures_util::future::BoxFuture;
 use reqwest::multipart::Form;
 use serde_json::json;
@@ -59,6 +60,10 @@ impl Coder for Typed {
 
     fn calibration(&self) -> Option<&Origin> {
         self.0.calibration()
+    }
+
+    fn spoof(&self) -> Option<&spoof::Origin> {
+        self.0.spoof()
     }
 }
 
