@@ -37,7 +37,6 @@ pub mod resample;
 pub mod samples;
 pub mod score;
 pub mod script;
-
 pub mod spoof;
 pub mod tile;
 pub mod workers;

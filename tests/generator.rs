@@ -151,6 +151,11 @@ fn every_tag_becomes_a_trait_and_routes() {
     has(&rust, "pub fn prefixed_routes<T: Clone + ThingsApi + 'static>");
     has(&rust, "pub fn root_routes<T: Clone + RootsApi + 'static>");
     has(&rust, "pub const VERSION: &str = \"1.2.3\";");
+    // One tag may have paths in both places.
+    let both = written(&DOCUMENT.replace("tags: [Roots]", "tags: [Things]"));
+    has(&both, "pub struct ThingsRoutes<T>(pub T);");
+    has(&both, "pub struct ThingsRootRoutes<T>(pub T);");
+    has(&both, "pub fn root_routes<T: Clone + ThingsApi + 'static>");
 }
 
 #[test]
@@ -198,7 +203,6 @@ fn every_operation_is_named_described_and_tagged() {
         "{ name: Things }",
         "makeThing: the tag Things has no description",
     );
-    refused("tags: [Roots]", "tags: [Things]", "match: the tag Things has paths at the root and paths elsewhere");
     refused("servers: [{ url: / }]", "servers: [{ url: /other }]", "path /root: the only server");
     refused("operationId: match", "operationId: makeThing", "makeThing: the operationId is used twice");
 }

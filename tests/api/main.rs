@@ -4,6 +4,7 @@ mod ages;
 mod app;
 mod at_rest;
 mod callbacks;
+mod captures;
 mod conformance;
 mod credentials;
 mod ending;

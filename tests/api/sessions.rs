@@ -99,12 +99,15 @@ async fn the_default_is_the_operators() {
 }
 
 async fn a_callback_is_checked_when_it_is_given(app: TestApp) {
-    for url in ["http://service/callback", "service", "https://user:password@service/"] {
+    let inside = ["https://localhost:9943/callback", "https://10.0.0.1/", "https://[::1]/", "https://2130706433/"];
+    for url in ["http://service/callback", "service", "https://user:password@service/"].into_iter().chain(inside) {
         let (status, code, message) = app.post(SESSIONS).json(&json!({ "callbackURL": url })).await.refusal();
         assert_eq!((status, code.as_str()), (400, "INVALID_PARAMETER"), "{url}");
         assert!(message.starts_with("callbackURL: must"), "{message}");
     }
-    open(&app, &json!({ "callbackURL": "https://localhost:9943/callback" })).await;
+    open(&app, &json!({ "callbackURL": "https://service.example:8443/callback?case=1" })).await;
+    // The operator of this server allows it.
+    open(&app, &json!({ "callbackURL": "http://127.0.0.1:9943/callback" })).await;
 }
 
 async fn clients_differ_and_are_all_understood(app: TestApp) {

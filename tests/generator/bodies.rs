@@ -20,7 +20,11 @@ fn written_with(old: &str, new: &str) -> String {
 #[test]
 fn bodies_are_json_or_multipart() {
     let mixed = "          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
-    refused(mixed, "", "makeThing: a body is application/json, or multipart/form-data, multipart/mixed in this order");
+    refused(
+        mixed,
+        "",
+        "makeThing: a body is application/json, application/jose, or multipart/form-data, multipart/mixed in this order",
+    );
     refused(mixed, &mixed.replace("Upload", "Thing"), "makeThing: both multipart types must have one schema");
     refused(
         mixed,
@@ -51,6 +55,37 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     has(&written(&optional), "body: payload::either::OptionalJson<Thing>");
     let required = without_file.replace(&both, &format!("        required: true\n        content:\n{json}"));
     has(&written(&required), "body: payload::Json<Thing>");
+}
+
+#[test]
+fn a_body_may_be_a_jose_object() {
+    let forms = "          multipart/form-data: { schema: { $ref: '#/components/schemas/Upload' } }\n          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
+    let jose = "          application/jose: { schema: { type: string } }\n";
+    let without_file = DOCUMENT.replace("picture: { type: string, format: binary,", "picture: { type: string,");
+    has(&written(&without_file.replace(forms, jose)), "body: payload::jose::Jose");
+    let refusal = "makeThing: a body of application/jose is a plain string, required, and of no other type";
+    refused(forms, &jose.replace("string", "object"), "inline objects are not supported");
+    refused(forms, &format!("{jose}{forms}"), refusal);
+    let with_head = format!("        required: true\n        content:\n{forms}");
+    refused(&with_head, &format!("        content:\n{jose}"), refusal);
+}
+
+#[test]
+fn a_value_may_be_one_or_a_list() {
+    let thing = "    Thing:\n      type: object\n";
+    let choice = |list: &str| {
+        let one = "{ $ref: '#/components/schemas/Thing' }";
+        format!("    Some:\n      description: Some.\n      oneOf: [{one}, {list}]\n{thing}")
+    };
+    let list = "{ type: array, items: { $ref: '#/components/schemas/Thing' }, minItems: 1, maxItems: 3 }";
+    let rust = written_with(thing, &choice(list));
+    has(&rust, "pub enum Some { One(Thing), List(Vec<Thing>), }");
+    has(&rust, "wire::Limit::ItemsMax(3usize)");
+    let refusal = "schema Some: a choice is a reference and then a list of the same";
+    refused(thing, &choice("{ type: string }"), refusal);
+    refused(thing, &choice(&list.replace("Thing", "Kind")), refusal);
+    let of_kinds = choice(list).replacen("Thing' }", "Kind' }", 2);
+    refused(thing, &of_kinds, "schema Some: its choice is one object of a known schema");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use bioserver::clock::Clock;
 use bioserver::seal::Master;
+use bioserver::service::server_keys;
 use bioserver::service::signing;
 use bioserver::sign::Algorithm;
 use bioserver::sign::Signer;
@@ -76,7 +77,7 @@ async fn another_master_key_opens_nothing(settings: Settings) {
     signer(&store, &master, Algorithm::Es256).await;
     let kept = signing::Settings::default();
     let refused = signing::open(&store, &Master::make(), kept, &Clock::default()).await.unwrap_err();
-    assert!(matches!(refused, signing::Error::Sealed { .. }), "{refused}");
+    assert!(matches!(refused, signing::Error::Kept(server_keys::Error::Sealed { .. })), "{refused}");
     assert!(refused.to_string().contains("master key"), "{refused}");
 
     let mut tx = store.read().await.unwrap();

@@ -166,7 +166,12 @@ async fn a_providers_limits_come_with_its_keys(settings: Settings) {
     let store = open(&settings).await;
     let (limited, other) = (provider(&store, "b").await, provider(&store, "a").await);
     let key = key(&store, &limited, at(0), None).await;
-    let limits = Limits { ttl_seconds_max: Some(60), requests_per_minute: None, requests_at_once: Some(4) };
+    let limits = Limits {
+        ttl_seconds_max: Some(60),
+        requests_per_minute: None,
+        requests_at_once: Some(4),
+        liveness_reasons: Some(true),
+    };
     let mut tx = store.begin().await.unwrap();
     assert!(store::providers::limit(&mut tx, limited.id, limits).await.unwrap());
     assert!(!store::providers::limit(&mut tx, ProviderId(Uuid::new_v4()), limits).await.unwrap());
@@ -216,9 +221,9 @@ async fn one_key_of_an_algorithm_signs(settings: Settings) {
     assert!(!store::server_keys::insert(&mut tx, &key("b", "ES256", None)).await.unwrap());
     assert!(store::server_keys::insert(&mut tx, &key("c", "RS256", None)).await.unwrap());
     assert_eq!(store::server_keys::active(&mut tx, "ES256").await.unwrap(), Some(key("a", "ES256", None)));
-    let published = store::server_keys::published(&mut tx, 10).await.unwrap();
+    let published = store::server_keys::published(&mut tx, ["ES256", "RS256"], 10).await.unwrap();
     assert_eq!(published, [r#"{"kid":"a"}"#, r#"{"kid":"c"}"#, r#"{"kid":"old"}"#]);
-    assert_eq!(store::server_keys::published(&mut tx, 1).await.unwrap().len(), 1);
+    assert_eq!(store::server_keys::published(&mut tx, ["ES256", "RS256"], 1).await.unwrap().len(), 1);
 }
 
 async fn work_without_a_commit_leaves_no_trace(settings: Settings) {
