@@ -4,6 +4,8 @@
 mod files;
 #[path = "beside/folder.rs"]
 mod folder;
+#[path = "faces/liveness.rs"]
+mod liveness;
 #[path = "faces/packs.rs"]
 mod packs;
 #[path = "faces/photographs.rs"]

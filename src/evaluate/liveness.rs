@@ -1,5 +1,8 @@
 //! Trials of liveness: films that a performer makes of portraits, and attacks made of the same, looked at and judged.
 
+use std::time::Duration;
+use std::time::Instant;
+
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
@@ -13,8 +16,13 @@ use crate::evaluate::interval::Interval;
 use crate::face;
 use crate::face::Picture;
 use crate::face::Replay;
+use crate::face::find;
+use crate::face::find::Turns;
+use crate::face::image::Image;
 use crate::face::liveness::judge::Evidence;
+use crate::face::liveness::track::Shot;
 use crate::face::networks::Networks;
+use crate::face::quality;
 use crate::face::samples;
 use crate::performer;
 use crate::performer::Performance;
@@ -28,6 +36,14 @@ pub mod text;
 const CHALLENGES: usize = 2;
 /// Below that, a face fills too few pixels of its photograph to be filmed.
 const IOD_MIN: f32 = 40.0;
+/// Whoever starts a film looks at the camera, eyes open, mouth closed; so do the photographs that are filmed. Degrees
+/// from the mean pose of photographs, and openings as [`Shot`] has them.
+const YAW_MAX: f32 = 12.0;
+const PITCH: std::ops::RangeInclusive<f32> = -8.0..=18.0;
+const EYES_MIN: f32 = 0.22;
+const MOUTH_MAX: f32 = 0.2;
+/// Of a picture's quality: good enough to be compared.
+const QUALITY_MIN: i32 = 0;
 /// What must be known before a figure is believed.
 const CAVEATS: [&str; 3] = [
     "All films are synthetic: portraits that a program moves, and prints and displays that it draws.",
@@ -44,6 +60,8 @@ pub struct Trial {
     /// Why it is refused, by level.
     pub reasons: [Vec<Reason>; 3],
     pub evidence: Evidence,
+    /// From the frames to what is judged.
+    pub took: Duration,
 }
 
 /// A performer with networks to look at it.
@@ -56,6 +74,16 @@ impl Stage {
     pub fn new(mut networks: Networks) -> Result<Self, face::Error> {
         let other = Portrait::read(&mut networks, samples::OTHER.1)?;
         Ok(Self { networks, other })
+    }
+
+    /// Whether a picture shows a face as it is before a camera.
+    pub fn takes(&mut self, picture: &Picture) -> Result<bool, face::Error> {
+        let image = Image::decode(&picture.bytes, self.networks.settings().pixels_max, self.networks.memory())?;
+        let Some(found) = find::largest(&mut self.networks, &image, Turns::None)? else { return Ok(false) };
+        let is_good = quality::of(image.view(), &found).value >= QUALITY_MIN && found.mesh.iod() >= IOD_MIN;
+        let Some(shot) = Shot::of(0, 0, &found.mesh).filter(|_| is_good && found.faces == 1) else { return Ok(false) };
+        let is_ahead = shot.yaw.abs() <= YAW_MAX && PITCH.contains(&shot.pitch);
+        Ok(is_ahead && shot.eyes >= EYES_MIN && shot.mouth <= MOUTH_MAX)
     }
 
     /// A film of each type by the person of a picture.
@@ -80,9 +108,6 @@ impl Stage {
     /// A portrait and the seed that follows from its picture.
     fn portrait(&mut self, picture: &Picture) -> Result<(Portrait, u64), face::Error> {
         let portrait = Portrait::read(&mut self.networks, &picture.bytes)?;
-        if portrait.iod() < IOD_MIN {
-            return Err(face::Error::NoFace);
-        }
         let digest = Sha256::digest(&picture.bytes);
         let seed = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Ok((portrait, seed))
@@ -105,10 +130,12 @@ impl Stage {
         };
         let challenges = performance.challenges;
         let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
+        let start = Instant::now();
         let evidence = self.networks.measure(&replay)?.evidence;
+        let took = start.elapsed();
         let limits = self.networks.liveness();
         let reasons = SecurityLevel::ALL.map(|level| evidence.judge(liveness_type, level, &replay.challenges, limits));
-        Ok(Trial { liveness_type, attack, reasons, evidence })
+        Ok(Trial { liveness_type, attack, reasons, evidence, took })
     }
 }
 
@@ -126,6 +153,11 @@ pub struct Refused {
     pub error_interval: [Option<Interval>; 3],
     /// Why, at the highest level, most frequent first.
     pub reasons: Vec<(&'static str, u64)>,
+    /// Frames of a film, and milliseconds from them to a verdict: means.
+    pub frames: f64,
+    pub took_ms: f64,
+    /// What was measured on each film.
+    pub evidence: Vec<Evidence>,
 }
 
 /// All trials of a pack.
@@ -134,7 +166,7 @@ pub struct Report {
     pub kind: &'static str,
     pub pack: String,
     pub data: String,
-    /// Pictures that gave no portrait.
+    /// Pictures that were passed over: of faces that look aside, have open mouths or closed eyes, or are too small.
     pub unusable: usize,
     pub rows: Vec<Refused>,
     pub caveats: [&'static str; 3],
@@ -163,6 +195,7 @@ fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial
     let errors = refused.map(|refused| if attack.is_some() { count - refused } else { refused });
     let reasons = Reason::ALL
         .map(|reason| (reason.name(), trials.iter().filter(|trial| trial.reasons[2].contains(&reason)).count() as u64));
+    let mean = |value: fn(&Trial) -> f64| trials.iter().map(|trial| value(trial)).sum::<f64>() / count.max(1) as f64;
     let mut reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     Refused {
@@ -173,5 +206,8 @@ fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial
         error: errors.map(|errors| (count > 0).then(|| errors as f64 / count as f64)),
         error_interval: errors.map(|errors| interval::of_rate(errors, count)),
         reasons,
+        frames: mean(|trial| trial.evidence.frames as f64),
+        took_ms: mean(|trial| 1000.0 * trial.took.as_secs_f64()),
+        evidence: trials.iter().map(|trial| trial.evidence.clone()).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a capture shows a living person who does what was asked: what it shows is measured, then judged.
 
 use crate::domain::face::ImageType;
-use crate::domain::face::Point;
+use crate::domain::liveness::Frame;
 use crate::domain::liveness::LivenessType;
 use crate::domain::score::Score;
 use crate::face::Best;
@@ -23,6 +23,7 @@ use crate::face::spoof;
 
 pub mod flat;
 pub mod judge;
+pub mod motion;
 pub mod movements;
 pub mod track;
 
@@ -30,10 +31,6 @@ pub mod track;
 const SPOOF_FRAMES: usize = 6;
 /// Parts of a film whose faces are compared; a recognizer takes longer than all else.
 const PARTS: usize = 3;
-/// Of what makes a movement, a frame that shows a face well is no further from rest.
-const AHEAD: f32 = 0.6;
-/// Heads that turn by less show nothing of their relief; degrees.
-const TURN_MIN: f32 = 9.0;
 
 /// What was measured on a capture, and its best frame.
 pub struct Measured {
@@ -59,11 +56,12 @@ impl Networks {
         for shot in &chosen {
             looks.extend(look(self, replay, track.shots[*shot].frame)?);
         }
-        let same = least_score(self, &looks);
         let real = reality(self, replay, &track, rest.as_ref())?;
+        let (looked, same) = (looks.len(), least_score(self, &looks));
         let best = looks.into_iter().max_by_key(|look| look.coded.quality.value);
-        let evidence = Evidence { real, same, ..motion(&track, rest.as_ref(), best.as_ref()) };
-        Ok(Measured { evidence, best })
+        let quality = best.as_ref().map(|best| best.coded.quality.value);
+        let seen = seen(&replay.frames, &track, rest.as_ref());
+        Ok(Measured { evidence: Evidence { real, looks: looked, same, quality, ..seen }, best })
     }
 }
 
@@ -96,66 +94,55 @@ fn side(look: &Best) -> Side<'_> {
 /// The least score of two of them; `None` of fewer, or without a calibration.
 fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
     let curves = networks.curves()?;
-    let scores = looks.windows(2).map(|pair| curves.score(side(&pair[0]), side(&pair[1])));
+    let pairs = looks.iter().enumerate().flat_map(|(place, one)| looks[..place].iter().map(move |other| (one, other)));
+    let scores = pairs.map(|(one, other)| curves.score(side(one), side(other)));
     scores.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// The mean of what the networks against spoofs give; frames in which the head is turned are passed over.
+/// The mean of what the networks against spoofs give; frames in which the face is not at rest are passed over.
 fn reality(networks: &mut Networks, replay: &Replay, track: &Track, rest: Option<&Rest>) -> Result<Option<f32>, Error> {
-    let ahead: Vec<usize> = (0..track.shots.len())
-        .filter(|place| rest.is_none_or(|rest| rest.away(&track.shots[*place]) < AHEAD))
-        .collect();
-    let count = SPOOF_FRAMES.min(ahead.len());
-    let (mut total, mut seen) = (0.0, 0);
+    let is_at_rest = |place: &usize| rest.is_some_and(|rest| rest.holds(&track.shots[*place]));
+    let mut places: Vec<usize> = (0..track.shots.len()).filter(is_at_rest).collect();
+    if places.is_empty() {
+        places = (0..track.shots.len()).collect();
+    }
+    let count = SPOOF_FRAMES.min(places.len());
+    let mut total = 0.0;
     for part in 0..count {
-        let place = ahead[(2 * part + 1) * ahead.len() / (2 * count)];
+        let place = places[(2 * part + 1) * places.len() / (2 * count)];
         let jpeg = &replay.frames[track.shots[place].frame].jpeg;
         let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
         let Some(real) = spoof::real(networks, image.view(), &track.meshes[place])? else { return Ok(None) };
         total += real;
-        seen += 1;
     }
-    Ok((seen > 0).then(|| total / seen as f32))
+    Ok((count > 0).then(|| total / count as f32))
 }
 
 /// Everything but what further networks say.
-fn motion(track: &Track, rest: Option<&Rest>, best: Option<&Best>) -> Evidence {
+fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
     let shots = &track.shots;
-    let times: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
-    let length_ms = times.last().zip(times.first()).map_or(0, |(last, first)| last - first);
-    let made = rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default();
-    let is_at_rest = |shot: Option<&Shot>| rest.zip(shot).is_some_and(|(rest, shot)| rest.away(shot) < AHEAD);
+    let shown: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
+    let (first, last) = (frames.first(), frames.last());
+    let ends = first.into_iter().map(|frame| frame.t_ms).chain(shown.iter().copied());
+    let unseen: Vec<u32> = ends.chain(last.map(|frame| frame.t_ms)).collect();
+    let times: Vec<u32> = frames.iter().map(|frame| frame.t_ms).collect();
+    let later = |pair: &[u32]| pair[1].checked_sub(pair[0]).filter(|ms| *ms > 0).unwrap_or(u32::MAX);
+    let is_ahead = rest.is_some_and(|rest| rest.is_ahead() && shots.last().is_some_and(|shot| rest.holds(shot)));
     Evidence {
         frames: track.frames,
         seen: shots.len(),
         faces_max: track.faces_max,
-        length_ms,
-        gap_ms_max: times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0),
-        jump_max: shots.windows(2).map(|pair| jump(&pair[0], &pair[1])).fold(0.0, f32::max),
-        motion: shots.iter().map(|shot| jump(&shots[0], shot)).fold(0.0, f32::max),
-        movements: made,
-        ends_at_rest: is_at_rest(shots.first()) && is_at_rest(shots.last()),
-        relief: relief(shots),
+        length_ms: shown.last().zip(shown.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
+        gap_ms_max: times.windows(2).map(later).max().unwrap_or(0),
+        unseen_ms_max: unseen.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or(0),
+        speed_max: motion::speed_max(shots),
+        stir: motion::stir(shots),
+        relief: motion::relief(shots),
+        movements: rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default(),
+        is_ahead,
         real: None,
+        looks: 0,
         same: None,
-        quality: best.map(|best| best.coded.quality.value),
+        quality: None,
     }
-}
-
-/// The mean distance of a face's points in two shots, in distances of the eyes.
-fn jump(one: &Shot, other: &Shot) -> f32 {
-    let distance = |(a, b): (&Point, &Point)| (a.x - b.x).hypot(a.y - b.y);
-    let total: f32 = one.points.iter().zip(&other.points).map(distance).sum();
-    total / one.points.len().max(1) as f32 / one.iod.max(1.0)
-}
-
-/// What the best homography leaves between the two shots whose heads are turned most differently, for a turn by one
-/// radian.
-fn relief(shots: &[Shot]) -> Option<f32> {
-    let first = shots.first()?;
-    let turn = |shot: &Shot| (shot.yaw - first.yaw).hypot(shot.pitch - first.pitch);
-    let most = shots.iter().max_by(|a, b| turn(a).total_cmp(&turn(b)))?;
-    let degrees = turn(most);
-    let left = flat::residual(&first.points, &most.points, first.iod).filter(|_| degrees >= TURN_MIN)?;
-    Some(left / degrees.to_radians())
 }

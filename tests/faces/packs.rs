@@ -12,23 +12,26 @@ use sha2::Sha256;
 use crate::project;
 
 /// A copy of the built-in pack's folder, removed in the end.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("bioserver-{name}-{}", std::process::id()));
         let models = project("models");
         std::fs::create_dir_all(folder.join("licences")).expect("there is room");
-        let files = ["pack.toml", "blazeface.onnx", "facemesh.onnx", "age_gender.onnx", "recognizer.onnx"];
-        let licences = ["licences/Apache-2.0.txt", "licences/MIT-human.txt", "licences/MIT-face-api.txt"];
-        for file in files.into_iter().chain(licences) {
-            std::fs::copy(models.join(file), folder.join(file)).expect("there is room");
+        for part in ["", "licences"] {
+            for file in std::fs::read_dir(models.join(part)).expect("it is there").flatten() {
+                if file.path().is_file() {
+                    let copy = folder.join(part).join(file.file_name());
+                    std::fs::copy(file.path(), copy).expect("there is room");
+                }
+            }
         }
         Self(folder)
     }
 
     /// Changes the manifest.
-    fn replace(&self, from: &str, to: &str) {
+    pub fn replace(&self, from: &str, to: &str) {
         let file = self.0.join("pack.toml");
         let text = std::fs::read_to_string(&file).expect("it is there");
         assert!(text.contains(from), "{from}");
@@ -57,7 +60,7 @@ impl Drop for Folder {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 

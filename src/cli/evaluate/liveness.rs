@@ -1,6 +1,11 @@
 //! `evaluate --liveness`: whom and what a pack's checks of liveness let through.
 
+use std::fs;
 use std::path::Path;
+
+use anyhow::Context as _;
+use sha2::Digest;
+use sha2::Sha256;
 
 use crate::cli::evaluate::write;
 use crate::cli::source::folder_name;
@@ -13,6 +18,7 @@ use crate::evaluate::liveness::Stage;
 use crate::evaluate::liveness::Trial;
 use crate::evaluate::pictures;
 use crate::face;
+use crate::face::Faces;
 use crate::face::Picture;
 use crate::face::pack::Pack;
 
@@ -35,12 +41,11 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Op
     let portraits = ages::read(folder)?;
     let grown = portraits.iter().filter(|portrait| (YEARS_MIN..=YEARS_MAX).contains(&portrait.years));
     let mut paths: Vec<&Path> = grown.map(|portrait| portrait.path.as_path()).collect();
-    // Spread over the folder, whose names go by age.
-    let most = counts.bona_fide.max(counts.attacked).max(1);
-    let step = (paths.len() / most).max(1);
-    paths = paths.into_iter().step_by(step).take(most).collect();
+    // In an order that is nobody's choice: their names go by age.
+    paths.sort_by_cached_key(|path| Sha256::digest(path.file_name().map_or(&[][..], |name| name.as_encoded_bytes())));
+    let most = counts.bona_fide.max(counts.attacked);
+    let (paths, mut unusable) = usable(config, pack, &paths, most)?;
     let mut trials = vec![];
-    let mut unusable = 0;
     for (count, act) in [(counts.bona_fide, Stage::bona_fide as Act), (counts.attacked, Stage::attacks as Act)] {
         let paths = &paths[..count.min(paths.len())];
         let stages: Result<Vec<Stage>, _> = networks(config, pack)?.into_iter().map(Stage::new).collect();
@@ -62,4 +67,23 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Op
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }
     Ok(())
+}
+
+/// The first of these pictures that can be filmed, and how many were passed over.
+fn usable<'a>(config: &Config, pack: &Pack, paths: &[&'a Path], most: usize) -> anyhow::Result<(Vec<&'a Path>, usize)> {
+    let networks = networks(config, pack)?.into_iter().next().context("there are no workers")?;
+    let mut stage = Stage::new(networks)?;
+    let (mut taken, mut passed_over) = (vec![], 0);
+    for path in paths {
+        if taken.len() == most {
+            break;
+        }
+        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        match stage.takes(&Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest }) {
+            Ok(true) => taken.push(*path),
+            Err(face::Error::Failed(why)) => anyhow::bail!("the networks failed: {why}"),
+            Ok(false) | Err(_) => passed_over += 1,
+        }
+    }
+    Ok((taken, passed_over))
 }

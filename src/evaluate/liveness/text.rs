@@ -11,7 +11,17 @@ impl Report {
     pub fn table(&self) -> Table {
         Table {
             title: format!("Liveness by pack {}, films made of {}", self.pack, self.data),
-            head: vec!["type", "film", "trials", "error at LOW, %", "MEDIUM", "HIGH", "refused for, at HIGH"],
+            head: vec![
+                "type",
+                "film",
+                "trials",
+                "error at LOW, %",
+                "MEDIUM",
+                "HIGH",
+                "frames",
+                "ms",
+                "refused for, at HIGH",
+            ],
             rows: self.rows.iter().map(row).collect(),
         }
     }
@@ -24,7 +34,7 @@ impl fmt::Display for Report {
             f,
             "\nThe error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals."
         )?;
-        writeln!(f, "{} pictures gave no portrait.", self.unusable)?;
+        writeln!(f, "{} pictures were passed over, whose faces are not as people are before a camera.", self.unusable)?;
         self.caveats.iter().try_for_each(|caveat| writeln!(f, "{caveat}"))
     }
 }
@@ -42,6 +52,8 @@ fn row(refused: &Refused) -> Vec<String> {
         error(0),
         error(1),
         error(2),
+        format!("{:.0}", refused.frames),
+        format!("{:.0}", refused.took_ms),
         reasons.collect::<Vec<_>>().join(", "),
     ]
 }

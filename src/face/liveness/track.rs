@@ -1,5 +1,6 @@
 //! A face from frame to frame: where it is, how it is turned, what eyes and mouth do.
 
+use crate::capture::FRAMES_MAX;
 use crate::domain::face::Point;
 use crate::domain::liveness::Frame;
 use crate::face::Error;
@@ -13,6 +14,8 @@ use crate::face::networks::Networks;
 const PRESENCE_MIN: f32 = 0.5;
 /// A face that moved on is looked for anew after so many frames, and so are others beside it.
 const DETECTED_EVERY: usize = 15;
+/// To look for a face takes longer than to follow one: a film that hides it time and again must not stall a worker.
+const DETECTIONS_MAX: usize = 30;
 /// Lids of an eye that face each other, and its corners.
 const EYES: [([[usize; 2]; 3], [usize; 2]); 2] =
     [([[159, 145], [160, 144], [158, 153]], [33, 133]), ([[386, 374], [387, 373], [385, 380]], [263, 362])];
@@ -54,11 +57,12 @@ pub struct Track {
     pub faces_max: usize,
 }
 
-/// Follows the largest face. Frames that cannot be read show nobody.
+/// Follows the largest face. Frames that cannot be read show nobody, and those beyond [`FRAMES_MAX`] are not looked at.
 pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error> {
+    let frames = &frames[..frames.len().min(FRAMES_MAX)];
     let mut track = Track { frames: frames.len(), ..Track::default() };
     let mut last: Option<Mesh> = None;
-    let mut since = 0;
+    let (mut since, mut detections) = (0, 0);
     for (place, frame) in frames.iter().enumerate() {
         let image = match Image::decode(&frame.jpeg, networks.settings().pixels_max, networks.memory()) {
             Ok(image) => image,
@@ -73,12 +77,15 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
         let mesh = if let Some(mesh) = followed.filter(|mesh| mesh.presence >= PRESENCE_MIN) {
             mesh
         } else {
-            since = 0;
+            if detections == DETECTIONS_MAX {
+                continue;
+            }
+            (since, detections) = (0, detections + 1);
             let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
             track.faces_max = track.faces_max.max(found.faces);
             found.mesh
         };
-        if let Some(shot) = shot(place, frame.t_ms, &mesh) {
+        if let Some(shot) = Shot::of(place, frame.t_ms, &mesh) {
             track.shots.push(shot);
             track.meshes.push(mesh.clone());
         }
@@ -87,22 +94,25 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
     Ok(track)
 }
 
-fn shot(frame: usize, t_ms: u32, mesh: &Mesh) -> Option<Shot> {
-    let pose = mesh.pose()?;
-    let gap = |[one, other]: [usize; 2]| {
-        let square = (0..3).map(|axis| (mesh.points[one][axis] - mesh.points[other][axis]).powi(2));
-        square.sum::<f32>().sqrt()
-    };
-    let open = EYES.map(|(lids, corners)| lids.map(gap).iter().sum::<f32>() / 3.0 / gap(corners).max(1e-3));
-    Some(Shot {
-        frame,
-        t_ms,
-        yaw: pose.yaw,
-        pitch: pose.pitch,
-        roll: pose.roll,
-        eyes: f32::midpoint(open[0], open[1]),
-        mouth: gap(LIPS) / gap(LIP_CORNERS).max(1e-3),
-        iod: mesh.iod(),
-        points: FIRM.map(|place| mesh.point(place)).to_vec(),
-    })
+impl Shot {
+    /// `None` of a mesh without a shape.
+    pub fn of(frame: usize, t_ms: u32, mesh: &Mesh) -> Option<Self> {
+        let pose = mesh.pose()?;
+        let gap = |[one, other]: [usize; 2]| {
+            let square = (0..3).map(|axis| (mesh.points[one][axis] - mesh.points[other][axis]).powi(2));
+            square.sum::<f32>().sqrt()
+        };
+        let open = EYES.map(|(lids, corners)| lids.map(gap).iter().sum::<f32>() / 3.0 / gap(corners).max(1e-3));
+        Some(Self {
+            frame,
+            t_ms,
+            yaw: pose.yaw,
+            pitch: pose.pitch,
+            roll: pose.roll,
+            eyes: f32::midpoint(open[0], open[1]),
+            mouth: gap(LIPS) / gap(LIP_CORNERS).max(1e-3),
+            iod: mesh.iod(),
+            points: FIRM.map(|place| mesh.point(place)).to_vec(),
+        })
+    }
 }

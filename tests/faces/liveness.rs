@@ -1,0 +1,161 @@
+//! Films that the performer makes, and attacks, before the real networks.
+
+use std::fmt::Write as _;
+
+use bioserver::domain::liveness::Challenge;
+use bioserver::domain::liveness::Frame;
+use bioserver::domain::liveness::LivenessType;
+use bioserver::domain::liveness::Reason;
+use bioserver::domain::liveness::SecurityLevel;
+use bioserver::face::Replay;
+use bioserver::face::Verdict;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
+use bioserver::face::networks::Settings;
+use bioserver::face::pack::Pack;
+use bioserver::face::samples;
+use bioserver::face::spoof;
+use bioserver::net::Engine;
+use bioserver::performer;
+use bioserver::performer::Performance;
+use bioserver::performer::attack::Attack;
+use bioserver::performer::attack::attack;
+use bioserver::performer::portrait::Portrait;
+use bytes::Bytes;
+
+use crate::folder;
+use crate::networks;
+use crate::packs::Folder;
+use crate::packs::sha256;
+
+fn performance(liveness_type: LivenessType, challenges: &[Challenge]) -> Performance {
+    Performance { liveness_type, challenges: challenges.to_vec(), seed: 4 }
+}
+
+fn portrait(networks: &mut Networks) -> Portrait {
+    Portrait::read(networks, samples::PORTRAIT).expect("it shows a face")
+}
+
+/// At the highest level, what `asked` asks for.
+fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
+    let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
+    let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
+    networks.replay(&replay).expect("the networks run")
+}
+
+#[test]
+fn whoever_does_what_is_asked_is_accepted() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    for asked in [
+        performance(LivenessType::Active, &[Challenge::TurnLeft, Challenge::Blink]),
+        performance(LivenessType::Passive, &[]),
+        performance(LivenessType::PassiveVideo, &[]),
+    ] {
+        let frames = performer::perform(&portrait, &asked);
+        let Verdict { reasons, best } = verdict(&mut networks, &asked, frames.clone());
+        assert_eq!(reasons, [], "{asked:?}");
+        let best = best.expect("there is a face");
+        assert!(frames.iter().any(|frame| frame.jpeg == best.jpeg));
+        assert!(best.coded.quality.value > 0 && (18.0..90.0).contains(&best.years), "{best:?}");
+    }
+}
+
+/// Every one of these is refused, among others for its reason.
+fn refused(liveness_type: LivenessType, challenges: &[Challenge], attacks: &[(Attack, Reason)]) {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let other = Portrait::read(&mut networks, samples::OTHER.1).expect("it shows a face");
+    let asked = performance(liveness_type, challenges);
+    for (kind, reason) in attacks {
+        let reasons = verdict(&mut networks, &asked, attack(*kind, &portrait, &other, &asked)).reasons;
+        assert!(reasons.contains(reason), "{}: {reasons:?}", kind.name());
+    }
+}
+
+#[test]
+fn what_cannot_do_as_asked_is_refused() {
+    let asked = [Challenge::TurnRight];
+    let not_performed =
+        [Attack::Print, Attack::Screen, Attack::Replayed].map(|kind| (kind, Reason::ChallengeNotPerformed));
+    refused(LivenessType::Active, &asked, &not_performed);
+}
+
+#[test]
+fn the_order_of_challenges_counts() {
+    let asked = [Challenge::OpenMouth, Challenge::TurnLeft];
+    refused(LivenessType::Active, &asked, &[(Attack::WrongOrder, Reason::ChallengeNotPerformed)]);
+}
+
+#[test]
+fn films_that_were_put_together_are_refused() {
+    let put_together =
+        [(Attack::Still, Reason::Frozen), (Attack::TwoPeople, Reason::FaceChanged), (Attack::Dropped, Reason::Cut)];
+    refused(LivenessType::PassiveVideo, &[], &put_together);
+}
+
+/// The built-in pack with published networks against spoofs, from beside the project.
+fn with_published() -> Option<Networks> {
+    let published = folder::named("models-upstream/minifasnet")?;
+    let pack = Folder::new("spoof");
+    let mut entries = String::new();
+    for (name, crop) in [("2.7_80x80_MiniFASNetV2.onnx", 2.7), ("4_0_0_80x80_MiniFASNetV1SE.onnx", 4.0)] {
+        let onnx = std::fs::read(published.join(name)).expect("it is there");
+        std::fs::write(pack.0.join(name), &onnx).expect("there is room");
+        write!(
+            entries,
+            r#"[[spoof]]
+            file = "{name}"
+            sha256 = "{}"
+            licence = "Apache-2.0"
+            origin = "MiniFASNet"
+            read_out = "printed-real-shown"
+            input = {{ width = 80, height = 80, colours = "bgr", mean = [0.0, 0.0, 0.0], scale = [1.0, 1.0, 1.0] }}
+            crop = {crop}
+            "#,
+            sha256(&onnx)
+        )
+        .expect("memory takes it");
+    }
+    pack.replace("[calibration]\n", &format!("{entries}\n[calibration]\n"));
+    let pack = Pack::read(&pack.0).expect("it is whole");
+    let origin = spoof::Origin::of(&pack).expect("it has networks against spoofs");
+    assert!(origin.networks.contains(&"MiniFASNet".to_owned()));
+    Some(Networks::new(&Compiled::new(&pack, Settings::default()).expect("its networks compile")))
+}
+
+#[test]
+fn networks_against_spoofs_see_prints_and_displays() {
+    let Some(mut networks) = with_published() else { return };
+    let portrait = portrait(&mut networks);
+    let asked = performance(LivenessType::Passive, &[]);
+    assert_eq!(verdict(&mut networks, &asked, performer::perform(&portrait, &asked)).reasons, []);
+    for kind in [Attack::Print, Attack::Screen] {
+        let reasons = verdict(&mut networks, &asked, attack(kind, &portrait, &portrait, &asked)).reasons;
+        assert_eq!(reasons, [Reason::SpoofNetwork], "{}", kind.name());
+    }
+}
+
+#[test]
+fn broken_captures_are_refused_and_harm_nobody() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let asked = performance(LivenessType::PassiveVideo, &[]);
+    let mut judged = |frames: Vec<Frame>| verdict(&mut networks, &asked, frames).reasons;
+    assert_eq!(judged(vec![]), [Reason::NoFace]);
+    let noise = |number: u32| Frame { t_ms: 100 * number, jpeg: Bytes::from(format!("\u{ff}{number}")) };
+    assert_eq!(judged((0..30).map(noise).collect()), [Reason::NoFace]);
+
+    let film = performer::perform(&portrait, &asked);
+    assert_eq!(judged(film[..6].to_vec()), [Reason::TooShort]);
+    let mut backwards = film.clone();
+    backwards[12].t_ms = 0;
+    assert!(judged(backwards).contains(&Reason::Cut));
+    // One picture that came thirty times.
+    let again: Vec<Frame> = film.iter().map(|frame| Frame { jpeg: film[0].jpeg.clone(), ..*frame }).collect();
+    assert!(judged(again).contains(&Reason::Frozen));
+    let cut_off: Vec<Frame> =
+        film.iter().map(|frame| Frame { jpeg: frame.jpeg.slice(..frame.jpeg.len() / 3), ..*frame }).collect();
+    // Whatever a decoder makes of a third of a file.
+    assert!(!judged(cut_off).is_empty());
+}
