@@ -23,11 +23,17 @@ use crate::api::contract::HealthStatus;
 use crate::api::contract::Jwks;
 use crate::api::contract::Mode;
 use crate::api::contract::OperationsApi;
+use crate::api::contract::SpoofDetection;
+use crate::api::contract::SpoofErrors;
 use crate::api::contract::SystemApi;
+use crate::api::liveness::words::wire_level;
 use crate::api::payload::Json;
 use crate::api::problem::Problem;
 use crate::api::wire;
+use crate::domain::liveness::SecurityLevel;
+use crate::face::pack::liveness::Measured;
 use crate::face::score::Origin;
+use crate::face::spoof;
 use crate::service;
 
 impl SystemApi for Api {
@@ -74,6 +80,7 @@ impl Api {
             pack: self.deps.faces.pack().to_owned(),
             template_version: self.deps.faces.template_version().into(),
             calibration: self.deps.faces.calibration().map(calibration),
+            spoof_detection: self.deps.faces.spoof().map(spoof_detection),
         }
     }
 
@@ -87,6 +94,22 @@ impl Api {
         let checks = vec![HealthCheck { name: "database".to_owned(), status: HealthStatus::Up }];
         let sweep_lag_seconds = Some(lag.num_seconds());
         Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: Some(checks), sweep_lag_seconds }))
+    }
+}
+
+fn spoof_detection(origin: &spoof::Origin) -> SpoofDetection {
+    let errors = |measured: &Measured| {
+        let at = |level| SpoofErrors {
+            security_level: wire_level(level),
+            apcer: measured.apcer.at(level),
+            bpcer: measured.bpcer.at(level),
+        };
+        SecurityLevel::ALL.map(at).to_vec()
+    };
+    SpoofDetection {
+        networks: origin.networks.clone(),
+        data: origin.measured.as_ref().map(|measured| measured.data.clone()),
+        levels: origin.measured.as_ref().map(errors),
     }
 }
 
