@@ -240,10 +240,10 @@ mod tests {
 
     #[test]
     fn lids_are_compared_with_those_before_and_after() {
-        // Whoever looks a little down for long, narrows the eyes and does not blink.
-        let narrow = [(2.0, 0.0, 0.05, 0.25); 40];
+        // Whoever looks a little down narrows the eyes a little, and does not blink.
+        let narrow = [(2.0, 0.0, 0.05, 0.28); 40];
         assert_eq!(made(&[&STILL[..], &narrow[..]].concat()), []);
-        let blink = [(2.0, 0.0, 0.05, 0.21); 3];
+        let blink = [(2.0, 0.0, 0.05, 0.24); 3];
         let made = made(&[&narrow[..20], &blink[..], &narrow[..20]].concat());
         assert_eq!(made, [Movement { challenge: Blink, size: 1.0, from_ms: 2000, to_ms: 2300 }]);
     }
