@@ -118,13 +118,25 @@ fn reality(networks: &mut Networks, replay: &Replay, track: &Track, rest: Option
     Ok((count > 0).then(|| total / count as f32))
 }
 
+/// From the first to the last of frames in a row that show no face: frames that are missing are another fault.
+fn unseen_ms_max(frames: &[Frame], shots: &[Shot]) -> u32 {
+    let shown: Vec<usize> = shots.iter().map(|shot| shot.frame).collect();
+    let (mut longest, mut from) = (0, None);
+    for (place, frame) in frames.iter().enumerate() {
+        if shown.binary_search(&place).is_ok() {
+            from = None;
+        } else {
+            let from = *from.get_or_insert(frame.t_ms);
+            longest = longest.max(frame.t_ms.saturating_sub(from));
+        }
+    }
+    longest
+}
+
 /// Everything but what further networks say.
 fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
     let shots = &track.shots;
     let shown: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
-    let (first, last) = (frames.first(), frames.last());
-    let ends = first.into_iter().map(|frame| frame.t_ms).chain(shown.iter().copied());
-    let unseen: Vec<u32> = ends.chain(last.map(|frame| frame.t_ms)).collect();
     let times: Vec<u32> = frames.iter().map(|frame| frame.t_ms).collect();
     let later = |pair: &[u32]| pair[1].checked_sub(pair[0]).filter(|ms| *ms > 0).unwrap_or(u32::MAX);
     let is_ahead = rest.is_some_and(|rest| rest.is_ahead() && shots.last().is_some_and(|shot| rest.holds(shot)));
@@ -134,7 +146,7 @@ fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
         faces_max: track.faces_max,
         length_ms: shown.last().zip(shown.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
         gap_ms_max: times.windows(2).map(later).max().unwrap_or(0),
-        unseen_ms_max: unseen.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or(0),
+        unseen_ms_max: unseen_ms_max(frames, shots),
         speed_max: motion::speed_max(shots),
         stir: motion::stir(shots),
         relief: motion::relief(shots),

@@ -40,8 +40,8 @@ pub struct Evidence {
     pub faces_max: usize,
     /// From the first frame that shows a face to the last.
     pub length_ms: u32,
-    /// The longest time from one frame to the next, and that for which no face was seen. A frame that is not later than
-    /// the one before counts as a gap that has no end.
+    /// The longest time from one frame to the next, and that of frames in a row without a face. A frame that is not later
+    /// than the one before counts as a gap that has no end.
     pub gap_ms_max: u32,
     pub unseen_ms_max: u32,
     /// See [`super::motion::speed_max`].
