@@ -159,3 +159,12 @@ fn broken_captures_are_refused_and_harm_nobody() {
     // Whatever a decoder makes of a third of a file.
     assert!(!judged(cut_off).is_empty());
 }
+
+/// What the demonstration shows must not depend on what its check happens to ask for.
+#[test]
+fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = Portrait::read(&mut networks, samples::ONE[2].1).expect("it shows a face");
+    let asked = Performance { seed: 7, ..performance(LivenessType::Active, &Challenge::ALL) };
+    assert_eq!(verdict(&mut networks, &asked, performer::perform(&portrait, &asked)).reasons, []);
+}

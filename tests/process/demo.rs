@@ -6,7 +6,8 @@ use crate::server::program;
 #[test]
 fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
     let data = folder();
-    let shown = program(&data).args(["demo", "--once", "--listen", "127.0.0.1:0"]).output().expect("it runs");
+    let shown =
+        program(&data).args(["demo", "--once", "--liveness", "--listen", "127.0.0.1:0"]).output().expect("it runs");
     let text = String::from_utf8_lossy(&shown.stdout);
     assert!(shown.status.success(), "{text}\n{}", String::from_utf8_lossy(&shown.stderr));
 
@@ -20,5 +21,15 @@ fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
     assert!(score("obama.jpg", "obama2.jpg") > 3500.0, "{text}");
     assert!(score("obama.jpg", "obama3.jpg") > 3500.0, "{text}");
     assert!(score("obama.jpg", "biden.jpg") < 2500.0, "{text}");
+
+    // A person who does what is asked, then a print of that person; the provider is called back each time.
+    let told = |what: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix(what));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(told("callback"), ["received, answered with 204"; 2]);
+    let verdicts = told("verdict");
+    assert_eq!(verdicts[0], "SUCCESS, signature verified", "{text}");
+    assert!(verdicts[1] == "FAILED, signature verified" || verdicts[1] == "SPOOF, signature verified", "{text}");
     assert!(!data.exists(), "it leaves nothing behind");
 }

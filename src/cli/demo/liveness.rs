@@ -31,7 +31,7 @@ const SEED: u64 = 7;
 
 /// Films one of the sample photographs, first as it does what is asked, then as a print of itself.
 pub async fn show(client: &Client, mut networks: Networks) -> anyhow::Result<()> {
-    let [one, other] = [samples::ONE[0].1, samples::OTHER.1];
+    let [one, other] = [samples::ONE[2].1, samples::OTHER.1];
     let portrait = Portrait::read(&mut networks, one)?;
     let stranger = Portrait::read(&mut networks, other)?;
     drop(networks);
