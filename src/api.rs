@@ -21,6 +21,7 @@ use crate::service::Deps;
 mod ages;
 pub mod answer;
 pub mod auth;
+pub mod capture_page;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
@@ -93,12 +94,11 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
     let prefixed = OpenApiService::new(contract::prefixed_routes(&api), contract::TITLE, contract::VERSION);
     let root = OpenApiService::new(contract::root_routes(&api), contract::TITLE, contract::VERSION);
     let prefix: Arc<str> = prefix.into();
-    docs::routes(&prefix).nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(
-        move |next, request| {
-            let prefix = prefix.clone();
-            async move { Ok(edge::around(&prefix, next, request).await) }
-        },
-    )
+    let routes = capture_page::add(docs::routes(&prefix), &prefix);
+    routes.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+        let prefix = prefix.clone();
+        async move { Ok(edge::around(&prefix, next, request).await) }
+    })
 }
 
 /// Answers on `listener` until `stop` is ready; requests that were begun then have half a minute to end.

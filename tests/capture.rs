@@ -21,6 +21,8 @@ use uuid::Uuid;
 mod interpreter;
 #[path = "node/interpreter.rs"]
 mod node;
+#[path = "capture/page.rs"]
+mod page;
 #[path = "capture/talk.rs"]
 mod talk;
 

@@ -14,7 +14,9 @@ use poem::http::StatusCode;
 use poem::http::header;
 
 use crate::api::auth::UnderWay;
+use crate::api::capture_page;
 use crate::api::contract;
+use crate::api::docs;
 use crate::api::problem::Problem;
 
 mod linger;
@@ -80,7 +82,8 @@ fn allow(prefix: &str, path: &str) -> Option<&'static str> {
         let path = if methods.root { Some(path) } else { under };
         path.is_some_and(|path| fits(methods.path, path))
     });
-    found.map_or_else(|| super::docs::PATHS.contains(&path).then_some("GET, HEAD"), |methods| Some(methods.allow))
+    let is_page = || docs::PATHS.contains(&path) || capture_page::PATHS.contains(&path);
+    found.map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))
 }
 
 fn fits(template: &str, path: &str) -> bool {
@@ -103,6 +106,7 @@ mod tests {
         assert_eq!(allow("/bioserver-app", "/bioserver-app/v2/capabilities"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/health/live"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/docs"), Some("GET, HEAD"));
+        assert_eq!(allow("/bioserver-app", "/capture/page.js"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/v2/faces"), None);
         assert_eq!(allow("/other", "/bioserver-app/v2/faces"), None);
         assert!(fits("/v2/bio-sessions/{id}/faces", "/v2/bio-sessions/7/faces"));

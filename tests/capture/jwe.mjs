@@ -4,6 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
+// Older versions have it in a module alone.
+globalThis.crypto ??= (await import('node:crypto')).webcrypto;
+
 const [folder, command, alg, path] = process.argv.slice(2);
 const entry = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')).exports['.'].default;
 const { CompactEncrypt, compactDecrypt, importPKCS8, importX509 } = await import(pathToFileURL(`${folder}/${entry}`));

@@ -1,0 +1,74 @@
+// What the page says to the server.
+
+/** A refusal of the server, or, with the status 0, no answer at all. */
+export class Refusal extends Error {
+  constructor(status, code, retryAfter) {
+    super(code);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+function refusal(status, text, retryAfter) {
+  let code = '';
+  try {
+    code = JSON.parse(text).code;
+  } catch {
+    // Something between here and the server has answered.
+  }
+  return new Refusal(status, code, Number(retryAfter) || 1);
+}
+
+/** One session, as the holder of its token sees it. */
+export class Session {
+  constructor(prefix, id, token) {
+    this.path = (version) => `${prefix}/${version}/bio-sessions/${encodeURIComponent(id)}`;
+    this.authorization = `Bearer ${token}`;
+  }
+
+  async #read(path) {
+    let answer;
+    try {
+      answer = await fetch(path, { headers: { authorization: this.authorization } });
+    } catch {
+      throw new Refusal(0, '', 1);
+    }
+    if (!answer.ok) {
+      throw refusal(answer.status, await answer.text(), answer.headers.get('retry-after'));
+    }
+    return answer.json();
+  }
+
+  /** What the check asks for. */
+  parameters() {
+    return this.#read(`${this.path('v2')}/liveness-parameters`);
+  }
+
+  /** How the check stands: one of the contract's states. */
+  async status() {
+    return (await this.#read(`${this.path('v3')}/replay-liveness-metadata`)).status;
+  }
+
+  /** Sends a sealed capture, and calls `tell` with the share that has gone, 0 to 1. */
+  send(sealed, tell) {
+    return new Promise((resolve, reject) => {
+      // fetch does not say how much has gone.
+      const request = new XMLHttpRequest();
+      request.open('POST', `${this.path('v2')}/replay-liveness`);
+      request.setRequestHeader('authorization', this.authorization);
+      request.setRequestHeader('content-type', 'application/jose');
+      request.upload.onprogress = ({ loaded, total }) => tell(total ? loaded / total : 0);
+      request.onerror = () => reject(new Refusal(0, '', 1));
+      request.onload = () => {
+        const { status, responseText } = request;
+        if (status === 202) {
+          resolve();
+        } else {
+          reject(refusal(status, responseText, request.getResponseHeader('retry-after')));
+        }
+      };
+      request.send(sealed);
+    });
+  }
+}

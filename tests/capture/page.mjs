@@ -1,0 +1,17 @@
+// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames }` as JSON, frames in
+// base64, and answers `{ challenges, sealed }`.
+
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+// Older versions have it in a module alone.
+globalThis.crypto ??= (await import('node:crypto')).webcrypto;
+
+const { bytesOf, challenges, seal } = await import(pathToFileURL(`${process.argv[2]}/capture.js`));
+const { parameters, count, frames } = JSON.parse(readFileSync(0, 'utf8'));
+const taken = frames.map(({ t_ms, jpeg }) => ({ t_ms, jpeg: bytesOf(jpeg) }));
+const answer = {
+  challenges: await challenges(parameters.seed, bytesOf(parameters.serverRandom), count),
+  sealed: await seal(parameters, taken),
+};
+process.stdout.write(JSON.stringify(answer));

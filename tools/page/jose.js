@@ -1,0 +1,1 @@
+export { CompactEncrypt, importX509 } from 'jose';
