@@ -1,8 +1,10 @@
 //! The score, and the false acceptance rate it means.
 
+use serde::Serialize;
+
 /// How alike two faces are, on the contract's scale: every 500 points divide the false acceptance
 /// rate by ten, and 2500 means one in a hundred.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
 pub struct Score(pub f64);
 
 /// The false acceptance rate is never stated below this, in percent.

@@ -15,6 +15,7 @@ mod liveness;
 mod matches;
 mod networks;
 mod operations;
+mod outbound;
 mod ownership;
 mod refusals;
 mod session_faces;

@@ -59,14 +59,9 @@ pub struct Evidence {
     /// Frames that were compared and gave a template.
     pub looks: usize,
     /// The least score of two of them; `None` of a pack without calibration.
-    #[serde(serialize_with = "number")]
     pub same: Option<Score>,
     /// Of the best frame.
     pub quality: Option<i32>,
-}
-
-fn number<S: serde::Serializer>(score: &Option<Score>, serializer: S) -> Result<S::Ok, S::Error> {
-    score.map(|score| score.0).serialize(serializer)
 }
 
 /// Two frames of one person's film score far above this: false acceptance rates of 1, 0.1 and 0.01 %.
