@@ -17,16 +17,22 @@ use crate::server::Server;
 use crate::server::folder;
 use crate::server::sample_path;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Only a fault takes longer, however busy the machine is.
+const PATIENCE: Duration = Duration::from_mins(3);
 
-struct Browser {
+pub struct Browser {
     driver: Child,
     profile: PathBuf,
-    page: Client,
+    pub page: Client,
 }
 
 impl Browser {
     async fn open(url: &str) -> Self {
+        Self::with(&[], url).await
+    }
+
+    /// With these arguments besides.
+    pub async fn with(more: &[&str], url: &str) -> Self {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port();
         let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
@@ -45,6 +51,7 @@ impl Browser {
         ];
         let mut args: Vec<String> = args.map(str::to_owned).to_vec();
         args.push(format!("--user-data-dir={}", profile.display()));
+        args.extend(more.iter().map(|argument| (*argument).to_owned()));
         let wanted = json!({ "goog:chromeOptions": { "args": args } });
         let wanted = wanted.as_object().expect("it is an object").clone();
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
@@ -63,11 +70,11 @@ impl Browser {
         Self { driver, profile, page }
     }
 
-    async fn find(&self, css: &str) -> Element {
+    pub async fn find(&self, css: &str) -> Element {
         self.page.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"))
     }
 
-    async fn click(&self, css: &str) {
+    pub async fn click(&self, css: &str) {
         self.find(css).await.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 

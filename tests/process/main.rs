@@ -1,6 +1,7 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod browser;
+mod camera;
 mod curl;
 mod demo;
 mod fuzz;

@@ -9,7 +9,8 @@ const FRAMES_MAX = 150;
 
 /** Starts the camera into a video element; throws what `getUserMedia` throws. */
 export async function open(video) {
-  const wanted = { facingMode: 'user', width: { ideal: 1280 }, height: { ideal: 960 } };
+  // A width besides would have browsers cut the picture to the shape of the two.
+  const wanted = { facingMode: 'user', height: { ideal: 960 } };
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
   await video.play();
 }

@@ -1,0 +1,201 @@
+//! The capture page in a real browser, before whose camera a film is shown.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use bioserver::cli::capture::Check;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
+use bioserver::face::networks::Settings;
+use bioserver::face::pack::Pack;
+use bioserver::face::samples;
+use bioserver::performer;
+use bioserver::performer::FRAME_MS;
+use bioserver::performer::Performance;
+use bioserver::performer::portrait::Portrait;
+use bytes::Bytes;
+use image::ImageFormat;
+use image::Rgb;
+use reqwest::Client;
+use reqwest::Method;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::server::Server;
+use crate::server::folder;
+
+/// Of the browser's camera, which shows a file of pictures in JPEG, again and again.
+const CAMERA_MS: u32 = 33;
+/// A face at rest before the film: the page begins while the first half of it is shown.
+const REST_FRAMES: usize = 10;
+/// So long the page films for two movements, and some more.
+const SHOWN_FRAMES: usize = 120;
+const FILM_FRAMES_MAX: usize = 72;
+/// Of the film's ends, on which the face is at rest.
+const END_FRAMES: usize = 6;
+/// A square in the corner says that the film begins.
+const MARK: Rgb<u8> = Rgb([255, 0, 255]);
+const MARK_SIDE: u32 = 32;
+/// A camera cannot wait for a machine that is busy with something else, and a film with gaps is refused.
+const TRIES_MAX: usize = 3;
+
+/// Begins to film when the mark is seen.
+const BEGIN: &str = "
+const done = arguments[arguments.length - 1];
+const video = document.getElementById('preview');
+const context = document.createElement('canvas').getContext('2d');
+const look = () => {
+  context.drawImage(video, 4, 4, 16, 16, 0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  if (red > 180 && green < 100 && blue > 180) {
+    document.getElementById('record').click();
+    done();
+  } else {
+    setTimeout(look, 10);
+  }
+};
+look();
+";
+
+/// What the browser's camera sees. The file goes with it.
+struct Film(PathBuf);
+
+impl Film {
+    /// The pictures with rest before and after them: their ends there and back again, so that nothing jumps.
+    fn of(pictures: &[Bytes]) -> Self {
+        let end = END_FRAMES.min(pictures.len());
+        let fold = |step: usize| if end == 1 { 0 } else { (step % (2 * end - 2)).min(2 * end - 2 - step % (2 * end - 2)) };
+        let before = (1..=REST_FRAMES).rev().map(|step| &pictures[fold(step)]);
+        let after = (1..).map(|step| &pictures[pictures.len() - 1 - fold(step)]);
+        let shown = before.chain(pictures).chain(after).take(SHOWN_FRAMES);
+        let mut file = vec![];
+        for (number, picture) in shown.enumerate() {
+            let picture = if number < REST_FRAMES / 2 { marked(picture) } else { picture.clone() };
+            for _ in 0..FRAME_MS / CAMERA_MS {
+                file.extend_from_slice(&picture);
+            }
+        }
+        let path = folder().with_extension("mjpeg");
+        std::fs::write(&path, file).expect("there is room");
+        Self(path)
+    }
+}
+
+impl Drop for Film {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn marked(jpeg: &Bytes) -> Bytes {
+    let mut picture = image::load_from_memory(jpeg).expect("it is a JPEG").to_rgb8();
+    for (x, y) in (0..MARK_SIDE).flat_map(|x| (0..MARK_SIDE).map(move |y| (x, y))) {
+        picture.put_pixel(x, y, MARK);
+    }
+    let mut marked = Cursor::new(vec![]);
+    picture.write_to(&mut marked, ImageFormat::Jpeg).expect("memory takes it");
+    marked.into_inner().into()
+}
+
+fn portrait() -> Portrait {
+    let pack = Pack::built_in().expect("the pack is whole");
+    let compiled = Compiled::new(&pack, Settings::default()).expect("its networks compile");
+    Portrait::read(&mut Networks::new(&compiled), samples::ONE[2].1).expect("it shows a face")
+}
+
+/// A provider's back end.
+struct Provider {
+    server: Server,
+    client: Client,
+}
+
+impl Provider {
+    fn new() -> Self {
+        Self { server: Server::start(), client: Client::new() }
+    }
+
+    async fn json(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = self.server.request(&self.client, method, path);
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let answer = request.send().await.expect("it answers");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.expect("it is JSON")
+    }
+
+    /// Begins a check in a new session: its path and what is asked.
+    async fn begin(&self, about: Value) -> (String, Check) {
+        let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
+        let made = request.send().await.expect("it answers");
+        let session = made.headers()["location"].to_str().expect("it is text").to_owned();
+        let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), about).await;
+        (session, Check::read(&asked).expect("it is whole"))
+    }
+
+    /// Where the person is sent.
+    async fn address(&self, session: &str) -> String {
+        let made = self.json(Method::POST, &format!("{session}/capture-token"), Value::Null).await;
+        let token = made["token"].as_str().expect("it has a token");
+        let id = session.rsplit('/').next().expect("it ends with its id");
+        format!("{}/capture?session={id}#{token}", self.server.url)
+    }
+
+    async fn status(&self, session: &str) -> String {
+        let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
+        let standing = self.json(Method::GET, &path, Value::Null).await;
+        standing["status"].as_str().expect("it has a status").to_owned()
+    }
+
+    /// What the page tells in the end whoever sees this film, which is also what the provider is told.
+    async fn outcome(&self, session: &str, film: &Film) -> String {
+        let file = format!("--use-file-for-fake-video-capture={}", film.0.display());
+        let camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", &file];
+        let browser = Browser::with(&camera, &self.address(session).await).await;
+        browser.click("main[data-state=start] #open").await;
+        browser.find("main[data-state=ready]").await;
+        browser.page.execute_async(BEGIN, vec![]).await.expect("the mark is seen");
+        let end = browser.find("main[data-state=end]").await;
+        let outcome = end.attr("data-outcome").await.expect("it is there").expect("it has an outcome");
+        browser.page.clone().close().await.expect("it closes");
+        assert_eq!(self.status(session).await, outcome);
+        outcome
+    }
+}
+
+#[tokio::test]
+async fn who_does_what_the_page_asks_passes() {
+    let (provider, portrait) = (Provider::new(), portrait());
+    let mut outcomes = vec![];
+    while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
+        let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+        let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
+        let frames = performer::perform(&portrait, &performance);
+        assert!(frames.len() <= FILM_FRAMES_MAX, "the page does not film for so long: {}", frames.len());
+        let pictures: Vec<Bytes> = frames.into_iter().map(|frame| frame.jpeg).collect();
+        outcomes.push(provider.outcome(&session, &Film::of(&pictures)).await);
+    }
+    assert_eq!(outcomes.last().map(String::as_str), Some("SUCCESS"), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_photograph_before_the_camera_does_not() {
+    let (provider, portrait) = (Provider::new(), portrait());
+    let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+    let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
+    let frames = performer::perform(&portrait, &performance);
+    let outcome = provider.outcome(&session, &Film::of(&[frames[0].jpeg.clone()])).await;
+    assert!(outcome == "FAILED" || outcome == "SPOOF", "{outcome}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_whole_says_so() {
+    let provider = Provider::new();
+    let (session, _) = provider.begin(json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let address = provider.address(&session).await;
+    for broken in [address.split('#').next().expect("it has a beginning"), &address[..address.len() - 4]] {
+        let browser = Browser::with(&[], broken).await;
+        browser.find("main[data-outcome=link]").await;
+        browser.page.clone().close().await.expect("it closes");
+    }
+    assert_eq!(provider.status(&session).await, "INITIALIZED");
+}
