@@ -18,9 +18,11 @@ use crate::performer::portrait::Portrait;
 
 pub mod attack;
 pub mod camera;
+pub mod landmarks;
 pub mod motion;
 pub mod portrait;
 pub mod raster;
+pub mod setting;
 pub mod triangulate;
 
 /// Milliseconds from one frame to the next.

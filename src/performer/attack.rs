@@ -214,14 +214,14 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
     let count = Film::of(performance, random).frames();
     let hand = Film::of_a_hand(count as f32 * FRAME_MS as f32 / 1000.0, random);
     let size = random.random_range(0.85..1.15);
-    let behind: [f32; 3] = std::array::from_fn(|_| random.random_range(50.0..200.0));
+    let behind = wall(random);
     let mut camera = Camera::new(random);
     let shots: Vec<_> = (0..count)
         .map(|frame| {
-            let mut canvas = Canvas::new(WIDTH, HEIGHT, behind);
+            let mut canvas = behind.clone();
             let picture = bordered((sheet.shown)(frame), sheet.border);
             let (vertices, triangles) = surface(&hand.pose(frame), sheet.bend, size);
-            raster::draw(&mut canvas, &picture, &vertices, &triangles, |_, colour| colour);
+            raster::draw(&mut canvas, &picture, &vertices, &triangles, |_, _, colour| colour);
             let (strength, [x, y]) = sheet.glare;
             for (place, pixel) in canvas.pixels.iter_mut().enumerate() {
                 let (dx, dy) = ((place % WIDTH) as f32 - x, (place / WIDTH) as f32 - y);
@@ -232,6 +232,20 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
         })
         .collect();
     performer::frames(shots.into_iter())
+}
+
+/// A wall, nearly grey, on which light falls from one side.
+fn wall(random: &mut StdRng) -> Canvas {
+    let grey = random.random_range(60.0..190.0);
+    let tint: [f32; 3] = std::array::from_fn(|_| grey * random.random_range(0.92..1.08));
+    let [across, down] = [0.2, 0.2].map(|most: f32| random.random_range(-most..most));
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, tint);
+    for (place, pixel) in canvas.pixels.iter_mut().enumerate() {
+        let (x, y) = ((place % WIDTH) as f32 / WIDTH as f32, (place / WIDTH) as f32 / HEIGHT as f32);
+        let light = 1.0 + across * (x - 0.5) + down * (y - 0.5);
+        *pixel = pixel.map(|value| value * light);
+    }
+    canvas
 }
 
 fn bordered(mut picture: Canvas, border: [f32; 3]) -> Canvas {
@@ -264,7 +278,7 @@ fn surface(pose: &Pose, bend: f32, size: f32) -> (Vec<Vertex>, Vec<[usize; 3]>) 
             let camera = 900.0;
             let scale = camera / (camera + z - pose.nearer * camera);
             let place = [width / 2.0 + (x + pose.x * 200.0) * scale, height / 2.0 + (y + pose.y * 200.0) * scale, z];
-            vertices.push(Vertex { place, picture });
+            vertices.push(Vertex { place, picture, shade: 0.0 });
         }
     }
     let corner = |row: usize, column: usize| row * (ACROSS + 1) + column;

@@ -40,16 +40,18 @@ pub struct Vertex {
     pub place: [f32; 3],
     /// In the picture that it carries.
     pub picture: [f32; 2],
+    /// A number that goes from corner to corner as places do, for whoever tints.
+    pub shade: f32,
 }
 
-/// Draws triangles that carry `picture`; of two in one place the nearer one is seen. `tint` changes what it is told of
-/// a triangle's picture.
+/// Draws triangles that carry `picture`; of two in one place the nearer one is seen. `tint` changes the picture's colour; it
+/// is told the triangle and the shade.
 pub fn draw(
     canvas: &mut Canvas,
     picture: &Canvas,
     vertices: &[Vertex],
     triangles: &[Triangle],
-    tint: impl Fn(usize, [f32; 3]) -> [f32; 3],
+    tint: impl Fn(usize, f32, [f32; 3]) -> [f32; 3],
 ) {
     let mut depths = vec![f32::INFINITY; canvas.pixels.len()];
     for (number, triangle) in triangles.iter().enumerate() {
@@ -64,11 +66,14 @@ pub fn draw(
                 (a[axis].min(b[axis]).min(c[axis]).floor(), a[axis].max(b[axis]).max(c[axis]).ceil() + 1.0);
             low.clamp(0.0, side as f32) as usize..high.clamp(0.0, side as f32) as usize
         };
+        // What the second and the third corner have of a pixel, and how that changes along a row.
+        let (second_x, third_x) = ((c[1] - a[1]) / double, (a[1] - b[1]) / double);
         for y in range(1, canvas.height) {
+            let py = y as f32 - a[1];
+            let (second_y, third_y) = ((a[0] - c[0]) * py / double, (b[0] - a[0]) * py / double);
             for x in range(0, canvas.width) {
-                let (px, py) = (x as f32 - a[0], y as f32 - a[1]);
-                let second = (px * (c[1] - a[1]) - (c[0] - a[0]) * py) / double;
-                let third = ((b[0] - a[0]) * py - px * (b[1] - a[1])) / double;
+                let px = x as f32 - a[0];
+                let (second, third) = (px * second_x + second_y, px * third_x + third_y);
                 let first = 1.0 - second - third;
                 if first.min(second).min(third) < -1e-4 {
                     continue;
@@ -80,7 +85,8 @@ pub fn draw(
                 }
                 depths[place] = depth;
                 let [u, v] = [0, 1].map(|axis| mix(corners.map(|corner| corner.picture[axis])));
-                canvas.pixels[place] = tint(number, picture.at(u, v));
+                let shade = mix(corners.map(|corner| corner.shade));
+                canvas.pixels[place] = tint(number, shade, picture.at(u, v));
             }
         }
     }
