@@ -2,6 +2,8 @@
 
 #[path = "store/both.rs"]
 mod both;
+#[path = "store/callbacks.rs"]
+mod callbacks;
 #[path = "store/deps.rs"]
 mod deps;
 #[path = "store/files.rs"]
