@@ -65,7 +65,8 @@ impl Film {
     /// The pictures with rest before and after them: their ends there and back again, so that nothing jumps.
     fn of(pictures: &[Bytes]) -> Self {
         let end = END_FRAMES.min(pictures.len());
-        let fold = |step: usize| if end == 1 { 0 } else { (step % (2 * end - 2)).min(2 * end - 2 - step % (2 * end - 2)) };
+        let fold =
+            |step: usize| if end == 1 { 0 } else { (step % (2 * end - 2)).min(2 * end - 2 - step % (2 * end - 2)) };
         let before = (1..=REST_FRAMES).rev().map(|step| &pictures[fold(step)]);
         let after = (1..).map(|step| &pictures[pictures.len() - 1 - fold(step)]);
         let shown = before.chain(pictures).chain(after).take(SHOWN_FRAMES);
