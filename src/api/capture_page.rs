@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_page_is_at_home_here_alone() {
         let page = page("/bioserver-app");
-        let used = page.split(['"', '\'']).filter(|word| word.starts_with('/') && !word.starts_with("/bioserver-app"));
+        let used = page.split(['"', '\'']).filter(|word| word.starts_with("/capture"));
         let used: Vec<&str> = used.collect();
         assert!(!used.is_empty() && used.iter().all(|path| PATHS.contains(path)), "{used:?}");
         assert!(!page.contains("://") && !page.contains("style=") && !page.contains("onclick="));
