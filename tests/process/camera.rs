@@ -116,26 +116,26 @@ impl Provider {
         Self { server: Server::start(), client: Client::new() }
     }
 
-    async fn json(&self, method: Method, path: &str, body: Value) -> Value {
+    async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         let request = self.server.request(&self.client, method, path);
-        let request = if body.is_null() { request } else { request.json(&body) };
+        let request = if let Some(body) = body { request.json(body) } else { request };
         let answer = request.send().await.expect("it answers");
         assert_eq!(answer.status(), 200, "{path}");
         answer.json().await.expect("it is JSON")
     }
 
     /// Begins a check in a new session: its path and what is asked.
-    async fn begin(&self, about: Value) -> (String, Check) {
+    async fn begin(&self, about: &Value) -> (String, Check) {
         let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         let made = request.send().await.expect("it answers");
         let session = made.headers()["location"].to_str().expect("it is text").to_owned();
-        let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), about).await;
+        let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), Some(about)).await;
         (session, Check::read(&asked).expect("it is whole"))
     }
 
     /// Where the person is sent.
     async fn address(&self, session: &str) -> String {
-        let made = self.json(Method::POST, &format!("{session}/capture-token"), Value::Null).await;
+        let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
         let token = made["token"].as_str().expect("it has a token");
         let id = session.rsplit('/').next().expect("it ends with its id");
         format!("{}/capture?session={id}#{token}", self.server.url)
@@ -143,7 +143,7 @@ impl Provider {
 
     async fn status(&self, session: &str) -> String {
         let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
-        let standing = self.json(Method::GET, &path, Value::Null).await;
+        let standing = self.json(Method::GET, &path, None).await;
         standing["status"].as_str().expect("it has a status").to_owned()
     }
 
@@ -168,7 +168,7 @@ async fn who_does_what_the_page_asks_passes() {
     let (provider, portrait) = (Provider::new(), portrait());
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
-        let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+        let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
         let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
         let frames = performer::perform(&portrait, &performance);
         assert!(frames.len() <= FILM_FRAMES_MAX, "the page does not film for so long: {}", frames.len());
@@ -181,17 +181,17 @@ async fn who_does_what_the_page_asks_passes() {
 #[tokio::test]
 async fn a_photograph_before_the_camera_does_not() {
     let (provider, portrait) = (Provider::new(), portrait());
-    let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+    let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
     let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
     let frames = performer::perform(&portrait, &performance);
-    let outcome = provider.outcome(&session, &Film::of(&[frames[0].jpeg.clone()])).await;
+    let outcome = provider.outcome(&session, &Film::of(std::slice::from_ref(&frames[0].jpeg))).await;
     assert!(outcome == "FAILED" || outcome == "SPOOF", "{outcome}");
 }
 
 #[tokio::test]
 async fn a_link_that_is_not_whole_says_so() {
     let provider = Provider::new();
-    let (session, _) = provider.begin(json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let address = provider.address(&session).await;
     for broken in [address.split('#').next().expect("it has a beginning"), &address[..address.len() - 4]] {
         let browser = Browser::with(&[], broken).await;
