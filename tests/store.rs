@@ -10,6 +10,8 @@ mod deps;
 mod files;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/replays.rs"]
+mod replays;
 #[path = "store/sessions.rs"]
 mod sessions;
 #[path = "store/signing.rs"]

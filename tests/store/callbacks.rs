@@ -47,15 +47,7 @@ on_both!(
 );
 
 async fn begun(store: &Store, provider: ProviderId, url: Option<&str>, [from, to]: [Moment; 2]) -> SessionId {
-    let session = Session {
-        id: SessionId::new(),
-        correlation_id: None,
-        evidence_id: None,
-        image_storage_enabled: false,
-        callback_url: url.map(ToOwned::to_owned),
-        created: from,
-        expires: to,
-    };
+    let session = Session { callback_url: url.map(ToOwned::to_owned), ..crate::sessions::session(from, to) };
     let mut tx = store.begin().await.unwrap();
     store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
     tx.commit().await.unwrap();
