@@ -4,7 +4,9 @@
 //! name cannot be given one address for the check and another for the connection; redirects and proxies, which would
 //! lead elsewhere, are not followed.
 
+use std::error::Error as _;
 use std::fmt;
+use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +15,20 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
 use reqwest::Certificate;
 use reqwest::Response;
 use reqwest::Url;
 use reqwest::header;
 use reqwest::redirect;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use secrecy::zeroize::Zeroizing;
 
 use crate::callback::allowed::Allowed;
 use crate::callback::resolver::Guard;
 use crate::callback::resolver::Lookup;
+use crate::callback::resolver::Refused;
 use crate::callback::resolver::System;
 use crate::domain::CallbackId;
 use crate::domain::Moment;
@@ -43,8 +49,25 @@ const USER_AGENT: &str = concat!("bioserver/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub allow: Vec<Allowed>,
-    /// Certificates that are trusted besides the system's, in PEM.
-    pub ca: Option<Vec<u8>>,
+    /// Certificates that are trusted besides the system's.
+    pub ca: Vec<Certificate>,
+}
+
+/// The certificates in a PEM text, one at least, each good to be trusted.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, &'static str> {
+    const DAMAGED: &str = "it holds a certificate that cannot be read";
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| "it is no PEM")?;
+    if found.is_empty() {
+        return Err("it holds no certificate in PEM");
+    }
+    let read = |der: &CertificateDer<'_>| {
+        webpki::anchor_from_trusted_cert(der).map_err(|_| DAMAGED)?;
+        Certificate::from_der(der).map_err(|_| DAMAGED)
+    };
+    found.iter().map(read).collect()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +140,10 @@ pub enum Attempt {
 /// Sends messages. A clone shares everything.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    /// Connects to public addresses alone.
+    guarded: reqwest::Client,
+    /// Connects wherever a host leads: for what the operator allows, by host and port.
+    open: reqwest::Client,
     allow: Arc<[Allowed]>,
 }
 
@@ -134,20 +160,25 @@ impl Client {
 
     /// A client that looks names up in this way.
     pub fn with(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, Error> {
-        let allow: Arc<[Allowed]> = settings.allow.into();
-        let mut builder = reqwest::Client::builder()
-            .dns_resolver(Guard { lookup, allow: allow.clone() })
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // Every message is looked at anew.
-            .pool_max_idle_per_host(0)
-            .user_agent(USER_AGENT);
-        if let Some(pem) = settings.ca {
-            builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem)?);
-        }
-        Ok(Self { http: builder.build()?, allow })
+        Self::patient(settings, lookup, TIMEOUT)
+    }
+
+    fn patient(settings: Settings, lookup: Arc<dyn Lookup>, timeout: Duration) -> Result<Self, Error> {
+        let Settings { allow, ca } = settings;
+        let http = |admits| {
+            reqwest::Client::builder()
+                .dns_resolver(Guard { lookup: lookup.clone(), admits })
+                .redirect(redirect::Policy::none())
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(timeout)
+                // Every message is looked at anew.
+                .pool_max_idle_per_host(0)
+                .user_agent(USER_AGENT)
+                .tls_certs_merge(ca.iter().cloned())
+                .build()
+        };
+        Ok(Self { guarded: http(address::is_public)?, open: http(|_| true)?, allow: allow.into() })
     }
 
     /// The place that a message may be sent to, as far as its text tells.
@@ -155,6 +186,11 @@ impl Client {
     /// # Errors
     /// Why not, as the end of a sentence.
     pub fn check(&self, url: &str) -> Result<Url, &'static str> {
+        self.way(url).map(|(url, _)| url)
+    }
+
+    /// As [`Client::check`], and what connects to that place.
+    fn way(&self, url: &str) -> Result<(Url, &reqwest::Client), &'static str> {
         if url.len() > URL_LEN_MAX {
             return Err("must have at most 2048 characters");
         }
@@ -168,7 +204,7 @@ impl Client {
             return Err("must not have a part after #");
         }
         if self.allow.iter().any(|allowed| allowed.admits(url.scheme(), host, port)) {
-            return Ok(url);
+            return Ok((url, &self.open));
         }
         if url.scheme() != "https" {
             return Err("must begin with https://");
@@ -176,19 +212,18 @@ impl Client {
         match literal(host) {
             Some(address) if !address::is_public(address) => Err("must lead to a public host"),
             None if is_local(host) => Err("must lead to a public host"),
-            _ => Ok(url),
+            _ => Ok((url, &self.guarded)),
         }
     }
 
     /// Sends a message, once.
     pub async fn send(&self, message: &Message<'_>, secret: &Secret) -> Attempt {
-        let url = match self.check(message.url) {
-            Ok(url) => url,
+        let (url, http) = match self.way(message.url) {
+            Ok(way) => way,
             Err(why) => return Attempt::Failed { why: format!("the URL {why}"), retry_after: None },
         };
         let (id, timestamp) = (message.id.to_string(), message.now.utc().timestamp());
-        let request = self
-            .http
+        let request = http
             .post(url)
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
@@ -196,13 +231,13 @@ impl Client {
             .header("webhook-signature", secret.signature(&id, timestamp, message.body))
             .body(message.body.to_owned());
         match request.send().await {
-            Ok(response) => attempt(&response),
+            Ok(response) => attempt(&response, message.now),
             Err(error) => Attempt::Failed { why: told(&error).to_owned(), retry_after: None },
         }
     }
 }
 
-fn attempt(response: &Response) -> Attempt {
+fn attempt(response: &Response, now: Moment) -> Attempt {
     let status = response.status();
     if status.is_success() {
         return Attempt::Delivered(status.as_u16());
@@ -210,16 +245,26 @@ fn attempt(response: &Response) -> Attempt {
     if status.as_u16() == 410 {
         return Attempt::Gone;
     }
-    let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+    let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| pause(value.to_str().ok()?, now));
+    let retry_after = asked.map(|asked| asked.min(RETRY_AFTER_MAX));
     Attempt::Failed { why: format!("it answered {}", status.as_u16()), retry_after }
 }
 
+/// What `Retry-After` says: seconds, or a date (RFC 9110, 10.2.3). `None` if neither, and of dates that are past.
+fn pause(text: &str, now: Moment) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now.utc()).to_std().ok()
+}
+
 fn told(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
+    if iter::successors(error.source(), |&cause| cause.source()).any(|cause| cause.is::<Refused>()) {
+        "it is no public host"
+    } else if error.is_timeout() {
         "it did not answer in time"
     } else if error.is_connect() {
-        "it cannot be connected to, or is no public host, or its certificate is not trusted"
+        "it cannot be connected to, or its certificate is not trusted"
     } else {
         "the connection broke off"
     }

@@ -1,4 +1,4 @@
-//! The command line's `keys`, `providers`, `usage`, `verify` and `check`, through the binary itself.
+//! The command line's `keys`, `providers`, `callbacks`, `usage`, `verify` and `check`, through the binary itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,9 +7,14 @@ use std::process::Command;
 use std::process::Output;
 
 use bioserver::clock::Clock;
+use bioserver::domain::CallbackId;
 use bioserver::domain::Operation;
+use bioserver::domain::SessionId;
+use bioserver::domain::callback::CallbackStatus;
+use bioserver::domain::session::Session;
 use bioserver::seal::Master;
 use bioserver::service::signing;
+use bioserver::store;
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
 use serde_json::Value;
@@ -253,4 +258,89 @@ async fn usage_is_shown_by_provider_operation_and_day() {
     assert_eq!(place.run(&["usage", "--from", &day(0), "--to", &day(1)]).status.code(), Some(1));
     assert_eq!(place.run(&["usage", "--provider", "Acme"]).status.code(), Some(1), "there is no such provider");
     assert_eq!(place.run(&["usage", "--csv", "--json"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_signs_callbacks_is_made_once_and_rotated() {
+    let place = Place::new();
+    place.json(&["keys", "create", "--provider", "Acme", "--json"]);
+    place.json(&["keys", "create", "--provider", "Zenith", "--json"]);
+    let first = place.text(&["providers", "callback-secret", "Acme"]);
+    assert_eq!(first.trim_end().strip_prefix("whsec_").unwrap().len(), 44, "32 bytes in Base64");
+    assert_eq!(place.text(&["providers", "callback-secret", "Acme"]), first);
+    assert_ne!(place.text(&["providers", "callback-secret", "Zenith"]), first);
+    let second = place.text(&["providers", "callback-secret", "Acme", "--rotate"]);
+    assert_ne!(second, first);
+    assert_eq!(place.text(&["providers", "callback-secret", "Acme"]), second);
+    for arguments in
+        [&["providers", "callback-secret", "Nobody"][..], &["providers", "callback-secret", "Nobody", "--rotate"]]
+    {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty() && error(&output).contains("'Nobody'"), "{}", error(&output));
+    }
+    assert_eq!(place.run(&["providers", "callback-secret"]).status.code(), Some(2));
+}
+
+/// Makes a session's callback that has ended in this way.
+async fn ended(store: &Store, status: CallbackStatus, last: &str) -> (CallbackId, SessionId) {
+    let now = Clock::default().now();
+    let session = Session {
+        id: SessionId::new(),
+        correlation_id: None,
+        evidence_id: None,
+        image_storage_enabled: false,
+        callback_url: Some("https://service.example/callback".to_owned()),
+        created: now,
+        expires: now.plus(chrono::TimeDelta::hours(1)),
+    };
+    let id = CallbackId::new();
+    let mut tx = store.begin().await.unwrap();
+    let provider = store::providers::named(&mut tx, "Acme").await.unwrap().unwrap().id;
+    store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
+    store::callbacks::insert(&mut tx, id, session.id, now).await.unwrap();
+    let leased = store::callbacks::take(&mut tx, now, now, 1).await.unwrap().remove(0);
+    store::callbacks::note(&mut tx, &leased, status, now, last).await.unwrap();
+    tx.commit().await.unwrap();
+    (id, session.id)
+}
+
+#[tokio::test]
+async fn callbacks_are_listed_and_sent_once_more() {
+    let place = Place::new();
+    assert_eq!(place.text(&["callbacks", "list"]), "There are no callbacks.\n");
+    assert_eq!(place.json(&["callbacks", "list", "--json"]), json!([]));
+    place.json(&["keys", "create", "--provider", "Acme", "--json"]);
+    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let (dead, _) = ended(&store, CallbackStatus::Dead, "it answered 410").await;
+    let (delivered, session) = ended(&store, CallbackStatus::Delivered, "it answered 204").await;
+    store.close().await;
+
+    let listed = place.json(&["callbacks", "list", "--json"]);
+    let names: Vec<&String> = listed[0].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["id", "session", "status", "attempts", "due", "last", "created"]);
+    let of = |listed: &Value, id: CallbackId| {
+        let found = listed.as_array().unwrap().iter().find(|callback| callback["id"] == id.to_string());
+        let found = found.unwrap();
+        (found["status"].clone(), found["attempts"].clone(), found["last"].clone())
+    };
+    assert_eq!(of(&listed, delivered), (json!("DELIVERED"), json!(1), json!("it answered 204")));
+    assert_eq!(of(&listed, dead), (json!("DEAD"), json!(1), json!("it answered 410")));
+    let table = place.text(&["callbacks", "list"]);
+    let line = table.lines().find(|line| line.starts_with(&delivered.to_string())).unwrap();
+    assert!(line.contains(&session.to_string()) && line.ends_with("it answered 204"), "{table}");
+
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callbacks are sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callbacks are sent once more.\n");
+    assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), dead).0, "OWED");
+    place.text(&["callbacks", "retry", &delivered.to_string()]);
+    assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), delivered).0, "OWED");
+    let unknown = CallbackId::new().to_string();
+    let output = place.run(&["callbacks", "retry", &unknown]);
+    assert!(output.status.code() == Some(1) && error(&output).contains(&unknown), "{}", error(&output));
+    for arguments in
+        [&["callbacks", "retry"][..], &["callbacks", "retry", "no-id"], &["callbacks", "retry", &unknown, "--dead"]]
+    {
+        assert_eq!(place.run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
 }

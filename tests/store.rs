@@ -2,12 +2,16 @@
 
 #[path = "store/both.rs"]
 mod both;
+#[path = "store/callbacks.rs"]
+mod callbacks;
 #[path = "store/deps.rs"]
 mod deps;
 #[path = "store/files.rs"]
 mod files;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/replays.rs"]
+mod replays;
 #[path = "store/sessions.rs"]
 mod sessions;
 #[path = "store/signing.rs"]

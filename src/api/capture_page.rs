@@ -82,13 +82,15 @@ fn file(content_type: &'static str, text: impl Into<String>) -> impl Endpoint<Ou
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::liveness::Challenge;
+    use crate::domain::liveness::ReplayStatus;
 
     #[test]
     fn every_place_of_the_page_is_filled() {
-        let page = page("/faces");
-        assert!(page.contains(r#"data-prefix="/faces""#));
-        assert!(!page.contains("{{"), "{page}");
-        assert!(super::page("/\"><i>").contains("data-prefix=\"/&quot;>&lt;i>\""));
+        let filled = page("/faces");
+        assert!(filled.contains(r#"data-prefix="/faces""#));
+        assert!(!filled.contains("{{"), "{filled}");
+        assert!(page("/\"><i>").contains("data-prefix=\"/&quot;>&lt;i>\""));
     }
 
     /// Names that the scripts take from the texts, and what the contract's words are followed by.
@@ -104,13 +106,13 @@ mod tests {
         }
         assert!(named > 5);
         let ended = script.split("end('").skip(1).filter_map(|rest| rest.split('\'').next());
-        let states = crate::domain::liveness::ReplayStatus::ALL.map(crate::domain::liveness::ReplayStatus::name);
+        let states = ReplayStatus::ALL.map(ReplayStatus::name);
         let states = states.into_iter().filter(|state| !["INITIALIZED", "IN_PROGRESS"].contains(state));
         let found = ["denied", "noCamera", "cameraBusy"].into_iter();
         for name in ended.chain(states).chain(found) {
             assert!(texts.contains_key(name) && texts.contains_key(&format!("{name}_advice")), "{name}");
         }
-        for challenge in crate::domain::liveness::Challenge::ALL {
+        for challenge in Challenge::ALL {
             assert!(texts.contains_key(challenge.name()) && script.contains(&format!("{}: '", challenge.name())));
         }
     }

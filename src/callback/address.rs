@@ -5,22 +5,23 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
 /// Addresses with a purpose of their own: the first four bytes and how many bits of them count.
-const SPECIAL_V4: [([u8; 4], u32); 15] = [
-    ([0, 0, 0, 0], 8),       // this network
-    ([10, 0, 0, 0], 8),      // private
-    ([100, 64, 0, 0], 10),   // shared by carriers
-    ([127, 0, 0, 0], 8),     // this machine
-    ([169, 254, 0, 0], 16),  // link-local, and the metadata of clouds
-    ([172, 16, 0, 0], 12),   // private
-    ([192, 0, 0, 0], 24),    // protocols
-    ([192, 0, 2, 0], 24),    // documentation
-    ([192, 88, 99, 0], 24),  // relays to IPv6
-    ([192, 168, 0, 0], 16),  // private
-    ([198, 18, 0, 0], 15),   // benchmarks
-    ([198, 51, 100, 0], 24), // documentation
-    ([203, 0, 113, 0], 24),  // documentation
-    ([224, 0, 0, 0], 4),     // multicast
-    ([240, 0, 0, 0], 4),     // reserved, and broadcast
+const SPECIAL_V4: [([u8; 4], u32); 16] = [
+    ([0, 0, 0, 0], 8),        // this network
+    ([10, 0, 0, 0], 8),       // private
+    ([100, 64, 0, 0], 10),    // shared by carriers
+    ([127, 0, 0, 0], 8),      // this machine
+    ([168, 63, 129, 16], 32), // the metadata of a cloud, at an address like any other
+    ([169, 254, 0, 0], 16),   // link-local, and the metadata of clouds
+    ([172, 16, 0, 0], 12),    // private
+    ([192, 0, 0, 0], 24),     // protocols
+    ([192, 0, 2, 0], 24),     // documentation
+    ([192, 88, 99, 0], 24),   // relays to IPv6
+    ([192, 168, 0, 0], 16),   // private
+    ([198, 18, 0, 0], 15),    // benchmarks
+    ([198, 51, 100, 0], 24),  // documentation
+    ([203, 0, 113, 0], 24),   // documentation
+    ([224, 0, 0, 0], 4),      // multicast
+    ([240, 0, 0, 0], 4),      // reserved, and broadcast
 ];
 
 /// Whether a server anywhere could have it.
@@ -68,6 +69,7 @@ mod tests {
             "100.127.255.255",
             "127.0.0.1",
             "127.255.255.254",
+            "168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",
@@ -114,6 +116,8 @@ mod tests {
             "8.8.8.8",
             "100.63.255.255",
             "100.128.0.1",
+            "168.63.129.15",
+            "168.63.129.17",
             "172.15.0.1",
             "172.32.0.1",
             "192.0.1.1",

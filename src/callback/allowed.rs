@@ -17,12 +17,7 @@ pub struct Allowed {
 impl Allowed {
     pub fn admits(&self, scheme: &str, host: &str, port: u16) -> bool {
         let wanted = if self.is_plain { "http" } else { "https" };
-        scheme == wanted && self.is(host) && self.port.is_none_or(|own| own == port)
-    }
-
-    /// Whether it is this host, on whatever port.
-    pub fn is(&self, host: &str) -> bool {
-        self.host.eq_ignore_ascii_case(host)
+        scheme == wanted && self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(|own| own == port)
     }
 }
 

@@ -2,31 +2,34 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-use chrono::DateTime;
 use futures_util::FutureExt;
 use futures_util::future;
 use futures_util::future::BoxFuture;
+use reqwest::dns::Resolve;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::*;
 
-/// Gives these answers, one after the other; the last one for ever.
+/// Gives these answers, one after the other; the last one for ever. Blanks separate addresses.
 struct Scripted(Mutex<Vec<&'static str>>);
 
 impl Lookup for Scripted {
     fn lookup(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let mut answers = self.0.lock().expect("nobody panicked");
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
-        future::ready(Ok(vec![answer.parse().expect("it is an address")])).boxed()
+        future::ready(Ok(answer.split(' ').map(|text| text.parse().expect("it is an address")).collect())).boxed()
     }
+}
+
+fn scripted(answers: &[&'static str]) -> Arc<dyn Lookup> {
+    Arc::new(Scripted(Mutex::new(answers.to_vec())))
 }
 
 fn client(allow: &[&str], answers: &[&'static str]) -> Client {
     let allow = allow.iter().map(|text| text.parse().expect("it is a host")).collect();
-    let scripted = Scripted(Mutex::new(answers.to_vec()));
-    Client::with(Settings { allow, ca: None }, Arc::new(scripted)).expect("it can be made")
+    Client::with(Settings { allow, ca: vec![] }, scripted(answers)).expect("it can be made")
 }
 
 fn message(url: &str) -> Message<'_> {
@@ -75,6 +78,7 @@ fn hostile_urls_are_refused_when_they_are_given() {
         "https://printer.local/",
         "https://metadata.google.internal/",
         "https://127.0.0.1/",
+        "https://127.0.0.1./",
         "https://127.1/",
         "https://2130706433/",
         "https://0x7f000001/",
@@ -83,6 +87,13 @@ fn hostile_urls_are_refused_when_they_are_given() {
         "https://10.0.0.8/",
         "https://100.100.100.200/",
         "https://169.254.169.254/latest/meta-data/",
+        "https://168.63.129.16/",
+        "https://0xa9fea9fe/",
+        "https://0251.0376.0251.0376/",
+        "https://127.0.0.1%2f@service.example/",
+        "https://[::127.0.0.1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[2001:0:7f00:1::]/",
         "https://[::1]/",
         "https://[::ffff:127.0.0.1]/",
         "https://[::ffff:7f00:1]/",
@@ -106,14 +117,102 @@ fn hostile_urls_are_refused_when_they_are_given() {
     }
 }
 
+#[test]
+fn what_is_wrong_with_a_url_is_said() {
+    let client = client(&[], &["8.8.8.8"]);
+    for (url, why) in [
+        ("service/callback", "must be an absolute URL"),
+        ("http://service.example/", "must begin with https://"),
+        ("https://user@service.example/", "must not name a user"),
+        ("https://service.example/#part", "must not have a part after #"),
+        ("https://10.0.0.8/", "must lead to a public host"),
+        ("https://localhost/", "must lead to a public host"),
+    ] {
+        assert_eq!(client.check(url).expect_err(url), why);
+    }
+    let long = format!("https://service.example/{}", "x".repeat(2048));
+    assert_eq!(client.check(&long).expect_err("it is long"), "must have at most 2048 characters");
+}
+
 #[tokio::test]
 async fn a_name_that_leads_inside_is_not_connected_to() {
-    for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1"] {
-        // Public when it was given, and when it is looked at once more: what counts is what is connected to.
+    for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1", "10.0.0.1 fe80::1"]
+    {
+        // Nothing is wrong with the name: what counts is what is connected to.
         let client = client(&[], &[inside]);
         assert!(client.check("https://rebound.example/").is_ok());
         let attempt = client.send(&message("https://rebound.example/"), &Secret::make()).await;
-        assert!(matches!(attempt, Attempt::Failed { retry_after: None, .. }), "{inside}: {attempt:?}");
+        assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{inside}");
+    }
+}
+
+#[tokio::test]
+async fn each_answer_is_looked_at_and_nothing_is_looked_up_twice() {
+    let lookup = scripted(&["8.8.8.8", "8.8.8.8 127.0.0.1 2001:4860:4860::8888", "127.0.0.1"]);
+    let guard = Guard { lookup, admits: address::is_public };
+    let resolve = async || {
+        let found = guard.resolve("rebound.example".parse().expect("it is a name")).await;
+        found.map(|found| found.map(|found| found.ip().to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(resolve().await.expect("it is public"), ["8.8.8.8"]);
+    assert_eq!(resolve().await.expect("some are public"), ["8.8.8.8", "2001:4860:4860::8888"]);
+    assert!(resolve().await.expect_err("it has moved inside").is::<Refused>());
+}
+
+#[tokio::test]
+async fn a_host_is_allowed_on_its_port_alone() {
+    let client = client(&["receiver.example:9943", "http://plain.example:80"], &["127.0.0.1"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.set_nonblocking(true).expect("it can be");
+    let port = listener.local_addr().expect("it has one").port();
+    for host in ["receiver.example", "plain.example"] {
+        let url = format!("https://{host}:{port}/");
+        let attempt = client.send(&message(&url), &Secret::make()).await;
+        assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{host}");
+    }
+    let nobody = listener.accept().expect_err("nobody has connected");
+    assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_not_waited_for() {
+    // The system takes the connection, and nobody reads from it.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://receiver:{}/", listener.local_addr().expect("it has one").port());
+    let settings = Settings { allow: vec!["http://receiver".parse().expect("it is a host")], ca: vec![] };
+    let client =
+        Client::patient(settings, scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
+    let attempt = client.send(&message(&url), &Secret::make()).await;
+    assert_eq!(attempt, Attempt::Failed { why: "it did not answer in time".into(), retry_after: None });
+    drop(listener);
+}
+
+#[test]
+fn a_pause_is_asked_for_in_seconds_or_until_a_date() {
+    let now = message("").now;
+    for (text, seconds) in [
+        ("0", Some(0)),
+        ("120", Some(120)),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", Some(60)),
+        ("Tue, 14 Nov 2023 22:13:19 GMT", None),
+        ("-1", None),
+        ("soon", None),
+        ("", None),
+    ] {
+        assert_eq!(pause(text, now), seconds.map(Duration::from_secs), "{text}");
+    }
+}
+
+#[test]
+fn what_is_to_be_trusted_must_hold_a_certificate() {
+    for wrong in [
+        "",
+        "no PEM",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n",
+    ] {
+        assert!(certificates(wrong.as_bytes()).is_err(), "{wrong}");
     }
 }
 
@@ -126,6 +225,10 @@ async fn what_is_sent_is_signed_and_any_2xx_will_do() {
         (
             "HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n",
             Attempt::Failed { why: "it answered 503".into(), retry_after: Some(Duration::from_secs(7)) },
+        ),
+        (
+            "HTTP/1.1 429 Busy\r\nretry-after: 999999999\r\ncontent-length: 0\r\n\r\n",
+            Attempt::Failed { why: "it answered 429".into(), retry_after: Some(RETRY_AFTER_MAX) },
         ),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n",

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use reqwest::Certificate;
+
+use crate::callback;
 use crate::callback::Settings;
 use crate::callback::allowed::Allowed;
 use crate::config::source::Sources;
@@ -14,9 +17,9 @@ pub fn callbacks(sources: &mut Sources) -> Settings {
     let allow = sources.optional("callback_allow", "public hosts alone", HOSTS, read, show).unwrap_or_default();
     let read = |path: &str| {
         let pem = std::fs::read(path).map_err(|error| error.to_string())?;
-        Ok((PathBuf::from(path), pem))
+        Ok((PathBuf::from(path), callback::certificates(&pem)?))
     };
-    let show = |(path, _): &(PathBuf, Vec<u8>)| path.display().to_string();
+    let show = |(path, _): &(PathBuf, Vec<Certificate>)| path.display().to_string();
     let ca = sources.optional("callback_ca_file", "the system's alone", "a file of certificates in PEM", read, show);
-    Settings { allow, ca: ca.map(|(_, pem)| pem) }
+    Settings { allow, ca: ca.map(|(_, trusted)| trusted).unwrap_or_default() }
 }

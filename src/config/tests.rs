@@ -219,3 +219,25 @@ fn a_fault_says_where_the_value_comes_from() {
     let shown = load("", &[("BIOSERVER_S3_REGION", "here")]).unwrap_err().to_string();
     assert!(shown.contains("s3_region (BIOSERVER_S3_REGION): 'media' is the folder ./data/media"), "{shown}");
 }
+
+#[test]
+fn callbacks_reach_whom_the_operator_allows() {
+    let none = load("", &[]).unwrap().callbacks;
+    assert!(none.allow.is_empty() && none.ca.is_empty());
+    let now = Moment::new(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
+    let folder = Folder::new();
+    let ca = folder.write("ca.pem", Key::make(Algorithm::Es256, now).unwrap().certificate_pem());
+    let variables =
+        [("BIOSERVER_CALLBACK_ALLOW", "localhost:9943 http://localhost:80"), ("BIOSERVER_CALLBACK_CA_FILE", &*ca)];
+    let config = load("callback_allow = \"elsewhere\"", &variables).unwrap();
+    assert_eq!(config.callbacks.allow, ["localhost:9943", "http://localhost:80"].map(|text| text.parse().unwrap()));
+    assert_eq!(config.callbacks.ca.len(), 1);
+    let shown = |name: &str| config.settings.iter().find(|setting| setting.name == name).unwrap().value.clone();
+    assert_eq!(shown("callback_allow"), "localhost:9943 http://localhost:80");
+    assert_eq!(shown("callback_ca_file"), ca);
+    let empty = folder.write("empty.pem", "no certificate\n");
+    for wrong in ["/no/such/file", &*empty] {
+        assert_eq!(faulty("", &[("BIOSERVER_CALLBACK_CA_FILE", wrong)]), ["callback_ca_file"]);
+    }
+    assert_eq!(faulty("callback_allow = \"localhost:9943/callback\"", &[]), ["callback_allow"]);
+}

@@ -78,9 +78,12 @@ fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
 
 /// What signs callbacks to a provider; it is made when there is none.
 pub async fn secret(store: &Store, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
-    let mut tx = store.begin().await?;
-    let Some(sealed) = store::providers::callback_secret(&mut tx, provider).await? else {
-        return replace(tx, master, provider).await;
+    let mut tx = store.read().await?;
+    let found = store::providers::callback_secret(&mut tx, provider).await?;
+    drop(tx);
+    let sealed = match found {
+        Some(sealed) => sealed,
+        None => first(store, master, provider).await?,
     };
     let opened = master.open(&place(provider), &sealed)?;
     Secret::read(&opened).ok_or_else(|| Error::Failed("a callback secret has the wrong length".to_owned()))
@@ -99,6 +102,15 @@ pub async fn rotate(store: &Store, master: &Master, name: &str) -> Result<Option
     let mut tx = store.begin().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
     replace(tx, master, provider.id).await.map(Some)
+}
+
+/// Makes a secret where there is none. Another node may do so at the same time: all go by the one that was first.
+async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<Vec<u8>, Error> {
+    let made = master.seal(&place(provider), Secret::make().bytes());
+    let mut tx = store.begin().await?;
+    let kept = store::providers::keep_callback_secret(&mut tx, provider, &made).await?;
+    tx.commit().await?;
+    kept.ok_or_else(|| Error::Failed("the provider of a callback is gone".to_owned()))
 }
 
 async fn replace(mut tx: store::Tx, master: &Master, provider: ProviderId) -> Result<Secret, Error> {

@@ -97,6 +97,19 @@ pub async fn callback_secret(tx: &mut Tx, id: ProviderId) -> Result<Option<Vec<u
     Ok(found.flatten())
 }
 
+/// Gives the provider this secret, sealed, unless it has one already. Answers the one that it has then, whoever was
+/// first; `None` if there is no such provider.
+pub async fn keep_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "UPDATE providers SET callback_secret_sealed = COALESCE(callback_secret_sealed, $2) WHERE id = $1
+         RETURNING callback_secret_sealed"
+    )
+    .bind(id)
+    .bind(sealed)
+    .fetch_optional(conn)
+    .await)?)
+}
+
 pub async fn set_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query("UPDATE providers SET callback_secret_sealed = $2 WHERE id = $1")
         .bind(id)

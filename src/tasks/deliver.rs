@@ -1,6 +1,6 @@
 //! Sends callbacks, several at once, so that no slow host keeps others waiting for long.
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use crate::callback::Attempt;
 use crate::service::Deps;
@@ -13,7 +13,9 @@ const AT_ONCE: i64 = 16;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let taken = callbacks::take(deps, AT_ONCE).await?;
-    try_join_all(taken.iter().map(|leased| send(deps, leased))).await?;
+    // One that fails here does not break off the others.
+    let sent = join_all(taken.iter().map(|leased| send(deps, leased))).await;
+    sent.into_iter().collect::<anyhow::Result<()>>()?;
     Ok(if taken.is_empty() { Progress::Idle } else { Progress::More })
 }
 

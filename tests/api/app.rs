@@ -130,7 +130,7 @@ impl TestApp {
         let (capture_keys, pace) = (CAPTURE_KEYS.clone(), Arc::default());
         // Receivers of tests.
         let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
-        let callbacks = callback::Client::new(callback::Settings { allow, ca: None }).expect("it can be made");
+        let callbacks = callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made");
         let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, callbacks, clock, policy };
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");

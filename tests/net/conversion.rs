@@ -113,10 +113,11 @@ fn onnxruntime_runs_what_is_converted() {
         let pth = published::file(&format!("{file}.pth")).unwrap();
         convert::state_dict(&pth, structure).unwrap()
     };
-    let folder = python::folder("converted");
+    let folder = python::folder();
     let file = |name: &str, onnx: Vec<u8>| {
-        fs::write(folder.join(name), onnx).unwrap();
-        folder.join(name)
+        let path = folder.path().join(name);
+        fs::write(&path, onnx).unwrap();
+        path
     };
     networks::agree(&[
         file("converted-retail.onnx", convert::openvino(&xml, &bin).unwrap()),

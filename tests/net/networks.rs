@@ -89,17 +89,17 @@ fn faults(file: &Path) -> Vec<String> {
     assert_eq!((burn.inputs(), burn.outputs()), (packed.inputs(), packed.outputs()));
     let (mut burn, mut packed, outputs) = (Runner::new(&burn), Runner::new(&packed), packed.outputs().to_vec());
 
-    let folder = python::folder(&format!("networks-{name}"));
+    let folder = python::folder();
     let pictures = [("wide", picture(&shape, 1.0, 0.0)), ("narrow", picture(&shape, 127.5, 1.0))];
     for (scale, values) in &pictures {
-        agreement::write(&folder.join(scale).with_extension("in"), values);
+        agreement::write(&folder.path().join(scale).with_extension("in"), values);
     }
     let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
-    python::run("reference.py", &[file, Path::new(&sizes.join("x")), &folder]);
+    python::run("reference.py", &[file, Path::new(&sizes.join("x")), folder.path()]);
 
     let mut faults = Vec::new();
     for (scale, values) in &pictures {
-        let reference = split(&outputs, &agreement::read(&folder.join(scale).with_extension("out")));
+        let reference = split(&outputs, &agreement::read(&folder.path().join(scale).with_extension("out")));
         let by_burn = burn.run(&[values]).unwrap();
         let by_packed = packed.run(&[values]).unwrap();
         let again = packed.run(&[values]).unwrap();

@@ -22,8 +22,8 @@ const CASES: usize = 140;
 
 #[test]
 fn every_operator_agrees_with_onnxruntime() {
-    let folder = python::folder("operators");
-    python::run("operators.py", &[&folder]);
+    let folder = python::folder();
+    python::run("operators.py", &[folder.path()]);
     let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let models: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "onnx")).collect();
     assert_eq!(models.len(), CASES);

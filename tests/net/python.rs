@@ -1,8 +1,9 @@
 //! The project's own Python environment, which has onnxruntime.
 
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
+
+use tempfile::TempDir;
 
 use crate::interpreter;
 
@@ -14,12 +15,7 @@ pub fn run(script: &str, arguments: &[&Path]) -> String {
     String::from_utf8(run.stdout).expect("scripts print UTF-8")
 }
 
-/// An empty folder of this name for files that a script and a test exchange.
-pub fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("an earlier run's files can be removed");
-    }
-    std::fs::create_dir_all(&folder).expect("the build folder can be written");
-    folder
+/// An empty folder for files that a script and a test exchange, gone with the test.
+pub fn folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the build folder can be written")
 }

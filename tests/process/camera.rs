@@ -3,26 +3,18 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use bioserver::cli::capture::Check;
-use bioserver::face::networks::Compiled;
-use bioserver::face::networks::Networks;
-use bioserver::face::networks::Settings;
-use bioserver::face::pack::Pack;
-use bioserver::face::samples;
 use bioserver::performer;
 use bioserver::performer::FRAME_MS;
 use bioserver::performer::Performance;
-use bioserver::performer::portrait::Portrait;
 use bytes::Bytes;
 use image::ImageFormat;
 use image::Rgb;
-use reqwest::Client;
 use reqwest::Method;
-use serde_json::Value;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::server::Server;
+use crate::provider::Provider;
+use crate::provider::portrait;
 use crate::server::folder;
 
 /// Of the browser's camera, which shows a file of pictures in JPEG, again and again.
@@ -99,52 +91,13 @@ fn marked(jpeg: &Bytes) -> Bytes {
     marked.into_inner().into()
 }
 
-fn portrait() -> Portrait {
-    let pack = Pack::built_in().expect("the pack is whole");
-    let compiled = Compiled::new(&pack, Settings::default()).expect("its networks compile");
-    Portrait::read(&mut Networks::new(&compiled), samples::ONE[2].1).expect("it shows a face")
-}
-
-/// A provider's back end.
-struct Provider {
-    server: Server,
-    client: Client,
-}
-
 impl Provider {
-    fn new() -> Self {
-        Self { server: Server::start(), client: Client::new() }
-    }
-
-    async fn json(&self, method: Method, path: &str, body: Value) -> Value {
-        let request = self.server.request(&self.client, method, path);
-        let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await.expect("it answers");
-        assert_eq!(answer.status(), 200, "{path}");
-        answer.json().await.expect("it is JSON")
-    }
-
-    /// Begins a check in a new session: its path and what is asked.
-    async fn begin(&self, about: Value) -> (String, Check) {
-        let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
-        let made = request.send().await.expect("it answers");
-        let session = made.headers()["location"].to_str().expect("it is text").to_owned();
-        let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), about).await;
-        (session, Check::read(&asked).expect("it is whole"))
-    }
-
     /// Where the person is sent.
     async fn address(&self, session: &str) -> String {
-        let made = self.json(Method::POST, &format!("{session}/capture-token"), Value::Null).await;
+        let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
         let token = made["token"].as_str().expect("it has a token");
         let id = session.rsplit('/').next().expect("it ends with its id");
         format!("{}/capture?session={id}#{token}", self.server.url)
-    }
-
-    async fn status(&self, session: &str) -> String {
-        let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
-        let standing = self.json(Method::GET, &path, Value::Null).await;
-        standing["status"].as_str().expect("it has a status").to_owned()
     }
 
     /// What the page tells in the end whoever sees this film, which is also what the provider is told.
@@ -165,10 +118,10 @@ impl Provider {
 
 #[tokio::test]
 async fn who_does_what_the_page_asks_passes() {
-    let (provider, portrait) = (Provider::new(), portrait());
+    let (provider, portrait) = (Provider::start(), portrait());
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
-        let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+        let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
         let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
         let frames = performer::perform(&portrait, &performance);
         assert!(frames.len() <= FILM_FRAMES_MAX, "the page does not film for so long: {}", frames.len());
@@ -180,18 +133,18 @@ async fn who_does_what_the_page_asks_passes() {
 
 #[tokio::test]
 async fn a_photograph_before_the_camera_does_not() {
-    let (provider, portrait) = (Provider::new(), portrait());
-    let (session, check) = provider.begin(json!({ "type": "LIVENESS_ACTIVE" })).await;
+    let (provider, portrait) = (Provider::start(), portrait());
+    let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
     let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
     let frames = performer::perform(&portrait, &performance);
-    let outcome = provider.outcome(&session, &Film::of(&[frames[0].jpeg.clone()])).await;
+    let outcome = provider.outcome(&session, &Film::of(std::slice::from_ref(&frames[0].jpeg))).await;
     assert!(outcome == "FAILED" || outcome == "SPOOF", "{outcome}");
 }
 
 #[tokio::test]
 async fn a_link_that_is_not_whole_says_so() {
-    let provider = Provider::new();
-    let (session, _) = provider.begin(json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let provider = Provider::start();
+    let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let address = provider.address(&session).await;
     for broken in [address.split('#').next().expect("it has a beginning"), &address[..address.len() - 4]] {
         let browser = Browser::with(&[], broken).await;

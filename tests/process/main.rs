@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod nodes;
 mod overload;
+mod provider;
 mod server;
 #[path = "../testpg/server.rs"]
 mod testpg;

@@ -9,28 +9,44 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
+use bioserver::performer;
+use bioserver::performer::Performance;
 use reqwest::Client;
 use reqwest::Method;
 use reqwest::multipart::Form;
 use reqwest::multipart::Part;
 use serde_json::Value;
 use serde_json::json;
+use sqlx::Connection;
+use sqlx::PgConnection;
 
+use crate::provider::Provider;
+use crate::provider::portrait;
 use crate::server::Server;
 use crate::server::folder;
 use crate::server::sample;
 use crate::testpg;
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// So long a node may need for a capture before another one takes it.
+const LEASE_SECONDS: &str = "8";
 /// Requests under way at once.
 const CLIENTS: usize = 8;
 
 /// Nodes that share a database, a master key and a folder of images, and that folder.
 fn nodes<const N: usize>() -> ([Server; N], PathBuf) {
-    let (database, media) = (testpg::database(), folder());
+    nodes_on(&testpg::database())
+}
+
+fn nodes_on<const N: usize>(database: &str) -> ([Server; N], PathBuf) {
+    let media = folder();
     let path = media.to_str().expect("its name is text");
-    let variables =
-        [("DATABASE_URL", database.as_str()), ("BIOSERVER_MASTER_KEY", MASTER_KEY), ("BIOSERVER_MEDIA", path)];
+    let variables = [
+        ("DATABASE_URL", database),
+        ("BIOSERVER_MASTER_KEY", MASTER_KEY),
+        ("BIOSERVER_MEDIA", path),
+        ("BIOSERVER_REPLAY_LEASE_SECONDS", LEASE_SECONDS),
+    ];
     (std::array::from_fn(|_| Server::configured(&variables)), media)
 }
 
@@ -177,4 +193,36 @@ async fn what_a_dead_node_began_is_erased_by_another() {
     }
     let gone = alive.request(&client, Method::GET, &session).send().await.expect("it answers");
     assert_eq!(gone.status(), 404);
+}
+
+#[tokio::test]
+async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
+    let database = testpg::database();
+    let ([victim, survivor], _) = nodes_on(&database);
+    let (victim, survivor) = (Provider::of(victim), Provider::of(survivor));
+    let (session, check) = victim.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
+    let performance = Performance { liveness_type: check.liveness_type, challenges: vec![], seed: 7 };
+    let capture = check.sealed(performer::perform(&portrait(), &performance)).expect("it can be sealed");
+    let mut database = PgConnection::connect(&database).await.expect("it is there");
+    let attempts = async |database: &mut PgConnection| -> i64 {
+        sqlx::query_scalar("SELECT attempts FROM replays").fetch_one(database).await.expect("there is one")
+    };
+
+    // Only one of them can take it.
+    survivor.server.pause();
+    let client = Client::new();
+    let request = victim.server.request(&client, Method::POST, &format!("{session}/replay-liveness"));
+    let reply = request.header("content-type", "application/jose").body(capture).send().await.expect("it answers");
+    assert_eq!(reply.status(), 202);
+    while attempts(&mut database).await == 0 {}
+    victim.server.kill();
+    survivor.server.go_on();
+
+    assert_eq!(survivor.status(&session).await, "IN_PROGRESS", "the victim was not killed in time");
+    let started = Instant::now();
+    while survivor.status(&session).await == "IN_PROGRESS" {
+        assert!(started.elapsed() < Duration::from_mins(1), "nobody looks at it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((survivor.status(&session).await.as_str(), attempts(&mut database).await), ("SUCCESS", 2));
 }

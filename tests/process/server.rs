@@ -77,6 +77,20 @@ impl Server {
         process.wait().expect("it ends");
     }
 
+    /// Stops it where it is, until it is told to go on.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.lock().expect("nobody panicked").id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
+    }
+
     /// The largest memory it has had, in bytes, as the kernel counts it.
     pub fn memory_peak(&self) -> u64 {
         self.memory("VmHWM:")

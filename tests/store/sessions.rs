@@ -33,7 +33,7 @@ on_both!(
     keys_noted_at_once_make_one_thing,
 );
 
-fn session(created: Moment, expires: Moment) -> Session {
+pub fn session(created: Moment, expires: Moment) -> Session {
     Session {
         id: SessionId::new(),
         correlation_id: Some("correlation".to_owned()),
@@ -46,7 +46,7 @@ fn session(created: Moment, expires: Moment) -> Session {
 }
 
 /// From `at(0)` to `at(60)`.
-async fn begun(store: &Store, provider: ProviderId) -> Session {
+pub async fn begun(store: &Store, provider: ProviderId) -> Session {
     let session = session(at(0), at(60));
     let mut tx = store.begin().await.unwrap();
     store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();

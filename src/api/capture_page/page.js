@@ -151,7 +151,14 @@ async function deliver(frames) {
   at('sent').hidden = false;
   at('sent').removeAttribute('value');
   show('sending', 'send');
-  const sealed = await seal(parameters, frames);
+  let sealed;
+  try {
+    sealed = await seal(parameters, frames);
+  } catch {
+    // A certificate that this browser cannot use: another try would end the same way.
+    end('ERROR');
+    return;
+  }
   await send(sealed);
 }
 

@@ -1,0 +1,60 @@
+//! A provider's back end that checks liveness.
+
+use bioserver::cli::capture::Check;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
+use bioserver::face::networks::Settings;
+use bioserver::face::pack::Pack;
+use bioserver::face::samples;
+use bioserver::performer::portrait::Portrait;
+use reqwest::Client;
+use reqwest::Method;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::server::Server;
+
+/// The person who is checked.
+pub fn portrait() -> Portrait {
+    let pack = Pack::built_in().expect("the pack is whole");
+    let compiled = Compiled::new(&pack, Settings::default()).expect("its networks compile");
+    Portrait::read(&mut Networks::new(&compiled), samples::ONE[2].1).expect("it shows a face")
+}
+
+pub struct Provider {
+    pub server: Server,
+    client: Client,
+}
+
+impl Provider {
+    pub fn start() -> Self {
+        Self::of(Server::start())
+    }
+
+    pub fn of(server: Server) -> Self {
+        Self { server, client: Client::new() }
+    }
+
+    pub async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let request = self.server.request(&self.client, method, path);
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        let answer = request.send().await.expect("it answers");
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.expect("it is JSON")
+    }
+
+    /// Begins a check in a new session: its path and what is asked.
+    pub async fn begin(&self, about: &Value) -> (String, Check) {
+        let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
+        let made = request.send().await.expect("it answers");
+        let session = made.headers()["location"].to_str().expect("it is text").to_owned();
+        let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), Some(about)).await;
+        (session, Check::read(&asked).expect("it is whole"))
+    }
+
+    pub async fn status(&self, session: &str) -> String {
+        let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
+        let standing = self.json(Method::GET, &path, None).await;
+        standing["status"].as_str().expect("it has a status").to_owned()
+    }
+}
