@@ -1,11 +1,15 @@
-//! Milliseconds of each stage on one core, and pictures per second of all workers, on the sample photographs.
+//! Milliseconds of each stage on one core, and pictures and replays per second of all workers, on the sample photographs.
 
 use std::path::Path;
 use std::time::Duration;
 
+use bioserver::domain::liveness::Challenge;
+use bioserver::domain::liveness::LivenessType;
+use bioserver::domain::liveness::SecurityLevel;
 use bioserver::face::Coder;
 use bioserver::face::Faces;
 use bioserver::face::Picture;
+use bioserver::face::Replay;
 use bioserver::face::find;
 use bioserver::face::find::Turns;
 use bioserver::face::image::Image;
@@ -19,6 +23,9 @@ use bioserver::face::recognize;
 use bioserver::face::resample;
 use bioserver::face::workers;
 use bioserver::face::workers::Workers;
+use bioserver::performer;
+use bioserver::performer::Performance;
+use bioserver::performer::portrait::Portrait;
 use criterion::Criterion;
 use criterion::Throughput;
 use criterion::criterion_group;
@@ -76,12 +83,30 @@ fn stages(criterion: &mut Criterion) {
     });
     let scan = Image::new(3264, 2448, vec![128; 3 * 3264 * 2448]);
     group.bench_function("shrink 8 megapixels to 256 pixels", |b| b.iter(|| resample::resized(&scan, 256)));
+    for replay in replays() {
+        let name = format!("replay, {}, {} frames", replay.liveness_type, replay.frames.len());
+        group.bench_function(name, |b| b.iter(|| networks.replay(&replay).expect("it runs")));
+    }
     group.finish();
+}
+
+/// A film of each type of liveness. About three seconds, but for one that is passive: that needs no more than one.
+fn replays() -> [Replay; 3] {
+    let pack = Pack::built_in().expect("it is whole");
+    let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
+    let portrait = Portrait::read(&mut Networks::new(&compiled), &samples()[0].1).expect("it shows a face");
+    LivenessType::ALL.map(|liveness_type| {
+        let challenges = if liveness_type == LivenessType::Active { vec![Challenge::TurnLeft] } else { vec![] };
+        let performance = Performance { liveness_type, challenges: challenges.clone(), seed: 1 };
+        let frames = performer::perform(&portrait, &performance);
+        Replay { liveness_type, level: SecurityLevel::High, challenges, frames }
+    })
 }
 
 /// All workers at once, each picture of the samples many times.
 fn throughput(criterion: &mut Criterion) {
     const PICTURES: usize = 32;
+    const REPLAYS: usize = 8;
     let pack = Pack::built_in().expect("it is whole");
     let pack = Pack { calibration: pack.calibration.or_else(|| Some(toy())), ..pack };
     let settings = workers::Settings { wait_max: Duration::from_mins(10), ..workers::Settings::default() };
@@ -97,6 +122,15 @@ fn throughput(criterion: &mut Criterion) {
             runtime.block_on(all).into_iter().for_each(|coded| drop(coded.expect("it shows a face")));
         });
     });
+    for replay in replays() {
+        group.throughput(Throughput::Elements(REPLAYS as u64));
+        group.bench_function(format!("replays, {}, {} frames", replay.liveness_type, replay.frames.len()), |b| {
+            b.iter(|| {
+                let all = futures_util::future::join_all((0..REPLAYS).map(|_| workers.replay(replay.clone())));
+                runtime.block_on(all).into_iter().for_each(|verdict| drop(verdict.expect("it runs")));
+            });
+        });
+    }
     group.finish();
 }
 

@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     session: Uuid,
     /// A key with the permission liveness, or a capture token
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", env = "CAPTURE_KEY", hide_env_values = true)]
     key: String,
     /// The server, with what its paths begin with
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/bioserver-app")]
