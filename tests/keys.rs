@@ -233,10 +233,10 @@ async fn usage_is_shown_by_provider_operation_and_day() {
     let today = Clock::default().now();
     let mut tx = store.begin().await.unwrap();
     for (name, days_ago, times) in [("Acme, Inc.", 0, 2), ("Acme, Inc.", 40, 1), ("Zenith", 1, 1)] {
-        let provider = bioserver::store::providers::named(&mut tx, name).await.unwrap().unwrap().id;
+        let provider = store::providers::named(&mut tx, name).await.unwrap().unwrap().id;
         for _ in 0..times {
             let when = today.plus(chrono::TimeDelta::days(-days_ago));
-            bioserver::store::usage::count(&mut tx, provider, Operation::Match, when).await.unwrap();
+            store::usage::count(&mut tx, provider, Operation::Match, when).await.unwrap();
         }
     }
     tx.commit().await.unwrap();

@@ -62,12 +62,13 @@ const DIMENSION_MAX: usize = 4096;
 const CROPS: std::ops::RangeInclusive<f32> = 1.0..=8.0;
 
 /// The files of the pack inside of the program.
-const BUILT_IN: [(&str, &[u8]); 8] = [
+const BUILT_IN: [(&str, &[u8]); 9] = [
     (MANIFEST, include_bytes!("../../models/pack.toml")),
     ("blazeface.onnx", include_bytes!("../../models/blazeface.onnx")),
     ("facemesh.onnx", include_bytes!("../../models/facemesh.onnx")),
     ("age_gender.onnx", include_bytes!("../../models/age_gender.onnx")),
     ("recognizer.onnx", include_bytes!("../../models/recognizer.onnx")),
+    ("spoof.onnx", include_bytes!("../../models/spoof.onnx")),
     ("licences/Apache-2.0.txt", include_bytes!("../../models/licences/Apache-2.0.txt")),
     ("licences/MIT-human.txt", include_bytes!("../../models/licences/MIT-human.txt")),
     ("licences/MIT-face-api.txt", include_bytes!("../../models/licences/MIT-face-api.txt")),
@@ -304,7 +305,8 @@ mod tests {
     fn the_built_in_pack_is_whole() {
         let pack = Pack::built_in().expect("it is whole");
         assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 1, 512));
-        assert_eq!(pack.networks().count(), 4);
+        // One of them twice.
+        assert_eq!(pack.networks().count(), 6);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
     }
 

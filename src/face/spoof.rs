@@ -20,7 +20,9 @@ pub struct Origin {
 impl Origin {
     /// `None` for a pack without networks against spoofs.
     pub fn of(pack: &Pack) -> Option<Self> {
-        let networks: Vec<String> = pack.spoofs.iter().map(|spoof| spoof.network.origin.clone()).collect();
+        let mut networks: Vec<String> = pack.spoofs.iter().map(|spoof| spoof.network.origin.clone()).collect();
+        // One may be shown several crops.
+        networks.dedup();
         (!networks.is_empty()).then(|| Self { networks, measured: pack.liveness.measured.clone() })
     }
 }

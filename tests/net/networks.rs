@@ -26,7 +26,7 @@ const SIDE: usize = 256;
 #[test]
 fn the_built_in_networks_agree_on_every_engine() {
     let files = files(&project("models"));
-    assert_eq!(files.len(), 4, "the built-in pack has four networks: {files:?}");
+    assert_eq!(files.len(), 5, "the built-in pack has five networks: {files:?}");
     agree(&files);
 }
 

@@ -64,6 +64,10 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
     let mut last: Option<Mesh> = None;
     let (mut since, mut detections) = (0, 0);
     for (place, frame) in frames.iter().enumerate() {
+        if place > 0 && frame.jpeg == frames[place - 1].jpeg {
+            track.repeat(place, frame.t_ms);
+            continue;
+        }
         let image = match Image::decode(&frame.jpeg, networks.settings().pixels_max, networks.memory()) {
             Ok(image) => image,
             Err(Error::Undecodable(_) | Error::TooManyPixels { .. }) => continue,
@@ -92,6 +96,19 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
         last = Some(mesh);
     }
     Ok(track)
+}
+
+impl Track {
+    /// A picture that comes twice shows the same twice: another look would only add the networks' unrest.
+    fn repeat(&mut self, frame: usize, t_ms: u32) {
+        if let (Some(shot), Some(mesh)) = (self.shots.last(), self.meshes.last())
+            && shot.frame + 1 == frame
+        {
+            let (again, mesh) = (Shot { frame, t_ms, ..shot.clone() }, mesh.clone());
+            self.shots.push(again);
+            self.meshes.push(mesh);
+        }
+    }
 }
 
 impl Shot {

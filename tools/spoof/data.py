@@ -1,0 +1,151 @@
+"""Crops to train and measure on, with what the teacher says of each: made once, in chunks, and kept."""
+
+import hashlib
+from dataclasses import dataclass
+from multiprocessing import Pool
+from pathlib import Path
+
+import cv2
+import numpy
+
+import scenes
+from faces import Faces, crop
+from teacher import CROPS, Teacher
+
+Random = numpy.random.Generator
+MODELS = Path(__file__).resolve().parents[2] / "models"
+SEED = 20261125
+CHUNK = 64
+HELD_OUT = 0.15
+# Chips of UTKFace end where their faces do; the detector wants some room.
+CHIP_ROOM = 60
+UNKNOWN = -1
+
+
+@dataclass
+class Portrait:
+    path: Path
+    is_chip: bool
+
+    @property
+    def is_held_out(self) -> bool:
+        """By person. UTKFace names nobody; most of its people are there once."""
+        person = self.path.name if self.is_chip else self.path.parent.name
+        return int(hashlib.sha256(person.encode()).hexdigest(), 16) % 1000 < 1000 * HELD_OUT
+
+    def read(self, faces: Faces):
+        """The picture, and its face's box or `None`."""
+        picture, room = cv2.imread(str(self.path)), CHIP_ROOM if self.is_chip else 0
+        box = faces.box(cv2.copyMakeBorder(picture, room, room, room, room, cv2.BORDER_CONSTANT))
+        return picture, box if box is None else box - [room, room, 0, 0]
+
+
+def portraits(folder: Path) -> list[Portrait]:
+    """All pictures of both sets in a random order, always the same."""
+    found = [Portrait(path, True) for path in sorted((folder / "utkface").rglob("*.jpg"))]
+    found += [Portrait(path, False) for path in sorted((folder / "lfw").rglob("*.jpg"))]
+    numpy.random.default_rng(SEED).shuffle(found)
+    return found
+
+
+@dataclass
+class Maker:
+    """Makes chunk `index`, whatever was made before it: its random numbers follow from the index."""
+
+    faces: Path
+    teacher: Path
+    work: Path
+
+    def __call__(self, index: int) -> None:
+        kept = self.work / f"{index:04}.npz"
+        if kept.exists():
+            return
+        cv2.setNumThreads(1)
+        networks, teacher = Faces(MODELS), Teacher(self.teacher)
+        everyone, random = portraits(self.faces), numpy.random.default_rng([SEED, index])
+        # Nobody's surroundings are both trained on and measured on.
+        others = {out: [one.path for one in everyone if not one.is_chip and one.is_held_out == out] for out in (0, 1)}
+        rows = []
+        for portrait in everyone[index * CHUNK : (index + 1) * CHUNK]:
+            picture, box = portrait.read(networks)
+            if box is not None and box[2] > 30:
+                rows += of_portrait(portrait, picture, box, others[portrait.is_held_out], random)
+        rows += [variant(rows, random) for row in rows if not row["held_out"]]
+        for row in rows:
+            row["teacher"] = numpy.float32([teacher.logits(at, one) for at, one in enumerate(row["crops"])])
+        columns = {name: numpy.stack([row[name] for row in rows]) for name in rows[0]}
+        partial = kept.with_suffix(".partial.npz")
+        numpy.savez(partial, **columns)
+        partial.rename(kept)
+
+
+def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, others: list[Path], random: Random):
+    """The portrait as it is, if it has surroundings, one genuine scene and one attack."""
+    photographs = []
+    if not portrait.is_chip:
+        photographs.append((scenes.REAL, True, (picture, box)))
+    for label in (scenes.REAL, int(random.choice([0, 2]))):
+        photographs.append((label, False, scenes.taken(picture, box, scenes.SPECIES[label], others, random)))
+    return [
+        {
+            "crops": numpy.stack([crop(view, place, scale) for scale in CROPS]),
+            "label": label,
+            "plain": plain,
+            "chip": portrait.is_chip,
+            "held_out": portrait.is_held_out,
+        }
+        for label, plain, (view, place) in photographs
+    ]
+
+
+def variant(rows: list[dict], random: Random) -> dict:
+    """Two samples of training mixed, and changed in ways that no camera does: only the teacher knows what that is.
+
+    A student that follows its teacher there as well does so for attacks that nobody thought of.
+    """
+    usable = [row for row in rows if not row["held_out"]]
+    one, other = (usable[at] for at in random.integers(len(usable), size=2))
+    share, way, seed = random.beta(1, 1), random.random(), int(random.integers(1 << 30))
+    crops = []
+    for first, second in zip(one["crops"].astype(numpy.float32), other["crops"].astype(numpy.float32)):
+        mixed = first.copy()
+        if way < 0.45:
+            mixed = share * first + (1 - share) * second
+        elif way < 0.75:
+            side = numpy.random.default_rng(seed)
+            top, left = side.integers(0, 60, 2)
+            high, wide = side.integers(15, 60, 2)
+            mixed[top : top + high, left : left + wide] = second[top : top + high, left : left + wide]
+        crops.append(changed(mixed, numpy.random.default_rng(seed)))
+    return {**one, "crops": numpy.stack(crops), "label": UNKNOWN, "plain": False}
+
+
+def changed(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
+    if random.random() < 0.5:
+        picture = 255 * (numpy.clip(picture, 0, 255) / 255) ** random.uniform(0.6, 1.6, 3)
+    if random.random() < 0.4:
+        grey = picture.mean(axis=2, keepdims=True)
+        picture = grey + (picture - grey) * random.uniform(0, 1.7)
+    if random.random() < 0.4:
+        picture = (picture - 128) * random.uniform(0.5, 1.5) + 128 + random.uniform(-40, 40)
+    if random.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 2))
+    if random.random() < 0.3:
+        soft = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.6, 2))
+        picture = picture + random.uniform(0.3, 2) * (picture - soft)
+    if random.random() < 0.4:
+        grain = random.standard_normal(picture.shape if random.random() < 0.5 else (*picture.shape[:2], 1))
+        picture = picture + random.uniform(1, 15) * grain
+    return numpy.clip(picture, 0, 255).astype(numpy.uint8)
+
+
+def made(faces: Path, teacher: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
+    """The samples of the first chunks; what is missing is made."""
+    work.mkdir(parents=True, exist_ok=True)
+    count = min(chunks, -(-len(portraits(faces)) // CHUNK))
+    with Pool(processes) as pool:
+        for at, _ in enumerate(pool.imap(Maker(faces, teacher, work), range(count))):
+            if at % 10 == 9:
+                print(f"{at + 1} of {count} chunks", flush=True)
+    loaded = [dict(numpy.load(work / f"{index:04}.npz")) for index in range(count)]
+    return {name: numpy.concatenate([chunk[name] for chunk in loaded]) for name in loaded[0]}

@@ -1,0 +1,60 @@
+"""The network: small enough for a few milliseconds on one core, and quick to train on one."""
+
+import torch
+from torch import nn
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)]
+
+
+class Residual(nn.Module):
+    """Two plain convolutions beside a shortcut (arXiv 1512.03385)."""
+
+    def __init__(self, channels: int, inner: int):
+        super().__init__()
+        self.layers = nn.Sequential(*convolution(channels, inner), nn.ReLU(), *convolution(inner, channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x + self.layers(x))
+
+
+class Network(nn.Module):
+    """BGR, (x - 127.5) / 127.5, 80 x 80, to three logits: printed, real, shown on a screen.
+
+    Plain convolutions, not depthwise ones: on a CPU those train at half the speed for a tenth fewer weights.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            *convolution(3, 16, 2), nn.ReLU(),
+            *convolution(16, 32, 2), nn.ReLU(), Residual(32, 32),
+            *convolution(32, 64, 2), nn.ReLU(), Residual(64, 64),
+            *convolution(64, 128, 2), nn.ReLU(), Residual(128, 64),
+        )  # fmt: skip
+        # Each place of the 5 x 5 weighs on its own: what is at the edge means something else than what is in the face.
+        self.places = nn.Sequential(nn.Conv2d(128, 128, 5, groups=128, bias=False), nn.BatchNorm2d(128))
+        self.classifier = nn.Linear(128, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.places(self.features(x)).flatten(1))
+
+
+def multiply_adds(network: Network) -> int:
+    """Of one picture, in convolutions and the last layer."""
+    total, hooks = 0, []
+
+    def count(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal total
+        places = output[0, 0].numel() if output.dim() == 4 else 1
+        total += layer.weight.numel() * places
+
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            hooks.append(layer.register_forward_hook(count))
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 80, 80))
+    for hook in hooks:
+        hook.remove()
+    return total
