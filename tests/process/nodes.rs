@@ -28,8 +28,8 @@ use crate::server::sample;
 use crate::testpg;
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-/// So long a node may need for a capture before another one takes it.
-const LEASE_SECONDS: &str = "8";
+/// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
+const LEASE_SECONDS: &str = "30";
 /// Requests under way at once.
 const CLIENTS: usize = 8;
 
@@ -221,7 +221,7 @@ async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
     assert_eq!(survivor.status(&session).await, "IN_PROGRESS", "the victim was not killed in time");
     let started = Instant::now();
     while survivor.status(&session).await == "IN_PROGRESS" {
-        assert!(started.elapsed() < Duration::from_mins(1), "nobody looks at it");
+        assert!(started.elapsed() < Duration::from_mins(3), "nobody looks at it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!((survivor.status(&session).await.as_str(), attempts(&mut database).await), ("SUCCESS", 2));
