@@ -160,10 +160,10 @@ impl Client {
 
     /// A client that looks names up in this way.
     pub fn with(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, Error> {
-        Self::patient(settings, lookup, TIMEOUT)
+        Self::patient(settings, &lookup, TIMEOUT)
     }
 
-    fn patient(settings: Settings, lookup: Arc<dyn Lookup>, timeout: Duration) -> Result<Self, Error> {
+    fn patient(settings: Settings, lookup: &Arc<dyn Lookup>, timeout: Duration) -> Result<Self, Error> {
         let Settings { allow, ca } = settings;
         let http = |admits| {
             reqwest::Client::builder()
@@ -259,7 +259,7 @@ fn pause(text: &str, now: Moment) -> Option<Duration> {
 }
 
 fn told(error: &reqwest::Error) -> &'static str {
-    if iter::successors(error.source(), |&cause| cause.source()).any(|cause| cause.is::<Refused>()) {
+    if iter::successors(error.source(), |&cause| cause.source()).any(<dyn std::error::Error>::is::<Refused>) {
         "it is no public host"
     } else if error.is_timeout() {
         "it did not answer in time"

@@ -181,7 +181,7 @@ async fn who_does_not_answer_is_not_waited_for() {
     let url = format!("http://receiver:{}/", listener.local_addr().expect("it has one").port());
     let settings = Settings { allow: vec!["http://receiver".parse().expect("it is a host")], ca: vec![] };
     let client =
-        Client::patient(settings, scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
+        Client::patient(settings, &scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
     let attempt = client.send(&message(&url), &Secret::make()).await;
     assert_eq!(attempt, Attempt::Failed { why: "it did not answer in time".into(), retry_after: None });
     drop(listener);

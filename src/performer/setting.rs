@@ -44,9 +44,9 @@ pub fn fill(picture: &mut Canvas, person: Person, outside: impl Fn(f32, f32) -> 
     let width = picture.width;
     for (number, pixel) in picture.pixels.iter_mut().enumerate() {
         let (x, y) = ((number % width) as f32, (number / width) as f32);
-        let (out, from_head) = (outside(x, y), room.from_head([x, y]));
+        let (out, out_of_head) = (outside(x, y), room.out_of_head([x, y]));
         // The photograph's own background goes on for longer: its corners must not be seen.
-        let fade = FADE + 50.0 * step(from_head, 0.95, 1.25);
+        let fade = FADE + 50.0 * step(out_of_head, 0.95, 1.25);
         if out < -fade {
             continue;
         }
@@ -84,19 +84,19 @@ impl Room {
     }
 
     /// From the middle of the face, in its widths.
-    fn from_middle(&self, place: [f32; 2]) -> [f32; 2] {
+    fn place_of(&self, place: [f32; 2]) -> [f32; 2] {
         std::array::from_fn(|axis| (place[axis] - self.person.middle[axis]) / self.person.width)
     }
 
     /// 1 on the outline of the head, more outside.
-    fn from_head(&self, place: [f32; 2]) -> f32 {
-        let [across, down] = self.from_middle(place);
+    fn out_of_head(&self, place: [f32; 2]) -> f32 {
+        let [across, down] = self.place_of(place);
         (across / HEAD[0]).hypot((down + HEAD_ABOVE) / HEAD[1])
     }
 
     /// `near` is what the photograph's edge goes on with.
     fn colour(&self, place: [f32; 2], near: [f32; 3]) -> [f32; 3] {
-        let [across, down] = self.from_middle(place);
+        let [across, down] = self.place_of(place);
         let edge = 5.0 / self.person.width;
         let light = 1.0 + self.light[0] * across + self.light[1] * down;
         let mut colour = self.wall.map(|value| value * light);
@@ -114,7 +114,7 @@ impl Room {
         let neck = step(-across.abs(), -beside - edge, -beside + edge) * step(down, NECK_TOP - edge, NECK_TOP + edge);
         colour = mix(colour, skin, neck * (1.0 - step(collar, 0.94, 1.06)));
 
-        let round = self.from_head(place);
+        let round = self.out_of_head(place);
         let strands = 0.95 + 0.16 * (31.0 * across + 6.0 * down).sin() * (17.0 * across - 9.0 * down).cos();
         // Light comes from above, and falls less on what is round at the side.
         let hair = self.person.hair.map(|value| value * strands * (1.15 - 0.35 * round.powi(4).min(1.0)));
