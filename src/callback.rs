@@ -155,16 +155,17 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        Self::with(settings, Arc::new(System))
+        Self::with(settings, System)
     }
 
     /// A client that looks names up in this way.
-    pub fn with(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, Error> {
-        Self::patient(settings, &lookup, TIMEOUT)
+    pub fn with(settings: Settings, lookup: impl Lookup + 'static) -> Result<Self, Error> {
+        Self::patient(settings, lookup, TIMEOUT)
     }
 
-    fn patient(settings: Settings, lookup: &Arc<dyn Lookup>, timeout: Duration) -> Result<Self, Error> {
+    fn patient(settings: Settings, lookup: impl Lookup + 'static, timeout: Duration) -> Result<Self, Error> {
         let Settings { allow, ca } = settings;
+        let lookup: Arc<dyn Lookup> = Arc::new(lookup);
         let http = |admits| {
             reqwest::Client::builder()
                 .dns_resolver(Guard { lookup: lookup.clone(), admits })

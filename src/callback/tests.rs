@@ -23,8 +23,8 @@ impl Lookup for Scripted {
     }
 }
 
-fn scripted(answers: &[&'static str]) -> Arc<dyn Lookup> {
-    Arc::new(Scripted(Mutex::new(answers.to_vec())))
+fn scripted(answers: &[&'static str]) -> Scripted {
+    Scripted(Mutex::new(answers.to_vec()))
 }
 
 fn client(allow: &[&str], answers: &[&'static str]) -> Client {
@@ -149,7 +149,7 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
 #[tokio::test]
 async fn each_answer_is_looked_at_and_nothing_is_looked_up_twice() {
     let lookup = scripted(&["8.8.8.8", "8.8.8.8 127.0.0.1 2001:4860:4860::8888", "127.0.0.1"]);
-    let guard = Guard { lookup, admits: address::is_public };
+    let guard = Guard { lookup: Arc::new(lookup), admits: address::is_public };
     let resolve = async || {
         let found = guard.resolve("rebound.example".parse().expect("it is a name")).await;
         found.map(|found| found.map(|found| found.ip().to_string()).collect::<Vec<_>>())
@@ -181,7 +181,7 @@ async fn who_does_not_answer_is_not_waited_for() {
     let url = format!("http://receiver:{}/", listener.local_addr().expect("it has one").port());
     let settings = Settings { allow: vec!["http://receiver".parse().expect("it is a host")], ca: vec![] };
     let client =
-        Client::patient(settings, &scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
+        Client::patient(settings, scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
     let attempt = client.send(&message(&url), &Secret::make()).await;
     assert_eq!(attempt, Attempt::Failed { why: "it did not answer in time".into(), retry_after: None });
     drop(listener);

@@ -123,7 +123,7 @@ async fn receiver(identity: Identity, answers: Vec<String>) -> (u16, JoinHandle<
 fn client(port: u16, pem: &str) -> Client {
     let allow = vec![format!("{HOST}:{port}").parse().unwrap()];
     let ca = if pem.is_empty() { vec![] } else { callback::certificates(pem.as_bytes()).unwrap() };
-    Client::with(Settings { allow, ca }, Arc::new(Inside)).unwrap()
+    Client::with(Settings { allow, ca }, Inside).unwrap()
 }
 
 fn message(url: &str) -> Message<'_> {
@@ -264,7 +264,7 @@ async fn an_endless_answer_is_left_alone() {
     });
     let allow = vec![format!("http://{HOST}").parse().unwrap()];
     let ca = callback::certificates(authority.pem.as_bytes()).unwrap();
-    let client = Client::with(Settings { allow, ca }, Arc::new(Inside)).unwrap();
+    let client = Client::with(Settings { allow, ca }, Inside).unwrap();
     let url = format!("http://{HOST}:{port}/");
     assert_eq!(client.send(&message(&url), &Secret::make()).await, Attempt::Delivered(200));
     tokio::time::timeout(Duration::from_secs(60), writing).await.expect("the connection is closed").unwrap();
@@ -280,7 +280,7 @@ async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
     let ca = callback::certificates(authority.pem.as_bytes()).unwrap();
     for allowed in ["other.example", "receiver.example:1", "http://receiver.example"] {
         let settings = Settings { allow: vec![allowed.parse().unwrap()], ca: ca.clone() };
-        let client = Client::with(settings, Arc::new(Inside)).unwrap();
+        let client = Client::with(settings, Inside).unwrap();
         let attempt = client.send(&message(&url(port)), &Secret::make()).await;
         assert_eq!(attempt, Attempt::Failed { why: "it is no public host".to_owned(), retry_after: None }, "{allowed}");
     }
