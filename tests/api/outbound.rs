@@ -267,7 +267,7 @@ async fn an_endless_answer_is_left_alone() {
     let client = Client::with(Settings { allow, ca }, Inside).unwrap();
     let url = format!("http://{HOST}:{port}/");
     assert_eq!(client.send(&message(&url), &Secret::make()).await, Attempt::Delivered(200));
-    tokio::time::timeout(Duration::from_secs(60), writing).await.expect("the connection is closed").unwrap();
+    tokio::time::timeout(Duration::from_mins(1), writing).await.expect("the connection is closed").unwrap();
 }
 
 /// Trusted, listening and named well: it is its address alone that speaks against it.
