@@ -28,10 +28,13 @@ fn portrait(networks: &mut Networks) -> Portrait {
 }
 
 /// At the highest level, what `asked` asks for.
-fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
+fn replay(asked: &Performance, frames: Vec<Frame>) -> Replay {
     let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
-    let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
-    networks.replay(&replay).expect("the networks run")
+    Replay { liveness_type, level: SecurityLevel::High, challenges, frames }
+}
+
+fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
+    networks.replay(&replay(asked, frames)).expect("the networks run")
 }
 
 #[test]
@@ -80,9 +83,7 @@ fn films_that_were_put_together_are_refused() {
 
 /// How real the faces of a film look to the built-in network.
 fn real(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> f32 {
-    let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
-    let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
-    networks.measure(&replay).expect("the networks run").evidence.real.expect("there is such a network")
+    networks.measure(&replay(asked, frames)).expect("the networks run").evidence.real.expect("there is such a network")
 }
 
 #[test]

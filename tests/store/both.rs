@@ -39,6 +39,30 @@ pub async fn open(settings: &Settings) -> Store {
     Store::open(settings).await.expect("a new database opens")
 }
 
+/// What four nodes take at once, each by step after step until one gives nothing.
+pub async fn taken_by_nodes<T, F>(store: &Store, step: fn(Store) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Vec<T>> + Send + 'static,
+{
+    let node = move |store: Store| async move {
+        let mut all = vec![];
+        loop {
+            let more = step(store.clone()).await;
+            if more.is_empty() {
+                return all;
+            }
+            all.extend(more);
+        }
+    };
+    let nodes: Vec<_> = (0..4).map(|_| tokio::spawn(node(store.clone()))).collect();
+    let mut all = vec![];
+    for node in nodes {
+        all.extend(node.await.expect("nobody panicked"));
+    }
+    all
+}
+
 /// Makes two tests of each scenario.
 macro_rules! on_both {
     ($($scenario:ident),* $(,)?) => {

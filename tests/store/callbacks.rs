@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::both::Folder;
 use crate::both::on_both;
 use crate::both::open;
+use crate::both::taken_by_nodes;
 use crate::deps::deps;
 use crate::tables::at;
 use crate::tables::provider;
@@ -152,23 +153,13 @@ async fn nodes_never_take_the_same_callback(settings: Settings) {
     for _ in 0..40 {
         owed(&store, provider, at(0)).await;
     }
-    let node = |store: Store| async move {
-        let mut all = Vec::new();
-        loop {
-            let mut tx = store.begin().await.unwrap();
-            let more = taken(&mut tx, 1, 50, 7).await;
-            tx.commit().await.unwrap();
-            if more.is_empty() {
-                return all;
-            }
-            all.extend(more);
-        }
-    };
-    let nodes: Vec<_> = (0..4).map(|_| tokio::spawn(node(store.clone()))).collect();
-    let mut all = Vec::new();
-    for node in nodes {
-        all.extend(node.await.unwrap());
-    }
+    let all = taken_by_nodes(&store, |store| async move {
+        let mut tx = store.begin().await.unwrap();
+        let taken = taken(&mut tx, 1, 50, 7).await;
+        tx.commit().await.unwrap();
+        taken.into_iter().collect()
+    });
+    let all = all.await;
     assert_eq!(all.len(), 40);
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 40);
 }

@@ -15,6 +15,7 @@ use bioserver::store::settings::Settings;
 
 use crate::both::on_both;
 use crate::both::open;
+use crate::both::taken_by_nodes;
 use crate::sessions::begun;
 use crate::tables::at;
 use crate::tables::provider;
@@ -124,21 +125,13 @@ async fn nodes_never_take_the_same_capture(settings: Settings) {
         assert!(received(&mut tx, session.id, 1).await);
     }
     tx.commit().await.unwrap();
-    let node = |store: Store| async move {
-        let mut all = vec![];
-        loop {
-            let mut tx = store.begin().await.unwrap();
-            let leased = taken(&mut tx, 2, 50).await;
-            tx.commit().await.unwrap();
-            let Some(leased) = leased else { return all };
-            all.push(leased.session.id);
-        }
-    };
-    let nodes: Vec<_> = (0..4).map(|_| tokio::spawn(node(store.clone()))).collect();
-    let mut all = vec![];
-    for node in nodes {
-        all.extend(node.await.unwrap());
-    }
+    let all = taken_by_nodes(&store, |store| async move {
+        let mut tx = store.begin().await.unwrap();
+        let leased = taken(&mut tx, 2, 50).await;
+        tx.commit().await.unwrap();
+        leased.into_iter().map(|leased| leased.session.id).collect()
+    });
+    let all = all.await;
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (24, 24));
 }
 

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::both::on_both;
 use crate::both::open;
+use crate::both::taken_by_nodes;
 use crate::tables::at;
 use crate::tables::provider;
 
@@ -115,23 +116,13 @@ async fn nodes_never_take_the_same_session(settings: Settings) {
     for _ in 0..60 {
         begun(&store, provider).await;
     }
-    let node = |store: Store| async move {
-        let mut taken = Vec::new();
-        loop {
-            let mut tx = store.begin().await.unwrap();
-            let more = store::sessions::take_ended(&mut tx, at(60), at(99), 7).await.unwrap();
-            tx.commit().await.unwrap();
-            if more.is_empty() {
-                return taken;
-            }
-            taken.extend(more.into_iter().map(|ended| ended.id));
-        }
-    };
-    let nodes: Vec<_> = (0..4).map(|_| tokio::spawn(node(store.clone()))).collect();
-    let mut taken = Vec::new();
-    for node in nodes {
-        taken.extend(node.await.unwrap());
-    }
+    let taken = taken_by_nodes(&store, |store| async move {
+        let mut tx = store.begin().await.unwrap();
+        let taken = store::sessions::take_ended(&mut tx, at(60), at(99), 7).await.unwrap();
+        tx.commit().await.unwrap();
+        taken.into_iter().map(|ended| ended.id).collect()
+    });
+    let taken = taken.await;
     assert_eq!(taken.len(), 60);
     assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 60);
 }
