@@ -1,4 +1,4 @@
-"""Crops to train and measure on, with what the teacher says of each: made once, in chunks, and kept."""
+"""Crops to train and measure on: made once, in chunks, and kept."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy
 
 import scenes
 from faces import Faces, crop
-from teacher import CROPS, Teacher
+from teacher import CROPS
 
 Random = numpy.random.Generator
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -19,7 +19,8 @@ CHUNK = 64
 HELD_OUT = 0.15
 # Chips of UTKFace end where their faces do; the detector wants some room.
 CHIP_ROOM = 60
-UNKNOWN = -1
+# Scenes of each kind that every portrait is put into.
+SCENES = 4
 
 
 @dataclass
@@ -53,7 +54,6 @@ class Maker:
     """Makes chunk `index`, whatever was made before it: its random numbers follow from the index."""
 
     faces: Path
-    teacher: Path
     work: Path
 
     def __call__(self, index: int) -> None:
@@ -61,8 +61,8 @@ class Maker:
         if kept.exists():
             return
         cv2.setNumThreads(1)
-        networks, teacher = Faces(MODELS), Teacher(self.teacher)
-        everyone, random = portraits(self.faces), numpy.random.default_rng([SEED, index])
+        networks, everyone = Faces(MODELS), portraits(self.faces)
+        random = numpy.random.default_rng([SEED, index])
         # Nobody's surroundings are both trained on and measured on.
         others = {out: [one.path for one in everyone if not one.is_chip and one.is_held_out == out] for out in (0, 1)}
         rows = []
@@ -70,9 +70,6 @@ class Maker:
             picture, box = portrait.read(networks)
             if box is not None and box[2] > 30:
                 rows += of_portrait(portrait, picture, box, others[portrait.is_held_out], random)
-        rows += [variant(rows, random) for row in rows if not row["held_out"]]
-        for row in rows:
-            row["teacher"] = numpy.float32([teacher.logits(at, one) for at, one in enumerate(row["crops"])])
         columns = {name: numpy.stack([row[name] for row in rows]) for name in rows[0]}
         partial = kept.with_suffix(".partial.npz")
         numpy.savez(partial, **columns)
@@ -80,11 +77,12 @@ class Maker:
 
 
 def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, others: list[Path], random: Random):
-    """The portrait as it is, if it has surroundings, one genuine scene and one attack."""
+    """The portrait as it is, if it has surroundings, genuine scenes and as many attacks."""
     photographs = []
     if not portrait.is_chip:
         photographs.append((scenes.REAL, True, (picture, box)))
-    for label in (scenes.REAL, int(random.choice([0, 2]))):
+    attacks = random.choice([label for label in range(3) if label != scenes.REAL], SCENES)
+    for label in [scenes.REAL] * SCENES + attacks.tolist():
         photographs.append((label, False, scenes.taken(picture, box, scenes.SPECIES[label], others, random)))
     return [
         {
@@ -98,53 +96,12 @@ def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, 
     ]
 
 
-def variant(rows: list[dict], random: Random) -> dict:
-    """Two samples of training mixed, and changed in ways that no camera does: only the teacher knows what that is.
-
-    A student that follows its teacher there as well does so for attacks that nobody thought of.
-    """
-    usable = [row for row in rows if not row["held_out"]]
-    one, other = (usable[at] for at in random.integers(len(usable), size=2))
-    share, way, seed = random.beta(1, 1), random.random(), int(random.integers(1 << 30))
-    crops = []
-    for first, second in zip(one["crops"].astype(numpy.float32), other["crops"].astype(numpy.float32)):
-        mixed = first.copy()
-        if way < 0.45:
-            mixed = share * first + (1 - share) * second
-        elif way < 0.75:
-            side = numpy.random.default_rng(seed)
-            top, left = side.integers(0, 60, 2)
-            high, wide = side.integers(15, 60, 2)
-            mixed[top : top + high, left : left + wide] = second[top : top + high, left : left + wide]
-        crops.append(changed(mixed, numpy.random.default_rng(seed)))
-    return {**one, "crops": numpy.stack(crops), "label": UNKNOWN, "plain": False}
-
-
-def changed(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    if random.random() < 0.5:
-        picture = 255 * (numpy.clip(picture, 0, 255) / 255) ** random.uniform(0.6, 1.6, 3)
-    if random.random() < 0.4:
-        grey = picture.mean(axis=2, keepdims=True)
-        picture = grey + (picture - grey) * random.uniform(0, 1.7)
-    if random.random() < 0.4:
-        picture = (picture - 128) * random.uniform(0.5, 1.5) + 128 + random.uniform(-40, 40)
-    if random.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 2))
-    if random.random() < 0.3:
-        soft = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.6, 2))
-        picture = picture + random.uniform(0.3, 2) * (picture - soft)
-    if random.random() < 0.4:
-        grain = random.standard_normal(picture.shape if random.random() < 0.5 else (*picture.shape[:2], 1))
-        picture = picture + random.uniform(1, 15) * grain
-    return numpy.clip(picture, 0, 255).astype(numpy.uint8)
-
-
-def made(faces: Path, teacher: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
+def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
     """The samples of the first chunks; what is missing is made."""
     work.mkdir(parents=True, exist_ok=True)
     count = min(chunks, -(-len(portraits(faces)) // CHUNK))
     with Pool(processes) as pool:
-        for at, _ in enumerate(pool.imap(Maker(faces, teacher, work), range(count))):
+        for at, _ in enumerate(pool.imap(Maker(faces, work), range(count))):
             if at % 10 == 9:
                 print(f"{at + 1} of {count} chunks", flush=True)
     loaded = [dict(numpy.load(work / f"{index:04}.npz")) for index in range(count)]

@@ -1,27 +1,66 @@
-"""The two MiniFASNets, each on the crop that it was made for."""
+"""The two MiniFASNets, each on the crop that it was made for, on any device that torch knows."""
 
 from pathlib import Path
 
-import numpy
-
-from faces import session
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+from torch.nn import functional
 
 # File and crop, in face boxes.
 NETWORKS = [("2.7_80x80_MiniFASNetV2.onnx", 2.7), ("4_0_0_80x80_MiniFASNetV1SE.onnx", 4.0)]
 CROPS = [crop for _, crop in NETWORKS]
 
+OPERATORS = {
+    "Add": torch.add,
+    "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
+    "MatMul": torch.matmul,
+    "Mul": torch.mul,
+    # Slopes come as (channels, 1, 1).
+    "PRelu": lambda x, slopes: functional.prelu(x, slopes.flatten()),
+    "Relu": torch.relu,
+    "Reshape": lambda x, shape: x.reshape(len(x), *shape[1:].tolist()),
+    "Sigmoid": torch.sigmoid,
+}
 
-class Teacher:
-    def __init__(self, folder: Path):
-        self.networks = [session(folder / name) for name, _ in NETWORKS]
 
-    def logits(self, which: int, crop: numpy.ndarray) -> numpy.ndarray:
-        """Printed, real, shown on a screen; of a crop (80, 80, 3; BGR)."""
-        network = self.networks[which]
-        image = crop.transpose(2, 0, 1)[None].astype(numpy.float32)
-        return network.run(None, {network.get_inputs()[0].name: image})[0][0]
+class Teacher(nn.Module):
+    """A graph of ONNX, node by node. Only what the two networks use is known."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        graph = onnx.load(path).graph
+        self.input, self.output = graph.input[0].name, graph.output[0].name
+        self.nodes = [node for node in graph.node if node.op_type != "Constant"]
+        constants = {weights.name: weights for weights in graph.initializer}
+        constants |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+        self.places = {name: f"value_{at}" for at, name in enumerate(constants)}
+        for name, place in self.places.items():
+            self.register_buffer(place, torch.from_numpy(numpy_helper.to_array(constants[name]).copy()))
+        self.shapes = {name: value.cpu() for name, value in self.named_buffers() if value.dtype == torch.int64}
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(n, 3, 80, 80), BGR, 0..255, to logits: printed, real, shown on a screen."""
+        known = {name: self.shapes.get(place, getattr(self, place)) for name, place in self.places.items()}
+        known[self.input] = pictures
+        for node in self.nodes:
+            inputs = [known[name] for name in node.input]
+            settings = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+            known[node.output[0]] = run(node.op_type, inputs, settings)
+        return known[self.output]
 
 
-def softmax(logits: numpy.ndarray) -> numpy.ndarray:
-    powers = numpy.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+def run(operator: str, inputs: list[torch.Tensor], settings: dict) -> torch.Tensor:
+    if operator == "Conv":
+        left_top, right_bottom = settings["pads"][:2], settings["pads"][2:]
+        assert left_top == right_bottom, "as much room on either side"
+        return functional.conv2d(*inputs, stride=settings["strides"], padding=left_top, groups=settings["group"])
+    if operator == "BatchNormalization":
+        x, scale, bias, mean, variance = inputs
+        return functional.batch_norm(x, mean, variance, scale, bias, eps=settings["epsilon"])
+    return OPERATORS[operator](*inputs)
+
+
+def load(folder: Path, device: str) -> list[Teacher]:
+    return [Teacher(folder / name).eval().to(device) for name, _ in NETWORKS]
