@@ -41,7 +41,8 @@ def halftone(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 def shown(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
     """On a display: its gamma, its white, its grid of pixels against the camera's, bands, glare."""
     white = numpy.array([random.uniform(0.97, 1.2), 1.0, random.uniform(0.82, 1.03)], FLOAT)
-    picture = 255 * (picture / 255) ** FLOAT(random.uniform(0.75, 1.4))
+    # Cubic interpolation overshoots.
+    picture = 255 * (numpy.clip(picture, 0, 255) / 255) ** FLOAT(random.uniform(0.75, 1.4))
     picture = picture * white * FLOAT(random.uniform(0.75, 1.2)) + FLOAT(random.uniform(0, 20))
     if random.random() < 0.6:
         picture = moire(picture, random)
