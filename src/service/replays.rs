@@ -1,5 +1,6 @@
 //! Captures that wait to be looked at: taken by any node, under a lease, and ended once.
 
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio::time::timeout;
 
 use crate::capture::Capture;
 use crate::capture::challenges::challenges;
@@ -43,6 +45,8 @@ use crate::store::sessions::Live;
 
 /// A capture that no node survives is given up then.
 const ATTEMPTS_MAX: i64 = 3;
+/// How often a lease is renewed in its time: a node may miss one or two.
+const RENEWALS: u32 = 3;
 /// Before a capture is tried again that failed on this node.
 const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
 /// Checks that are ended by one step.
@@ -90,12 +94,14 @@ impl Pace {
 
 /// Takes the capture that waits longest, if any does.
 pub async fn take(deps: &Deps) -> Result<Option<Leased>, Error> {
-    let now = deps.clock.now();
-    let lease = TimeDelta::from_std(deps.policy.replay_lease).unwrap_or(TimeDelta::MAX);
     let mut tx = deps.store.begin().await?;
-    let taken = store::replays::take(&mut tx, now, now.plus(lease), ATTEMPTS_MAX).await?;
+    let taken = store::replays::take(&mut tx, deps.clock.now(), lease_end(deps), ATTEMPTS_MAX).await?;
     tx.commit().await?;
     Ok(taken)
+}
+
+fn lease_end(deps: &Deps) -> Moment {
+    deps.clock.now().plus(TimeDelta::from_std(deps.policy.replay_lease).unwrap_or(TimeDelta::MAX))
 }
 
 /// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
@@ -114,7 +120,8 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
         frames: capture.frames,
     };
     let begun = Instant::now();
-    let verdict = match deps.faces.replay(replay).await {
+    let every = deps.policy.replay_lease / RENEWALS;
+    let verdict = match meanwhile(deps.faces.replay(replay), every, async || renew(deps, leased).await).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
@@ -141,6 +148,33 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
     }
     let ended = finish(deps, leased, status, &outcome.seal(&key, session)?, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
+}
+
+/// Does something again and again until some work is done.
+async fn meanwhile<T>(work: impl Future<Output = T>, every: Duration, mut again: impl AsyncFnMut()) -> T {
+    let mut work = pin!(work);
+    loop {
+        match timeout(every, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(_) => again().await,
+        }
+    }
+}
+
+/// While a node is at work on a capture no other takes it, however long that is: only a dead node's lease runs out.
+async fn renew(deps: &Deps, leased: &Leased) {
+    let renewed = async {
+        let mut tx = deps.store.begin().await?;
+        let renewed = store::replays::renew(&mut tx, leased, lease_end(deps)).await?;
+        tx.commit().await?;
+        Ok::<_, store::Error>(renewed)
+    };
+    let session = leased.session.id;
+    match renewed.await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(%session, "a capture is looked at whose lease went to another"),
+        Err(error) => tracing::warn!(%session, %error, "a lease could not be renewed"),
+    }
 }
 
 /// Lets another attempt at a capture follow after a while. The last one was the last: the check ends then.
@@ -216,4 +250,20 @@ async fn finish(
     callbacks::owe(&mut tx, session, now).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_is_renewed_until_the_work_is_done() {
+        let (told, mut renewals) = watch::channel(0);
+        let work = async { *renewals.wait_for(|count| *count == 3).await.expect("somebody tells") };
+        let again = async || told.send_modify(|count| *count += 1);
+        assert_eq!(meanwhile(work, Duration::from_millis(1), again).await, 3);
+        assert_eq!(meanwhile(async { "at once" }, Duration::ZERO, async || unreachable!("nothing is to do")).await, "at once");
+    }
 }

@@ -139,6 +139,20 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
     .await)?)
 }
 
+/// Lengthens the lease of a capture until `until`; `false` if it went to another, or the check has ended.
+pub async fn renew(tx: &mut Tx, leased: &Leased, until: Moment) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET leased = $3 WHERE session = $1 AND attempts = $2 AND status = $4"
+    )
+    .bind(leased.session.id)
+    .bind(leased.attempts)
+    .bind(until)
+    .bind(ReplayStatus::InProgress)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
 /// Gives a leased capture back: another attempt may begin at `when`, and this one does not count if `uncounted`.
 pub async fn give_back(tx: &mut Tx, leased: &Leased, when: Moment, uncounted: bool) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(

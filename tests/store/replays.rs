@@ -31,6 +31,7 @@ on_both!(
     the_capture_that_waits_longest_is_taken_first,
     nodes_never_take_the_same_capture,
     who_has_lost_the_lease_ends_nothing,
+    a_lease_lasts_as_long_as_it_is_renewed,
     an_attempt_that_is_given_back_may_not_count,
     a_capture_that_no_attempt_ends_is_given_up,
     captures_that_do_not_come_are_waited_for_no_longer,
@@ -149,6 +150,20 @@ async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
     assert!(!store::replays::finish(&mut tx, &holder, ReplayStatus::Spoof, b"twice").await.unwrap());
     assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::Success, Some(RESULT)));
     assert_eq!(store::replays::waiting(&mut tx).await.unwrap(), 0);
+}
+
+async fn a_lease_lasts_as_long_as_it_is_renewed(settings: Settings) {
+    let store = open(&settings).await;
+    let [session] = asked(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    assert!(received(&mut tx, session.id, 1).await);
+    let slow = taken(&mut tx, 2, 10).await.unwrap();
+    assert!(store::replays::renew(&mut tx, &slow, at(18)).await.unwrap());
+    assert!(taken(&mut tx, 17, 30).await.is_none(), "it is still at work");
+    let holder = taken(&mut tx, 18, 30).await.unwrap();
+    assert!(!store::replays::renew(&mut tx, &slow, at(50)).await.unwrap(), "the lease is another's");
+    assert!(store::replays::finish(&mut tx, &holder, ReplayStatus::Success, RESULT).await.unwrap());
+    assert!(!store::replays::renew(&mut tx, &holder, at(50)).await.unwrap(), "it has ended");
 }
 
 async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
