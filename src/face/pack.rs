@@ -17,7 +17,7 @@
 //!
 //! [detector]                    # likewise [landmarks] and [age]; those left out are the built-in pack's
 //!
-//! [[spoof]]                     # none, or several whose mean counts
+//! [[spoof]]                     # one or several whose mean counts; left out: the built-in pack's; `spoof = []`: none
 //! crop = 2.7                    # sides of what it is shown, in those of the face's box
 //!
 //! [liveness]                    # what captures are held to: see `liveness`
@@ -171,8 +171,8 @@ impl Pack {
         let text = files.get(MANIFEST)?;
         let text = std::str::from_utf8(&text).map_err(|e| files.manifest(e))?;
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
-        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, .. } = manifest;
-        let whole = detector.is_some() && landmarks.is_some() && age.is_some();
+        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, liveness, .. } = manifest;
+        let whole = detector.is_some() && landmarks.is_some() && age.is_some() && spoof.is_some();
         let lender = if whole { None } else { Some(Self::built_in()?) };
         let or_lent =
             |role: &str, entry: Option<NetworkEntry>, read_outs: &[ReadOut], lent: fn(&Self) -> &Network| match (
@@ -183,6 +183,14 @@ impl Pack {
                 (None, None) => Err(files.manifest(format!("missing field `{role}`"))),
             };
         let detectors = [ReadOut::Blazeface, ReadOut::Yunet];
+        let (spoofs, thresholds) = match (spoof, &lender) {
+            // What was measured was the whole check, with the lender's recognizer.
+            (None, Some(lender)) => (lender.spoofs.clone(), Liveness { measured: None, ..lender.liveness.clone() }),
+            (entries, _) => {
+                let spoofs = entries.into_iter().flatten().map(|entry| files.spoof(entry));
+                (spoofs.collect::<Result<_, _>>()?, Liveness::default())
+            }
+        };
         Ok(Self {
             name,
             template_version,
@@ -190,8 +198,8 @@ impl Pack {
             landmarks: or_lent("landmarks", landmarks, &[ReadOut::Facemesh], |pack| &pack.landmarks)?,
             age: or_lent("age", age, &[ReadOut::Age], |pack| &pack.age)?,
             recognizers: files.recognizers(recognizer)?,
-            spoofs: spoof.into_iter().map(|entry| files.spoof(entry)).collect::<Result<_, _>>()?,
-            liveness: manifest.liveness.unwrap_or_default(),
+            spoofs,
+            liveness: liveness.unwrap_or(thresholds),
             calibration: manifest.calibration,
             calibration_by_types: manifest.calibration_by_types,
         })
@@ -308,6 +316,20 @@ mod tests {
         // One of them twice.
         assert_eq!(pack.networks().count(), 6);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
+    }
+
+    #[test]
+    fn what_a_pack_leaves_out_is_lent() {
+        let alone = |top: &str| {
+            let (start, end) = (text().find("[[recognizer]]"), text().find("[[spoof]]"));
+            let recognizers = text()[start.expect("there is one")..end.expect("there is one")].to_owned();
+            with(&format!("name = \"mine\"\ntemplate_version = 40000\n{top}\n{recognizers}")).expect("the rest is lent")
+        };
+        let (built_in, mine) = (Pack::built_in().expect("it is whole"), alone(""));
+        assert_eq!(mine.networks().count(), built_in.networks().count());
+        assert_eq!(mine.liveness, Liveness { measured: None, ..built_in.liveness.clone() });
+        let without = alone("spoof = []");
+        assert_eq!((without.spoofs.len(), without.liveness), (0, Liveness::default()));
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub struct Manifest {
     pub landmarks: Option<NetworkEntry>,
     pub age: Option<NetworkEntry>,
     pub recognizer: Vec<RecognizerEntry>,
-    #[serde(default)]
-    pub spoof: Vec<SpoofEntry>,
+    pub spoof: Option<Vec<SpoofEntry>>,
     pub liveness: Option<Liveness>,
     pub calibration: Option<Calibration>,
     #[serde(default)]
@@ -33,7 +32,7 @@ impl Manifest {
         let single = [("detector", &self.detector), ("landmarks", &self.landmarks), ("age", &self.age)];
         let single = single.into_iter().filter_map(|(role, entry)| Some((role, entry.as_ref()?)));
         let recognizers = self.recognizer.iter().map(|recognizer| ("recognizer", &recognizer.network));
-        single.chain(recognizers).chain(self.spoof.iter().map(|spoof| ("spoof", &spoof.network)))
+        single.chain(recognizers).chain(self.spoof.iter().flatten().map(|spoof| ("spoof", &spoof.network)))
     }
 }
 
