@@ -147,19 +147,12 @@ impl Portrait {
         }
         let triangles = triangulate::delaunay(&apart(&vertices));
         let is_of = |triangle: &Triangle, lip: &[usize]| triangle.iter().any(|place| lip.contains(place));
-        let is_inner = |place: &usize| {
-            [
-                &landmarks::UPPER_LIP[landmarks::INNER],
-                &landmarks::LOWER_LIP[landmarks::INNER],
-                &landmarks::MOUTH_CORNERS,
-            ]
-            .iter()
-            .any(|line| line.contains(place))
-        };
+        let (upper, lower) = (&landmarks::UPPER_LIP[landmarks::INNER], &landmarks::LOWER_LIP[landmarks::INNER]);
+        let inner = [upper, lower, &landmarks::MOUTH_CORNERS].concat();
         let part = |triangle: &Triangle| {
             // From lip to lip, whichever of their lines is the innermost in this face.
             let across = is_of(triangle, &landmarks::UPPER_LIP) && is_of(triangle, &landmarks::LOWER_LIP);
-            if across || triangle.iter().all(is_inner) {
+            if across || triangle.iter().all(|place| inner.contains(place)) {
                 Part::Mouth
             } else if is_of(triangle, landmarks::LIDS.as_flattened()) {
                 Part::Lid
@@ -258,10 +251,11 @@ fn apart(vertices: &[Still]) -> Vec<[f32; 2]> {
 
 /// The mean colour of the cheeks.
 fn skin(picture: &Canvas, points: &[[f32; 3]]) -> [f32; 3] {
-    let colours = landmarks::CHEEKS.map(|place| picture.at(points[place][0], points[place][1]));
-    std::array::from_fn(|colour| {
-        colours.iter().map(|pixel| pixel[colour]).sum::<f32>() / landmarks::CHEEKS.len() as f32
-    })
+    mean_colour(&landmarks::CHEEKS.map(|place| picture.at(points[place][0], points[place][1])))
+}
+
+fn mean_colour(colours: &[[f32; 3]]) -> [f32; 3] {
+    std::array::from_fn(|colour| colours.iter().map(|pixel| pixel[colour]).sum::<f32>() / colours.len().max(1) as f32)
 }
 
 /// A rotation about the pivot, a shift, and the camera's perspective.
@@ -310,7 +304,7 @@ fn hair(picture: &Canvas, points: &[[f32; 3]]) -> [f32; 3] {
     let mut colours: Vec<[f32; 3]> = upper.map(|[x, y]| picture.at(x, y)).collect();
     colours.sort_by(|one, other| one.iter().sum::<f32>().total_cmp(&other.iter().sum()));
     colours.truncate(colours.len().div_ceil(3));
-    std::array::from_fn(|colour| colours.iter().map(|pixel| pixel[colour]).sum::<f32>() / colours.len().max(1) as f32)
+    mean_colour(&colours)
 }
 
 /// How a point of the mesh moves when the mouth opens: the lower lip most in its middle, the jaw with it.

@@ -264,6 +264,9 @@ mod tests {
         let work = async { *renewals.wait_for(|count| *count == 3).await.expect("somebody tells") };
         let again = async || told.send_modify(|count| *count += 1);
         assert_eq!(meanwhile(work, Duration::from_millis(1), again).await, 3);
-        assert_eq!(meanwhile(async { "at once" }, Duration::ZERO, async || unreachable!("nothing is to do")).await, "at once");
+        assert_eq!(
+            meanwhile(async { "at once" }, Duration::ZERO, async || unreachable!("nothing is to do")).await,
+            "at once"
+        );
     }
 }
