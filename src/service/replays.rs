@@ -121,7 +121,7 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
     };
     let begun = Instant::now();
     let every = deps.policy.replay_lease / RENEWALS;
-    let verdict = match meanwhile(deps.faces.replay(replay), every, async || renew(deps, leased).await).await {
+    let verdict = match meanwhile(deps.faces.replay(replay), every, || renew(deps, leased)).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
@@ -151,7 +151,11 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
 }
 
 /// Does something again and again until some work is done.
-async fn meanwhile<T>(work: impl Future<Output = T>, every: Duration, mut again: impl AsyncFnMut()) -> T {
+async fn meanwhile<T, A: Future<Output = ()>>(
+    work: impl Future<Output = T>,
+    every: Duration,
+    again: impl Fn() -> A,
+) -> T {
     let mut work = pin!(work);
     loop {
         match timeout(every, work.as_mut()).await {
@@ -254,6 +258,8 @@ async fn finish(
 
 #[cfg(test)]
 mod tests {
+    use std::future;
+
     use tokio::sync::watch;
 
     use super::*;
@@ -262,11 +268,9 @@ mod tests {
     async fn a_lease_is_renewed_until_the_work_is_done() {
         let (told, mut renewals) = watch::channel(0);
         let work = async { *renewals.wait_for(|count| *count == 3).await.expect("somebody tells") };
-        let again = async || told.send_modify(|count| *count += 1);
+        let again = || future::ready(told.send_modify(|count| *count += 1));
         assert_eq!(meanwhile(work, Duration::from_millis(1), again).await, 3);
-        assert_eq!(
-            meanwhile(async { "at once" }, Duration::ZERO, async || unreachable!("nothing is to do")).await,
-            "at once"
-        );
+        let nothing = || future::ready(unreachable!("there is nothing to wait for"));
+        assert_eq!(meanwhile(future::ready(1), Duration::ZERO, nothing).await, 1);
     }
 }
