@@ -268,9 +268,9 @@ mod tests {
     async fn a_lease_is_renewed_until_the_work_is_done() {
         let (told, mut renewals) = watch::channel(0);
         let work = async { *renewals.wait_for(|count| *count == 3).await.expect("somebody tells") };
-        let again = || future::ready(told.send_modify(|count| *count += 1));
+        let again = || async { told.send_modify(|count| *count += 1) };
         assert_eq!(meanwhile(work, Duration::from_millis(1), again).await, 3);
-        let nothing = || future::ready(unreachable!("there is nothing to wait for"));
+        let nothing = || async { panic!("there is nothing to wait for") };
         assert_eq!(meanwhile(future::ready(1), Duration::ZERO, nothing).await, 1);
     }
 }
