@@ -61,11 +61,11 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let folder = if args.pack.is_some() { named } else { config.pack.clone() };
     let pack = Pack::open(folder.as_deref())?;
     if let Some(folder) = &args.ages {
-        return ages::run(config, &pack, folder, args.json.as_deref());
+        return ages::run(config, &pack, folder, &args.about, args.json.as_deref());
     }
     if let Some(folder) = &args.liveness {
         let counts = liveness::Counts { bona_fide: args.trials, attacked: args.attacks };
-        return liveness::run(config, &pack, folder, counts, args.json.as_deref());
+        return liveness::run(config, &pack, folder, counts, &args.about, args.json.as_deref());
     }
     let collection = collection(args)?;
     let coding = source::describe(config, &pack, &collection)?;

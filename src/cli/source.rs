@@ -56,6 +56,11 @@ impl Source {
 }
 
 impl About {
+    /// What the pictures of a folder are.
+    pub fn data(&self, folder: &Path) -> String {
+        self.data.clone().unwrap_or_else(|| folder_name(folder))
+    }
+
     /// The collection with what is said of it.
     pub fn tell(&self, collection: Collection) -> Collection {
         let Collection { data, mut caveats, .. } = collection;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
@@ -32,6 +33,8 @@ use crate::performer::portrait::Portrait;
 
 pub mod text;
 
+/// What tells a file of such figures from others.
+pub const KIND: &str = "liveness";
 /// What these films ask for, as checks do by default.
 const CHALLENGES: usize = 2;
 /// Below that, a face fills too few pixels of its photograph to be filmed.
@@ -140,11 +143,12 @@ impl Stage {
 }
 
 /// How many of some trials were refused.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Refused {
-    pub liveness_type: &'static str,
+    pub liveness_type: String,
     /// `bona fide`, or the attack.
-    pub species: &'static str,
+    pub species: String,
     pub trials: u64,
     /// By level.
     pub refused: [u64; 3],
@@ -152,24 +156,27 @@ pub struct Refused {
     pub error: [Option<f64>; 3],
     pub error_interval: [Option<Interval>; 3],
     /// Why, at the highest level, most frequent first.
-    pub reasons: Vec<(&'static str, u64)>,
+    pub reasons: Vec<(String, u64)>,
     /// Frames of a film, and milliseconds from them to a verdict: means.
     pub frames: f64,
     pub took_ms: f64,
-    /// What was measured on each film.
+    /// What was measured on each film; no report needs it.
+    #[serde(skip_deserializing)]
     pub evidence: Vec<Evidence>,
 }
 
 /// All trials of a pack.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
-    pub kind: &'static str,
+    /// [`KIND`]
+    pub kind: String,
     pub pack: String,
     pub data: String,
     /// Pictures that were passed over: of faces that look aside, have open mouths or closed eyes, or are too small.
     pub unusable: usize,
     pub rows: Vec<Refused>,
-    pub caveats: [&'static str; 3],
+    pub caveats: Vec<String>,
 }
 
 impl Report {
@@ -185,7 +192,8 @@ impl Report {
                 }
             }
         }
-        Self { kind: "liveness", pack, data, unusable, rows, caveats: CAVEATS }
+        let caveats = CAVEATS.map(String::from).into();
+        Self { kind: KIND.to_owned(), pack, data, unusable, rows, caveats }
     }
 }
 
@@ -193,14 +201,15 @@ fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial
     let count = trials.len() as u64;
     let refused = [0, 1, 2].map(|level| trials.iter().filter(|trial| !trial.reasons[level].is_empty()).count() as u64);
     let errors = refused.map(|refused| if attack.is_some() { count - refused } else { refused });
-    let reasons = Reason::ALL
-        .map(|reason| (reason.name(), trials.iter().filter(|trial| trial.reasons[2].contains(&reason)).count() as u64));
+    let reasons = Reason::ALL.map(|reason| {
+        (reason.name().to_owned(), trials.iter().filter(|trial| trial.reasons[2].contains(&reason)).count() as u64)
+    });
     let mean = |value: fn(&Trial) -> f64| trials.iter().map(|trial| value(trial)).sum::<f64>() / count.max(1) as f64;
     let mut reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     Refused {
-        liveness_type: liveness_type.name(),
-        species: attack.map_or("bona fide", Attack::name),
+        liveness_type: liveness_type.name().to_owned(),
+        species: attack.map_or("bona fide", Attack::name).to_owned(),
         trials: count,
         refused,
         error: errors.map(|errors| (count > 0).then(|| errors as f64 / count as f64)),
@@ -209,5 +218,42 @@ fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial
         frames: mean(|trial| trial.evidence.frames as f64),
         took_ms: mean(|trial| 1000.0 * trial.took.as_secs_f64()),
         evidence: trials.iter().map(|trial| trial.evidence.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::evaluate::page;
+    use crate::evaluate::page::Evaluation;
+
+    fn trial(attack: Option<Attack>, reasons: [&[Reason]; 3]) -> Trial {
+        let evidence = Evidence { frames: 30, ..Evidence::default() };
+        let reasons = reasons.map(<[Reason]>::to_vec);
+        Trial { liveness_type: LivenessType::Passive, attack, reasons, evidence, took: Duration::from_millis(250) }
+    }
+
+    #[test]
+    fn errors_are_refused_people_and_accepted_attacks_by_level() {
+        let spoof: &[Reason] = &[Reason::SpoofNetwork];
+        let screen = Some(Attack::Screen);
+        let trials = [
+            trial(None, [&[], &[], &[]]),
+            trial(None, [&[], &[], spoof]),
+            trial(screen, [&[], spoof, spoof]),
+            trial(screen, [spoof; 3]),
+        ];
+        let report = Report::new("mine".into(), "toys".into(), &trials, 3);
+        let errors = report.rows.iter().map(|row| (row.species.as_str(), row.trials, row.error.map(Option::unwrap)));
+        let expected = [("bona fide", 2, [0.0, 0.0, 0.5]), ("screen", 2, [0.5, 0.0, 0.0])];
+        assert_eq!(errors.collect::<Vec<_>>(), expected);
+        // A page can be made of what is written.
+        let json = serde_json::to_string(&report).expect("it can be written");
+        let read = Evaluation::parse(Path::new("a.json"), &json).expect("it can be read");
+        let page = page::markdown(&[read]).expect("a string takes it");
+        let whole = "| LIVENESS_PASSIVE | screen | 2 | 50 [1.26, 98.7] | 0 [0, 84.2] | 0 [0, 84.2] | 30 | 250 | SPOOF_NETWORK 2 |";
+        assert!(page.contains(whole) && page.contains("- 3 pictures were passed over"), "{page}");
     }
 }

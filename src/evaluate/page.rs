@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::evaluate::Error;
 use crate::evaluate::ages;
+use crate::evaluate::liveness;
 use crate::evaluate::number::dash;
 use crate::evaluate::number::hundredths;
 use crate::evaluate::number::hundredths_of;
@@ -20,9 +21,10 @@ use crate::evaluate::tables;
 pub enum Evaluation {
     Recognition(Box<Report>),
     Ages(Box<ages::Report>),
+    Liveness(Box<liveness::Report>),
 }
 
-/// Which of the two a file holds.
+/// Which of them a file holds.
 #[derive(Deserialize)]
 struct Kind {
     kind: String,
@@ -36,6 +38,7 @@ impl Evaluation {
         match kind.as_str() {
             report::KIND => Ok(Self::Recognition(Box::new(serde_json::from_str(json).map_err(wrong)?))),
             ages::KIND => Ok(Self::Ages(Box::new(serde_json::from_str(json).map_err(wrong)?))),
+            liveness::KIND => Ok(Self::Liveness(Box::new(serde_json::from_str(json).map_err(wrong)?))),
             _ => Err(Error::Data { path: path.to_owned(), fault: format!("'{kind}' is no kind of evaluation") }),
         }
     }
@@ -60,6 +63,13 @@ pub fn markdown(evaluations: &[Evaluation]) -> Result<String, std::fmt::Error> {
                 }
                 writeln!(page, "```")?;
             }
+            Evaluation::Liveness(report) => {
+                writeln!(page, "\n## Liveness: pack {}, on films made of {}", report.pack, report.data)?;
+                for note in report.notes() {
+                    writeln!(page, "\n- {note}")?;
+                }
+                write!(page, "\n{}", report.table().markdown())?;
+            }
         }
     }
     Ok(page)
@@ -71,7 +81,7 @@ fn comparisons(evaluations: &[Evaluation]) -> Vec<Table> {
         .iter()
         .filter_map(|evaluation| match evaluation {
             Evaluation::Recognition(report) => Some(&**report),
-            Evaluation::Ages(_) => None,
+            Evaluation::Ages(_) | Evaluation::Liveness(_) => None,
         })
         .collect();
     let mut sets: Vec<&str> = reports.iter().map(|report| report.data.as_str()).collect();
@@ -129,5 +139,6 @@ mod tests {
         assert!(fault(r#"{"kind": "spoofs"}"#).contains("'spoofs'"));
         assert!(fault(r#"{"kind": "recognition"}"#).contains("pack"));
         assert!(fault(r#"{"kind": "ages"}"#).contains("data"));
+        assert!(fault(r#"{"kind": "liveness"}"#).contains("pack"));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::evaluate::write;
-use crate::cli::source::folder_name;
+use crate::cli::source::About;
 use crate::cli::source::networks;
 use crate::cli::source::progress;
 use crate::config::Config;
@@ -14,14 +14,15 @@ use crate::evaluate::pictures;
 use crate::face::pack::Pack;
 
 /// Prints the report on the pictures of `folder`, and writes it as JSON if that is wanted.
-pub fn run(config: &Config, pack: &Pack, folder: &Path, json: Option<&Path>) -> anyhow::Result<()> {
+pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Option<&Path>) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let paths: Vec<&Path> = portraits.iter().map(|portrait| portrait.path.as_path()).collect();
     let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.age(picture));
     let bar = progress(paths.len())?;
     let looked = pictures::each(&paths, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
-    let report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: folder_name(folder) });
+    let mut report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: about.data(folder) });
+    report.caveats.extend(about.caveat.iter().cloned());
     print!("{report}");
     if let Some(path) = json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;

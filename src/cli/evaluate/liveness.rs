@@ -8,7 +8,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::cli::evaluate::write;
-use crate::cli::source::folder_name;
+use crate::cli::source::About;
 use crate::cli::source::networks;
 use crate::cli::source::progress;
 use crate::config::Config;
@@ -37,7 +37,14 @@ pub struct Counts {
 }
 
 /// Prints the report on films made of the pictures of `folder`, and writes it as JSON if that is wanted.
-pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Option<&Path>) -> anyhow::Result<()> {
+pub fn run(
+    config: &Config,
+    pack: &Pack,
+    folder: &Path,
+    counts: Counts,
+    about: &About,
+    json: Option<&Path>,
+) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let grown = portraits.iter().filter(|portrait| (YEARS_MIN..=YEARS_MAX).contains(&portrait.years));
     let mut paths: Vec<&Path> = grown.map(|portrait| portrait.path.as_path()).collect();
@@ -61,7 +68,8 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, json: Op
             }
         }
     }
-    let report = Report::new(pack.name.clone(), folder_name(folder), &trials, unusable);
+    let mut report = Report::new(pack.name.clone(), about.data(folder), &trials, unusable);
+    report.caveats.extend(about.caveat.iter().cloned());
     print!("{report}");
     if let Some(path) = json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;

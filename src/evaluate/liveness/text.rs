@@ -25,17 +25,22 @@ impl Report {
             rows: self.rows.iter().map(row).collect(),
         }
     }
+
+    /// What a reader of the table must know.
+    pub fn notes(&self) -> Vec<String> {
+        let errors =
+            "The error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals.";
+        let unusable =
+            format!("{} pictures were passed over, whose faces are not as people are before a camera.", self.unusable);
+        [errors.to_owned(), unusable].into_iter().chain(self.caveats.iter().cloned()).collect()
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.table().text(f)?;
-        writeln!(
-            f,
-            "\nThe error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals."
-        )?;
-        writeln!(f, "{} pictures were passed over, whose faces are not as people are before a camera.", self.unusable)?;
-        self.caveats.iter().try_for_each(|caveat| writeln!(f, "{caveat}"))
+        writeln!(f)?;
+        self.notes().iter().try_for_each(|note| writeln!(f, "{note}"))
     }
 }
 
@@ -46,8 +51,8 @@ fn row(refused: &Refused) -> Vec<String> {
     };
     let reasons = refused.reasons.iter().map(|(reason, count)| format!("{reason} {count}"));
     vec![
-        refused.liveness_type.to_owned(),
-        refused.species.to_owned(),
+        refused.liveness_type.clone(),
+        refused.species.clone(),
         refused.trials.to_string(),
         error(0),
         error(1),

@@ -31,7 +31,7 @@ const STIR_MIN: f32 = 1.8;
 const LOOKS_MIN: usize = 2;
 
 /// What a capture shows, in numbers. Distances are in those of the eyes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evidence {
     pub frames: usize,
     /// Frames that show a face.
