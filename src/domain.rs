@@ -17,6 +17,7 @@ pub mod liveness;
 pub mod score;
 pub mod session;
 pub mod template;
+pub mod usage;
 
 /// A point in time, in whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -168,7 +169,7 @@ impl FromStr for Permission {
     }
 }
 
-/// What is counted for each provider and day.
+/// What a provider's requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     CreateSession,

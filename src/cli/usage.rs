@@ -79,9 +79,9 @@ fn table(used: &[ProvidersUsage], first: NaiveDate, last: NaiveDate) -> anyhow::
         return Ok(format!("Nothing was used from {first} to {last}.\n"));
     }
     let width = used.iter().map(|used| used.provider.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
-    let mut text = format!("{:<width$}  {:<25}  {:<10}  {:>12}\n", "PROVIDER", "OPERATION", "DAY", "COUNT");
+    let mut text = format!("{:<width$}  {:<38}  {:<10}  {:>12}\n", "PROVIDER", "OPERATION", "DAY", "COUNT");
     for ProvidersUsage { provider, operation, day, count } in used {
-        writeln!(text, "{provider:<width$}  {operation:<25}  {day}  {count:>12}")?;
+        writeln!(text, "{provider:<width$}  {operation:<38}  {day}  {count:>12}")?;
     }
     Ok(text)
 }

@@ -21,6 +21,7 @@ use crate::domain::age;
 use crate::domain::liveness::Reason;
 use crate::domain::liveness::ReplayStatus;
 use crate::domain::liveness::Video;
+use crate::domain::usage::Counted;
 use crate::face;
 use crate::face::Best;
 use crate::face::Replay;
@@ -146,7 +147,7 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
     {
         outcome.video = Some(keep_video(deps, &key, session, video).await?);
     }
-    let ended = finish(deps, leased, status, &outcome.seal(&key, session)?, prepared.as_ref()).await?;
+    let ended = finish(deps, leased, status, &outcome, &key, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
 }
 
@@ -239,17 +240,23 @@ async fn finish(
     deps: &Deps,
     leased: &Leased,
     status: ReplayStatus,
-    result_sealed: &[u8],
+    outcome: &Outcome,
+    key: &Key,
     face: Option<&Prepared>,
 ) -> Result<bool, Error> {
-    let (session, now) = (leased.session.id, deps.clock.now());
+    let (session, provider, now) = (leased.session.id, leased.provider, deps.clock.now());
+    let result_sealed = outcome.seal(key, session)?;
     let mut tx = deps.store.begin().await?;
-    let held = store::sessions::hold(&mut tx, leased.provider, session, now).await?;
-    if held.is_none() || !store::replays::finish(&mut tx, leased, status, result_sealed).await? {
+    let held = store::sessions::hold(&mut tx, provider, session, now).await?;
+    if held.is_none() || !store::replays::finish(&mut tx, leased, status, &result_sealed).await? {
         return Ok(false);
     }
     if let Some(face) = face {
         store::faces::insert(&mut tx, session, &face.kept).await?;
+    }
+    let refusals = outcome.reasons.iter().map(|reason| Counted::Refusal(*reason));
+    for counted in std::iter::once(Counted::Verdict(status)).chain(refusals) {
+        store::usage::count(&mut tx, provider, counted, now).await?;
     }
     callbacks::owe(&mut tx, session, now).await?;
     tx.commit().await?;

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::domain::Moment;
-use crate::domain::Operation;
 use crate::domain::ProviderId;
+use crate::domain::usage::Counted;
 use crate::store::Error;
 use crate::store::Tx;
 use crate::store::column::row;
@@ -12,7 +12,7 @@ use crate::store::on;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// The contract's name of the operation.
+    /// See [`Counted::name`].
     pub operation: String,
     /// In UTC.
     pub day: NaiveDate,
@@ -33,13 +33,14 @@ pub struct ProvidersUsage {
 row!(ProvidersUsage { provider, operation, day, count });
 
 /// Adds one.
-pub async fn count(tx: &mut Tx, provider: ProviderId, operation: Operation, now: Moment) -> Result<(), Error> {
+pub async fn count(tx: &mut Tx, provider: ProviderId, what: impl Into<Counted>, now: Moment) -> Result<(), Error> {
+    let name = what.into().name();
     on!(tx, |conn| sqlx::query(
         "INSERT INTO usage (provider, operation, day, count) VALUES ($1, $2, $3, 1)
          ON CONFLICT (provider, operation, day) DO UPDATE SET count = usage.count + 1"
     )
     .bind(provider)
-    .bind(operation.name())
+    .bind(name)
     .bind(now.utc().date_naive())
     .execute(conn)
     .await

@@ -227,6 +227,18 @@ async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {
     Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await).to(&app, &session).await;
     settle(&app).await;
     assert_shape(&app, "replay-spoof", &app.get(&status_path(&session)).send().await);
+    let used = app.used().await;
+    let counted: Vec<_> =
+        used.iter().filter_map(|(name, count)| Some((name.strip_prefix("replayLiveness/")?, *count))).collect();
+    let expected = [
+        ("CHALLENGE_NOT_PERFORMED", 2),
+        ("FAILED", 2),
+        ("FLAT_MOTION", 3),
+        ("POOR_QUALITY", 4),
+        ("SPOOF", 5),
+        ("SPOOF_NETWORK", 2),
+    ];
+    assert_eq!(counted, expected);
 }
 
 async fn a_session_whose_capture_is_looked_at_is_not_ended(app: TestApp) {

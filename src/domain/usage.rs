@@ -1,0 +1,33 @@
+//! What is counted for each provider and day.
+
+use crate::domain::Operation;
+use crate::domain::liveness::Reason;
+use crate::domain::liveness::ReplayStatus;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// One that was asked for and done.
+    Operation(Operation),
+    /// How a liveness check ended whose capture was looked at.
+    Verdict(ReplayStatus),
+    /// Why one was refused; each reason, if there are several.
+    Refusal(Reason),
+}
+
+impl Counted {
+    /// The operation's name, and what came of it.
+    pub fn name(self) -> String {
+        let replay = Operation::ReplayLiveness.name();
+        match self {
+            Self::Operation(operation) => operation.name().to_owned(),
+            Self::Verdict(status) => format!("{replay}/{status}"),
+            Self::Refusal(reason) => format!("{replay}/{reason}"),
+        }
+    }
+}
+
+impl From<Operation> for Counted {
+    fn from(operation: Operation) -> Self {
+        Self::Operation(operation)
+    }
+}
