@@ -6,17 +6,27 @@ use std::sync::Arc;
 
 use bioserver::api;
 use bioserver::callback;
+use bioserver::capture;
+use bioserver::capture::key::Keys;
+use bioserver::cli::capture::Check;
 use bioserver::clock::Clock;
 use bioserver::domain::Operation;
 use bioserver::domain::Permission;
 use bioserver::domain::SessionId;
+use bioserver::domain::liveness::LivenessType;
 use bioserver::face::Coder;
+use bioserver::face::networks;
+use bioserver::face::networks::Compiled;
+use bioserver::face::networks::Networks;
 use bioserver::face::pack::Pack;
 use bioserver::face::script::Script;
 use bioserver::face::workers;
 use bioserver::face::workers::Workers;
 use bioserver::media;
 use bioserver::media::Media;
+use bioserver::performer;
+use bioserver::performer::Performance;
+use bioserver::performer::portrait::Portrait;
 use bioserver::seal::Master;
 use bioserver::service::Deps;
 use bioserver::service::Policy;
@@ -30,8 +40,10 @@ use bioserver::sign::key::Key;
 use bioserver::store;
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
+use bioserver::tasks::replay;
 use criterion::BatchSize;
 use criterion::Criterion;
+use criterion::SamplingMode;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use poem::Body;
@@ -67,6 +79,7 @@ impl Server {
         };
         let (deps, key) = runtime.block_on(async {
             let clock = Clock::default();
+            let capture_key = capture::key::Key::make(capture::key::Algorithm::EcdhEs, clock.now()).unwrap();
             let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
             let deps = Deps {
                 store: Store::open(&settings).await.expect("it opens"),
@@ -76,7 +89,7 @@ impl Server {
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
-                capture_keys: Arc::default(),
+                capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),
                 callbacks: callback::Client::new(callback::Settings::default()).unwrap(),
                 policy: Policy { faces_max: i64::MAX, ..Policy::default() },
@@ -206,8 +219,7 @@ fn from_image(criterion: &mut Criterion) {
     let pack = Pack::built_in().expect("it is whole");
     let workers = Workers::start(&pack, &workers::Settings::default()).expect("it starts");
     let server = Server::start(Arc::new(workers));
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
-    let image = std::fs::read(sample).expect("the sample is in the project");
+    let image = sample();
     let mut group = criterion.benchmark_group("a face, by the built-in networks");
     group.sample_size(20);
     let session = server.runtime.block_on(server.open());
@@ -222,5 +234,60 @@ fn from_image(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, operations, matches, from_image);
+/// A check of liveness on one core, by the built-in networks: from the capture received to the verdict committed. Films of
+/// about three seconds, 10 frames each; of one, what passive liveness needs.
+fn replays(criterion: &mut Criterion) {
+    let pack = Pack::built_in().expect("it is whole");
+    let compiled = Compiled::new(&pack, networks::Settings::default()).expect("it compiles");
+    let portrait = Portrait::read(&mut Networks::new(&compiled), &sample()).expect("it shows a face");
+    let settings = workers::Settings { threads: Some(1), ..workers::Settings::default() };
+    let server = Server::start(Arc::new(Workers::start(&pack, &settings).expect("it starts")));
+    // A session, and a film of the person who does what it asks for.
+    let filmed = |liveness_type: LivenessType| {
+        server.runtime.block_on(async {
+            let session = server.open().await;
+            let asked = match liveness_type {
+                LivenessType::Active => json!({ "type": liveness_type.name(), "nbChallenge": 1 }),
+                _ => json!({ "type": liveness_type.name() }),
+            };
+            let path = format!("{session}/init-liveness-parameters");
+            let (status, _, told) = server.ask("POST", &path, "application/json", asked.to_string()).await;
+            assert_eq!(status, 200, "{told}");
+            let check = Check::read(&serde_json::from_str(&told).expect("it is JSON")).expect("a client can read it");
+            let performance = Performance { liveness_type, challenges: check.challenges.clone(), seed: 1 };
+            let frames = performer::perform(&portrait, &performance);
+            (session, frames.len(), check.sealed(frames).expect("it can be sealed"))
+        })
+    };
+    let judged = async |session: &str, sealed: String| {
+        let path = format!("{session}/replay-liveness");
+        let (status, _, told) = server.ask("POST", &path, "application/jose", sealed).await;
+        assert_eq!(status, 202, "{told}");
+        replay::step(&server.deps).await.expect("it is looked at");
+    };
+    let mut group = criterion.benchmark_group("a check of liveness, on one core");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    for liveness_type in LivenessType::ALL {
+        let (session, frames, sealed) = filmed(liveness_type);
+        server.runtime.block_on(judged(&session, sealed));
+        let state = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
+        let state = server.runtime.block_on(server.read(&state));
+        assert!(state.contains(r#""status":"SUCCESS""#), "{state}");
+        group.bench_function(format!("{liveness_type}, about {frames} frames"), |b| {
+            b.iter_batched(
+                || filmed(liveness_type),
+                |(session, _, sealed)| server.runtime.block_on(judged(&session, sealed)),
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn sample() -> Vec<u8> {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
+    std::fs::read(sample).expect("the sample is in the project")
+}
+
+criterion_group!(benches, operations, matches, from_image, replays);
 criterion_main!(benches);
