@@ -223,11 +223,7 @@ fn refused(liveness_type: LivenessType, attack: Option<Attack>, trials: &[&Trial
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::evaluate::page;
-    use crate::evaluate::page::Evaluation;
 
     fn trial(attack: Option<Attack>, reasons: [&[Reason]; 3]) -> Trial {
         let evidence = Evidence { frames: 30, ..Evidence::default() };
@@ -249,11 +245,11 @@ mod tests {
         let errors = report.rows.iter().map(|row| (row.species.as_str(), row.trials, row.error.map(Option::unwrap)));
         let expected = [("bona fide", 2, [0.0, 0.0, 0.5]), ("screen", 2, [0.5, 0.0, 0.0])];
         assert_eq!(errors.collect::<Vec<_>>(), expected);
-        // A page can be made of what is written.
+        // The same can be told of what was written.
         let json = serde_json::to_string(&report).expect("it can be written");
-        let read = Evaluation::parse(Path::new("a.json"), &json).expect("it can be read");
-        let page = page::markdown(&[read]).expect("a string takes it");
-        let whole = "| LIVENESS_PASSIVE | screen | 2 | 50 [1.26, 98.7] | 0 [0, 84.2] | 0 [0, 84.2] | 30 | 250 | SPOOF_NETWORK 2 |";
-        assert!(page.contains(whole) && page.contains("- 3 pictures were passed over"), "{page}");
+        let read: Report = serde_json::from_str(&json).expect("it can be read");
+        let row = "| LIVENESS_PASSIVE | screen | 2 | 50 [1.26, 98.7] | 0 [0, 84.2] | 0 [0, 84.2] | 30 | 250 | SPOOF_NETWORK 2 |";
+        assert!(read.table().markdown().contains(row), "{}", read.table().markdown());
+        assert!(read.notes()[1].starts_with("3 pictures were passed over"), "{:?}", read.notes());
     }
 }
