@@ -158,8 +158,8 @@ async fn nodes_never_take_the_same_callback(settings: Settings) {
         let taken = taken(&mut tx, 1, 50, 7).await;
         tx.commit().await.unwrap();
         taken.into_iter().collect()
-    });
-    let all = all.await;
+    })
+    .await;
     assert_eq!(all.len(), 40);
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 40);
 }

@@ -131,8 +131,8 @@ async fn nodes_never_take_the_same_capture(settings: Settings) {
         let leased = taken(&mut tx, 2, 50).await;
         tx.commit().await.unwrap();
         leased.into_iter().map(|leased| leased.session.id).collect()
-    });
-    let all = all.await;
+    })
+    .await;
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (24, 24));
 }
 

@@ -121,8 +121,8 @@ async fn nodes_never_take_the_same_session(settings: Settings) {
         let taken = store::sessions::take_ended(&mut tx, at(60), at(99), 7).await.unwrap();
         tx.commit().await.unwrap();
         taken.into_iter().map(|ended| ended.id).collect()
-    });
-    let taken = taken.await;
+    })
+    .await;
     assert_eq!(taken.len(), 60);
     assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 60);
 }

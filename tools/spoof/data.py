@@ -53,7 +53,7 @@ def portraits(folder: Path) -> list[Portrait]:
 class Maker:
     """Makes chunk `index`, whatever was made before it: its random numbers follow from the index."""
 
-    faces: Path
+    everyone: list[Portrait]
     work: Path
 
     def __call__(self, index: int) -> None:
@@ -61,12 +61,12 @@ class Maker:
         if kept.exists():
             return
         cv2.setNumThreads(1)
-        networks, everyone = Faces(MODELS), portraits(self.faces)
+        networks = Faces(MODELS)
         random = numpy.random.default_rng([SEED, index])
         # Nobody's surroundings are both trained on and measured on.
-        others = {out: [one.path for one in everyone if not one.is_chip and one.is_held_out == out] for out in (0, 1)}
+        others = {out: [one.path for one in self.everyone if not one.is_chip and one.is_held_out == out] for out in (0, 1)}
         rows = []
-        for portrait in everyone[index * CHUNK : (index + 1) * CHUNK]:
+        for portrait in self.everyone[index * CHUNK : (index + 1) * CHUNK]:
             picture, box = portrait.read(networks)
             if box is not None and box[2] > 30:
                 rows += of_portrait(portrait, picture, box, others[portrait.is_held_out], random)
@@ -81,7 +81,7 @@ def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, 
     photographs = []
     if not portrait.is_chip:
         photographs.append((scenes.REAL, True, (picture, box)))
-    attacks = random.choice([label for label in range(3) if label != scenes.REAL], SCENES)
+    attacks = random.choice(list(scenes.ATTACKS), SCENES)
     for label in [scenes.REAL] * SCENES + attacks.tolist():
         photographs.append((label, False, scenes.taken(picture, box, scenes.SPECIES[label], others, random)))
     return [
@@ -99,9 +99,10 @@ def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, 
 def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
     """The samples of the first chunks; what is missing is made."""
     work.mkdir(parents=True, exist_ok=True)
-    count = min(chunks, -(-len(portraits(faces)) // CHUNK))
+    everyone = portraits(faces)
+    count = min(chunks, -(-len(everyone) // CHUNK))
     with Pool(processes) as pool:
-        for at, _ in enumerate(pool.imap(Maker(faces, work), range(count))):
+        for at, _ in enumerate(pool.imap(Maker(everyone, work), range(count))):
             if at % 10 == 9:
                 print(f"{at + 1} of {count} chunks", flush=True)
     loaded = [dict(numpy.load(work / f"{index:04}.npz")) for index in range(count)]

@@ -2,8 +2,8 @@
 
 import numpy
 
-SPECIES = {0: "print", 2: "screen"}
-REAL = 1
+from scenes import ATTACKS, REAL
+
 # Of genuine pictures, the share that each level may refuse.
 LEVELS = {"LOW": 0.02, "MEDIUM": 0.05, "HIGH": 0.10}
 
@@ -17,7 +17,7 @@ def figures(data: dict[str, numpy.ndarray], students: dict[str, numpy.ndarray], 
         "scores": {name: of_scores(data, scores) for name, scores in {**students, "teacher": teacher}.items()},
         "levels": levels(data, shipped),
     }
-    told["samples"] |= {name: int((data["label"] == label).sum()) for label, name in SPECIES.items()}
+    told["samples"] |= {name: int((data["label"] == label).sum()) for label, name in ATTACKS.items()}
     return told
 
 
@@ -36,7 +36,7 @@ def agreement(student: numpy.ndarray, teacher: numpy.ndarray) -> dict:
 
 def of_scores(data: dict[str, numpy.ndarray], scores: numpy.ndarray) -> dict:
     made, told = genuine(data) & ~data["plain"], {}
-    for label, species in SPECIES.items():
+    for label, species in ATTACKS.items():
         told[species] = measured(scores[made], scores[data["label"] == label])
     for is_chip, source in [(True, "UTKFace"), (False, "LFW")]:
         of_source = data["chip"] == is_chip
@@ -52,7 +52,7 @@ def levels(data: dict[str, numpy.ndarray], student: numpy.ndarray) -> dict:
         threshold = numpy.quantile(student[made], refused).round(3)
         told[level] = {"threshold": float(threshold), "BPCER": share(student[made] < threshold)}
         told[level]["BPCER of plain pictures"] = share(student[data["plain"]] < threshold)
-        for label, species in SPECIES.items():
+        for label, species in ATTACKS.items():
             told[level][f"APCER {species}"] = share(student[data["label"] == label] >= threshold)
     return told
 

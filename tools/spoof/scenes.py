@@ -12,8 +12,10 @@ import attacks
 
 Random = numpy.random.Generator
 FLOAT = numpy.float32
+# By their labels: the places of the networks' answers.
 SPECIES = ["print", "real", "screen"]
 REAL = 1
+ATTACKS = {label: species for label, species in enumerate(SPECIES) if label != REAL}
 # How wide faces are in scenes, in pixels. Wider ones would cost more and look the same in a crop of 80.
 FACE_WIDTHS = (45, 120)
 # Sides of what a scene shows, in widths of the face.

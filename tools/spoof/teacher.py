@@ -32,22 +32,27 @@ class Teacher(nn.Module):
         super().__init__()
         graph = onnx.load(path).graph
         self.input, self.output = graph.input[0].name, graph.output[0].name
-        self.nodes = [node for node in graph.node if node.op_type != "Constant"]
+        settings = lambda node: {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        nodes = [node for node in graph.node if node.op_type != "Constant"]
+        self.nodes = [(node.op_type, list(node.input), node.output[0], settings(node)) for node in nodes]
         constants = {weights.name: weights for weights in graph.initializer}
         constants |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
-        self.places = {name: f"value_{at}" for at, name in enumerate(constants)}
-        for name, place in self.places.items():
-            self.register_buffer(place, torch.from_numpy(numpy_helper.to_array(constants[name]).copy()))
-        self.shapes = {name: value.cpu() for name, value in self.named_buffers() if value.dtype == torch.int64}
+        self.places, self.shapes = {}, {}
+        for at, (name, constant) in enumerate(constants.items()):
+            value = torch.from_numpy(numpy_helper.to_array(constant).copy())
+            if value.dtype == torch.int64:
+                # Stays with the program, which reads it.
+                self.shapes[name] = value
+            else:
+                self.places[name] = f"value_{at}"
+                self.register_buffer(self.places[name], value)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """(n, 3, 80, 80), BGR, 0..255, to logits: printed, real, shown on a screen."""
-        known = {name: self.shapes.get(place, getattr(self, place)) for name, place in self.places.items()}
+        known = {name: getattr(self, place) for name, place in self.places.items()} | self.shapes
         known[self.input] = pictures
-        for node in self.nodes:
-            inputs = [known[name] for name in node.input]
-            settings = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-            known[node.output[0]] = run(node.op_type, inputs, settings)
+        for operator, inputs, output, settings in self.nodes:
+            known[output] = run(operator, [known[name] for name in inputs], settings)
         return known[self.output]
 
 

@@ -17,6 +17,7 @@ import data
 import mixtures
 import report
 from network import Network, multiply_adds
+from scenes import REAL
 from teacher import Teacher, load
 
 # A batch has both crops of that many samples.
@@ -25,7 +26,6 @@ EPOCHS, BATCH, RATE, DECAY = 45, 512, 3e-3, 0.02
 LABEL_WEIGHT, LABEL_SMOOTHING = 0.12, 0.1
 # Softens both sides, so that near certain answers still say how near (arXiv 1503.02531).
 TEMPERATURE = 2.0
-REAL = 1
 # What cross entropy passes over: samples that no label is true of.
 UNKNOWN = -1
 
