@@ -3,19 +3,14 @@
 //!
 //! `BIOSERVER_OVERLOAD_SECONDS` sets another time than a minute.
 
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
-use reqwest::multipart::Form;
-use reqwest::multipart::Part;
+use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use tokio::task::JoinSet;
 

@@ -4,58 +4,35 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bioserver::api;
-use bioserver::callback;
-use bioserver::capture;
 use bioserver::capture::key::Keys;
 use bioserver::cli::capture::Check;
 use bioserver::clock::Clock;
-use bioserver::domain::Operation;
-use bioserver::domain::Permission;
-use bioserver::domain::SessionId;
-use bioserver::domain::liveness::LivenessType;
-use bioserver::face::Coder;
-use bioserver::face::networks;
-use bioserver::face::networks::Compiled;
-use bioserver::face::networks::Networks;
-use bioserver::face::pack::Pack;
-use bioserver::face::script::Script;
-use bioserver::face::workers;
-use bioserver::face::workers::Workers;
-use bioserver::media;
-use bioserver::media::Media;
-use bioserver::performer;
-use bioserver::performer::Performance;
-use bioserver::performer::portrait::Portrait;
+use bioserver::domain::{Operation, Permission, SessionId};
+use bioserver::media::{self, Media};
 use bioserver::seal::Master;
-use bioserver::service::Deps;
-use bioserver::service::Policy;
-use bioserver::service::keys;
-use bioserver::service::keys::Credentials;
-use bioserver::service::keys::NewKey;
+use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::limits::Meters;
-use bioserver::sign::Algorithm;
-use bioserver::sign::Signer;
+use bioserver::service::{Deps, Policy};
 use bioserver::sign::key::Key;
-use bioserver::store;
-use bioserver::store::Store;
+use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::settings::Settings;
+use bioserver::store::{self, Store};
 use bioserver::tasks::replay;
-use criterion::BatchSize;
-use criterion::Criterion;
-use criterion::SamplingMode;
-use criterion::criterion_group;
-use criterion::criterion_main;
-use poem::Body;
-use poem::Endpoint;
-use poem::EndpointExt;
-use poem::Request;
+use bioserver::{api, callback, capture};
+use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
+use evaluate::performer::portrait::Portrait;
+use evaluate::performer::{self, Performance};
+use face::Coder;
+use face::networks::{self, Compiled, Networks};
+use face::pack::Pack;
+use face::values::liveness::LivenessType;
+use face::workers::{self, Workers};
 use poem::endpoint::BoxEndpoint;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
-use serde_json::Value;
-use serde_json::json;
+use poem::{Body, Endpoint, EndpointExt, Request};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::script::Script;
 use tokio::runtime::Runtime;
 
 const FACES: usize = 100;
@@ -152,7 +129,7 @@ fn face(server: &Server, number: usize) -> Value {
     let version = server.deps.faces.template_version();
     let values: Vec<f32> =
         (0..512u32).map(|at| (at + 512 * number as u32).wrapping_mul(2_654_435_761) as f32 - 2.1e9).collect();
-    let template = bioserver::domain::template::Template::new(version, &values).expect("it is not zero").encode();
+    let template = face::values::template::Template::new(version, &values).expect("it is not zero").encode();
     json!({
         "mode": "F6_4_VID60X", "imageType": "SELFIE", "quality": 212, "friendlyName": format!("face {number}"),
         "landmarks": { "eyes": { "x1": 518.25, "y1": 444.5, "x2": 655.75, "y2": 446.25 } }, "template": template,

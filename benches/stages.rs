@@ -3,33 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bioserver::domain::liveness::Challenge;
-use bioserver::domain::liveness::LivenessType;
-use bioserver::domain::liveness::SecurityLevel;
-use bioserver::face::Coder;
-use bioserver::face::Faces;
-use bioserver::face::Picture;
-use bioserver::face::Replay;
-use bioserver::face::find;
-use bioserver::face::find::Turns;
-use bioserver::face::image::Image;
-use bioserver::face::mesh;
-use bioserver::face::networks::Compiled;
-use bioserver::face::networks::Networks;
-use bioserver::face::networks::Settings;
-use bioserver::face::pack::Pack;
-use bioserver::face::quality;
-use bioserver::face::recognize;
-use bioserver::face::resample;
-use bioserver::face::workers;
-use bioserver::face::workers::Workers;
-use bioserver::performer;
-use bioserver::performer::Performance;
-use bioserver::performer::portrait::Portrait;
-use criterion::Criterion;
-use criterion::Throughput;
-use criterion::criterion_group;
-use criterion::criterion_main;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use evaluate::performer::portrait::Portrait;
+use evaluate::performer::{self, Performance};
+use face::find::{self, Turns};
+use face::image::Image;
+use face::networks::{Compiled, Networks, Settings};
+use face::pack::Pack;
+use face::values::liveness::{Challenge, LivenessType, SecurityLevel};
+use face::workers::{self, Workers};
+use face::{Coder, Faces, Picture, Replay, mesh, quality, recognize, resample};
 
 const SAMPLES: [&str; 4] = ["biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 
@@ -135,7 +118,7 @@ fn throughput(criterion: &mut Criterion) {
 }
 
 /// Speed does not depend on what scores mean.
-fn toy() -> bioserver::face::score::Calibration {
+fn toy() -> face::calibration::Calibration {
     toml::from_str(
         "data = 'a toy'\npeople = 2\ntemplates = 2\nimpostor_pairs = 1\nmeasured_to_percent = 1.0
          tail_cosine = 0.8\ntail_shape = 0.0\ntail_scale = 0.01\nknots = [[-1.0, 1000.0], [1.0, 5000.0]]",

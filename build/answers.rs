@@ -1,22 +1,11 @@
 //! Responses of an operation to answers of the model.
 
-use openapiv3::Header as AuthoredHeader;
-use openapiv3::MediaType;
-use openapiv3::OpenAPI;
-use openapiv3::ParameterSchemaOrContent;
-use openapiv3::Response;
-use openapiv3::Responses;
-use openapiv3::StatusCode;
+use openapiv3::{
+    Header as AuthoredHeader, MediaType, OpenAPI, ParameterSchemaOrContent, Response, Responses, StatusCode,
+};
 
-use super::Refusal;
-use super::document;
-use super::model::Answer;
-use super::model::Content;
-use super::model::Header;
-use super::model::Limits;
-use super::model::ValueType;
-use super::names;
-use super::schemas;
+use super::model::{Answer, Content, Header, Limits, ValueType};
+use super::{Refusal, document, names, schemas};
 
 /// The schema of every refusal.
 const ERROR_SCHEMA: &str = "ApiError";

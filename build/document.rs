@@ -1,11 +1,6 @@
 //! The text of a document, and its references resolved.
 
-use openapiv3::Components;
-use openapiv3::Header;
-use openapiv3::OpenAPI;
-use openapiv3::Parameter;
-use openapiv3::ReferenceOr;
-use openapiv3::Response;
+use openapiv3::{Components, Header, OpenAPI, Parameter, ReferenceOr, Response};
 
 use super::Refusal;
 

@@ -1,28 +1,13 @@
 //! Operations to traits, and to the answers their methods may give.
 
-use proc_macro2::Ident;
-use proc_macro2::TokenStream;
-use quote::format_ident;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 
-use super::emit_types::doc;
-use super::emit_types::notes;
-use super::emit_types::rust_type;
-use super::model::Access;
-use super::model::Answer;
-use super::model::Body;
-use super::model::BodyKind;
-use super::model::Content;
-use super::model::Contract;
-use super::model::Header;
-use super::model::Notes;
-use super::model::Operation;
-use super::model::Parameter;
-use super::model::Place;
-use super::model::Tag;
-use super::names::ident;
-use super::names::pascal;
-use super::names::snake;
+use super::emit_types::{doc, notes, rust_type};
+use super::model::{
+    Access, Answer, Body, BodyKind, Content, Contract, Header, Notes, Operation, Parameter, Place, Tag,
+};
+use super::names::{ident, pascal, snake};
 
 pub fn all(contract: &Contract) -> TokenStream {
     let traits = contract.tags.iter().map(api);

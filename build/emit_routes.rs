@@ -1,24 +1,12 @@
 //! Tags to routes that the framework serves.
 
-use proc_macro2::Ident;
-use proc_macro2::TokenStream;
-use quote::format_ident;
-use quote::quote;
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
 
-use super::emit_operations::Argument;
-use super::emit_operations::Source;
-use super::emit_operations::answer_types;
-use super::emit_operations::arguments;
-use super::emit_types::doc;
-use super::emit_types::rust_type;
-use super::model::Contract;
-use super::model::Operation;
-use super::model::Parameter;
-use super::model::SecurityKind;
-use super::model::Tag;
-use super::names::ident;
-use super::names::pascal;
-use super::names::snake;
+use super::emit_operations::{Argument, Source, answer_types, arguments};
+use super::emit_types::{doc, rust_type};
+use super::model::{Contract, Operation, Parameter, SecurityKind, Tag};
+use super::names::{ident, pascal, snake};
 
 pub fn all(contract: &Contract) -> TokenStream {
     let tags = tag_names(contract);

@@ -3,16 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::model::Contract;
-use super::model::Field;
-use super::model::Kind;
-use super::model::Limits;
-use super::model::Notes;
-use super::model::Schema;
-use super::model::ValueType;
-use super::names::ident;
-use super::names::pascal;
-use super::names::snake;
+use super::model::{Contract, Field, Kind, Limits, Notes, Schema, ValueType};
+use super::names::{ident, pascal, snake};
 
 pub fn all(contract: &Contract) -> TokenStream {
     let schema = |schema: &Schema| match &schema.kind {

@@ -1,7 +1,6 @@
 //! The document's names as Rust spells them.
 
-use proc_macro2::Ident;
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 
 /// `bioSessionId` → `bio_session_id`, `callbackURL` → `callback_url`.
 pub fn snake(name: &str) -> String {

@@ -2,34 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use openapiv3::OpenAPI;
-use openapiv3::Operation as Authored;
-use openapiv3::Parameter as AuthoredParameter;
-use openapiv3::ParameterSchemaOrContent;
-use openapiv3::PathItem;
-use openapiv3::ReferenceOr;
-use openapiv3::RequestBody;
-use openapiv3::Server;
+use openapiv3::{
+    OpenAPI, Operation as Authored, Parameter as AuthoredParameter, ParameterSchemaOrContent, PathItem, ReferenceOr,
+    RequestBody, Server,
+};
 
-use super::Refusal;
-use super::answers;
-use super::document;
-use super::model::Access;
-use super::model::Body;
-use super::model::BodyKind;
-use super::model::Contract;
-use super::model::Field;
-use super::model::Kind;
-use super::model::Operation;
-use super::model::Parameter;
-use super::model::Path;
-use super::model::Place;
-use super::model::Schema;
-use super::model::Tag;
-use super::model::ValueType;
-use super::names;
-use super::schemas;
-use super::security;
+use super::model::{
+    Access, Body, BodyKind, Contract, Field, Kind, Operation, Parameter, Path, Place, Schema, Tag, ValueType,
+};
+use super::{Refusal, answers, document, names, schemas, security};
 
 const JSON: &str = "application/json";
 /// A JOSE object in compact form (RFC 7515, 9.2.1).

@@ -1,27 +1,12 @@
 //! Schemas of the document to schemas of the model.
 
-use openapiv3::AdditionalProperties;
-use openapiv3::ArrayType;
-use openapiv3::IntegerFormat;
-use openapiv3::IntegerType;
-use openapiv3::NumberFormat;
-use openapiv3::NumberType;
-use openapiv3::ObjectType;
-use openapiv3::ReferenceOr;
-use openapiv3::Schema as Authored;
-use openapiv3::SchemaKind;
-use openapiv3::StringFormat;
-use openapiv3::StringType;
-use openapiv3::Type;
-use openapiv3::VariantOrUnknownOrEmpty;
+use openapiv3::{
+    AdditionalProperties, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType, ReferenceOr,
+    Schema as Authored, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
+};
 
-use super::Refusal;
-use super::document;
-use super::model::Field;
-use super::model::Kind;
-use super::model::Notes;
-use super::model::Schema;
-use super::model::ValueType;
+use super::model::{Field, Kind, Notes, Schema, ValueType};
+use super::{Refusal, document};
 
 /// A schema of `components`; `form` when it is the body of a multipart request.
 pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<Schema, Refusal> {

@@ -1,17 +1,9 @@
 //! Who may call an operation.
 
-use openapiv3::APIKeyLocation;
-use openapiv3::OpenAPI;
-use openapiv3::Operation;
-use openapiv3::ReferenceOr;
-use openapiv3::SecurityRequirement;
-use openapiv3::SecurityScheme as Authored;
+use openapiv3::{APIKeyLocation, OpenAPI, Operation, ReferenceOr, SecurityRequirement, SecurityScheme as Authored};
 
-use super::Refusal;
-use super::document;
-use super::model::Access;
-use super::model::SecurityKind;
-use super::model::SecurityScheme;
+use super::model::{Access, SecurityKind, SecurityScheme};
+use super::{Refusal, document};
 
 pub fn schemes(document: &OpenAPI) -> Result<Vec<SecurityScheme>, Refusal> {
     let schemes = &document::components(document)?.security_schemes;

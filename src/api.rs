@@ -5,18 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::Endpoint;
-use poem::EndpointExt;
-use poem::Response;
-use poem::Server;
 use poem::listener::TcpAcceptor;
+use poem::{Endpoint, EndpointExt, Response, Server};
 use poem_openapi::OpenApiService;
 use tokio::net::TcpListener;
 
 use crate::api::payload::Json;
 use crate::api::wire::Signable;
-use crate::service;
-use crate::service::Deps;
+use crate::service::{self, Deps};
 
 mod ages;
 pub mod answer;

@@ -5,29 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
+use face::pack::Pack;
+use face::workers::{self, Workers};
+use face::{Coder, Faces, Picture, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api;
 use crate::api::payload::Limits;
-use crate::callback;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::face::Coder;
-use crate::face::Faces;
-use crate::face::Picture;
-use crate::face::networks;
-use crate::face::pack::Pack;
-use crate::face::samples;
-use crate::face::workers;
-use crate::face::workers::Workers;
 use crate::media::Media;
-use crate::service::Deps;
-use crate::service::capture_keys;
 use crate::service::limits::Meters;
-use crate::service::signing;
+use crate::service::{Deps, capture_keys, signing};
 use crate::store::Store;
-use crate::tasks;
+use crate::{api, callback, tasks};
 
 /// A server that is ready to listen.
 pub struct App {

@@ -5,33 +5,23 @@
 //! lead elsewhere, are not followed.
 
 use std::error::Error as _;
-use std::fmt;
-use std::iter;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, iter};
 
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand;
+use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
-use reqwest::Certificate;
-use reqwest::Response;
-use reqwest::Url;
-use reqwest::header;
-use reqwest::redirect;
+use reqwest::{Certificate, Response, Url, header, redirect};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use secrecy::zeroize::Zeroizing;
 
 use crate::callback::allowed::Allowed;
-use crate::callback::resolver::Guard;
-use crate::callback::resolver::Lookup;
-use crate::callback::resolver::Refused;
-use crate::callback::resolver::System;
-use crate::domain::CallbackId;
-use crate::domain::Moment;
+use crate::callback::resolver::{Guard, Lookup, Refused, System};
+use crate::domain::{CallbackId, Moment};
 
 pub mod address;
 pub mod allowed;

@@ -10,17 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ciborium::Value;
-use image::ImageFormat;
-use image::ImageReader;
+use face::values::liveness::{FRAMES_MAX, Frame, LivenessType};
+use image::{ImageFormat, ImageReader};
 
 use crate::capture::key::Keys;
-use crate::domain::liveness::DeviceInfo;
-use crate::domain::liveness::Frame;
-use crate::domain::liveness::LivenessType;
-use crate::domain::liveness::SdkInfo;
-use crate::domain::liveness::Video;
+use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
 
-pub mod challenges;
 mod fields;
 pub mod jwe;
 pub mod key;
@@ -29,8 +24,6 @@ pub mod key;
 pub const PLAIN_BYTES_MAX: usize = 20 << 20;
 /// Of the JWE: a third more, and its header.
 pub const SEALED_BYTES_MAX: usize = PLAIN_BYTES_MAX / 3 * 4 + (16 << 10);
-/// Five seconds at thirty frames a second.
-pub const FRAMES_MAX: usize = 150;
 /// From the first frame to the last.
 pub const DURATION_MS_MAX: u32 = 30_000;
 /// Of a frame: clients scale their pictures down.

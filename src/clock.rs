@@ -1,11 +1,8 @@
 //! The time: the system's, or moved by a test.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::TimeDelta;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
 use crate::domain::Moment;
 

@@ -5,30 +5,21 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use onnx::Engine;
+use packs::Shelf;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::callback;
-use crate::config::source::Setting;
-use crate::config::source::Source;
-use crate::config::source::Sources;
+use crate::config::source::{Setting, Source, Sources};
 use crate::domain::Limits;
-use crate::media;
-use crate::net::Engine;
-use crate::packs;
-use crate::packs::Shelf;
-use crate::seal;
-use crate::seal::Master;
-use crate::service::Policy;
+use crate::seal::{self, Master};
 use crate::service::faces::FACES_LISTED_MAX;
-use crate::service::signing;
+use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
-use crate::store;
+use crate::{callback, media, store};
 
 mod kept;
 mod outbound;

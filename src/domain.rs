@@ -3,20 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::DateTime;
-use chrono::SubsecRound;
-use chrono::Utc;
-use serde::Deserialize;
-use serde::Serialize;
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub mod age;
 pub mod callback;
 pub mod face;
 pub mod liveness;
-pub mod score;
 pub mod session;
-pub mod template;
 pub mod usage;
 
 /// A point in time, in whole milliseconds.
@@ -103,27 +98,6 @@ macro_rules! ids {
     };
 }
 ids!(SessionId, FaceId, AgeId, CallbackId);
-
-/// Reads and shows an enumeration by the `name` of each of its values, which `ALL` lists.
-macro_rules! named {
-    ($($named:ident),*) => {
-        $(impl std::fmt::Display for $named {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl std::str::FromStr for $named {
-            type Err = String;
-
-            fn from_str(name: &str) -> Result<Self, String> {
-                let known = Self::ALL.into_iter().find(|known| known.name() == name);
-                known.ok_or_else(|| format!("'{name}' is none of {}", Self::ALL.map(Self::name).join(", ")))
-            }
-        })*
-    };
-}
-use named;
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,22 +9,17 @@
 //! | [`api`] | the contract as HTTP: wire types, handlers, the table of errors |
 //! | [`service`] | what can be done with one noun of the contract |
 //! | [`tasks`] | the work nobody waits for |
-//! | [`face`] | the pipeline: decode, detect, align, recognise, score |
-//! | [`net`] | an ONNX file in, tensors out |
 //! | [`store`] | all the SQL |
 //! | [`callback`] | the outbound client |
 //! | [`capture`] | the sealed capture of a liveness check |
 //! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
-//! | [`evaluate`] | labelled pictures in, error rates and calibrations out |
-//! | [`performer`] | portraits that are made to move, for trials of liveness |
-//! | [`packs`] | the packs of networks on this machine, and those that can be fetched |
 //! | [`config`] | file and environment to one checked configuration |
 //! | [`app`] | the one place that builds things |
 //! | [`cli`] | one command each |
 //!
-//! Imports point down only; `tests/architecture.rs` holds the floors.
+//! Imports point down only; `tests/house/architecture.rs` holds the floors.
 
 pub mod api;
 pub mod app;
@@ -34,12 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
-pub mod evaluate;
-pub mod face;
 pub mod media;
-pub mod net;
-pub mod packs;
-pub mod performer;
 pub mod seal;
 pub mod service;
 pub mod sign;

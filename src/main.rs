@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bioserver::cli;
-use bioserver::config::Config;
-use bioserver::config::Faults;
-use bioserver::config::source;
+use bioserver::config::{Config, Faults, source};
 use clap::Parser;
 
 /// A biometric server: photographs of faces in, signed scores that mean a false acceptance rate out.

@@ -8,20 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::TryStreamExt;
-use object_store::BackoffConfig;
-use object_store::ClientOptions;
-use object_store::ObjectStore;
-use object_store::ObjectStoreExt;
-use object_store::RetryConfig;
-use object_store::aws::AmazonS3;
-use object_store::aws::AmazonS3Builder;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::fs;
 use uuid::Uuid;
 

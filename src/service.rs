@@ -3,30 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::callback;
-use crate::capture;
+use face::Coder;
+use face::image::PIXELS_MAX;
+use face::values::template::Damage;
+
 use crate::capture::key::Keys;
 use crate::clock::Clock;
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::Limits;
-use crate::domain::Permission;
-use crate::domain::SessionId;
 use crate::domain::face::Mode;
-use crate::domain::template::Damage;
-use crate::face;
-use crate::face::Coder;
-use crate::face::image::PIXELS_MAX;
-use crate::media;
-use crate::media::Media;
-use crate::seal;
-use crate::seal::Master;
+use crate::domain::{Caller, FaceId, Limits, Permission, SessionId};
+use crate::media::{self, Media};
+use crate::seal::{self, Master};
 use crate::service::limits::Meters;
 use crate::service::replays::Pace;
-use crate::sign;
-use crate::sign::Signer;
-use crate::store;
-use crate::store::Store;
+use crate::sign::{self, Signer};
+use crate::store::{self, Store};
+use crate::{callback, capture};
 
 pub mod ages;
 pub mod callbacks;

@@ -7,11 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
-use serde::Deserialize;
-use serde::Serialize;
-use serde::de;
-use serde_json::Value;
-use serde_json::json;
+use serde::{Deserialize, Serialize, de};
+use serde_json::{Value, json};
 
 use crate::sign::key::Key;
 

@@ -6,11 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::PgPool;
-use sqlx::Postgres;
-use sqlx::Sqlite;
-use sqlx::SqlitePool;
-use sqlx::Transaction;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::store::settings::Settings;
 

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future;
-use futures_util::future::BoxFuture;
-use futures_util::future::join_all;
+use futures_util::future::{self, BoxFuture, join_all};
 use tokio::sync::watch;
 
 use crate::service::Deps;

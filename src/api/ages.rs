@@ -1,18 +1,14 @@
 //! The handlers of the tag Ages.
 
 use crate::api::Api;
-use crate::api::contract::Age;
-use crate::api::contract::AgeImageType;
-use crate::api::contract::AgeUpload;
-use crate::api::contract::AgesApi;
-use crate::api::contract::CreateDirectAgeFromImageError;
-use crate::api::contract::CreateDirectAgeFromImageOk;
+use crate::api::contract::{
+    Age, AgeImageType, AgeUpload, AgesApi, CreateDirectAgeFromImageError, CreateDirectAgeFromImageOk,
+};
 use crate::api::faces::face;
 use crate::api::payload::Multipart;
 use crate::api::wire::Timestamp;
-use crate::domain;
-use crate::domain::Caller;
 use crate::domain::age::ImageType;
+use crate::domain::{self, Caller};
 use crate::service;
 use crate::service::ages::NewAge;
 

@@ -1,16 +1,10 @@
 //! What an operation answers, as the framework wants it: the result of a handler, or a refusal before it.
 
-use poem::IntoResponse;
-use poem::Response;
 use poem::http::StatusCode;
+use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::Payload;
-use poem_openapi::registry::MetaHeader;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaResponse;
-use poem_openapi::registry::MetaResponses;
-use poem_openapi::registry::MetaSchema;
-use poem_openapi::registry::Registry;
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, Registry};
 use poem_openapi::types::Type;
 
 use crate::api::contract::ApiError;

@@ -1,27 +1,21 @@
 //! Credentials of a request to the caller they belong to.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use poem::Request;
-use poem::RequestBody;
 use poem::http::header;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
+use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use secrecy::SecretString;
 
 use crate::api::contract;
 use crate::api::problem::Problem;
 use crate::domain::Caller;
-use crate::service;
-use crate::service::Deps;
 use crate::service::keys::Credentials;
 use crate::service::limits::Permit;
+use crate::service::{self, Deps};
 
 /// A caller, or nobody: a key may be left out, but one that is sent must be valid.
 #[derive(Debug, Clone, PartialEq, Eq)]

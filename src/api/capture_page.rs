@@ -4,12 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use poem::Endpoint;
-use poem::Response;
-use poem::Route;
 use poem::endpoint::make_sync;
-use poem::get;
 use poem::http::header;
+use poem::{Endpoint, Response, Route, get};
 
 const PAGE: &str = include_str!("capture_page/index.html");
 /// Everything that people read on the page.
@@ -81,8 +78,9 @@ fn file(content_type: &'static str, text: impl Into<String>) -> impl Endpoint<Ou
 
 #[cfg(test)]
 mod tests {
+    use face::values::liveness::Challenge;
+
     use super::*;
-    use crate::domain::liveness::Challenge;
     use crate::domain::liveness::ReplayStatus;
 
     #[test]

@@ -1,14 +1,10 @@
 //! The document as it was authored, its flavour for SDK generators, and Swagger UI on it.
 
-use poem::Response;
-use poem::Route;
 use poem::endpoint::make_sync;
-use poem::get;
 use poem::http::header;
+use poem::{Response, Route, get};
 use poem_openapi::OpenApiService;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 const AUTHORED_YAML: &str = include_str!("../../openapi/bioserver.yaml");
 const AUTHORED_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/contract.json"));

@@ -4,20 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use poem::Endpoint;
-use poem::IntoResponse;
-use poem::Request;
-use poem::Response;
-use poem::http::HeaderName;
-use poem::http::HeaderValue;
-use poem::http::StatusCode;
-use poem::http::header;
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response};
 
 use crate::api::auth::UnderWay;
-use crate::api::capture_page;
-use crate::api::contract;
-use crate::api::docs;
 use crate::api::problem::Problem;
+use crate::api::{capture_page, contract, docs};
 
 mod linger;
 

@@ -1,48 +1,24 @@
 //! The handlers of the tag Faces.
 
-use poem_openapi::param::Header;
-use poem_openapi::param::Path;
-use poem_openapi::param::Query;
+use ::face::values::picture::ImageFormat;
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Binary;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::api::contract::CreateDirectFaceFromImageError;
-use crate::api::contract::CreateDirectFaceFromImageOk;
-use crate::api::contract::CreateFaceError;
-use crate::api::contract::CreateFaceOk;
-use crate::api::contract::DeleteFaceError;
-use crate::api::contract::DeleteFaceOk;
-use crate::api::contract::DeleteFacesError;
-use crate::api::contract::DeleteFacesOk;
-use crate::api::contract::DirectFaceUpload;
-use crate::api::contract::FaceDetails;
-use crate::api::contract::FaceUpload;
-use crate::api::contract::FacesApi;
-use crate::api::contract::GetFaceError;
-use crate::api::contract::GetFaceImageContent;
-use crate::api::contract::GetFaceImageError;
-use crate::api::contract::GetFaceImageOk;
-use crate::api::contract::GetFaceOk;
-use crate::api::contract::GetFacesError;
-use crate::api::contract::GetFacesOk;
-use crate::api::contract::KnownFace;
-use crate::api::faces::face::former;
-use crate::api::faces::face::image_type;
-use crate::api::faces::face::mode;
-use crate::api::faces::face::wire;
+use crate::api::contract::{
+    CreateDirectFaceFromImageError, CreateDirectFaceFromImageOk, CreateFaceError, CreateFaceOk, DeleteFaceError,
+    DeleteFaceOk, DeleteFacesError, DeleteFacesOk, DirectFaceUpload, FaceDetails, FaceUpload, FacesApi, GetFaceError,
+    GetFaceImageContent, GetFaceImageError, GetFaceImageOk, GetFaceOk, GetFacesError, GetFacesOk, KnownFace,
+};
+use crate::api::faces::face::{former, image_type, mode, wire};
 use crate::api::payload::Multipart;
 use crate::api::payload::either::Upload;
-use crate::api::wire::File;
-use crate::api::wire::Wire;
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::SessionId;
-use crate::domain::face::ImageFormat;
+use crate::api::wire::{File, Wire};
+use crate::domain::{Caller, FaceId, SessionId};
 use crate::service;
 use crate::service::faces::NewFace;
-use crate::service::faces::image::Compression;
-use crate::service::faces::image::ImageFile;
+use crate::service::faces::image::{Compression, ImageFile};
 use crate::service::idempotency::Once;
 
 pub mod face;

@@ -1,41 +1,25 @@
 //! The handlers of the tag Legacy: older paths, older forms.
 
-use poem_openapi::param::Path;
-use poem_openapi::param::Query;
+use face::values::liveness::Reason;
+use poem_openapi::param::{Path, Query};
 use uuid::Uuid;
 
-use crate::api::Api;
 use crate::api::auth::OptionalCaller;
-use crate::api::contract::GetLivenessChallengeResultError;
-use crate::api::contract::GetLivenessChallengeResultOfLevelError;
-use crate::api::contract::GetLivenessChallengeResultOfLevelOk;
-use crate::api::contract::GetLivenessChallengeResultOfModeError;
-use crate::api::contract::GetLivenessChallengeResultOfModeOk;
-use crate::api::contract::GetLivenessChallengeResultOk;
-use crate::api::contract::GetVideoServerCapabilitiesError;
-use crate::api::contract::GetVideoServerCapabilitiesOk;
-use crate::api::contract::InitLivenessSessionError;
-use crate::api::contract::InitLivenessSessionOk;
-use crate::api::contract::InitLivenessSessionV2Error;
-use crate::api::contract::InitLivenessSessionV2Ok;
-use crate::api::contract::LegacyApi;
-use crate::api::contract::LivenessAge;
-use crate::api::contract::LivenessChallengeResult;
-use crate::api::contract::NewLivenessSession;
-use crate::api::liveness;
-use crate::api::liveness::words::asked_type;
-use crate::api::liveness::words::level;
-use crate::api::liveness::words::wire_state;
-use crate::api::liveness::words::wire_type;
+use crate::api::contract::{
+    GetLivenessChallengeResultError, GetLivenessChallengeResultOfLevelError, GetLivenessChallengeResultOfLevelOk,
+    GetLivenessChallengeResultOfModeError, GetLivenessChallengeResultOfModeOk, GetLivenessChallengeResultOk,
+    GetVideoServerCapabilitiesError, GetVideoServerCapabilitiesOk, InitLivenessSessionError, InitLivenessSessionOk,
+    InitLivenessSessionV2Error, InitLivenessSessionV2Ok, LegacyApi, LivenessAge, LivenessChallengeResult,
+    NewLivenessSession,
+};
+use crate::api::liveness::words::{asked_type, level, wire_state, wire_type};
 use crate::api::payload::Json;
-use crate::domain::Caller;
-use crate::domain::SessionId;
-use crate::domain::age;
-use crate::domain::liveness::Reason;
+use crate::api::{Api, liveness};
+use crate::domain::{Caller, SessionId};
 use crate::service;
-use crate::service::liveness::NewLiveness;
-use crate::service::liveness::Standing;
+use crate::service::liveness::{NewLiveness, Standing};
 use crate::service::sessions::NewSession;
+use face::age;
 
 impl LegacyApi for Api {
     async fn init_liveness_session(

@@ -7,47 +7,21 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::api::contract::BegunLivenessParameters;
-use crate::api::contract::CaptureToken;
-use crate::api::contract::CreateCaptureTokenError;
-use crate::api::contract::CreateCaptureTokenOk;
-use crate::api::contract::DeviceInfo;
-use crate::api::contract::GetLivenessParametersError;
-use crate::api::contract::GetLivenessParametersOk;
-use crate::api::contract::GetReplayStatusError;
-use crate::api::contract::GetReplayStatusOk;
-use crate::api::contract::GetReplayStatusV2Error;
-use crate::api::contract::GetReplayStatusV2Ok;
-use crate::api::contract::ImageStorage;
-use crate::api::contract::InitLivenessParametersError;
-use crate::api::contract::InitLivenessParametersOk;
-use crate::api::contract::LivenessApi;
-use crate::api::contract::LivenessParameters;
-use crate::api::contract::NewLivenessParameter;
-use crate::api::contract::NewLivenessParameters;
-use crate::api::contract::ReplayLivenessError;
-use crate::api::contract::ReplayLivenessOk;
-use crate::api::contract::ReplayStatus;
-use crate::api::contract::SdkInfo;
-use crate::api::contract::VideoStorage;
+use crate::api::contract::{
+    BegunLivenessParameters, CaptureToken, CreateCaptureTokenError, CreateCaptureTokenOk, DeviceInfo,
+    GetLivenessParametersError, GetLivenessParametersOk, GetReplayStatusError, GetReplayStatusOk,
+    GetReplayStatusV2Error, GetReplayStatusV2Ok, ImageStorage, InitLivenessParametersError, InitLivenessParametersOk,
+    LivenessApi, LivenessParameters, NewLivenessParameter, NewLivenessParameters, ReplayLivenessError,
+    ReplayLivenessOk, ReplayStatus, SdkInfo, VideoStorage,
+};
 use crate::api::faces::face;
-use crate::api::liveness::words::asked_type;
-use crate::api::liveness::words::level;
-use crate::api::liveness::words::wire_level;
-use crate::api::liveness::words::wire_reason;
-use crate::api::liveness::words::wire_state;
-use crate::api::liveness::words::wire_type;
+use crate::api::liveness::words::{asked_type, level, wire_level, wire_reason, wire_state, wire_type};
 use crate::api::payload::Json;
 use crate::api::payload::jose::Jose;
 use crate::api::wire::Timestamp;
-use crate::domain;
-use crate::domain::Caller;
-use crate::domain::SessionId;
-use crate::service;
-use crate::service::capture_tokens;
-use crate::service::liveness::NewLiveness;
-use crate::service::liveness::Parameters;
-use crate::service::liveness::Standing;
+use crate::domain::{self, Caller, SessionId};
+use crate::service::liveness::{NewLiveness, Parameters, Standing};
+use crate::service::{self, capture_tokens};
 
 pub mod words;
 

@@ -5,24 +5,14 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::api::contract::GetMatchesError;
-use crate::api::contract::GetMatchesOk;
-use crate::api::contract::ImageType;
-use crate::api::contract::Match;
-use crate::api::contract::MatchError;
-use crate::api::contract::MatchImagesError;
-use crate::api::contract::MatchImagesOk;
-use crate::api::contract::MatchImagesUpload;
-use crate::api::contract::MatchOk;
-use crate::api::contract::MatchUpload;
-use crate::api::contract::MatchesApi;
+use crate::api::contract::{
+    GetMatchesError, GetMatchesOk, ImageType, Match, MatchError, MatchImagesError, MatchImagesOk, MatchImagesUpload,
+    MatchOk, MatchUpload, MatchesApi,
+};
 use crate::api::faces::face;
 use crate::api::payload::Multipart;
 use crate::api::wire::Timestamp;
-use crate::domain;
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::SessionId;
+use crate::domain::{self, Caller, FaceId, SessionId};
 use crate::service;
 use crate::service::faces::NewFace;
 use crate::service::matches::Correlation;

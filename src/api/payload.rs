@@ -7,31 +7,18 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use bytes::Bytes;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use poem::IntoResponse;
-use poem::Request;
-use poem::RequestBody;
-use poem::Response;
 use poem::http::header;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
+use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::Payload;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaRequest;
-use poem_openapi::registry::MetaSchemaRef;
-use poem_openapi::registry::Registry;
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
 use crate::api::problem::Problem;
-use crate::api::wire;
-use crate::api::wire::File;
-use crate::api::wire::Invalid;
-use crate::api::wire::Limit;
-use crate::api::wire::Wire;
+use crate::api::wire::{self, File, Invalid, Limit, Wire};
 
 pub mod either;
 pub mod jose;

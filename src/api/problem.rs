@@ -3,27 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use poem::IntoResponse;
-use poem::Response;
-use poem::error::MethodNotAllowedError;
-use poem::error::NotFoundError;
-use poem::error::ResponseError;
-use poem::http::HeaderName;
-use poem::http::HeaderValue;
-use poem::http::StatusCode;
-use poem::http::header;
-use poem_openapi::error::ContentTypeError;
-use poem_openapi::error::ParseParamError;
-use poem_openapi::error::ParsePathError;
+use face::values::liveness::LivenessType;
+use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use uuid::Uuid;
 
 use crate::api::contract::ApiError;
-use crate::api::wire::Invalid;
-use crate::api::wire::Wire;
-use crate::capture;
-use crate::domain::liveness::LivenessType;
-use crate::face;
-use crate::service;
+use crate::api::wire::{Invalid, Wire};
+use crate::{capture, service};
 
 /// A refusal, as the client gets it.
 #[derive(Debug)]

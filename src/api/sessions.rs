@@ -1,26 +1,18 @@
 //! The handlers of the tag Sessions.
 
-use poem_openapi::param::Header;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Header, Path};
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::api::contract::BioSession;
-use crate::api::contract::CreateBioSessionError;
-use crate::api::contract::CreateBioSessionOk;
-use crate::api::contract::DeleteBioSessionError;
-use crate::api::contract::DeleteBioSessionOk;
-use crate::api::contract::GetBioSessionError;
-use crate::api::contract::GetBioSessionOk;
-use crate::api::contract::NewBioSession;
-use crate::api::contract::SessionsApi;
+use crate::api::contract::{
+    BioSession, CreateBioSessionError, CreateBioSessionOk, DeleteBioSessionError, DeleteBioSessionOk,
+    GetBioSessionError, GetBioSessionOk, NewBioSession, SessionsApi,
+};
 use crate::api::payload::either::OptionalJson;
 use crate::api::problem::Problem;
-use crate::api::wire::Timestamp;
-use crate::api::wire::Wire;
-use crate::domain::Caller;
-use crate::domain::SessionId;
+use crate::api::wire::{Timestamp, Wire};
 use crate::domain::session::Session;
+use crate::domain::{Caller, SessionId};
 use crate::service;
 use crate::service::idempotency::Once;
 use crate::service::sessions::NewSession;

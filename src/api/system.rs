@@ -1,39 +1,21 @@
 //! The handlers of the tags System and Operations.
 
-use crate::api::Api;
-use crate::api::KEYS_CACHED;
+use face::calibration::Origin;
+use face::pack::liveness::Measured;
+use face::spoof;
+use face::values::liveness::SecurityLevel;
+
 use crate::api::auth::OptionalCaller;
-use crate::api::contract::Calibration;
-use crate::api::contract::Capabilities;
-use crate::api::contract::GetCapabilitiesError;
-use crate::api::contract::GetCapabilitiesOk;
-use crate::api::contract::GetCertificateError;
-use crate::api::contract::GetCertificateOk;
-use crate::api::contract::GetJwksError;
-use crate::api::contract::GetJwksOk;
-use crate::api::contract::GetLivenessError;
-use crate::api::contract::GetLivenessOk;
-use crate::api::contract::GetMonitorError;
-use crate::api::contract::GetMonitorOk;
-use crate::api::contract::GetReadinessError;
-use crate::api::contract::GetReadinessOk;
-use crate::api::contract::Health;
-use crate::api::contract::HealthCheck;
-use crate::api::contract::HealthStatus;
-use crate::api::contract::Jwks;
-use crate::api::contract::Mode;
-use crate::api::contract::OperationsApi;
-use crate::api::contract::SpoofDetection;
-use crate::api::contract::SpoofErrors;
-use crate::api::contract::SystemApi;
+use crate::api::contract::{
+    Calibration, Capabilities, GetCapabilitiesError, GetCapabilitiesOk, GetCertificateError, GetCertificateOk,
+    GetJwksError, GetJwksOk, GetLivenessError, GetLivenessOk, GetMonitorError, GetMonitorOk, GetReadinessError,
+    GetReadinessOk, Health, HealthCheck, HealthStatus, Jwks, Mode, OperationsApi, SpoofDetection, SpoofErrors,
+    SystemApi,
+};
 use crate::api::liveness::words::wire_level;
 use crate::api::payload::Json;
 use crate::api::problem::Problem;
-use crate::api::wire;
-use crate::domain::liveness::SecurityLevel;
-use crate::face::pack::liveness::Measured;
-use crate::face::score::Origin;
-use crate::face::spoof;
+use crate::api::{Api, KEYS_CACHED, wire};
 use crate::service;
 
 impl SystemApi for Api {

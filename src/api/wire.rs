@@ -9,12 +9,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use chrono::DateTime;
-use poem_openapi::registry::MetaSchema;
-use poem_openapi::registry::MetaSchemaRef;
-use poem_openapi::registry::Registry;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::domain::Moment;

@@ -1,8 +1,6 @@
 //! Which addresses are public (RFC 6890 and the registries of special addresses that it set up).
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses with a purpose of their own: the first four bytes and how many bits of them count.
 const SPECIAL_V4: [([u8; 4], u32); 16] = [

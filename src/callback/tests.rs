@@ -3,11 +3,9 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use futures_util::FutureExt;
-use futures_util::future;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use reqwest::dns::Resolve;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;

@@ -5,37 +5,21 @@
 
 use std::str;
 
-use aws_lc_rs::aead::AES_256_GCM;
-use aws_lc_rs::aead::Aad;
-use aws_lc_rs::aead::LessSafeKey;
-use aws_lc_rs::aead::NONCE_LEN;
-use aws_lc_rs::aead::Nonce;
-use aws_lc_rs::aead::UnboundKey;
-use aws_lc_rs::agreement;
-use aws_lc_rs::agreement::ECDH_P256;
-use aws_lc_rs::agreement::PrivateKey;
-use aws_lc_rs::agreement::UnparsedPublicKey;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::rand;
-use aws_lc_rs::rsa::OAEP_SHA256_MGF1SHA256;
-use aws_lc_rs::rsa::OaepPublicEncryptingKey;
-use aws_lc_rs::rsa::PublicEncryptingKey;
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::CertificateDer;
 use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
 
 use crate::capture::Error;
-use crate::capture::key;
-use crate::capture::key::Algorithm;
-use crate::capture::key::Key;
-use crate::capture::key::Keys;
-use crate::capture::key::Private;
+use crate::capture::key::{self, Algorithm, Key, Keys, Private};
 
 const ENCRYPTION: &str = "A256GCM";
 const KEY_LEN: usize = 32;

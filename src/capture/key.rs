@@ -2,22 +2,16 @@
 
 use std::fmt;
 
-use aws_lc_rs::agreement;
-use aws_lc_rs::agreement::ECDH_P256;
-use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
-use aws_lc_rs::rsa::PrivateDecryptingKey;
+use aws_lc_rs::agreement::{self, ECDH_P256};
+use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
-use secrecy::SecretSlice;
-use sha2::Digest;
-use sha2::Sha256;
+use secrecy::{ExposeSecret, SecretSlice};
+use sha2::{Digest, Sha256};
 
 use crate::capture::Error;
 use crate::domain::Moment;
-use crate::sign::certificate;
-use crate::sign::certificate::Family;
-use crate::sign::certificate::Usage;
+use crate::sign::certificate::{self, Family, Usage};
 
 /// How the key of a capture's encryption is told to the server (RFC 7518, 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

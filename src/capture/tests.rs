@@ -1,13 +1,11 @@
 use chrono::DateTime;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
-use rand::RngExt;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::capture::key::Algorithm;
-use crate::capture::key::Key;
+use crate::capture::key::{Algorithm, Key};
 use crate::domain::Moment;
 
 fn now() -> Moment {

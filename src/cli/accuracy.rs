@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ::evaluate::page::{self, Evaluation};
 use anyhow::Context as _;
 
 use crate::cli::evaluate;
-use crate::evaluate::page;
-use crate::evaluate::page::Evaluation;
 
 /// Make a page in Markdown of the figures that evaluations wrote as JSON
 #[derive(Debug, clap::Args)]

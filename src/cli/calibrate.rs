@@ -3,18 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ::evaluate::fitting::Fitting;
+use ::evaluate::{html, manifest};
 use anyhow::Context as _;
+use face::pack::{MANIFEST, Pack};
 
 use crate::cli::evaluate;
-use crate::cli::source;
-use crate::cli::source::About;
-use crate::cli::source::Source;
+use crate::cli::source::{self, About, Source};
 use crate::config::Config;
-use crate::evaluate::fitting::Fitting;
-use crate::evaluate::html;
-use crate::evaluate::manifest;
-use crate::face::pack::MANIFEST;
-use crate::face::pack::Pack;
 
 /// Fit what a pack's scores mean to labelled pictures, and check it on other people's
 #[derive(Debug, clap::Args)]

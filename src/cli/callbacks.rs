@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::bail;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::Clock;

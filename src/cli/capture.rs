@@ -1,32 +1,22 @@
 //! `bioserver capture`: frames on disk become the capture of a session's liveness check.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream;
+use face::values::challenges::challenges;
+use face::values::liveness::{Challenge, FRAMES_MAX, Frame, LivenessType};
+use futures_util::{StreamExt, stream};
 use image::ImageFormat;
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
-use reqwest::RequestBuilder;
-use reqwest::Response;
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::capture;
-use crate::capture::Capture;
-use crate::capture::FRAMES_MAX;
-use crate::capture::SIDE_MAX;
-use crate::capture::challenges::challenges;
-use crate::domain::liveness::Challenge;
-use crate::domain::liveness::Frame;
-use crate::domain::liveness::LivenessType;
+use crate::capture::{self, Capture, SIDE_MAX};
 use crate::domain::liveness::SdkInfo;
 
 /// Between looks at how the check stands.

@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::config::Config;
-use crate::config::Faults;
+use crate::config::{Config, Faults};
 
 /// Shows each setting with its value and where it came from; secrets are masked. Fails when there are
 /// faults, after naming them all.

@@ -4,31 +4,21 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Context;
-use anyhow::bail;
-use reqwest::RequestBuilder;
-use reqwest::Response;
+use anyhow::{Context, bail};
+use face::networks::{self, Compiled, Networks};
+use face::pack::Pack;
+use face::samples;
 use reqwest::header::LOCATION;
-use reqwest::multipart::Form;
-use reqwest::multipart::Part;
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::cli::log;
-use crate::cli::serve;
-use crate::cli::verify;
-use crate::config::Config;
-use crate::config::source;
+use crate::cli::{log, serve, verify};
+use crate::config::{Config, source};
 use crate::domain::Permission;
-use crate::face::networks;
-use crate::face::networks::Compiled;
-use crate::face::networks::Networks;
-use crate::face::pack::Pack;
-use crate::face::samples;
-use crate::packs;
-use crate::service::keys;
-use crate::service::keys::NewKey;
+use crate::service::keys::{self, NewKey};
 
 mod liveness;
 

@@ -1,24 +1,16 @@
 //! `evaluate`: how well a pack tells people apart, and whether its scores mean what they say.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ::evaluate::collection::Collection;
+use ::evaluate::report::{Report, Tested};
+use ::evaluate::{charts, det, html, list, plot};
 use anyhow::Context as _;
+use face::pack::Pack;
 
-use crate::cli::source;
-use crate::cli::source::About;
-use crate::cli::source::Source;
+use crate::cli::source::{self, About, Source};
 use crate::config::Config;
-use crate::evaluate::charts;
-use crate::evaluate::collection::Collection;
-use crate::evaluate::det;
-use crate::evaluate::html;
-use crate::evaluate::list;
-use crate::evaluate::plot;
-use crate::evaluate::report::Report;
-use crate::evaluate::report::Tested;
-use crate::face::pack::Pack;
 
 mod ages;
 mod liveness;

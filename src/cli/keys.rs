@@ -4,20 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::Context;
-use chrono::DateTime;
-use chrono::NaiveDate;
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use secrecy::ExposeSecret;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::KeyId;
-use crate::domain::Moment;
-use crate::domain::Permission;
-use crate::service::keys;
-use crate::service::keys::NewKey;
+use crate::domain::{KeyId, Moment, Permission};
+use crate::service::keys::{self, NewKey};
 use crate::store::Store;
 use crate::store::keys::Listed;
 

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Log;
-use crate::config::LogFormat;
+use crate::config::{Log, LogFormat};
 
 /// Starts the log. Once per process: later calls change nothing.
 pub fn start(log: &Log) {

@@ -2,22 +2,18 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::bail;
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
+use face::networks::Settings;
+use indicatif::{ProgressBar, ProgressStyle};
+use packs::fetch::Origin;
+use packs::import::{self, Imported};
+use packs::install;
+use packs::published::{self, Published};
+use packs::trial::Trial;
 
 use crate::config::Config;
-use crate::face::networks::Settings;
-use crate::packs::fetch::Origin;
-use crate::packs::import;
-use crate::packs::import::Imported;
-use crate::packs::install;
-use crate::packs::published;
-use crate::packs::published::Published;
-use crate::packs::trial::Trial;
 
 mod list;
 

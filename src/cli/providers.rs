@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::Context;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::domain::Limits;
 use crate::service::callbacks;
-use crate::service::providers;
-use crate::service::providers::Change;
+use crate::service::providers::{self, Change};
 use crate::store::Store;
 use crate::store::providers::Listed;
 

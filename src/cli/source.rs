@@ -1,23 +1,15 @@
 //! Where an evaluation or a calibration takes its pictures from.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
+use evaluate::coding::{self, Coding};
+use evaluate::collection::Collection;
+use evaluate::{Error, folder, lfw, list};
+use face::networks::{Compiled, Networks, Settings};
+use face::pack::Pack;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::Config;
-use crate::evaluate::Error;
-use crate::evaluate::coding;
-use crate::evaluate::coding::Coding;
-use crate::evaluate::collection::Collection;
-use crate::evaluate::folder;
-use crate::evaluate::lfw;
-use crate::evaluate::list;
-use crate::face::networks::Compiled;
-use crate::face::networks::Networks;
-use crate::face::networks::Settings;
-use crate::face::pack::Pack;
 
 /// The pictures: one of these.
 #[derive(Debug, clap::Args)]

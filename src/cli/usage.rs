@@ -3,17 +3,13 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use anyhow::Context;
-use anyhow::ensure;
-use chrono::NaiveDate;
-use chrono::TimeDelta;
-use serde_json::Value;
-use serde_json::json;
+use anyhow::{Context, ensure};
+use chrono::{NaiveDate, TimeDelta};
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::service::providers;
-use crate::service::providers::USAGE_MAX;
+use crate::service::providers::{self, USAGE_MAX};
 use crate::store::Store;
 use crate::store::usage::ProvidersUsage;
 

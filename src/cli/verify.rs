@@ -1,16 +1,12 @@
 //! `bioserver verify`: whether a saved answer was signed, and says what was signed.
 
-use std::io::Read;
-use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
-use anyhow::bail;
-use serde_json::Map;
-use serde_json::Value;
+use anyhow::{Context, bail};
+use serde_json::{Map, Value};
 
 use crate::config::Config;
 use crate::service::signing;
@@ -186,9 +182,8 @@ mod tests {
 
     use super::*;
     use crate::domain::Moment;
-    use crate::sign::Algorithm;
-    use crate::sign::Signer;
     use crate::sign::key::Key;
+    use crate::sign::{Algorithm, Signer};
 
     const PAYLOAD: &str = r#"{"score":7771.43408203125,"reference":{"id":"a","name":"é: \\"},"far":1e-15}"#;
 

@@ -1,14 +1,10 @@
 //! Where images are kept.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::source::Source;
-use crate::config::source::Sources;
+use crate::config::source::{Source, Sources};
 use crate::config::value;
-use crate::media::Credentials;
-use crate::media::S3;
-use crate::media::Settings;
+use crate::media::{Credentials, S3, Settings};
 
 const ALLOWED: &str = "a folder, s3://bucket, s3://bucket/folder";
 /// What a store without regions is told.

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use reqwest::Certificate;
 
-use crate::callback;
-use crate::callback::Settings;
 use crate::callback::allowed::Allowed;
+use crate::callback::{self, Settings};
 use crate::config::source::Sources;
 
 const HOSTS: &str = "hosts such as localhost:9943 or http://localhost:9943, separated by blanks";

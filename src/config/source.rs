@@ -1,14 +1,11 @@
 //! Where settings come from: variables, the file, defaults.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use secrecy::SecretString;
-use toml::Table;
-use toml::Value;
+use toml::{Table, Value};
 
 use super::Fault;
 

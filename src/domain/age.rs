@@ -1,11 +1,9 @@
 //! An age: how old a person looks in one picture.
 
-use super::AgeId;
-use super::Moment;
-use super::face::Quality;
+use face::age;
+use face::values::picture::Quality;
 
-/// Of a picture in which nobody is to be seen.
-pub const NO_PERSON: i32 = -10_000;
+use super::{AgeId, Moment};
 
 /// The kind of picture that an age is estimated from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,23 +33,8 @@ pub struct Age {
 impl Age {
     /// Whether the age, as it is stated, is the threshold or more.
     pub fn above_threshold(&self) -> Option<bool> {
-        self.estimated.map(|years| is_above(years, self.threshold))
+        self.estimated.map(|years| age::is_above(years, self.threshold))
     }
-}
-
-/// Whether an age, as it is stated, is the threshold or more.
-pub fn is_above(years: f32, threshold: i32) -> bool {
-    years >= threshold as f32
-}
-
-/// An age as answers state it: in years, to a tenth.
-pub fn stated(years: f32) -> f32 {
-    (10.0 * years).round() / 10.0
-}
-
-/// Whether a face shows enough for an age to be stated: the same line below which another picture is asked for.
-pub fn is_enough(quality: &Quality) -> bool {
-    quality.value >= 0
 }
 
 #[cfg(test)]
@@ -71,10 +54,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stated_is_what_is_compared() {
-        assert_eq!((stated(17.96), stated(17.94), stated(0.04)), (18.0, 17.9, 0.0));
-        for (years, is_above) in [(17.94, false), (17.96, true), (18.0, true)] {
-            assert_eq!(age(Some(stated(years))).above_threshold(), Some(is_above), "{years}");
+    fn an_age_reaches_its_threshold_or_is_unknown() {
+        for (years, is_above) in [(17.9, false), (18.0, true)] {
+            assert_eq!(age(Some(years)).above_threshold(), Some(is_above), "{years}");
         }
         assert_eq!(age(None).above_threshold(), None);
     }

@@ -1,8 +1,6 @@
 //! A callback: what a provider is told once there is a result.
 
-use super::CallbackId;
-use super::Moment;
-use super::SessionId;
+use super::{CallbackId, Moment, SessionId};
 
 /// Where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +24,7 @@ impl CallbackStatus {
     }
 }
 
-super::named!(CallbackStatus);
+face::named!(CallbackStatus);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {

@@ -1,7 +1,6 @@
 //! A bio-session: what belongs to one user's case, for as long as it lives.
 
-use super::Moment;
-use super::SessionId;
+use super::{Moment, SessionId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {

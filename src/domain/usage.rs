@@ -1,7 +1,8 @@
 //! What is counted for each provider and day.
 
+use face::values::liveness::Reason;
+
 use crate::domain::Operation;
-use crate::domain::liveness::Reason;
 use crate::domain::liveness::ReplayStatus;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,22 +1,12 @@
 //! Ages.
 
 use bytes::Bytes;
+use face::values::picture::Quality;
+use face::{AgedFace, Faces, Picture, age};
 
-use crate::domain::AgeId;
-use crate::domain::Caller;
-use crate::domain::Operation;
-use crate::domain::Permission;
-use crate::domain::age;
-use crate::domain::age::Age;
-use crate::domain::age::ImageType;
-use crate::domain::face::Quality;
-use crate::face::AgedFace;
-use crate::face::Faces;
-use crate::face::Picture;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::faces;
-use crate::service::require;
+use crate::domain::age::{Age, ImageType};
+use crate::domain::{AgeId, Caller, Operation, Permission};
+use crate::service::{Deps, Error, faces, require};
 
 /// An image, and what is asked about the person in it.
 pub struct NewAge {

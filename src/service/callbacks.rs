@@ -6,21 +6,13 @@ use chrono::TimeDelta;
 use rand::RngExt;
 use serde_json::json;
 
-use crate::callback::Attempt;
-use crate::callback::Message;
-use crate::callback::Secret;
-use crate::domain::CallbackId;
-use crate::domain::Moment;
-use crate::domain::ProviderId;
-use crate::domain::SessionId;
-use crate::domain::callback::Callback;
-use crate::domain::callback::CallbackStatus;
+use crate::callback::{Attempt, Message, Secret};
+use crate::domain::callback::{Callback, CallbackStatus};
+use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::seal::Master;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::store;
-use crate::store::Store;
+use crate::service::{Deps, Error};
 use crate::store::callbacks::Leased;
+use crate::store::{self, Store};
 
 /// For how long one is left to the node that took it: longer than a host may take to answer.
 const LEASE: TimeDelta = TimeDelta::seconds(60);

@@ -1,13 +1,10 @@
 //! The keys that captures are encrypted for: one of each kind, the same on every node.
 
 use crate::capture;
-use crate::capture::key::Algorithm;
-use crate::capture::key::Key;
-use crate::capture::key::Keys;
+use crate::capture::key::{Algorithm, Key, Keys};
 use crate::clock::Clock;
 use crate::seal::Master;
-use crate::service::server_keys;
-use crate::service::server_keys::Kept;
+use crate::service::server_keys::{self, Kept};
 use crate::store::Store;
 
 #[derive(Debug, thiserror::Error)]

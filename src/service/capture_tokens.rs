@@ -5,22 +5,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
-use chrono::TimeDelta;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use chrono::{DateTime, TimeDelta};
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use crate::domain::Caller;
-use crate::domain::KeyId;
-use crate::domain::Moment;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::liveness;
-use crate::service::require;
-use crate::service::sessions;
+use crate::domain::{Caller, KeyId, Moment, Permission, SessionId};
+use crate::service::{Deps, Error, liveness, require, sessions};
 use crate::store;
 
 const PREFIX: &str = "cap_";

@@ -1,30 +1,17 @@
 //! Faces: those of a session, and those that are described and forgotten.
 
 use bytes::Bytes;
+use face::values::picture::ImageType;
+use face::values::template::Template;
+use face::{Coded, Faces, Picture};
 
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::Moment;
-use crate::domain::Operation;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::domain::face::Face;
-use crate::domain::face::ImageType;
-use crate::domain::face::Mode;
+use crate::domain::face::{Face, Mode};
 use crate::domain::session::Session;
-use crate::domain::template::Template;
-use crate::face;
-use crate::face::Coded;
-use crate::face::Faces;
-use crate::face::Picture;
+use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
 use crate::seal::Key;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::faces::content::Content;
-use crate::service::faces::content::Image;
+use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::Once;
-use crate::service::require;
-use crate::service::sessions;
+use crate::service::{Deps, Error, require, sessions};
 use crate::store;
 use crate::store::faces::Kept;
 use crate::store::idempotency::Place;

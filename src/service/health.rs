@@ -5,8 +5,7 @@
 
 use chrono::TimeDelta;
 
-use crate::service::Deps;
-use crate::service::Error;
+use crate::service::{Deps, Error};
 use crate::store;
 
 /// For how long the session has been over that waits longest to be erased; zero when none waits.

@@ -1,16 +1,11 @@
 //! Requests that may be sent twice and do their work once.
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use crate::domain::FaceId;
-use crate::domain::Moment;
-use crate::domain::SessionId;
+use crate::domain::{FaceId, Moment, SessionId};
 use crate::service::Error;
-use crate::store;
-use crate::store::Tx;
-use crate::store::idempotency::Made;
-use crate::store::idempotency::Place;
+use crate::store::idempotency::{Made, Place};
+use crate::store::{self, Tx};
 
 /// Longest key: what other servers take.
 const KEY_LEN_MAX: usize = 255;

@@ -5,28 +5,17 @@ use std::sync::LazyLock;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
-use sha2::Digest;
-use sha2::Sha256;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::domain::Caller;
-use crate::domain::KeyId;
-use crate::domain::Moment;
-use crate::domain::Permission;
-use crate::domain::ProviderId;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::capture_tokens;
-use crate::store;
-use crate::store::Store;
-use crate::store::keys::Key;
-use crate::store::keys::Listed;
-use crate::store::keys::Valid;
+use crate::domain::{Caller, KeyId, Moment, Permission, ProviderId};
+use crate::service::{Deps, Error, capture_tokens};
+use crate::store::keys::{Key, Listed, Valid};
 use crate::store::providers::Provider;
+use crate::store::{self, Store};
 
 /// 256 bits, so that a plain digest protects it.
 const SECRET_LEN: usize = 32;

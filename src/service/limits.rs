@@ -2,22 +2,15 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use governor::Quota;
-use governor::RateLimiter;
-use governor::clock;
 use governor::middleware::NoOpMiddleware;
-use governor::state::InMemoryState;
-use governor::state::NotKeyed;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter, clock};
 
 use crate::clock::Clock;
-use crate::domain::Caller;
-use crate::domain::Limits;
-use crate::domain::ProviderId;
+use crate::domain::{Caller, Limits, ProviderId};
 use crate::service::Error;
 
 /// After which a request may be sent again that came while too many were under way: most take less.

@@ -3,27 +3,16 @@
 use aws_lc_rs::rand;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use face::values::liveness::{LivenessType, SecurityLevel};
 use uuid::Uuid;
 
-use crate::capture;
-use crate::domain::Caller;
-use crate::domain::Moment;
-use crate::domain::Operation;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::domain::liveness::LivenessType;
 use crate::domain::liveness::ReplayStatus;
-use crate::domain::liveness::SecurityLevel;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::liveness::kept::Asked;
-use crate::service::liveness::kept::Outcome;
-use crate::service::require;
-use crate::service::require_in;
-use crate::service::sessions;
-use crate::service::sessions::NewSession;
-use crate::store;
+use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
+use crate::service::liveness::kept::{Asked, Outcome};
+use crate::service::sessions::{self, NewSession};
+use crate::service::{Deps, Error, require, require_in};
 use crate::store::replays::Replay;
+use crate::{capture, store};
 
 pub mod kept;
 

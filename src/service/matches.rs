@@ -1,23 +1,13 @@
 //! Matches.
 
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::Moment;
-use crate::domain::Operation;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::domain::face::Face;
-use crate::domain::face::Match;
-use crate::domain::score::Score;
-use crate::domain::template::Damage;
-use crate::domain::template::Template;
-use crate::face::Side;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::faces;
-use crate::service::faces::FormerFace;
-use crate::service::faces::NewFace;
-use crate::service::require;
+use face::Side;
+use face::values::score::Score;
+use face::values::template::{Damage, Template};
+
+use crate::domain::face::{Face, Match};
+use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
+use crate::service::faces::{self, FormerFace, NewFace};
+use crate::service::{Deps, Error, require};
 
 /// What the caller wants to find again in the answer.
 #[derive(Default)]

@@ -3,10 +3,9 @@
 use chrono::NaiveDate;
 
 use crate::domain::Limits;
-use crate::store;
-use crate::store::Store;
 use crate::store::providers::Listed;
 use crate::store::usage::ProvidersUsage;
+use crate::store::{self, Store};
 
 const LISTED_MAX: i64 = 10_000;
 /// A thousand providers with ten operations on a hundred days.

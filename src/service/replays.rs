@@ -1,45 +1,28 @@
 //! Captures that wait to be looked at: taken by any node, under a lease, and ended once.
 
 use std::pin::pin;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use face::values::challenges::challenges;
+use face::values::liveness::Reason;
+use face::{Best, Replay, Verdict, age};
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
-use crate::capture::challenges::challenges;
-use crate::domain::Moment;
-use crate::domain::SessionId;
-use crate::domain::age;
-use crate::domain::liveness::Reason;
-use crate::domain::liveness::ReplayStatus;
-use crate::domain::liveness::Video;
+use crate::domain::liveness::{ReplayStatus, Video};
 use crate::domain::usage::Counted;
-use crate::face;
-use crate::face::Best;
-use crate::face::Replay;
-use crate::face::Verdict;
+use crate::domain::{Moment, SessionId};
 use crate::seal::Key;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::Policy;
-use crate::service::callbacks;
-use crate::service::faces::best;
-use crate::service::faces::best::Prepared;
-use crate::service::liveness::kept;
-use crate::service::liveness::kept::Asked;
-use crate::service::liveness::kept::BestImage;
-use crate::service::liveness::kept::Outcome;
-use crate::service::sessions;
-use crate::service::storage;
-use crate::service::storage::Stored;
+use crate::service::faces::best::{self, Prepared};
+use crate::service::liveness::kept::{self, Asked, BestImage, Outcome};
+use crate::service::storage::{self, Stored};
+use crate::service::{Deps, Error, Policy, callbacks, sessions};
 use crate::store;
 use crate::store::replays::Leased;
 use crate::store::sessions::Live;

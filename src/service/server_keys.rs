@@ -1,14 +1,11 @@
 //! The server's own keys: kept sealed in the store, the same on every node.
 
-use secrecy::ExposeSecret;
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::domain::Moment;
-use crate::seal;
-use crate::seal::Master;
-use crate::store;
-use crate::store::Store;
+use crate::seal::{self, Master};
 use crate::store::server_keys::ServerKey;
+use crate::store::{self, Store};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,26 +1,17 @@
 //! Bio-sessions: alive until their time is over, then nobody's.
 
 use chrono::TimeDelta;
-use futures_util::StreamExt;
-use futures_util::TryStreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::domain::Caller;
-use crate::domain::Moment;
-use crate::domain::Operation;
-use crate::domain::Permission;
-use crate::domain::SessionId;
 use crate::domain::liveness::ReplayStatus;
 use crate::domain::session::Session;
+use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
 use crate::seal::Key;
-use crate::service::Deps;
-use crate::service::Error;
 use crate::service::idempotency::Once;
-use crate::service::require;
+use crate::service::{Deps, Error, require};
 use crate::store;
 use crate::store::idempotency::Place;
-use crate::store::sessions::Ended;
-use crate::store::sessions::Live;
+use crate::store::sessions::{Ended, Live};
 
 /// The folder of all media of sessions.
 pub const MEDIA: &str = "sessions";

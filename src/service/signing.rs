@@ -1,19 +1,14 @@
 //! The keys that sign answers: kept sealed in the store, the same on every node.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::domain::Moment;
 use crate::seal::Master;
-use crate::service::server_keys;
-use crate::service::server_keys::Kept;
-use crate::sign;
-use crate::sign::Algorithm;
-use crate::sign::Signer;
+use crate::service::server_keys::{self, Kept};
 use crate::sign::key::Key;
-use crate::store;
-use crate::store::Store;
+use crate::sign::{self, Algorithm, Signer};
+use crate::store::{self, Store};
 
 /// The newest keys are published: rotated once a month, eight years of them.
 const PUBLISHED_MAX: i64 = 100;

@@ -1,13 +1,10 @@
 //! Media that others than this server may look up: where each lies.
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::service::Deps;
-use crate::service::Error;
+use crate::service::{Deps, Error};
 
 /// Where a medium lies, as the contract says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,13 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Datelike;
-use rcgen::CertificateParams;
-use rcgen::DnType;
-use rcgen::KeyPair;
-use rcgen::KeyUsagePurpose;
-use rcgen::PKCS_ECDSA_P256_SHA256;
-use rcgen::PKCS_RSA_SHA256;
-use rcgen::RsaKeySize;
+use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 use secrecy::SecretSlice;
 
 use super::Error;

@@ -3,32 +3,19 @@
 use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::KeyPair as _;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use aws_lc_rs::signature::RsaKeyPair;
-use aws_lc_rs::signature::RsaPublicKeyComponents;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::KeyPair;
-use rcgen::PKCS_ECDSA_P256_SHA256;
-use rcgen::PKCS_RSA_SHA256;
-use rcgen::PublicKeyData;
-use secrecy::ExposeSecret;
-use secrecy::SecretSlice;
-use secrecy::SecretString;
-use serde_json::Value;
-use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::Algorithm;
-use super::Error;
+use super::{Algorithm, Error};
 use crate::domain::Moment;
-use crate::sign::certificate;
-use crate::sign::certificate::Family;
-use crate::sign::certificate::Usage;
+use crate::sign::certificate::{self, Family, Usage};
 
 /// Shorter RSA keys are refused, by others too.
 const RSA_MODULUS_LEN_MIN: usize = 256;

@@ -1,8 +1,7 @@
 //! Signatures, ours and others', good and bad.
 
 use chrono::DateTime;
-use secrecy::ExposeSecret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::domain::Moment;

@@ -2,17 +2,10 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::CallbackId;
-use crate::domain::Moment;
-use crate::domain::ProviderId;
-use crate::domain::SessionId;
-use crate::domain::callback::Callback;
-use crate::domain::callback::CallbackStatus;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::callback::{Callback, CallbackStatus};
+use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::store::column::row;
-use crate::store::for_update;
-use crate::store::on;
+use crate::store::{Error, Tx, for_update, on};
 
 row!(Callback { id, session, status, attempts, due, last, created });
 

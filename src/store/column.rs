@@ -1,26 +1,14 @@
 //! Plain values as both databases keep them.
 
-use chrono::DateTime;
-use chrono::Utc;
-use sqlx::Database;
-use sqlx::Decode;
-use sqlx::Encode;
-use sqlx::Postgres;
-use sqlx::Sqlite;
-use sqlx::Type;
+use chrono::{DateTime, Utc};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::{Database, Decode, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
-use crate::domain::CallbackId;
-use crate::domain::FaceId;
-use crate::domain::KeyId;
-use crate::domain::Moment;
-use crate::domain::Permission;
-use crate::domain::ProviderId;
-use crate::domain::SessionId;
 use crate::domain::callback::CallbackStatus;
 use crate::domain::liveness::ReplayStatus;
+use crate::domain::{CallbackId, FaceId, KeyId, Moment, Permission, ProviderId, SessionId};
 
 impl Type<Postgres> for Moment {
     fn type_info() -> <Postgres as Database>::TypeInfo {

@@ -3,12 +3,9 @@
 //! Nothing here asks for a provider or for the time: a [`SessionId`] comes from a session that was found
 //! alive in the same unit of work.
 
-use crate::domain::FaceId;
-use crate::domain::SessionId;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{FaceId, SessionId};
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {

@@ -2,13 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::domain::FaceId;
-use crate::domain::Moment;
-use crate::domain::SessionId;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{FaceId, Moment, SessionId};
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 /// Where a key counts: among the sessions of one provider, or among the faces of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,15 +1,8 @@
 //! Table `keys`: what callers prove themselves by. The secret itself is nowhere.
 
-use crate::domain::KeyId;
-use crate::domain::Limits;
-use crate::domain::Moment;
-use crate::domain::Permission;
-use crate::domain::ProviderId;
-use crate::store::Error;
-use crate::store::Tx;
-use crate::store::column::Permissions;
-use crate::store::column::row;
-use crate::store::on;
+use crate::domain::{KeyId, Limits, Moment, Permission, ProviderId};
+use crate::store::column::{Permissions, row};
+use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {

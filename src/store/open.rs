@@ -1,30 +1,18 @@
 //! Connections, and the schema brought up to date.
 
 use std::borrow::Cow;
-use std::fs::DirBuilder;
-use std::fs::File;
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-use sqlx::SqlStr;
-use sqlx::SqlitePool;
-use sqlx::migrate::Migration;
-use sqlx::migrate::MigrationType;
-use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::sqlite::SqliteJournalMode;
-use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::sqlite::SqliteSynchronous;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, SqlStr, SqlitePool};
 
-use super::Error;
-use super::Store;
+use super::{Error, Store};
 
 /// Per node. Statements are short, and no connection is held while a network runs.
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;

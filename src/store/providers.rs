@@ -1,12 +1,8 @@
 //! Table `providers`: who owns keys and what they make.
 
-use crate::domain::Limits;
-use crate::domain::Moment;
-use crate::domain::ProviderId;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{Limits, Moment, ProviderId};
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {

@@ -6,16 +6,11 @@ use std::fmt;
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::Moment;
-use crate::domain::ProviderId;
-use crate::domain::SessionId;
 use crate::domain::liveness::ReplayStatus;
 use crate::domain::session::Session;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
-use crate::store::for_update;
-use crate::store::on;
+use crate::store::{Error, Tx, for_update, on};
 
 /// A check, without its capture.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,8 @@
 use std::fmt;
 
 use crate::domain::Moment;
-use crate::store::Error;
-use crate::store::Tx;
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerKey {

@@ -1,13 +1,9 @@
 //! Table `sessions`: alive until they expire, then erased by the sweep; what belongs to one goes with it.
 
-use crate::domain::Moment;
-use crate::domain::ProviderId;
-use crate::domain::SessionId;
 use crate::domain::session::Session;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 row!(Session { id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
 

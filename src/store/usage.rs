@@ -2,13 +2,10 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::Moment;
-use crate::domain::ProviderId;
 use crate::domain::usage::Counted;
-use crate::store::Error;
-use crate::store::Tx;
+use crate::domain::{Moment, ProviderId};
 use crate::store::column::row;
-use crate::store::on;
+use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {

@@ -3,8 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::callback::Attempt;
-use crate::service::Deps;
-use crate::service::callbacks;
+use crate::service::{Deps, callbacks};
 use crate::store::callbacks::Leased;
 use crate::tasks::Progress;
 

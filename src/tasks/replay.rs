@@ -1,8 +1,8 @@
 //! Looks at captures: one a step, leased, so that any node may die of it and another goes on.
 
-use crate::domain::liveness::Reason;
-use crate::service::Deps;
-use crate::service::replays;
+use face::values::liveness::Reason;
+
+use crate::service::{Deps, replays};
 use crate::tasks::Progress;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {

@@ -1,7 +1,6 @@
 //! Erases media that no session leads to any more.
 
-use crate::service::Deps;
-use crate::service::sessions;
+use crate::service::{Deps, sessions};
 use crate::tasks::Progress;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {

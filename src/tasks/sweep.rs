@@ -2,9 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::service::Deps;
-use crate::service::replays;
-use crate::service::sessions;
+use crate::service::{Deps, replays, sessions};
 use crate::tasks::Progress;
 
 /// Sessions of one step: a step takes well under a second.

@@ -1,21 +1,15 @@
 //! The documents as a reviewer sees them: Swagger UI in a real browser.
 
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::Client;
-use fantoccini::ClientBuilder;
-use fantoccini::Locator;
 use fantoccini::elements::Element;
-use serde_json::Value;
-use serde_json::json;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use testkit::project;
 
-use crate::server::Server;
-use crate::server::folder;
-use crate::server::sample_path;
+use crate::server::{Server, folder};
 
 /// Only a fault takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -114,7 +108,7 @@ async fn the_page_lists_every_operation_and_compares_two_photographs() {
     browser.click(&format!("{operation} .opblock-summary-control")).await;
     browser.click(&format!("{operation} .try-out__btn")).await;
     for (part, file) in [("referenceImage", "obama.jpg"), ("candidateImage", "obama2.jpg")] {
-        let path = sample_path(file);
+        let path = project::path("tests/samples").join(file);
         let row = format!("{operation} tr[data-property-name={part}] input[type=file]");
         browser.type_into(&row, path.to_str().expect("it is UTF-8")).await;
         let kind = format!("{operation} tr[data-property-name={part}Type] select");

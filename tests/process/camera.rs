@@ -3,18 +3,14 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use bioserver::performer;
-use bioserver::performer::FRAME_MS;
-use bioserver::performer::Performance;
 use bytes::Bytes;
-use image::ImageFormat;
-use image::Rgb;
+use evaluate::performer::{self, FRAME_MS, Performance};
+use image::{ImageFormat, Rgb};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::provider::Provider;
-use crate::provider::portrait;
+use crate::provider::{Provider, portrait};
 use crate::server::folder;
 
 /// Of the browser's camera, which shows a file of pictures in JPEG, again and again.

@@ -1,14 +1,12 @@
 //! The contract's own command lines, through curl itself.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use testkit::project;
 
-use crate::server::Server;
-use crate::server::folder;
-use crate::server::sample_path;
+use crate::server::{Server, folder};
 
 /// An answer, as curl shows it.
 struct Answer {
@@ -100,7 +98,7 @@ fn one_to_few_as_the_contract_shows_it() {
     let about = format!("face=@{}", shell.file("face", about));
     let faces = format!("{session}/faces");
     let add = |image: &str| {
-        let image = format!("image={}", at(&sample_path(image)));
+        let image = format!("image={}", at(&project::path("tests/samples").join(image)));
         let mixed = ["-H", "Content-Type: multipart/mixed", "-F", &about, "-F", &image];
         shell.curl("POST", &faces, &mixed).made()
     };
@@ -136,7 +134,7 @@ fn direct_calls_as_the_contract_shows_them() {
     let shell = Shell::new();
     assert_eq!(shell.curl("GET", "/v2/capabilities", &[]).status, 200);
 
-    let [first, second] = ["obama.jpg", "obama2.jpg"].map(|name| at(&sample_path(name)));
+    let [first, second] = ["obama.jpg", "obama2.jpg"].map(|name| at(&project::path("tests/samples").join(name)));
     let about = format!("face=@{}", shell.file("face", r#"{ "imageType": "SELFIE" }"#));
     let image = format!("image={first}");
     let direct = ["-H", "Content-Type: multipart/mixed", "-F", &about, "-F", &image];

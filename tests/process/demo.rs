@@ -1,7 +1,6 @@
 //! What a newcomer sees first.
 
-use crate::server::folder;
-use crate::server::program;
+use crate::server::{folder, program};
 
 #[test]
 fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {

@@ -5,9 +5,9 @@ mod camera;
 mod curl;
 mod demo;
 mod fuzz;
+mod keys;
 mod nodes;
 mod overload;
+mod packs;
 mod provider;
 mod server;
-#[path = "../testpg/server.rs"]
-mod testpg;

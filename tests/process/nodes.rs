@@ -1,31 +1,20 @@
 //! Several nodes behind one Postgres: each may die at any moment.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use bioserver::performer;
-use bioserver::performer::Performance;
-use reqwest::Client;
-use reqwest::Method;
-use reqwest::multipart::Form;
-use reqwest::multipart::Part;
-use serde_json::Value;
-use serde_json::json;
-use sqlx::Connection;
-use sqlx::PgConnection;
+use evaluate::performer::{self, Performance};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use testkit::postgres;
+use testkit::project::sample;
 
-use crate::provider::Provider;
-use crate::provider::portrait;
-use crate::server::Server;
-use crate::server::folder;
-use crate::server::sample;
-use crate::testpg;
+use crate::provider::{Provider, portrait};
+use crate::server::{Server, folder};
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
@@ -35,7 +24,7 @@ const CLIENTS: usize = 8;
 
 /// Nodes that share a database, a master key and a folder of images, and that folder.
 fn nodes<const N: usize>() -> ([Server; N], PathBuf) {
-    nodes_on(&testpg::database())
+    nodes_on(&postgres::database())
 }
 
 fn nodes_on<const N: usize>(database: &str) -> ([Server; N], PathBuf) {
@@ -197,7 +186,7 @@ async fn what_a_dead_node_began_is_erased_by_another() {
 
 #[tokio::test]
 async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
-    let database = testpg::database();
+    let database = postgres::database();
     let ([victim, survivor], _) = nodes_on(&database);
     let (victim, survivor) = (Provider::of(victim), Provider::of(survivor));
     let (session, check) = victim.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;

@@ -1,13 +1,11 @@
 //! More work than the machine can do: it is refused in time, and what costs nothing goes on.
 
-use reqwest::Client;
-use reqwest::Method;
-use reqwest::multipart::Form;
-use reqwest::multipart::Part;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method};
 use serde_json::Value;
+use testkit::project::sample;
 
 use crate::server::Server;
-use crate::server::sample;
 
 /// Far more than one worker takes in within the queue's limit.
 const UPLOADS: usize = 40;

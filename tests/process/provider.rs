@@ -1,16 +1,12 @@
 //! A provider's back end that checks liveness.
 
 use bioserver::cli::capture::Check;
-use bioserver::face::networks::Compiled;
-use bioserver::face::networks::Networks;
-use bioserver::face::networks::Settings;
-use bioserver::face::pack::Pack;
-use bioserver::face::samples;
-use bioserver::performer::portrait::Portrait;
-use reqwest::Client;
-use reqwest::Method;
-use serde_json::Value;
-use serde_json::json;
+use evaluate::performer::portrait::Portrait;
+use face::networks::{Compiled, Networks, Settings};
+use face::pack::Pack;
+use face::samples;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
 
 use crate::server::Server;
 

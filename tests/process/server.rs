@@ -1,18 +1,12 @@
 //! A running server with a data directory of its own, ended with the test.
 
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use reqwest::Client;
-use reqwest::Method;
-use reqwest::RequestBuilder;
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 pub struct Server {
@@ -90,23 +84,6 @@ impl Server {
         let id = self.process.lock().expect("nobody panicked").id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
     }
-
-    /// The largest memory it has had, in bytes, as the kernel counts it.
-    pub fn memory_peak(&self) -> u64 {
-        self.memory("VmHWM:")
-    }
-
-    /// The memory it has now, in bytes.
-    pub fn memory_now(&self) -> u64 {
-        self.memory("VmRSS:")
-    }
-
-    fn memory(&self, field: &str) -> u64 {
-        let id = self.process.lock().expect("nobody panicked").id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it is running");
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel counts it");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
-    }
 }
 
 impl Drop for Server {
@@ -117,13 +94,4 @@ impl Drop for Server {
         }
         let _ = std::fs::remove_dir_all(&self.data);
     }
-}
-
-/// A photograph that the project contains.
-pub fn sample(name: &str) -> Vec<u8> {
-    std::fs::read(sample_path(name)).expect(name)
-}
-
-pub fn sample_path(name: &str) -> PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name)
 }

@@ -1,4 +1,4 @@
-"""Makes tests/faces/files: one photograph in the forms that the project's own libraries cannot write.
+"""Makes crates/face/tests/pipeline/files: one photograph in the forms that the project's own libraries cannot write.
 
     pip install pillow
     python tools/reference/files.py
@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ROOT / "tests/faces/files"
+FILES = ROOT / "crates/face/tests/pipeline/files"
 
 
 def main() -> None:

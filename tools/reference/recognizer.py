@@ -1,9 +1,9 @@
-"""Makes tests/faces/recognizer.json: what onnxruntime says of the built-in recognizer on pictures made by a formula.
+"""Makes crates/face/tests/pipeline/recognizer.json: what onnxruntime says of the built-in recognizer on pictures made by a formula.
 
     pip install numpy onnxruntime
     python tools/reference/recognizer.py
 
-The formula is that of `picture` in tests/faces.rs.
+The formula is that of `picture` in crates/face/tests/pipeline/main.rs.
 """
 
 import json
@@ -32,7 +32,7 @@ def main() -> None:
         (vector,) = session.run(["embedding"], {"input": picture(seed)[None]})
         vectors.append([round(float(value), 7) for value in vector[0]])
     made = {"onnxruntime": onnxruntime.__version__, "seeds": SEEDS, "vectors": vectors}
-    (ROOT / "tests/faces/recognizer.json").write_text(json.dumps(made, separators=(",", ":")) + "\n")
+    (ROOT / "crates/face/tests/pipeline/recognizer.json").write_text(json.dumps(made, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def turned(angle: float) -> numpy.ndarray:
 def crop(picture: numpy.ndarray, box: numpy.ndarray, scale: float) -> numpy.ndarray:
     """The box, `scale` times as large about its middle, less where the picture is smaller, and pushed back into it.
 
-    As `src/face/spoof.rs` and `resample::part` of the server: straight lines between pixels, no means.
+    As `crates/face/src/spoof.rs` and `resample::part` of the server: straight lines between pixels, no means.
     """
     rows, columns = picture.shape[:2]
     x, y, width, height = box

@@ -6,14 +6,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 use poem::Body;
 use tokio::runtime::Handle;
 
@@ -78,16 +76,10 @@ async fn throw_away(mut rest: BoxStream<'static, io::Result<Bytes>>) {
 mod tests {
     use std::sync::Arc;
 
-    use poem::EndpointExt;
-    use poem::IntoResponse;
-    use poem::Request;
-    use poem::Server;
     use poem::endpoint::make_sync;
-    use poem::listener::Acceptor;
-    use poem::listener::Listener;
-    use poem::listener::TcpListener;
-    use tokio::io::AsyncReadExt;
-    use tokio::io::AsyncWriteExt;
+    use poem::listener::{Acceptor, Listener, TcpListener};
+    use poem::{EndpointExt, IntoResponse, Request, Server};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
     use crate::api::edge;

@@ -1,20 +1,10 @@
 //! Faces, as answers and requests carry them.
 
-use crate::api::contract::Face;
-use crate::api::contract::ImageType;
-use crate::api::contract::KnownFace;
-use crate::api::contract::Landmarks;
-use crate::api::contract::LandmarksBox;
-use crate::api::contract::LandmarksEyes;
-use crate::api::contract::Mode;
-use crate::api::contract::QualityReason;
+use face::values::picture::{self, Eyes, FaceBox, Point, Quality};
+
+use crate::api::contract::{Face, ImageType, KnownFace, Landmarks, LandmarksBox, LandmarksEyes, Mode, QualityReason};
 use crate::api::wire::Timestamp;
-use crate::domain;
-use crate::domain::FaceId;
-use crate::domain::face::Eyes;
-use crate::domain::face::FaceBox;
-use crate::domain::face::Point;
-use crate::domain::face::Quality;
+use crate::domain::{self, FaceId};
 use crate::service::Deps;
 use crate::service::faces::FormerFace;
 
@@ -40,7 +30,7 @@ pub fn wire(face: domain::face::Face) -> Face {
 }
 
 /// What lowers a quality, if anything does.
-pub fn wire_reasons(reasons: Vec<domain::face::QualityReason>) -> Option<Vec<QualityReason>> {
+pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<QualityReason>> {
     (!reasons.is_empty()).then(|| reasons.into_iter().map(wire_reason).collect())
 }
 
@@ -66,8 +56,8 @@ pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
     }
 }
 
-fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
-    domain::face::Landmarks {
+fn landmarks(landmarks: Landmarks) -> picture::Landmarks {
+    picture::Landmarks {
         eyes: landmarks
             .eyes
             .map(|eyes| Eyes { left: Point { x: eyes.x1, y: eyes.y1 }, right: Point { x: eyes.x2, y: eyes.y2 } }),
@@ -75,7 +65,7 @@ fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
     }
 }
 
-pub fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
+pub fn wire_landmarks(landmarks: picture::Landmarks) -> Landmarks {
     Landmarks {
         eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
             x1: left.x,
@@ -89,32 +79,23 @@ pub fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
 
 /// The same words, in the contract and in the domain.
 macro_rules! words {
-    ($kind:ident: $in:ident, $out:ident, $($word:ident),*) => {
-        pub fn $in(word: $kind) -> domain::face::$kind {
+    ($domain:ty => $wire:ident: $in:ident, $out:ident, $($word:ident),*) => {
+        pub fn $in(word: $wire) -> $domain {
             match word {
-                $($kind::$word => domain::face::$kind::$word,)*
+                $($wire::$word => <$domain>::$word,)*
             }
         }
 
-        fn $out(word: domain::face::$kind) -> $kind {
+        fn $out(word: $domain) -> $wire {
             match word {
-                $(domain::face::$kind::$word => $kind::$word,)*
+                $(<$domain>::$word => $wire::$word,)*
             }
         }
     };
 }
-words!(Mode: mode, wire_mode, F5_1Vid0, F5_2Vid75, F5_3Vid60, F6_4Vid60x);
-words!(ImageType: image_type, wire_image_type, IdDocument, Selfie, VideoFrame);
+words!(domain::face::Mode => Mode: mode, wire_mode, F5_1Vid0, F5_2Vid75, F5_3Vid60, F6_4Vid60x);
+words!(picture::ImageType => ImageType: image_type, wire_image_type, IdDocument, Selfie, VideoFrame);
 words!(
-    QualityReason: reason,
-    wire_reason,
-    EyesTooClose,
-    Blurred,
-    Noisy,
-    Compressed,
-    TooDark,
-    TooBright,
-    LowContrast,
-    HeadTurned,
-    UnsureDetection
+    picture::QualityReason => QualityReason: reason, wire_reason,
+    EyesTooClose, Blurred, Noisy, Compressed, TooDark, TooBright, LowContrast, HeadTurned, UnsureDetection
 );

@@ -1,12 +1,8 @@
 //! The words of liveness checks, in the contract and in the domain.
 
-use crate::api::contract::AskedLivenessType;
-use crate::api::contract::LivenessType;
-use crate::api::contract::ReplayReason;
-use crate::api::contract::ReplayState;
-use crate::api::contract::SecurityLevel;
-use crate::domain::liveness;
-use crate::domain::liveness::Reason;
+use face::values::liveness::{self, Reason};
+
+use crate::api::contract::{AskedLivenessType, LivenessType, ReplayReason, ReplayState, SecurityLevel};
 use crate::domain::liveness::ReplayStatus;
 use crate::service;
 

@@ -1,23 +1,10 @@
 //! Bodies that may be one thing or another: JSON or a form, JSON or nothing.
 
-use poem::Request;
-use poem::RequestBody;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaRequest;
-use poem_openapi::registry::Registry;
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use crate::api::payload::FORM_DATA;
-use crate::api::payload::Form;
-use crate::api::payload::JSON;
-use crate::api::payload::Json;
-use crate::api::payload::MIXED;
-use crate::api::payload::Multipart;
-use crate::api::payload::extractor;
-use crate::api::payload::has_type;
-use crate::api::payload::json_bytes;
+use crate::api::payload::{FORM_DATA, Form, JSON, Json, MIXED, Multipart, extractor, has_type, json_bytes};
 use crate::api::problem::Problem;
 use crate::api::wire::Wire;
 
@@ -68,8 +55,7 @@ mod tests {
     use poem::Body;
 
     use super::*;
-    use crate::api::contract::DirectFaceUpload;
-    use crate::api::contract::NewBioSession;
+    use crate::api::contract::{DirectFaceUpload, NewBioSession};
 
     type Either = Upload<DirectFaceUpload, NewBioSession>;
 

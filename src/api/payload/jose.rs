@@ -1,18 +1,12 @@
 //! A JOSE object in compact form (RFC 7515, 9.2.1), as it came.
 
 use bytes::Bytes;
-use poem::Request;
-use poem::RequestBody;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaRequest;
-use poem_openapi::registry::Registry;
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use crate::api::payload;
-use crate::api::payload::extractor;
+use crate::api::payload::{self, extractor};
 use crate::api::problem::Problem;
 use crate::capture::SEALED_BYTES_MAX;
 

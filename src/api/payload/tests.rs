@@ -3,11 +3,7 @@
 use futures_util::stream;
 
 use super::*;
-use crate::api::contract::DirectFaceUpload;
-use crate::api::contract::ImageType;
-use crate::api::contract::MatchImagesUpload;
-use crate::api::contract::MatchUpload;
-use crate::api::contract::Mode;
+use crate::api::contract::{DirectFaceUpload, ImageType, MatchImagesUpload, MatchUpload, Mode};
 
 /// Sends `body` (each `\n` of it as CRLF) in pieces of seven bytes.
 async fn read<T: Form>(content_type: &str, body: &[u8], limits: Limits) -> Result<T, Problem> {

@@ -1,16 +1,12 @@
 //! What clients are told.
 
-use serde_json::Value;
-use serde_json::json;
+use face::values::template::Damage;
+use serde_json::{Value, json};
+use service::Error;
 
 use super::*;
-use crate::api::contract::GetCertificateError;
-use crate::api::contract::MatchError;
-use crate::domain::FaceId;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::domain::template::Damage;
-use service::Error;
+use crate::api::contract::{GetCertificateError, MatchError};
+use crate::domain::{FaceId, Permission, SessionId};
 
 fn told(error: Error) -> (u16, &'static str, String) {
     let problem = Problem::from(error);

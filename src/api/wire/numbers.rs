@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api::wire::Invalid;
-use crate::api::wire::Wire;
+use crate::api::wire::{Invalid, Wire};
 
 impl Wire for bool {
     fn read(value: Value) -> Result<Self, Invalid> {

@@ -2,26 +2,20 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
-use anyhow::bail;
-use serde_json::Value;
-use serde_json::json;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use anyhow::{Context, bail};
+use evaluate::performer::attack::{self, Attack};
+use evaluate::performer::portrait::Portrait;
+use evaluate::performer::{self, Performance};
+use face::networks::Networks;
+use face::samples;
+use face::values::liveness::Frame;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::cli::capture::Check;
-use crate::cli::demo::Client;
-use crate::cli::demo::say;
-use crate::domain::liveness::Frame;
-use crate::face::networks::Networks;
-use crate::face::samples;
-use crate::performer;
-use crate::performer::Performance;
-use crate::performer::attack;
-use crate::performer::attack::Attack;
-use crate::performer::portrait::Portrait;
+use crate::cli::demo::{Client, say};
 
 /// Longer than a check takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);

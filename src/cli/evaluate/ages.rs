@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
+use ::evaluate::ages::{self, Report, Tested};
+use ::evaluate::pictures;
+use face::pack::Pack;
+
 use crate::cli::evaluate::write;
-use crate::cli::source::About;
-use crate::cli::source::networks;
-use crate::cli::source::progress;
+use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
-use crate::evaluate::ages;
-use crate::evaluate::ages::Report;
-use crate::evaluate::ages::Tested;
-use crate::evaluate::pictures;
-use crate::face::pack::Pack;
 
 /// Prints the report on the pictures of `folder`, and writes it as JSON if that is wanted.
 pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Option<&Path>) -> anyhow::Result<()> {

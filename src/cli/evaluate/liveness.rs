@@ -3,24 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use ::evaluate::liveness::{Report, Stage, Trial};
+use ::evaluate::{ages, pictures};
 use anyhow::Context as _;
-use sha2::Digest;
-use sha2::Sha256;
+use face::pack::Pack;
+use face::{Faces, Picture};
+use sha2::{Digest, Sha256};
 
 use crate::cli::evaluate::write;
-use crate::cli::source::About;
-use crate::cli::source::networks;
-use crate::cli::source::progress;
+use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
-use crate::evaluate::ages;
-use crate::evaluate::liveness::Report;
-use crate::evaluate::liveness::Stage;
-use crate::evaluate::liveness::Trial;
-use crate::evaluate::pictures;
-use crate::face;
-use crate::face::Faces;
-use crate::face::Picture;
-use crate::face::pack::Pack;
 
 /// Checks of liveness are made for grown-ups.
 const YEARS_MIN: i32 = 18;

@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-use serde_json::json;
+use face::pack::manifest::NetworkEntry;
+use face::pack::{Network, Pack};
+use packs::published::{self, Published};
+use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::face::pack::Network;
-use crate::face::pack::Pack;
-use crate::face::pack::manifest::NetworkEntry;
-use crate::packs;
-use crate::packs::published;
-use crate::packs::published::Published;
 
 /// All packs as a table, each with its networks.
 pub fn text(config: &Config) -> anyhow::Result<String> {

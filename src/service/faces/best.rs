@@ -1,18 +1,15 @@
 //! The face that the best frame of a capture becomes.
 
+use face::Best;
+use face::values::picture::{ImageFormat, ImageType};
+
 use crate::domain::FaceId;
 use crate::domain::face::Face;
-use crate::domain::face::ImageFormat;
-use crate::domain::face::ImageType;
-use crate::face::Best;
 use crate::seal::Key;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::faces::content::Content;
-use crate::service::faces::content::Image;
+use crate::service::faces::content::{Content, Image};
 use crate::service::faces::media_name;
-use crate::service::storage;
-use crate::service::storage::Stored;
+use crate::service::storage::{self, Stored};
+use crate::service::{Deps, Error};
 use crate::store::faces::Kept;
 use crate::store::sessions::Live;
 

@@ -1,14 +1,12 @@
 //! What is kept of a session's face, sealed by the session's key.
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde::Serialize;
+use face::values::picture::ImageFormat;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::FaceId;
-use crate::domain::SessionId;
 use crate::domain::face::Face;
-use crate::domain::face::ImageFormat;
 use crate::domain::session::Session;
+use crate::domain::{FaceId, SessionId};
 use crate::seal::Key;
 use crate::service::Error;
 use crate::store::faces::Kept;

@@ -1,19 +1,13 @@
 //! The images that a session's faces were made from.
 
 use bytes::Bytes;
+use face::compress;
+use face::values::picture::ImageFormat;
 use tokio::sync::Semaphore;
 
-use crate::domain::Caller;
-use crate::domain::FaceId;
-use crate::domain::Permission;
-use crate::domain::SessionId;
-use crate::domain::face::ImageFormat;
-use crate::face::compress;
-use crate::service::Deps;
-use crate::service::Error;
-use crate::service::faces::find;
-use crate::service::faces::media_name;
-use crate::service::require;
+use crate::domain::{Caller, FaceId, Permission, SessionId};
+use crate::service::faces::{find, media_name};
+use crate::service::{Deps, Error, require};
 
 /// Pictures that are compressed at once: the rest wait, and cores are left for networks.
 static COMPRESSING: Semaphore = Semaphore::const_new(1);

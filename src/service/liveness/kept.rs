@@ -1,17 +1,12 @@
 //! What is kept of a liveness check, sealed by its session's key.
 
-use serde::Deserialize;
-use serde::Serialize;
+use face::values::liveness::{LivenessType, Reason, SecurityLevel};
+use face::values::picture::Landmarks;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::FaceId;
-use crate::domain::SessionId;
-use crate::domain::face::Landmarks;
-use crate::domain::liveness::DeviceInfo;
-use crate::domain::liveness::LivenessType;
-use crate::domain::liveness::Reason;
-use crate::domain::liveness::SdkInfo;
-use crate::domain::liveness::SecurityLevel;
+use crate::domain::liveness::{DeviceInfo, SdkInfo};
+use crate::domain::{FaceId, SessionId};
 use crate::seal::Key;
 use crate::service::Error;
 use crate::service::storage::Stored;

@@ -1,0 +1,172 @@
+//! What the figures of an evaluation and of a calibration look like.
+
+use crate::calibrate::Tailed;
+use crate::det::Curve;
+use crate::discard::Discard;
+use crate::histogram::{Histogram, Measure};
+use crate::plot::{Axis, BLUE, GREEN, GREY, ORANGE, Plot, Scale, Series, Shape};
+use crate::reliability::Point;
+
+/// The lowest rates that are drawn: no one measures below them with thousands of people.
+const FMR_MIN: f64 = 1e-7;
+const FNMR_MIN: f64 = 1e-3;
+
+/// False matches against false non-matches, with the 95 % band of each curve that has one.
+pub fn det(curves: &[Curve]) -> Plot {
+    let mut series = Vec::new();
+    for (curve, colour) in curves.iter().zip([BLUE, ORANGE, GREEN].into_iter().cycle()) {
+        let band = curve.points.iter().filter_map(|point| {
+            let interval = point.fnmr_by_people?;
+            Some((point.fmr, [interval.low, interval.high]))
+        });
+        series.push(Series { name: "", colour, shape: Shape::Band(band.collect()) });
+        let line = curve.points.iter().map(|point| (point.fmr, point.fnmr)).collect();
+        series.push(Series { name: curve.name, colour, shape: Shape::Line(line) });
+    }
+    Plot {
+        title: "Detection error trade-off",
+        x: Axis { name: "false match rate", range: FMR_MIN..1.0, scale: Scale::Log },
+        y: Axis { name: "false non-match rate", range: FNMR_MIN..1.0, scale: Scale::Log },
+        series,
+    }
+}
+
+/// How the scores of both kinds of pairs are spread, over what any pair reaches.
+pub fn histogram(found: &Histogram) -> Plot {
+    let both = || found.genuine.iter().zip(&found.impostors);
+    let shown = both().position(|(a, b)| a + b > 0.0).zip(both().rposition(|(a, b)| a + b > 0.0));
+    let (first, last) = shown.unwrap_or((0, found.genuine.len() - 1));
+    let start = |bin: usize| found.start + bin as f64 * found.width;
+    let steps = |shares: &[f64]| {
+        let bins = shares.iter().enumerate().take(last + 1).skip(first);
+        bins.flat_map(|(bin, share)| [(start(bin), *share), (start(bin + 1), *share)]).collect()
+    };
+    let highest = found.genuine.iter().chain(&found.impostors).copied().fold(0.0, f64::max);
+    Plot {
+        title: "Pairs of one person and of two",
+        x: Axis {
+            name: match found.of {
+                Measure::Score => "score",
+                Measure::Cosine => "cosine",
+            },
+            range: start(first)..start(last + 1),
+            scale: Scale::Linear,
+        },
+        y: Axis { name: "share of the pairs", range: 0.0..(1.05 * highest).max(1e-9), scale: Scale::Linear },
+        series: vec![
+            Series { name: "two people", colour: ORANGE, shape: Shape::Line(steps(&found.impostors)) },
+            Series { name: "one person", colour: BLUE, shape: Shape::Line(steps(&found.genuine)) },
+        ],
+    }
+}
+
+/// Beside the rate, what it would be if quality knew every error.
+pub fn discard(found: &Discard) -> Plot {
+    let line = found.points.iter().map(|point| (point.rejected, point.fnmr)).collect();
+    let all = found.fnmr_at(0).unwrap_or_default();
+    let best = |rejected: f64| ((all - rejected).max(0.0)) / (1.0 - rejected);
+    let ideal = found.points.iter().map(|point| (point.rejected, best(point.rejected))).collect();
+    let highest = found.points.iter().map(|point| point.fnmr).fold(0.0, f64::max);
+    Plot {
+        title: "Errors against discards",
+        x: Axis { name: "share of the pairs rejected, lowest quality first", range: 0.0..0.5, scale: Scale::Linear },
+        y: Axis { name: "false non-match rate", range: 0.0..(1.1 * highest).max(1e-6), scale: Scale::Linear },
+        series: vec![
+            Series { name: "by quality", colour: BLUE, shape: Shape::Line(line) },
+            Series { name: "if quality knew every error", colour: GREY, shape: Shape::Line(ideal) },
+        ],
+    }
+}
+
+/// Seen rates against stated ones; they are true on the diagonal.
+pub fn reliability(points: &[Point]) -> Plot {
+    let bars = points.iter().filter_map(|point| {
+        let interval = point.observed_by_people?;
+        Some((point.stated, [interval.low, interval.high]))
+    });
+    let seen = points.iter().map(|point| (point.stated, point.observed)).collect();
+    let axis = |name| Axis { name, range: FMR_MIN..1.0, scale: Scale::Log };
+    Plot {
+        title: "What scores state, and what is seen",
+        x: axis("stated false match rate"),
+        y: axis("observed false match rate"),
+        series: vec![
+            Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(FMR_MIN, FMR_MIN), (1.0, 1.0)]) },
+            Series { name: "", colour: BLUE, shape: Shape::Bars(bars.collect()) },
+            Series { name: "observed", colour: BLUE, shape: Shape::Points(seen) },
+        ],
+    }
+}
+
+/// The share of the pairs of two people beyond each cosine of the tail, and by its law.
+pub fn tail(tail: &Tailed) -> Plot {
+    let lowest = tail.observed.iter().map(|(_, share)| *share).fold(tail.share, f64::min);
+    let law = (0..=100).map(|step| {
+        let cosine = tail.law.cosine + (1.0 - tail.law.cosine) * f64::from(step) / 100.0;
+        (cosine, tail.share * tail.law.beyond(cosine))
+    });
+    let last = tail.observed.first().map_or(1.0, |(cosine, _)| *cosine);
+    let margin = 0.1 * (last - tail.law.cosine);
+    Plot {
+        title: "The tail and its law",
+        x: Axis { name: "cosine", range: tail.law.cosine..(last + margin).min(1.0), scale: Scale::Linear },
+        y: Axis { name: "share of the pairs beyond", range: lowest / 2.0..1.5 * tail.share, scale: Scale::Log },
+        series: vec![
+            Series { name: "observed", colour: BLUE, shape: Shape::Points(tail.observed.clone()) },
+            Series { name: "generalised Pareto law", colour: ORANGE, shape: Shape::Line(law.collect()) },
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::Interval;
+
+    #[test]
+    fn a_histogram_is_drawn_where_there_are_pairs() {
+        let mut found = Histogram {
+            of: Measure::Score,
+            start: 0.0,
+            width: 50.0,
+            genuine: vec![0.0; 100],
+            impostors: vec![0.0; 100],
+        };
+        (found.impostors[30], found.genuine[90]) = (1.0, 0.5);
+        let plot = histogram(&found);
+        assert_eq!((plot.x.range.clone(), plot.y.range.end), (1500.0..4550.0, 1.05));
+        let Shape::Line(line) = &plot.series[1].shape else { panic!("{plot:?}") };
+        assert_eq!(line[line.len() - 2..], [(4500.0, 0.5), (4550.0, 0.5)]);
+    }
+
+    #[test]
+    fn quality_that_knows_every_error_is_drawn_beside() {
+        let point = |rejected| crate::discard::Point { rejected, fnmr: 0.2 };
+        let found = Discard {
+            far: 1e-3,
+            cosine: 0.5,
+            pairs: 100,
+            points: vec![point(0.0), point(0.1), point(0.3)],
+            fall_at_tenth: 0.0,
+            fall_at_tenth_by_people: None,
+        };
+        let plot = discard(&found);
+        let Shape::Line(ideal) = &plot.series[1].shape else { panic!("{plot:?}") };
+        assert!((ideal[1].1 - 0.1 / 0.9).abs() < 1e-12 && ideal[2].1 == 0.0, "{ideal:?}");
+    }
+
+    #[test]
+    fn reliability_has_bars_where_people_are_known() {
+        let point = |by_people| Point {
+            score: 2500.0,
+            stated: 0.01,
+            pairs: 12,
+            observed: 0.012,
+            observed_by_people: by_people,
+        };
+        let interval = Interval { low: 0.008, high: 0.02 };
+        let plot = reliability(&[point(Some(interval)), point(None)]);
+        assert_eq!(plot.series[1].shape, Shape::Bars(vec![(0.01, [0.008, 0.02])]));
+        assert_eq!(plot.series[2].shape, Shape::Points(vec![(0.01, 0.012); 2]));
+    }
+}

@@ -1,0 +1,102 @@
+//! All pictures of a collection to templates, on as many threads as there are coders.
+
+use std::path::Path;
+use std::time::Duration;
+
+use face::Picture;
+use face::values::template::Template;
+
+use crate::collection::Labelled;
+use crate::{Error, pictures};
+
+/// What is known of a face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    pub template: Template,
+    /// As the contract has it: above 100 is good.
+    pub quality: i32,
+}
+
+/// The faces of a collection's pictures, in its order.
+pub struct Coding {
+    /// Or why there is none.
+    pub faces: Vec<Result<Described, face::Error>>,
+    /// The time from the first picture to the last.
+    pub took: Duration,
+    pub threads: usize,
+}
+
+impl Coding {
+    /// Mean time that one thread spends on one picture.
+    pub fn ms_per_picture(&self) -> f64 {
+        self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
+    }
+}
+
+/// Describes the face in the middle of every picture: LFW's were cut out around the person whom they are named after, and
+/// in one of 150 somebody else is a little larger. `coders` has one entry per thread; `done` is called after each picture.
+///
+/// A file that cannot be read ends it; a picture without a face does not.
+pub fn all<C>(pictures: &[Labelled], coders: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Coding, Error>
+where
+    C: FnMut(&Picture) -> Result<face::Coded, face::Error> + Send,
+{
+    let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
+    let described = |coded: face::Coded| Described { template: coded.template, quality: coded.quality.value };
+    let coder = |mut coder: C| move |picture: &Picture| coder(picture).map(described);
+    let looked = pictures::each(&paths, coders.into_iter().map(coder).collect(), done)?;
+    Ok(Coding { faces: looked.found, took: looked.took, threads: looked.threads })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use face::Faces;
+    use face::values::picture::{Landmarks, Quality};
+
+    use super::*;
+
+    fn manifest_and_lock() -> Vec<Labelled> {
+        let file = |name: &str| Labelled {
+            person: name.to_owned(),
+            name: name.to_owned(),
+            path: Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+            ..Labelled::default()
+        };
+        vec![file("Cargo.toml"), file("Cargo.lock"), file("Cargo.toml")]
+    }
+
+    /// Codes a file by its length.
+    fn coder(picture: &Picture) -> Result<face::Coded, face::Error> {
+        assert_eq!(picture.faces, Faces::Central);
+        if picture.bytes.starts_with(b"[package]") {
+            return Err(face::Error::NoFace);
+        }
+        let template = Template::new(1, &[picture.bytes.len() as f32, 1.0]).expect("it is not zero");
+        let quality = Quality { value: 100, reasons: Vec::new() };
+        Ok(face::Coded { digest: String::new(), landmarks: Landmarks::default(), quality, template })
+    }
+
+    #[test]
+    fn templates_come_in_the_order_of_the_pictures() {
+        let counted = AtomicUsize::new(0);
+        let done = || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        let coding = all(&manifest_and_lock(), vec![coder, coder], &done).expect("the files exist");
+        assert_eq!(counted.into_inner(), 3);
+        assert_eq!(coding.threads, 2);
+        assert_eq!(coding.faces[0], Err(face::Error::NoFace));
+        assert!(coding.faces[1].as_ref().is_ok_and(|face| face.quality == 100));
+        assert_eq!(coding.faces[2], Err(face::Error::NoFace));
+    }
+
+    #[test]
+    fn a_missing_file_ends_it_and_is_named() {
+        let mut pictures = manifest_and_lock();
+        pictures[1].path = "no/such/file".into();
+        let error = all(&pictures, vec![coder], &|| ()).err().expect("it is not there");
+        assert!(error.to_string().contains("no/such/file"), "{error}");
+    }
+}

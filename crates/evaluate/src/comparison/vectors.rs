@@ -1,0 +1,90 @@
+//! The cosines of all pairs of templates, block by block on all cores.
+
+use nalgebra::DMatrix;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use crate::comparison::{Pairing, Sample};
+
+/// Templates per side of a block of the matrix of cosines: it and its sides stay in a core's cache.
+const BLOCK: usize = 256;
+
+/// Two templates.
+pub struct Pair {
+    pub cosine: f32,
+    pub people: [u32; 2],
+    /// The lower of the two.
+    pub quality: i32,
+}
+
+/// Templates of length one, as the rows of a matrix and as the columns of another.
+pub struct Vectors {
+    rows: DMatrix<f32>,
+    columns: DMatrix<f32>,
+    labels: Vec<Label>,
+    pairing: Pairing,
+}
+
+#[derive(Clone, Copy)]
+struct Label {
+    person: u32,
+    side: usize,
+    quality: i32,
+}
+
+impl Vectors {
+    pub fn new(samples: &[Sample], pairing: Pairing) -> Self {
+        let coded: Vec<(&Sample, &[f32])> =
+            samples.iter().filter_map(|sample| Some((sample, sample.template.as_ref()?.values()))).collect();
+        let dimension = coded.first().map_or(0, |(_, values)| values.len());
+        // A template's values are rounded to 16 bits, which leaves its length a little off one.
+        let unit = coded.iter().flat_map(|(_, values)| {
+            let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+            values.iter().map(move |v| (f64::from(*v) / length) as f32)
+        });
+        let columns = DMatrix::from_iterator(dimension, coded.len(), unit);
+        let label = |(sample, _): &(&Sample, &[f32])| Label {
+            person: sample.person as u32,
+            side: sample.side,
+            quality: sample.quality,
+        };
+        Self { rows: columns.transpose(), columns, labels: coded.iter().map(label).collect(), pairing }
+    }
+
+    /// Visits every pair of the pairing once, in blocks on all cores.
+    pub fn fold<T: Send>(
+        &self,
+        start: impl Fn() -> T + Sync + Send,
+        visit: impl Fn(&mut T, Pair) + Sync,
+        join: impl Fn(T, T) -> T + Sync + Send,
+    ) -> T {
+        let blocks = self.labels.len().div_ceil(BLOCK);
+        let corners: Vec<(usize, usize)> = (0..blocks).flat_map(|i| (i..blocks).map(move |j| (i, j))).collect();
+        corners
+            .par_iter()
+            .fold(&start, |mut found, corner| {
+                self.block(*corner, |pair| visit(&mut found, pair));
+                found
+            })
+            .reduce(&start, join)
+    }
+
+    fn block(&self, (i, j): (usize, usize), mut visit: impl FnMut(Pair)) {
+        let (from_i, from_j) = (i * BLOCK, j * BLOCK);
+        let height = BLOCK.min(self.labels.len() - from_i);
+        let width = BLOCK.min(self.labels.len() - from_j);
+        let mut cosines = DMatrix::zeros(height, width);
+        cosines.gemm(1.0, &self.rows.rows(from_i, height), &self.columns.columns(from_j, width), 0.0);
+        for column in 0..width {
+            // Of a block on the diagonal, only what lies above the diagonal.
+            let rows = if i == j { column } else { height };
+            let b = self.labels[from_j + column];
+            for (row, a) in self.labels[from_i..from_i + rows].iter().enumerate() {
+                if self.pairing == Pairing::Across && a.side == b.side {
+                    continue;
+                }
+                let (cosine, quality) = (cosines[(row, column)], a.quality.min(b.quality));
+                visit(Pair { cosine, people: [a.person, b.person], quality });
+            }
+        }
+    }
+}

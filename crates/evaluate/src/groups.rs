@@ -1,0 +1,135 @@
+//! Errors by group of people, at the thresholds that hold for all of them.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::coding::Coding;
+use crate::collection::Collection;
+use crate::figures::{AtFar, Errors};
+use crate::part::{self, Part};
+
+/// The groups of one column, in the order of their names.
+///
+/// As in Grother, Ngan and Hanaoka, "Face recognition vendor test part 3: demographic effects", NISTIR 8280 (2019): false
+/// matches are counted among pairs of two people of one group, which are the hardest to tell apart.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Column {
+    pub name: String,
+    pub groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    pub value: String,
+    /// Of whom there is at least one template, if people are known.
+    pub people: Option<usize>,
+    pub templates: usize,
+    pub genuine_pairs: usize,
+    pub impostor_pairs: u64,
+    pub at_far: Vec<AtFarOfAll>,
+}
+
+/// At the threshold where all people together keep to one FAR.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AtFarOfAll {
+    pub far: f64,
+    #[serde(flatten)]
+    pub errors: Errors,
+}
+
+/// The columns of a collection. `of_all` says where all of it keeps to each FAR; rows without threshold are passed over.
+/// Pictures, or listed pairs, with nothing in a column are in none of its groups.
+pub fn columns(collection: &Collection, coding: &Coding, of_all: &[AtFar]) -> Vec<Column> {
+    let marks: Vec<(f64, f64)> = of_all.iter().filter_map(|row| Some((row.far, row.cosine?))).collect();
+    let column = |(at, name): (usize, &String)| {
+        let groups = values(collection, at).into_iter().map(|value| group(collection, coding, (at, value), &marks));
+        Column { name: name.clone(), groups: groups.collect() }
+    };
+    collection.columns.iter().enumerate().map(column).collect()
+}
+
+fn values(collection: &Collection, column: usize) -> BTreeSet<&str> {
+    let pictures = collection.pictures.iter().map(|picture| &picture.groups);
+    let trials = collection.listed().unwrap_or_default().iter().map(|trial| &trial.groups);
+    let values = pictures.chain(trials).filter_map(|groups| groups.get(column));
+    values.map(String::as_str).filter(|value| !value.is_empty()).collect()
+}
+
+fn group(collection: &Collection, coding: &Coding, group: (usize, &str), marks: &[(f64, f64)]) -> Group {
+    let comparison = part::compare(collection, coding, Part { group: Some(group), ..Part::default() });
+    let cosines: Vec<f64> = marks.iter().map(|(_, cosine)| *cosine).collect();
+    let at_far = marks.iter().zip(Errors::at(&comparison, &cosines));
+    Group {
+        value: group.1.to_owned(),
+        people: comparison.people(),
+        templates: comparison.pictures(),
+        genuine_pairs: comparison.genuine.len(),
+        impostor_pairs: comparison.impostors.pairs,
+        at_far: at_far.map(|((far, _), errors)| AtFarOfAll { far: *far, errors }).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use face::values::template::Template;
+
+    use super::*;
+    use crate::coding::Described;
+    use crate::collection::Labelled;
+
+    /// Twenty people with two pictures. Those of the group "near" are a degree apart, those of "far" fifteen; the second
+    /// picture of a person is half a degree beside the first, but four of "far" are thirty beside it. One is in no group.
+    fn toy() -> (Collection, Coding) {
+        let labelled = |at: usize| Labelled {
+            person: format!("{:02}", at / 2),
+            groups: vec![
+                if at / 2 == 20 {
+                    ""
+                } else if at < 20 {
+                    "near"
+                } else {
+                    "far"
+                }
+                .into(),
+            ],
+            ..Labelled::default()
+        };
+        let face = |at: usize| {
+            let person = at / 2;
+            let place = if person < 10 { person as f32 } else { 40.0 + 15.0 * (person - 10) as f32 };
+            let off = if (10..14).contains(&person) { 30.0 } else { 0.5 };
+            let angle = (place + if at % 2 == 1 { off } else { 0.0 }).to_radians();
+            let template = Template::new(1, &[angle.cos(), angle.sin()]).ok_or(face::Error::NoFace)?;
+            Ok(Described { template, quality: 0 })
+        };
+        let collection = Collection {
+            columns: vec!["distance".into()],
+            pictures: (0..42).map(labelled).collect(),
+            ..Collection::default()
+        };
+        (collection, Coding { faces: (0..42).map(face).collect(), took: Duration::ZERO, threads: 1 })
+    }
+
+    #[test]
+    fn each_group_has_its_own_errors_at_the_threshold_of_all() {
+        let (collection, coding) = toy();
+        let row = |far, cosine| AtFar { far, cosine, tar: None, tar_by_pairs: None, tar_by_people: None };
+        let of_all = [row(1e-2, Some(10f64.to_radians().cos())), row(1e-3, None)];
+        let columns = columns(&collection, &coding, &of_all);
+        assert_eq!((columns.len(), columns[0].name.as_str()), (1, "distance"));
+        let [far, near] = &columns[0].groups[..] else { panic!("{columns:?}") };
+        assert_eq!((far.value.as_str(), far.people, far.genuine_pairs, far.impostor_pairs), ("far", Some(10), 10, 180));
+        assert_eq!((near.value.as_str(), near.templates, near.at_far.len()), ("near", 20, 1));
+        let (far, near) = (&far.at_far[0].errors, &near.at_far[0].errors);
+        assert_eq!((near.fmr, near.fnmr), (Some(1.0), Some(0.0)));
+        assert_eq!(far.fnmr, Some(0.4));
+        assert!(far.fnmr_by_people.is_some_and(|interval| interval.low < 0.4 && interval.high > 0.4));
+        assert!(far.fmr.is_some_and(|fmr| fmr < 0.1), "{far:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! What a calibration rests on, as a page.
+
+use crate::fitting::{Fitted, Fitting};
+use crate::html::Page;
+use crate::{Error, charts, tables};
+
+/// The page of a fitting of the pack with this name.
+pub fn page(pack: &str, fitting: &Fitting) -> Result<String, Error> {
+    let mut page = Page::new(format!("Calibration of {pack} on {}", fitting.data));
+    page.text(
+        "Curves are fitted to the pairs of two people that one half of the people give, and checked on the other half. \
+         Intervals hold 95 %; those by people come from 200 draws of people.",
+    );
+    page.list(&fitting.caveats);
+    page.heading("All pairs");
+    curve(&mut page, &fitting.general, "")?;
+    for (types, fitted) in &fitting.by_types {
+        page.heading(&types.to_string());
+        match fitted {
+            Ok(fitted) => curve(&mut page, fitted, &format!(", {types}"))?,
+            Err(error) => page.text(&format!("No curve of its own: {error}. The curve of all pairs is used.")),
+        }
+    }
+    Ok(page.finish())
+}
+
+fn curve(page: &mut Page, fitted: &Fitted, whom: &str) -> Result<(), Error> {
+    page.text(&fitted.tail());
+    for table in fitted.tables(whom) {
+        page.table(&table);
+    }
+    page.figure(&charts::histogram(&fitted.histogram), "People whom the curve was fitted to.")?;
+    page.figure(&charts::tail(&fitted.fit.tail), "The pairs beyond the tail's beginning, and the law fitted to them.")?;
+    page.figure(&charts::det(&fitted.curves), "The bands hold 95 %, by people, at each false match rate.")?;
+    let held_out = "People whom the curve has never seen; the bars hold 95 %, by people.";
+    page.figure(&charts::reliability(&fitted.reliability), held_out)?;
+    page.table(&tables::reliability(format!("Held out{whom}: stated and observed"), &fitted.reliability));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fitting, html};
+
+    #[test]
+    fn the_page_shows_every_curve() {
+        let (collection, coding) = fitting::tests::typed(250);
+        let fitting = Fitting::new(&collection, &coding).expect("there are enough");
+        let html = page("toy & co", &fitting).expect("it can be drawn");
+        // Four curves with four drawings each.
+        html::assert_whole(&html, 16);
+        for words in
+            ["toy &amp; co", "typed toys", "ID_DOCUMENT SELFIE", "generalised Pareto", "never seen", "No curve"]
+        {
+            assert!(html.contains(words), "{words}");
+        }
+    }
+}

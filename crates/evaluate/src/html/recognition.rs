@@ -1,0 +1,79 @@
+//! What an evaluation found, as a page.
+
+use crate::html::Page;
+use crate::report::Report;
+use crate::{Error, charts, tables};
+
+/// The page; its drawings need what a report holds beside its JSON.
+pub fn page(report: &Report) -> Result<String, Error> {
+    let mut page = Page::new(format!("{} on {}", report.pack, report.data));
+    page.text(&format!(
+        "Pack {}, template version {}. {}, {:.1} ms a picture and thread.",
+        report.pack,
+        report.template_version,
+        report.size(),
+        report.time.ms_per_picture
+    ));
+    page.text(&report.meaning());
+    page.list(&report.caveats);
+    if let Some(folds) = &report.folds {
+        let (mean, deviation) = (100.0 * folds.mean, 100.0 * folds.deviation);
+        page.text(&format!("Accuracy over {} folds: {mean:.2} % ± {deviation:.2}.", folds.folds));
+    }
+
+    page.heading("Figures");
+    for table in report.tables() {
+        page.table(&table);
+    }
+    page.text(report.intervals());
+
+    page.heading("Scores");
+    if let Some(histogram) = &report.histogram {
+        page.figure(
+            &charts::histogram(histogram),
+            "All pairs; those of which a picture has no template are not shown.",
+        )?;
+    }
+    let band = "The bands hold 95 %, by people, at each false match rate.";
+    page.figure(&charts::det(&report.curves), band)?;
+    if !report.reliability.is_empty() {
+        let whom = if report.people.is_some() { "People that `calibrate` holds back" } else { "All pairs" };
+        page.heading("Reliability");
+        page.figure(&charts::reliability(&report.reliability), &format!("{whom}; the bars hold 95 %, by people."))?;
+        page.table(&tables::reliability(format!("{whom}: stated and observed"), &report.reliability));
+    }
+    if let Some(discard) = &report.discard {
+        page.heading("Quality");
+        page.figure(&charts::discard(discard), &tables::fall(discard))?;
+    }
+    if !report.failures.is_empty() {
+        page.heading("Pictures without template");
+        let failures: Vec<String> =
+            report.failures.iter().map(|failure| format!("{}: {}", failure.picture, failure.reason)).collect();
+        page.list(&failures);
+    }
+    Ok(page.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::html;
+    use crate::report::Tested;
+    use crate::report::tests::{tested, toy};
+
+    #[test]
+    fn its_page_shows_all_of_it() {
+        let (collection, coding) = toy();
+        let report = Report::new(&collection, &coding, tested());
+        let shown = page(&report).expect("it can be drawn");
+        html::assert_whole(&shown, 4);
+        for words in
+            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
+        {
+            assert!(shown.contains(words), "{words}");
+        }
+        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        html::assert_whole(&page(&bare).expect("it can be drawn"), 3);
+    }
+}

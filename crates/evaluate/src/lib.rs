@@ -1,0 +1,72 @@
+//! Labelled pictures in, error rates and calibrations out.
+//!
+//! ```text
+//! lfw, folder, list --> Collection --coding--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
+//!                                                                                  `--calibrate--> Fitting
+//! Report, Fitting --> table --> text, html, markdown; plot --> html
+//! ```
+
+use std::io;
+use std::path::PathBuf;
+
+pub mod ages;
+pub mod calibrate;
+pub mod charts;
+pub mod coding;
+pub mod collection;
+pub mod comparison;
+pub mod det;
+pub mod discard;
+pub mod enrolment;
+pub mod figures;
+pub mod fitting;
+pub mod folder;
+pub mod folds;
+pub mod groups;
+pub mod histogram;
+pub mod html;
+pub mod interval;
+pub mod lfw;
+pub mod list;
+pub mod liveness;
+pub mod manifest;
+pub mod number;
+pub mod page;
+pub mod pareto;
+pub mod part;
+pub mod performer;
+pub mod pictures;
+pub mod plot;
+pub mod rates;
+pub mod reliability;
+pub mod report;
+pub mod table;
+pub mod tables;
+pub mod text;
+
+/// Why an evaluation or a calibration came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is longer than {bytes_max} bytes", path.display())]
+    TooLong { path: PathBuf, bytes_max: u64 },
+    #[error("{}, line {line}: {fault}", path.display())]
+    Line { path: PathBuf, line: usize, fault: String },
+    #[error("{}: {fault}", path.display())]
+    Data { path: PathBuf, fault: String },
+    #[error("there is no thread to describe pictures")]
+    NoCoders,
+    #[error("a thread that describes pictures has panicked")]
+    Panicked,
+    #[error("{pairs} pairs of two people are too few for a calibration; {pairs_min} are the least")]
+    TooFewPairs { pairs: u64, pairs_min: u64 },
+    #[error("the highest pairs of two people have one cosine: no law can be fitted to them")]
+    NoSpread,
+    #[error("the fitted curve is no calibration: {0}")]
+    Curve(#[from] face::calibration::Fault),
+    #[error("the calibration cannot be written into the manifest: {0}")]
+    Manifest(String),
+    #[error("the curves cannot be drawn: {0}")]
+    Plot(String),
+}

@@ -1,0 +1,63 @@
+//! A report on trials of liveness as people read it.
+
+use std::fmt;
+
+use crate::liveness::{Refused, Report};
+use crate::number::percent;
+use crate::table::Table;
+
+impl Report {
+    pub fn table(&self) -> Table {
+        Table {
+            title: format!("Liveness by pack {}, films made of {}", self.pack, self.data),
+            head: vec![
+                "type",
+                "film",
+                "trials",
+                "error at LOW, %",
+                "MEDIUM",
+                "HIGH",
+                "frames",
+                "ms",
+                "refused for, at HIGH",
+            ],
+            rows: self.rows.iter().map(row).collect(),
+        }
+    }
+
+    /// What a reader of the table must know.
+    pub fn notes(&self) -> Vec<String> {
+        let errors =
+            "The error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals.";
+        let unusable =
+            format!("{} pictures were passed over, whose faces are not as people are before a camera.", self.unusable);
+        [errors.to_owned(), unusable].into_iter().chain(self.caveats.iter().cloned()).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table().text(f)?;
+        writeln!(f)?;
+        self.notes().iter().try_for_each(|note| writeln!(f, "{note}"))
+    }
+}
+
+fn row(refused: &Refused) -> Vec<String> {
+    let error = |level: usize| match (refused.error[level], refused.error_interval[level]) {
+        (Some(error), Some(i)) => format!("{} [{}, {}]", percent(error), percent(i.low), percent(i.high)),
+        _ => "-".to_owned(),
+    };
+    let reasons = refused.reasons.iter().map(|(reason, count)| format!("{reason} {count}"));
+    vec![
+        refused.liveness_type.clone(),
+        refused.species.clone(),
+        refused.trials.to_string(),
+        error(0),
+        error(1),
+        error(2),
+        format!("{:.0}", refused.frames),
+        format!("{:.0}", refused.took_ms),
+        reasons.collect::<Vec<_>>().join(", "),
+    ]
+}

@@ -1,0 +1,175 @@
+//! The tables that an evaluation is told in, whatever they are written into.
+
+use crate::discard::Discard;
+use crate::enrolment::Enrolment;
+use crate::figures::{AtFar, AtScore, Figures};
+use crate::groups::{Column, Group};
+use crate::interval::Interval;
+use crate::number::{dash, grouped, hundredths, hundredths_of, percent, percents};
+use crate::reliability::Point;
+use crate::table::Table;
+
+/// Shares of the pairs, in percent, that the table of discards shows.
+const DISCARDS_SHOWN: [usize; 6] = [0, 5, 10, 20, 30, 50];
+
+/// How many pairs of each kind there are, in words.
+pub fn pairs(figures: &Figures) -> String {
+    format!("{} of one person, {} of two", grouped(figures.genuine_pairs as u64), grouped(figures.impostor_pairs))
+}
+
+pub fn by_far(title: String, rows: &[AtFar]) -> Table {
+    let row = |row: &AtFar| {
+        vec![
+            format!("{:.0e}", row.far),
+            row.tar.map_or_else(dash, hundredths),
+            row.tar_by_pairs.map_or_else(dash, hundredths_of),
+            row.tar_by_people.map_or_else(dash, hundredths_of),
+            row.cosine.map_or_else(dash, |cosine| format!("{cosine:.4}")),
+        ]
+    };
+    let head = vec!["FAR", "TAR %", "by pairs", "by people", "cosine"];
+    Table { title, head, rows: rows.iter().map(row).collect() }
+}
+
+/// `whom` says whose pairs these are.
+pub fn by_score(whom: &str, figures: &Figures) -> Table {
+    let row = |AtScore { score, stated_fmr, errors }: &AtScore| {
+        vec![
+            score.to_string(),
+            percent(*stated_fmr),
+            errors.fmr.map_or_else(dash, percent),
+            grouped(errors.false_matches),
+            errors.fmr.map_or_else(dash, |fmr| format!("{:.2}", fmr / stated_fmr)),
+            errors.fmr_by_pairs.map_or_else(dash, percents),
+            errors.fmr_by_people.map_or_else(dash, percents),
+            errors.fnmr.map_or_else(dash, hundredths),
+            errors.fnmr_by_pairs.map_or_else(dash, hundredths_of),
+            errors.fnmr_by_people.map_or_else(dash, hundredths_of),
+        ]
+    };
+    let people = figures.people.map_or_else(String::new, |people| format!("{} people, ", grouped(people as u64)));
+    let head = vec![
+        "score",
+        "stated %",
+        "FMR %",
+        "pairs",
+        "ratio",
+        "by pairs",
+        "by people",
+        "FNMR %",
+        "by pairs",
+        "by people",
+    ];
+    let title = format!("{whom}: {people}{}", pairs(figures));
+    Table { title, head, rows: figures.at_score.iter().map(row).collect() }
+}
+
+pub fn enrolment(found: &Enrolment) -> Table {
+    let row = vec![
+        grouped(found.pictures as u64),
+        grouped(found.failures as u64),
+        percent(found.rate),
+        found.rate_by_pictures.map_or_else(dash, percents),
+        found.rate_by_people.map_or_else(dash, percents),
+    ];
+    let head = vec!["pictures", "without template", "%", "by pictures", "by people"];
+    Table { title: "Failure to enrol".into(), head, rows: vec![row] }
+}
+
+pub fn discard(found: &Discard) -> Table {
+    let row = |rejected: usize| Some(vec![rejected.to_string(), hundredths(found.fnmr_at(rejected)?)]);
+    let title = format!(
+        "FNMR without the pairs of lowest quality, at the threshold of FAR {:.0e} (cosine {:.4}): {} pairs of one person",
+        found.far,
+        found.cosine,
+        grouped(found.pairs as u64)
+    );
+    Table { title, head: vec!["rejected %", "FNMR %"], rows: DISCARDS_SHOWN.into_iter().filter_map(row).collect() }
+}
+
+/// What rejecting a tenth is worth, in words.
+pub fn fall(found: &Discard) -> String {
+    let people =
+        found.fall_at_tenth_by_people.map_or_else(String::new, |i| format!(", {} by people", hundredths_of(i)));
+    format!("Rejecting a tenth lowers FNMR by {} points of percent{people}.", hundredths(found.fall_at_tenth))
+}
+
+pub fn groups(column: &Column) -> Table {
+    let row = |group: &Group, at: usize| {
+        let row = &group.at_far[at];
+        let errors = &row.errors;
+        let (none, people) = (|| String::from("-"), group.people.map_or_else(dash, |people| grouped(people as u64)));
+        let either = |people: Option<Interval>, pairs: Option<Interval>, write: fn(Interval) -> String| {
+            let by_pairs = || pairs.map_or_else(none, |interval| format!("{} by pairs", write(interval)));
+            people.map_or_else(by_pairs, write)
+        };
+        vec![
+            group.value.clone(),
+            format!("{:.0e}", row.far),
+            people,
+            grouped(group.impostor_pairs),
+            errors.fmr.map_or_else(dash, percent),
+            either(errors.fmr_by_people, errors.fmr_by_pairs, percents),
+            grouped(group.genuine_pairs as u64),
+            errors.fnmr.map_or_else(dash, hundredths),
+            either(errors.fnmr_by_people, errors.fnmr_by_pairs, hundredths_of),
+        ]
+    };
+    let rows = column.groups.iter().flat_map(|group| (0..group.at_far.len()).map(move |at| row(group, at)));
+    let head = vec![
+        "group",
+        "FAR of all",
+        "people",
+        "pairs of two",
+        "FMR %",
+        "by people",
+        "pairs of one",
+        "FNMR %",
+        "by people",
+    ];
+    let title = format!("By {}: pairs within a group, at the thresholds of all", column.name);
+    Table { title, head, rows: rows.collect() }
+}
+
+pub fn reliability(title: String, points: &[Point]) -> Table {
+    let row = |point: &Point| {
+        vec![
+            point.score.to_string(),
+            percent(point.stated),
+            percent(point.observed),
+            grouped(point.pairs),
+            format!("{:.2}", point.observed / point.stated),
+            point.observed_by_people.map_or_else(dash, percents),
+        ]
+    };
+    let head = vec!["score", "stated %", "observed %", "pairs", "ratio", "by people"];
+    Table { title, head, rows: points.iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::{Comparison, Listed};
+    use crate::figures::Errors;
+    use crate::groups::AtFarOfAll;
+
+    #[test]
+    fn a_group_shows_the_interval_it_has() {
+        let pair = |same| Listed { same, cosine: Some(0.5), quality: 0 };
+        let comparison = Comparison::listed(&[pair(true), pair(true), pair(false)], 6);
+        let errors = Errors::at(&comparison, &[0.6]).remove(0);
+        let group = Group {
+            value: "18-30".into(),
+            people: None,
+            templates: 6,
+            genuine_pairs: 2,
+            impostor_pairs: 1,
+            at_far: vec![AtFarOfAll { far: 1e-3, errors }],
+        };
+        let table = groups(&Column { name: "age".into(), groups: vec![group] });
+        let row: Vec<&str> = table.rows[0].iter().map(String::as_str).collect();
+        assert_eq!(&row[..5], ["18-30", "1e-3", "-", "1", "0"]);
+        assert_eq!(&row[5..], ["[0, 97.5] by pairs", "2", "100.00", "[15.81, 100.00] by pairs"]);
+        assert!(table.title.starts_with("By age:"));
+    }
+}

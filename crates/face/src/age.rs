@@ -1,0 +1,56 @@
+//! One face to the age that it looks.
+
+use crate::Error;
+use crate::image::View;
+use crate::mesh::Mesh;
+use crate::networks::Networks;
+use crate::values::picture::Quality;
+
+/// The quality of a picture that shows nobody.
+pub const NO_PERSON: i32 = -10_000;
+
+/// The side of what the network is shown, as a multiple of what the mesh spans.
+const SQUARE: f32 = 1.0;
+/// Nobody is older. The network's number has no bounds of its own.
+const YEARS_MAX: f32 = 120.0;
+
+/// In years, from 0 to 120: the mean of what the network says of the face and of its mirror image.
+pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Error> {
+    let crop = networks.age_crop(view, mesh.square_of(SQUARE));
+    let plain = networks.years(&crop)?;
+    let mirrored = networks.years(&crop.mirrored())?;
+    let years = f32::midpoint(plain, mirrored);
+    if years.is_finite() {
+        Ok(years.clamp(0.0, YEARS_MAX))
+    } else {
+        Err(Error::Failed("the age network gave no number".into()))
+    }
+}
+
+/// Whether an age, as it is stated, is the threshold or more.
+pub fn is_above(years: f32, threshold: i32) -> bool {
+    years >= threshold as f32
+}
+
+/// An age as answers state it: in years, to a tenth.
+pub fn stated(years: f32) -> f32 {
+    (10.0 * years).round() / 10.0
+}
+
+/// Whether a face shows enough for an age to be stated: the same line below which another picture is asked for.
+pub fn is_enough(quality: &Quality) -> bool {
+    quality.value >= 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stated_is_what_is_compared() {
+        assert_eq!((stated(17.96), stated(17.94), stated(0.04)), (18.0, 17.9, 0.0));
+        for (years, expected) in [(17.94, false), (17.96, true), (18.0, true)] {
+            assert_eq!(is_above(stated(years), 18), expected, "{years}");
+        }
+    }
+}

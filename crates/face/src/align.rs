@@ -1,0 +1,123 @@
+//! Where a recognizer wants the points of a face.
+
+use serde::Deserialize;
+
+use crate::geometry::{Five, Similarity};
+use crate::mesh::{self, Mesh};
+use crate::values::picture::Point;
+
+/// Points of the face, and the places they take in a recognizer's input.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Table")]
+pub enum Alignment {
+    /// Vertices of the mesh.
+    Mesh { vertices: Vec<usize>, points: Vec<Point> },
+    /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
+    Five(Five),
+}
+
+impl Alignment {
+    /// From the picture to the recognizer's input; `None` when the points lie in one place. `five` are those of the
+    /// face whose mesh it is.
+    pub fn fit(&self, mesh: &Mesh, five: &Five) -> Option<Similarity> {
+        match self {
+            Self::Mesh { vertices, points } => {
+                let from: Vec<Point> = vertices.iter().map(|vertex| mesh.point(*vertex)).collect();
+                Similarity::fit(&from, points)
+            }
+            Self::Five(places) => Similarity::fit(five, places),
+        }
+    }
+}
+
+/// As it is written in a pack's manifest: `{ vertices = […], points = [[x, y], …] }` or `{ five = [[x, y], …] }`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    vertices: Option<Vec<usize>>,
+    points: Option<Vec<[f32; 2]>>,
+    five: Option<Vec<[f32; 2]>>,
+}
+
+impl TryFrom<Table> for Alignment {
+    type Error = String;
+
+    fn try_from(table: Table) -> Result<Self, String> {
+        match table {
+            Table { vertices: Some(vertices), points: Some(points), five: None } => of_mesh(vertices, &points),
+            Table { vertices: None, points: None, five: Some(five) } => {
+                let five: Vec<Point> = places(&five)?;
+                let count = five.len();
+                let five = five.try_into().map_err(|_| format!("the alignment's five points are {count}"))?;
+                Ok(Self::Five(five))
+            }
+            _ => Err("an alignment has vertices and points, or five".into()),
+        }
+    }
+}
+
+fn of_mesh(vertices: Vec<usize>, points: &[[f32; 2]]) -> Result<Alignment, String> {
+    if vertices.len() != points.len() {
+        return Err(format!("the alignment has {} vertices and {} points", vertices.len(), points.len()));
+    }
+    if vertices.len() < 2 {
+        return Err("an alignment needs at least two points".into());
+    }
+    if let Some(vertex) = vertices.iter().find(|vertex| **vertex >= mesh::POINTS) {
+        return Err(format!("vertex {vertex} of the alignment is not below {}", mesh::POINTS));
+    }
+    Ok(Alignment::Mesh { vertices, points: places(points)? })
+}
+
+fn places(points: &[[f32; 2]]) -> Result<Vec<Point>, String> {
+    if points.iter().flatten().any(|value| !value.is_finite()) {
+        return Err("a point of the alignment is not finite".into());
+    }
+    Ok(points.iter().map(|[x, y]| Point { x: *x, y: *y }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_is_brought_to_its_places() {
+        let alignment: Alignment =
+            toml::from_str("vertices = [1, 0]\npoints = [[10.0, 10.0], [20.0, 10.0]]").expect("it is one");
+        let mut points = vec![[0.0; 3]; mesh::POINTS];
+        points[0] = [5.0, 25.0, 9.0];
+        points[1] = [5.0, 5.0, 9.0];
+        let five = [Point { x: 0.0, y: 0.0 }; 5];
+        let map = alignment.fit(&Mesh { points, presence: 1.0 }, &five).expect("it has extent");
+        let place = map.point(Point { x: 5.0, y: 15.0 });
+        assert!((place.x - 15.0).abs() < 1e-5 && (place.y - 10.0).abs() < 1e-5, "{place:?}");
+        assert!((map.scale() - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn five_points_do_without_the_mesh() {
+        let text = "five = [[0.0, 0.0], [4.0, 0.0], [2.0, 2.0], [1.0, 4.0], [3.0, 4.0]]";
+        let alignment: Alignment = toml::from_str(text).expect("it is one");
+        let five = [(10.0, 10.0), (18.0, 10.0), (14.0, 14.0), (12.0, 18.0), (16.0, 18.0)].map(|(x, y)| Point { x, y });
+        let nothing = Mesh { points: Vec::new(), presence: 0.0 };
+        let map = alignment.fit(&nothing, &five).expect("it has extent");
+        assert!((map.scale() - 0.5).abs() < 1e-9);
+        assert!((map.point(five[4]).x - 3.0).abs() < 1e-5);
+        assert_eq!(alignment.fit(&nothing, &[five[0]; 5]), None);
+    }
+
+    #[test]
+    fn what_is_no_alignment_is_refused() {
+        for (text, reason) in [
+            ("vertices = [1]\npoints = [[1.0, 2.0], [3.0, 4.0]]", "1 vertices and 2 points"),
+            ("vertices = [1]\npoints = [[1.0, 2.0]]", "at least two"),
+            ("vertices = [1, 468]\npoints = [[1.0, 2.0], [3.0, 4.0]]", "vertex 468"),
+            ("vertices = [1, 2]\npoints = [[1.0, nan], [3.0, 4.0]]", "not finite"),
+            ("five = [[1.0, 2.0], [3.0, 4.0]]", "five points are 2"),
+            ("vertices = [1, 2]", "or five"),
+        ] {
+            let error = toml::from_str::<Alignment>(text).expect_err(reason).to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The curves by which a pack scores: one for any two pictures, and others for pictures of two types.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Side;
+use crate::calibration::Calibration;
+use crate::values::picture::ImageType;
+use crate::values::score::Score;
+
+/// The types of two pictures, whichever of them is the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Types {
+    first: ImageType,
+    /// Not below the first.
+    second: ImageType,
+}
+
+impl Types {
+    pub fn new(a: ImageType, b: ImageType) -> Self {
+        Self { first: a.min(b), second: a.max(b) }
+    }
+
+    pub fn differ(self) -> bool {
+        self.first != self.second
+    }
+
+    /// On which side of such a pair, 0 or 1, a picture stands; 0 for both if the types are one. `None` for others.
+    pub fn side(self, image_type: ImageType) -> Option<usize> {
+        [self.first, self.second].iter().position(|own| *own == image_type)
+    }
+}
+
+/// The names of both in the contract's words, with a space between them.
+impl fmt::Display for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.first, self.second)
+    }
+}
+
+impl FromStr for Types {
+    type Err = String;
+
+    /// In either order.
+    fn from_str(names: &str) -> Result<Self, String> {
+        let (a, b) = names.split_once(' ').ok_or_else(|| format!("'{names}' is not two types of images"))?;
+        Ok(Self::new(a.parse()?, b.parse()?))
+    }
+}
+
+impl TryFrom<String> for Types {
+    type Error = String;
+
+    fn try_from(names: String) -> Result<Self, String> {
+        names.parse()
+    }
+}
+
+impl From<Types> for String {
+    fn from(types: Types) -> Self {
+        types.to_string()
+    }
+}
+
+/// What the cosines of a pack mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curves {
+    /// For pairs of types that have no curve of their own.
+    pub general: Calibration,
+    pub by_types: BTreeMap<Types, Calibration>,
+}
+
+impl Curves {
+    /// The curve for pictures of these types.
+    pub fn of(&self, types: Types) -> &Calibration {
+        self.by_types.get(&types).unwrap_or(&self.general)
+    }
+
+    /// The score of two faces by the curve of their types.
+    pub fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+        let types = Types::new(reference.image_type, candidate.image_type);
+        self.of(types).score(reference.template.cosine(candidate.template))
+    }
+}
+
+impl From<Calibration> for Curves {
+    fn from(general: Calibration) -> Self {
+        Self { general, by_types: BTreeMap::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::{Knot, Origin, Tail};
+    use crate::values::template::Template;
+
+    fn curve(lowest: f64) -> Calibration {
+        let origin = Origin {
+            data: "a toy".into(),
+            people: 20,
+            templates: 40,
+            impostor_pairs: 760,
+            measured_to_percent: 0.39,
+            tail: Tail { cosine: 0.9, shape: 0.0, scale: 0.01 },
+        };
+        let knots = [(-1.0, lowest), (1.0, lowest + 2000.0)].map(|(cosine, score)| Knot { cosine, score });
+        Calibration::new(knots.into(), origin).expect("it rises")
+    }
+
+    #[test]
+    fn a_pair_is_scored_by_the_curve_of_its_types() {
+        let own = Types::new(ImageType::Selfie, ImageType::IdDocument);
+        let curves = Curves { by_types: [(own, curve(3000.0))].into(), ..Curves::from(curve(1000.0)) };
+        let template = Template::new(1, &[0.0, 1.0]).expect("it is not zero");
+        let score = |reference, candidate| {
+            let side = |image_type| Side { template: &template, image_type };
+            curves.score(side(reference), side(candidate))
+        };
+        assert_eq!(score(ImageType::Selfie, ImageType::IdDocument), Score(5000.0));
+        assert_eq!(score(ImageType::IdDocument, ImageType::Selfie), Score(5000.0));
+        assert_eq!(score(ImageType::Selfie, ImageType::Selfie), Score(3000.0));
+        assert_eq!(score(ImageType::IdDocument, ImageType::VideoFrame), Score(3000.0));
+    }
+
+    #[test]
+    fn types_are_written_in_the_contracts_words() {
+        let types: Types = "SELFIE ID_DOCUMENT".parse().expect("they are types");
+        assert_eq!(types.to_string(), "ID_DOCUMENT SELFIE");
+        assert_eq!((types.side(ImageType::IdDocument), types.side(ImageType::Selfie)), (Some(0), Some(1)));
+        assert_eq!((types.side(ImageType::VideoFrame), types.differ()), (None, true));
+        assert!("SELFIE".parse::<Types>().expect_err("it is one").contains("not two types"));
+        assert!("SELFIE PASSPORT".parse::<Types>().expect_err("one is none").contains("'PASSPORT' is no type"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Finds faces of every size: a coarse look first, finer ones only while nothing is found, and no face is
+//! believed that the landmark network does not confirm.
+
+use crate::detect::{self, Detection};
+use crate::geometry::Five;
+use crate::image::{Image, View};
+use crate::mesh::{self, Mesh};
+use crate::networks::Networks;
+use crate::values::picture::{FaceBox, Point};
+use crate::{Error, resample, tile};
+
+/// A mesh less present than this is no face's.
+const PRESENCE_MIN: f32 = 0.5;
+/// A face counts beside the largest one from this share of its area on.
+const AREA_SHARE_MIN: f32 = 0.25;
+/// In a finer look a larger face breaks into pieces, and an eye or a mouth passes for a face; pixels of the network.
+const FINE_WIDTH_MAX: f32 = tile::WIDTH_MAX;
+/// A finer look that follows places smaller faces better; pixels of the network.
+const COARSE_WIDTH_MIN: f32 = 20.0;
+/// A finer look follows when it shows the picture at no less than 3/4 of its size there.
+const GROWTH_MAX: f32 = 4.0 / 3.0;
+/// How much of the coarse look a picture takes when a border is laid around it, so that a face which
+/// touches its edges has an outline.
+const BORDERED: f32 = 0.65;
+/// So many candidates of a look are shown to the landmark network: a wall of portraits must not stall it.
+const CONFIRMED_MAX: usize = 16;
+/// The eyes of an upright face lie on a line less inclined than this, in radians.
+const INCLINED_MAX: f32 = std::f32::consts::FRAC_PI_4;
+
+/// The largest face of a picture, in pixels of the upright picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub detection: Detection,
+    pub mesh: Mesh,
+    /// How many faces count, this one included.
+    pub faces: usize,
+}
+
+/// Which turns of the picture are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// The picture is upright.
+    None,
+    /// It may lie on any side.
+    Quarters,
+}
+
+/// One look at the whole picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Look {
+    /// Of the picture, in pixels of the network.
+    longer_side: usize,
+    /// Of the network's input, which is a square then; else as small as the picture allows.
+    square: Option<usize>,
+    /// Of boxes that are kept, in pixels of the network.
+    width_min: f32,
+    width_max: f32,
+}
+
+/// Which of the faces that count is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Largest,
+    /// The one nearest the middle of the picture.
+    Central,
+}
+
+/// The largest face, and how many count beside it; `None` when there is none.
+pub fn largest(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
+    let found = search(networks, image, turns, Wanted::Largest);
+    networks.end_detection();
+    found
+}
+
+/// The face nearest the middle of the picture, of those that count beside the largest one.
+pub fn central(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
+    let found = search(networks, image, turns, Wanted::Central);
+    networks.end_detection();
+    found
+}
+
+fn search(networks: &mut Networks, image: &Image, turns: Turns, wanted: Wanted) -> Result<Option<Found>, Error> {
+    let view = image.view();
+    for look in looks(networks.detector_side(), view.longer_side()) {
+        let small = resample::resized(image, look.longer_side);
+        let mut best: Option<Found> = None;
+        let quarters = if turns == Turns::None { 0..1 } else { 0..4 };
+        for quarter in quarters {
+            let turned = view.turned(quarter);
+            let candidates = candidates(networks, look, small.view().turned(quarter), turned)?;
+            let Some(found) = confirmed(networks, turned, candidates, wanted)? else { continue };
+            let upright = found.mesh.presence >= PRESENCE_MIN && found.mesh.angle().abs() < INCLINED_MAX;
+            let surer = best.as_ref().is_none_or(|best| found.detection.confidence > best.detection.confidence);
+            if turns == Turns::None || upright && surer {
+                best = Some(found.turned_back(view, quarter));
+            }
+        }
+        if best.is_some() {
+            return Ok(best);
+        }
+    }
+    Ok(None)
+}
+
+/// From coarse to fine, for a detector whose coarsest input has `side` pixels.
+fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
+    let follows = move |fine: usize| fine as f32 <= longer_side as f32 * GROWTH_MAX;
+    let width_min = move |next: usize| if follows(next) { COARSE_WIDTH_MIN } else { 0.0 };
+    let coarse =
+        Look { longer_side: side, square: Some(side), width_min: width_min(2 * side), width_max: f32::INFINITY };
+    let bordered = Look { longer_side: (side as f32 * BORDERED) as usize, ..coarse };
+    let fine = move |times: usize| Look {
+        longer_side: times * side,
+        square: None,
+        width_min: width_min(2 * times * side),
+        width_max: FINE_WIDTH_MAX,
+    };
+    let last = Look { width_min: 0.0, ..fine(4) };
+    let fines = [fine(2), last].into_iter().filter(move |look| follows(look.longer_side));
+    [coarse, bordered].into_iter().chain(fines)
+}
+
+/// What the detector sees in `small`, in pixels of `view`; largest first.
+fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Vec<Detection>, Error> {
+    let step = networks.detector_step();
+    let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(step));
+    let (width, height) = (ground(small.width), ground(small.height));
+    let (left, top) = ((width - small.width) / 2, (height - small.height) / 2);
+    let mut found = Vec::new();
+    for down in tile::spans(height, step) {
+        for across in tile::spans(width, step) {
+            let corner = (across.start as isize - left as isize, down.start as isize - top as isize);
+            let planes = resample::window(small, corner, (across.len, down.len));
+            let place = |p: Point| Point { x: p.x + across.start as f32, y: p.y + down.start as f32 };
+            let seen = networks.detect(&planes)?.into_iter().map(|seen| seen.moved(place));
+            found.extend(seen.filter(|seen| {
+                let centre = detect::centre(seen.face_box);
+                across.owns(centre.x) && down.owns(centre.y)
+            }));
+        }
+    }
+    let scale_x = view.width as f32 / small.width as f32;
+    let scale_y = view.height as f32 / small.height as f32;
+    let place = |p: Point| Point { x: (p.x - left as f32) * scale_x, y: (p.y - top as f32) * scale_y };
+    let kept = |found: &Detection| (look.width_min..=look.width_max).contains(&found.face_box.width);
+    let merged = detect::merged(found).into_iter().filter(kept);
+    let mut found: Vec<Detection> = merged.map(|found| found.moved(place)).collect();
+    found.sort_by(|a, b| detect::area(b.face_box).total_cmp(&detect::area(a.face_box)));
+    Ok(found)
+}
+
+/// Of the candidates that the landmark network confirms, the one that is wanted, and how many count.
+fn confirmed(
+    networks: &mut Networks,
+    view: View,
+    candidates: Vec<Detection>,
+    wanted: Wanted,
+) -> Result<Option<Found>, Error> {
+    let mut accepted: Vec<(Detection, Mesh)> = Vec::new();
+    for candidate in candidates.into_iter().take(CONFIRMED_MAX) {
+        let largest = accepted.first().map_or(0.0, |(largest, _)| detect::area(largest.face_box));
+        if detect::area(candidate.face_box) < AREA_SHARE_MIN * largest {
+            break;
+        }
+        if accepted.iter().any(|(known, _)| same(known.face_box, candidate.face_box)) {
+            continue;
+        }
+        let mesh = networks.landmarks(view, mesh::square_of_detection(&candidate))?;
+        if mesh.presence >= PRESENCE_MIN {
+            accepted.push((candidate, mesh));
+        }
+    }
+    let faces = accepted.len();
+    let off = |(detection, _): &(Detection, Mesh)| off_middle(view, detect::centre(detection.face_box));
+    let chosen = match wanted {
+        Wanted::Largest => accepted.into_iter().next(),
+        Wanted::Central => accepted.into_iter().min_by(|a, b| off(a).total_cmp(&off(b))),
+    };
+    let Some((detection, first)) = chosen else { return Ok(None) };
+    // The second pass looks straight at what the first has found, and is nearly always the better one.
+    let second = networks.landmarks(view, first.square())?;
+    let mesh = if second.presence >= PRESENCE_MIN { second } else { first };
+    Ok(Some(Found { detection, mesh, faces }))
+}
+
+/// Distance of a point from the middle of the picture, in pixels.
+fn off_middle(view: View, point: Point) -> f32 {
+    (point.x - view.width as f32 / 2.0).hypot(point.y - view.height as f32 / 2.0)
+}
+
+/// Whether two boxes are of one face.
+fn same(larger: FaceBox, smaller: FaceBox) -> bool {
+    detect::holds(larger, detect::centre(smaller)) || detect::overlap(larger, smaller) > detect::OVERLAP_MAX
+}
+
+impl Found {
+    /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
+    pub fn five(&self) -> Five {
+        self.detection.five.unwrap_or_else(|| self.mesh.five())
+    }
+
+    /// Found in `view` turned by so many quarters: where it lies in `view`.
+    fn turned_back(self, view: View, quarters: usize) -> Self {
+        let place = |point| view.unturned(quarters, point);
+        Self { detection: self.detection.moved(place), mesh: self.mesh.moved(place), faces: self.faces }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finer_looks_follow_where_the_picture_has_the_pixels() {
+        let sides = |longer: usize| looks(256, longer).map(|look| look.longer_side).collect::<Vec<_>>();
+        assert_eq!(sides(250), [256, 166]);
+        assert_eq!(sides(384), [256, 166, 512]);
+        assert_eq!(sides(767), [256, 166, 512]);
+        assert_eq!(sides(3264), [256, 166, 512, 1024]);
+        let least = |longer: usize| looks(256, longer).map(|look| look.width_min).collect::<Vec<_>>();
+        assert_eq!(least(250), [0.0, 0.0]);
+        assert_eq!(least(3264), [20.0, 20.0, 20.0, 0.0]);
+    }
+}

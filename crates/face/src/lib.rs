@@ -1,0 +1,166 @@
+//! The pipeline: a photograph in, one face out, described so that it can be compared.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::calibration::Origin;
+use crate::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
+use crate::values::picture::{ImageType, Landmarks, Quality};
+use crate::values::score::Score;
+use crate::values::template::Template;
+
+pub mod age;
+pub mod align;
+pub mod calibration;
+pub mod code;
+pub mod compress;
+pub mod curves;
+pub mod detect;
+pub mod find;
+pub mod geometry;
+pub mod image;
+pub mod liveness;
+pub mod memory;
+pub mod mesh;
+pub mod networks;
+pub mod pack;
+pub mod quality;
+pub mod recognize;
+pub mod resample;
+pub mod samples;
+pub mod spoof;
+pub mod tile;
+pub mod values;
+pub mod workers;
+
+/// An image file, and how to look at it.
+#[derive(Clone)]
+pub struct Picture {
+    /// JPEG, PNG or WebP, as sent.
+    pub bytes: Bytes,
+    /// Whether it may lie on its side or upside down, whatever its EXIF says.
+    pub rotation: bool,
+    pub faces: Faces,
+}
+
+/// What to do with a picture that shows several usable faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Faces {
+    /// Refuse it.
+    Only,
+    /// Take the largest face.
+    Largest,
+    /// Take the face nearest the middle, where pictures were cut out around the person whom they are said to show.
+    Central,
+}
+
+/// The face of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coded {
+    /// SHA-256 of the image file, in lower-case hex.
+    pub digest: String,
+    pub landmarks: Landmarks,
+    pub quality: Quality,
+    pub template: Template,
+}
+
+/// How old the person of a picture looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aged {
+    /// SHA-256 of the image file, in lower-case hex.
+    pub digest: String,
+    /// None where nobody is to be seen.
+    pub face: Option<AgedFace>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgedFace {
+    pub quality: Quality,
+    /// See [`age::years`]. How much it is worth, `quality` says.
+    pub years: f32,
+}
+
+/// A capture, and what it was to show.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    pub liveness_type: LivenessType,
+    pub level: SecurityLevel,
+    /// What was asked for, in this order; of active liveness only.
+    pub challenges: Vec<Challenge>,
+    pub frames: Vec<Frame>,
+}
+
+/// What a capture shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Why it is refused, worst first; none: a living person, who did what was asked.
+    pub reasons: Vec<Reason>,
+    /// The frame that shows the person best; none where none shows a usable face.
+    pub best: Option<Best>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// The frame, as sent.
+    pub jpeg: Bytes,
+    pub coded: Coded,
+    /// See [`age::years`].
+    pub years: f32,
+}
+
+/// One of two faces that are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    pub template: &'a Template,
+    /// The kind of picture that the template describes.
+    pub image_type: ImageType,
+}
+
+/// Why a picture gave no face.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// Not a picture, or a damaged one; says why.
+    #[error("the image cannot be decoded: {0}")]
+    Undecodable(String),
+    #[error("the image has {pixels} pixels; at most {pixels_max} are read")]
+    TooManyPixels { pixels: u64, pixels_max: u64 },
+    #[error("no face was found in the image")]
+    NoFace,
+    #[error("{0} faces were found in the image")]
+    MultipleFaces(usize),
+    /// The queue is longer than its limit; its estimated wait.
+    #[error("the networks are busy for the next {} ms", retry_after.as_millis())]
+    Busy { retry_after: Duration },
+    /// A fault of this server; says which.
+    #[error("the networks failed: {0}")]
+    Failed(String),
+}
+
+/// What describes and compares faces: the networks of a pack, or a test's script.
+pub trait Coder: Send + Sync {
+    /// Finds the face of a picture and describes it. Waits in a bounded queue, never on the caller's thread.
+    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>>;
+
+    /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>>;
+
+    /// Looks whether a capture shows a living person, in the same queue. What it shows instead is no error.
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>>;
+
+    /// The score of two faces whose templates are of this coder's version.
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score;
+
+    /// The name of what describes and compares.
+    fn pack(&self) -> &str;
+
+    /// Templates of another version cannot be compared.
+    fn template_version(&self) -> u16;
+
+    /// On what the meaning of its scores was measured; `None` if they mean nothing.
+    fn calibration(&self) -> Option<&Origin>;
+
+    /// What looks for attacks on liveness checks, and how well; `None` if no network does.
+    fn spoof(&self) -> Option<&spoof::Origin>;
+}

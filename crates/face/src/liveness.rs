@@ -1,0 +1,150 @@
+//! Whether a capture shows a living person who does what was asked: what it shows is measured, then judged.
+
+use crate::find::{self, Turns};
+use crate::image::Image;
+use crate::liveness::judge::Evidence;
+use crate::liveness::movements::Rest;
+use crate::liveness::track::{Shot, Track};
+use crate::networks::Networks;
+use crate::values::liveness::{Frame, LivenessType};
+use crate::values::picture::ImageType;
+use crate::values::score::Score;
+use crate::{Best, Error, Replay, Side, Verdict, age, code, spoof};
+
+pub mod flat;
+pub mod judge;
+pub mod motion;
+pub mod movements;
+pub mod track;
+
+/// Frames that the networks against spoofs see, spread over the capture.
+const SPOOF_FRAMES: usize = 6;
+/// Parts of a film whose faces are compared; a recognizer takes longer than all else.
+const PARTS: usize = 3;
+
+/// What was measured on a capture, and its best frame.
+pub struct Measured {
+    pub evidence: Evidence,
+    pub best: Option<Best>,
+}
+
+impl Networks {
+    /// Looks whether a capture shows a living person who does what was asked, on this thread.
+    pub fn replay(&mut self, replay: &Replay) -> Result<Verdict, Error> {
+        let Measured { evidence, best } = self.measure(replay)?;
+        let reasons = evidence.judge(replay.liveness_type, replay.level, &replay.challenges, self.liveness());
+        tracing::debug!(?evidence, "a capture was measured");
+        Ok(Verdict { reasons, best })
+    }
+
+    /// What a capture shows, whatever it is held to.
+    pub fn measure(&mut self, replay: &Replay) -> Result<Measured, Error> {
+        let track = track::follow(self, &replay.frames)?;
+        let rest = Rest::of(&track.shots);
+        let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.liveness_type)).unwrap_or_default();
+        let mut looks = vec![];
+        for shot in &chosen {
+            looks.extend(look(self, replay, track.shots[*shot].frame)?);
+        }
+        let real = reality(self, replay, &track, rest.as_ref())?;
+        let (looked, same) = (looks.len(), least_score(self, &looks));
+        let best = looks.into_iter().max_by_key(|look| look.coded.quality.value);
+        let quality = best.as_ref().map(|best| best.coded.quality.value);
+        let seen = seen(&replay.frames, &track, rest.as_ref());
+        Ok(Measured { evidence: Evidence { real, looks: looked, same, quality, ..seen }, best })
+    }
+}
+
+/// Of each part of a film the shot that shows the face best: ahead, eyes open. Of one look, one shot.
+fn parts(shots: &[Shot], rest: &Rest, liveness_type: LivenessType) -> Vec<usize> {
+    let parts = if liveness_type == LivenessType::Passive { 1 } else { PARTS.min(shots.len()) };
+    let fault = |shot: &Shot| rest.away(shot).max(0.0) + (1.0 - shot.eyes / rest.eyes.max(1e-3)).max(0.0);
+    let best = |part: usize| {
+        let range = part * shots.len() / parts..(part + 1) * shots.len() / parts;
+        range.min_by(|a, b| fault(&shots[*a]).total_cmp(&fault(&shots[*b])))
+    };
+    (0..parts).filter_map(best).collect()
+}
+
+/// A frame as a photograph of the person; `None` where it shows nobody after all.
+fn look(networks: &mut Networks, replay: &Replay, frame: usize) -> Result<Option<Best>, Error> {
+    let jpeg = &replay.frames[frame].jpeg;
+    let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
+    let view = image.view();
+    let Some(found) = find::largest(networks, &image, Turns::None)? else { return Ok(None) };
+    let coded = code::describe(networks, view, &found, code::digest(jpeg))?;
+    let years = age::years(networks, view, &found.mesh)?;
+    Ok(Some(Best { jpeg: jpeg.clone(), coded, years }))
+}
+
+fn side(look: &Best) -> Side<'_> {
+    Side { template: &look.coded.template, image_type: ImageType::VideoFrame }
+}
+
+/// The least score of two of them; `None` of fewer, or without a calibration.
+fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
+    let curves = networks.curves()?;
+    let pairs = looks.iter().enumerate().flat_map(|(place, one)| looks[..place].iter().map(move |other| (one, other)));
+    let scores = pairs.map(|(one, other)| curves.score(side(one), side(other)));
+    scores.min_by(|a, b| a.0.total_cmp(&b.0))
+}
+
+/// The mean of what the networks against spoofs give; frames in which the face is not at rest are passed over.
+fn reality(networks: &mut Networks, replay: &Replay, track: &Track, rest: Option<&Rest>) -> Result<Option<f32>, Error> {
+    let is_at_rest = |place: &usize| rest.is_some_and(|rest| rest.holds(&track.shots[*place]));
+    let mut places: Vec<usize> = (0..track.shots.len()).filter(is_at_rest).collect();
+    if places.is_empty() {
+        places = (0..track.shots.len()).collect();
+    }
+    let count = SPOOF_FRAMES.min(places.len());
+    let mut total = 0.0;
+    for part in 0..count {
+        let place = places[(2 * part + 1) * places.len() / (2 * count)];
+        let jpeg = &replay.frames[track.shots[place].frame].jpeg;
+        let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
+        let Some(real) = spoof::real(networks, image.view(), &track.meshes[place])? else { return Ok(None) };
+        total += real;
+    }
+    Ok((count > 0).then(|| total / count as f32))
+}
+
+/// From the first to the last of frames in a row that show no face: frames that are missing are another fault.
+fn unseen_ms_max(frames: &[Frame], shots: &[Shot]) -> u32 {
+    let shown: Vec<usize> = shots.iter().map(|shot| shot.frame).collect();
+    let (mut longest, mut from) = (0, None);
+    for (place, frame) in frames.iter().enumerate() {
+        if shown.binary_search(&place).is_ok() {
+            from = None;
+        } else {
+            let from = *from.get_or_insert(frame.t_ms);
+            longest = longest.max(frame.t_ms.saturating_sub(from));
+        }
+    }
+    longest
+}
+
+/// Everything but what further networks say.
+fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
+    let shots = &track.shots;
+    let shown: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
+    let times: Vec<u32> = frames.iter().map(|frame| frame.t_ms).collect();
+    let later = |pair: &[u32]| pair[1].checked_sub(pair[0]).filter(|ms| *ms > 0).unwrap_or(u32::MAX);
+    let is_ahead = rest.is_some_and(|rest| rest.is_ahead() && shots.last().is_some_and(|shot| rest.holds(shot)));
+    Evidence {
+        frames: track.frames,
+        seen: shots.len(),
+        faces_max: track.faces_max,
+        length_ms: shown.last().zip(shown.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
+        gap_ms_max: times.windows(2).map(later).max().unwrap_or(0),
+        unseen_ms_max: unseen_ms_max(frames, shots),
+        speed_max: motion::speed_max(shots),
+        stir: motion::stir(shots),
+        relief: motion::relief(shots),
+        movements: rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default(),
+        is_ahead,
+        real: None,
+        looks: 0,
+        same: None,
+        quality: None,
+    }
+}

@@ -1,0 +1,206 @@
+//! From what was measured on a capture to why it is refused.
+
+use serde::Serialize;
+
+use crate::liveness::movements::{self, Movement};
+use crate::pack::liveness::Liveness;
+use crate::values::liveness::{Challenge, LivenessType, Reason, SecurityLevel};
+use crate::values::score::Score;
+
+/// Of the frames of a film, so many must show a face, and for no longer than this it may be out of sight.
+const SEEN_MIN: f32 = 0.6;
+const UNSEEN_MS_MAX: u32 = 1000;
+/// A film of some seconds: less cannot show how somebody moves.
+const FILM_MS_MIN: u32 = 1500;
+const FILM_SHOTS_MIN: usize = 10;
+/// Between two frames of a film: cameras drop one now and then, and do not stop for longer.
+const GAP_MS_MAX: u32 = 700;
+/// Distances of the eyes a second. Who turns the head as fast as is asked for reaches 2; a head cannot be thrown about at
+/// more than 300 degrees a second, which takes the tip of a nose to 6.
+const SPEED_MAX: f32 = 6.0;
+/// What a head's points leave of the best homography for a turn by one radian. Moved photographs leave 0.22 and more, and
+/// a plane what the landmark network's unrest makes of it: 0.06.
+const RELIEF_MIN: f32 = 0.12;
+/// A still with noise on it has 0.4 to 0.9, somebody who tries to keep still 3 and more.
+const STIR_MIN: f32 = 1.8;
+/// Faces of the film that are compared: of fewer nothing follows.
+const LOOKS_MIN: usize = 2;
+
+/// What a capture shows, in numbers. Distances are in those of the eyes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Evidence {
+    pub frames: usize,
+    /// Frames that show a face.
+    pub seen: usize,
+    /// The most faces at once.
+    pub faces_max: usize,
+    /// From the first frame that shows a face to the last.
+    pub length_ms: u32,
+    /// The longest time from one frame to the next, and that of frames in a row without a face. A frame that is not later
+    /// than the one before counts as a gap that has no end.
+    pub gap_ms_max: u32,
+    pub unseen_ms_max: u32,
+    /// See [`super::motion::speed_max`].
+    pub speed_max: f32,
+    /// See [`super::motion::stir`].
+    pub stir: Option<f32>,
+    /// See [`super::motion::relief`].
+    pub relief: Option<f32>,
+    /// See [`movements::movements`].
+    pub movements: Vec<Movement>,
+    /// Whether the face looks ahead in the beginning, and the same way in the end.
+    pub is_ahead: bool,
+    /// How real the face looks to the networks against spoofs: mean over frames. `None` of a pack without any.
+    pub real: Option<f32>,
+    /// Frames that were compared and gave a template.
+    pub looks: usize,
+    /// The least score of two of them; `None` of a pack without calibration.
+    pub same: Option<Score>,
+    /// Of the best frame.
+    pub quality: Option<i32>,
+}
+
+/// Two frames of one person's film score far above this: false acceptance rates of 1, 0.1 and 0.01 %.
+fn same_min(level: SecurityLevel) -> Score {
+    match level {
+        SecurityLevel::Low => Score(2500.0),
+        SecurityLevel::Medium => Score(3000.0),
+        SecurityLevel::High => Score(3500.0),
+    }
+}
+
+impl Evidence {
+    /// Why the capture is refused, worst first; empty if it is not.
+    pub fn judge(
+        &self,
+        liveness_type: LivenessType,
+        level: SecurityLevel,
+        asked: &[Challenge],
+        limits: &Liveness,
+    ) -> Vec<Reason> {
+        let is_film = liveness_type != LivenessType::Passive;
+        if self.is_nobody(is_film) {
+            return vec![Reason::NoFace];
+        }
+        let is_spoof = self.real.is_some_and(|real| real < limits.spoof_min.at(level));
+        let is_cut = self.gap_ms_max > GAP_MS_MAX || self.speed_max > SPEED_MAX;
+        let is_short = self.length_ms < FILM_MS_MIN || self.seen < FILM_SHOTS_MIN;
+        let is_poor = self.quality.is_none_or(|quality| quality < 0) || is_film && self.looks < LOOKS_MIN;
+        let is_active = liveness_type == LivenessType::Active;
+        let faults = [
+            (Reason::SpoofNetwork, is_spoof),
+            (Reason::FaceChanged, is_film && self.same.is_some_and(|same| same < same_min(level))),
+            (Reason::Cut, is_film && is_cut),
+            (Reason::FlatMotion, is_film && self.relief.is_some_and(|relief| relief < RELIEF_MIN)),
+            (Reason::Frozen, is_film && self.stir.is_some_and(|stir| stir < STIR_MIN)),
+            (Reason::MultipleFaces, self.faces_max > 1),
+            (Reason::TooShort, is_film && is_short),
+            (Reason::ChallengeNotPerformed, is_active && !self.performs(asked)),
+            (Reason::PoorQuality, is_poor),
+        ];
+        faults.into_iter().filter(|(_, is_at_fault)| *is_at_fault).map(|(reason, _)| reason).collect()
+    }
+
+    fn is_nobody(&self, is_film: bool) -> bool {
+        let is_lost = (self.seen as f32) < SEEN_MIN * self.frames as f32 || self.unseen_ms_max > UNSEEN_MS_MAX;
+        self.seen == 0 || is_film && is_lost
+    }
+
+    fn performs(&self, asked: &[Challenge]) -> bool {
+        self.is_ahead && movements::perform(&self.movements, asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: [Challenge; 2] = [Challenge::TurnLeft, Challenge::Blink];
+
+    fn good() -> Evidence {
+        let turn = Movement { challenge: Challenge::TurnLeft, size: 2.0, from_ms: 1000, to_ms: 1900 };
+        let blink = Movement { challenge: Challenge::Blink, size: 1.0, from_ms: 2800, to_ms: 3100 };
+        Evidence {
+            frames: 40,
+            seen: 40,
+            faces_max: 1,
+            length_ms: 4000,
+            gap_ms_max: 120,
+            unseen_ms_max: 120,
+            speed_max: 1.5,
+            stir: Some(12.0),
+            relief: Some(0.25),
+            movements: vec![turn, blink],
+            is_ahead: true,
+            real: Some(0.95),
+            looks: 3,
+            same: Some(Score(5000.0)),
+            quality: Some(200),
+        }
+    }
+
+    fn judged(evidence: &Evidence, liveness_type: LivenessType) -> Vec<Reason> {
+        evidence.judge(liveness_type, SecurityLevel::High, &ASKED, &Liveness::default())
+    }
+
+    #[test]
+    fn each_fault_has_its_reason() {
+        assert_eq!(judged(&good(), LivenessType::Active), []);
+        for (evidence, reason) in [
+            (Evidence { seen: 0, ..good() }, Reason::NoFace),
+            (Evidence { seen: 12, ..good() }, Reason::NoFace),
+            (Evidence { unseen_ms_max: 1500, ..good() }, Reason::NoFace),
+            (Evidence { faces_max: 2, ..good() }, Reason::MultipleFaces),
+            (Evidence { length_ms: 900, ..good() }, Reason::TooShort),
+            (Evidence { frames: 9, seen: 9, ..good() }, Reason::TooShort),
+            (Evidence { gap_ms_max: 1200, ..good() }, Reason::Cut),
+            (Evidence { gap_ms_max: u32::MAX, ..good() }, Reason::Cut),
+            (Evidence { speed_max: 8.0, ..good() }, Reason::Cut),
+            (Evidence { stir: Some(0.9), ..good() }, Reason::Frozen),
+            (Evidence { relief: Some(0.05), ..good() }, Reason::FlatMotion),
+            (Evidence { movements: vec![], ..good() }, Reason::ChallengeNotPerformed),
+            (Evidence { is_ahead: false, ..good() }, Reason::ChallengeNotPerformed),
+            (Evidence { real: Some(0.1), ..good() }, Reason::SpoofNetwork),
+            (Evidence { same: Some(Score(1500.0)), ..good() }, Reason::FaceChanged),
+            (Evidence { looks: 1, ..good() }, Reason::PoorQuality),
+            (Evidence { quality: Some(-1), ..good() }, Reason::PoorQuality),
+            (Evidence { quality: None, ..good() }, Reason::PoorQuality),
+        ] {
+            assert_eq!(judged(&evidence, LivenessType::Active), [reason], "{evidence:?}");
+        }
+        let both = Evidence { real: Some(0.1), movements: vec![], ..good() };
+        assert_eq!(judged(&both, LivenessType::Active), [Reason::SpoofNetwork, Reason::ChallengeNotPerformed]);
+    }
+
+    #[test]
+    fn nothing_is_asked_of_a_passive_film() {
+        let film = Evidence { movements: vec![], relief: None, ..good() };
+        assert_eq!(judged(&film, LivenessType::PassiveVideo), []);
+        assert_eq!(judged(&Evidence { stir: Some(1.0), ..film }, LivenessType::PassiveVideo), [Reason::Frozen]);
+    }
+
+    #[test]
+    fn one_look_is_not_a_film() {
+        let still = Evidence { frames: 1, seen: 1, length_ms: 0, looks: 1, stir: None, relief: None, ..good() };
+        let look = Evidence { same: None, movements: vec![], ..still };
+        assert_eq!(judged(&look, LivenessType::Passive), []);
+        let printed = Evidence { real: Some(0.2), ..look.clone() };
+        assert_eq!(judged(&printed, LivenessType::Passive), [Reason::SpoofNetwork]);
+        assert_eq!(judged(&look, LivenessType::PassiveVideo), [Reason::TooShort, Reason::PoorQuality]);
+        // Frames around the look that show nobody do no harm.
+        assert_eq!(judged(&Evidence { frames: 10, gap_ms_max: 3000, ..look }, LivenessType::Passive), []);
+    }
+
+    #[test]
+    fn a_higher_level_asks_for_more() {
+        let at = |evidence: &Evidence| {
+            let judged = |level| evidence.judge(LivenessType::Active, level, &ASKED, &Liveness::default());
+            SecurityLevel::ALL.map(judged)
+        };
+        assert_eq!(at(&Evidence { real: Some(0.6), ..good() }), [vec![], vec![], vec![Reason::SpoofNetwork]]);
+        let alike = Evidence { same: Some(Score(2700.0)), ..good() };
+        assert_eq!(at(&alike), [vec![], vec![Reason::FaceChanged], vec![Reason::FaceChanged]]);
+        // A pack without networks against spoofs leaves their test out.
+        assert_eq!(at(&Evidence { real: None, ..good() }), [vec![], vec![], vec![]]);
+    }
+}

@@ -1,0 +1,279 @@
+//! Which movements a face makes, in their order.
+//!
+//! A face is at rest, moves away from it and comes back. What it moved by most, in shares of what makes a movement one,
+//! says which movement that was. Lids are looked at while the rest of the face is at rest.
+
+use serde::Serialize;
+
+use crate::liveness::track::Shot;
+use crate::values::liveness::Challenge;
+
+/// From these on, a movement is one; degrees, and for the mouth its width. Heads turn by some 25 degrees when they are
+/// asked to, and sway by 3 when they are not; the landmark network sees half as much again of nods, and less of turns.
+const YAW: f32 = 13.0;
+const PITCH: f32 = 8.5;
+const MOUTH: f32 = 0.2;
+/// Below half of that a face is at rest again.
+const REST: f32 = 0.5;
+/// A movement that was not asked for counts from here on: between the two a hand that shakes may have made it.
+const UNASKED: f32 = 1.3;
+/// Closed eyes, as a share of the same eyes open before and after. The landmark network's lids move less than real ones:
+/// closed ones are seen at 0.7 to 0.87, open ones at 0.93 and more.
+const CLOSED: f32 = 0.89;
+/// So long before and after, eyes show how wide they are open: long enough for most of it to lie outside a blink.
+const OPEN_MS: u32 = 1500;
+/// The beginning, which shows how a face is at rest.
+const BEGINNING_MS: u32 = 600;
+/// How long head and mouth are away from rest; less is a twitch or a picture that was put in, more is another pose.
+const AWAY_MS: std::ops::RangeInclusive<u32> = 200..=5000;
+/// Eyes that stay closed for longer do not blink.
+const CLOSED_MS_MAX: u32 = 2000;
+/// A face that looks ahead, in degrees: people hold phones below their eyes. Zero pitch is a little up.
+const AHEAD_YAW: f32 = 20.0;
+const AHEAD_PITCH: std::ops::RangeInclusive<f32> = -20.0..=30.0;
+
+/// A face at rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rest {
+    pub yaw: f32,
+    pub pitch: f32,
+    pub eyes: f32,
+    pub mouth: f32,
+}
+
+/// A movement from rest and back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Movement {
+    pub challenge: Challenge,
+    /// How far it went, in shares of what makes it a movement; of a blink, 1.
+    pub size: f32,
+    /// When the face left its rest, and when it was seen at rest again.
+    pub from_ms: u32,
+    pub to_ms: u32,
+}
+
+impl Rest {
+    /// How the face is in the beginning; `None` without frames.
+    pub fn of(shots: &[Shot]) -> Option<Self> {
+        let start = shots.first()?.t_ms;
+        let first: Vec<&Shot> =
+            shots.iter().take_while(|shot| shot.t_ms <= start.saturating_add(BEGINNING_MS)).collect();
+        let median = |value: fn(&Shot) -> f32| percentile(first.iter().map(|shot| value(shot)), 0.5);
+        Some(Self {
+            yaw: median(|shot| shot.yaw)?,
+            pitch: median(|shot| shot.pitch)?,
+            // Whoever blinks in the beginning has open eyes all the same.
+            eyes: first.iter().map(|shot| shot.eyes).fold(0.0, f32::max),
+            mouth: median(|shot| shot.mouth)?,
+        })
+    }
+
+    /// Whether a face at rest looks ahead, as whoever looks at a camera does.
+    pub fn is_ahead(&self) -> bool {
+        self.yaw.abs() <= AHEAD_YAW && AHEAD_PITCH.contains(&self.pitch)
+    }
+
+    /// What a face moved by most, as a share of what makes it a movement.
+    fn most(&self, shot: &Shot) -> (Challenge, f32) {
+        let (yaw, pitch) = ((shot.yaw - self.yaw) / YAW, (shot.pitch - self.pitch) / PITCH);
+        let turn = (if yaw > 0.0 { Challenge::TurnLeft } else { Challenge::TurnRight }, yaw.abs());
+        let nod = (if pitch > 0.0 { Challenge::LookDown } else { Challenge::LookUp }, pitch.abs());
+        let mouth = (Challenge::OpenMouth, (shot.mouth - self.mouth) / MOUTH);
+        [nod, mouth].into_iter().fold(turn, |most, other| if other.1 > most.1 { other } else { most })
+    }
+
+    /// How far head and mouth are from rest, as a share of what makes a movement.
+    pub fn away(&self, shot: &Shot) -> f32 {
+        self.most(shot).1
+    }
+
+    /// Whether head and mouth are at rest.
+    pub fn holds(&self, shot: &Shot) -> bool {
+        self.away(shot) < REST
+    }
+}
+
+impl Movement {
+    fn took_ms(&self) -> u32 {
+        self.to_ms.saturating_sub(self.from_ms)
+    }
+
+    /// Whether it is as long as people take who are asked for it.
+    fn is_timely(&self) -> bool {
+        match self.challenge {
+            Challenge::Blink => self.took_ms() <= CLOSED_MS_MAX,
+            _ => AWAY_MS.contains(&self.took_ms()),
+        }
+    }
+
+    /// Whether nobody makes it without knowing. People blink unasked.
+    fn is_meant(&self) -> bool {
+        self.challenge != Challenge::Blink && self.size >= UNASKED
+    }
+}
+
+/// The movements of a film by their beginnings. One that does not end is none.
+pub fn movements(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
+    let mut found = [heads(shots, rest), lids(shots, rest)].concat();
+    found.sort_by_key(|movement| movement.from_ms);
+    found
+}
+
+/// Of head and mouth.
+fn heads(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
+    let mut found = vec![];
+    let mut current: Option<Movement> = None;
+    for shot in shots {
+        let (challenge, size) = rest.most(shot);
+        if rest.holds(shot) {
+            let ended = current.take().filter(|movement| movement.size >= 1.0);
+            found.extend(ended.map(|movement| Movement { to_ms: shot.t_ms, ..movement }));
+        } else if let Some(movement) = current.as_mut() {
+            if size > movement.size {
+                (movement.challenge, movement.size) = (challenge, size);
+            }
+        } else {
+            current = Some(Movement { challenge, size, from_ms: shot.t_ms, to_ms: shot.t_ms });
+        }
+    }
+    found
+}
+
+/// Blinks: lids that close and open again.
+fn lids(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
+    let seen: Vec<&Shot> = shots.iter().filter(|shot| rest.holds(shot)).collect();
+    let mut found = vec![];
+    let mut closed_from: Option<u32> = None;
+    for shot in &seen {
+        let near = seen.iter().filter(|other| other.t_ms.abs_diff(shot.t_ms) <= OPEN_MS);
+        let open = percentile(near.map(|other| other.eyes), 0.75).unwrap_or(shot.eyes);
+        if shot.eyes < CLOSED * open {
+            closed_from.get_or_insert(shot.t_ms);
+        } else if let Some(from_ms) = closed_from.take() {
+            found.push(Movement { challenge: Challenge::Blink, size: 1.0, from_ms, to_ms: shot.t_ms });
+        }
+    }
+    found
+}
+
+/// The value below which this share of the values lies; `None` of none.
+fn percentile(values: impl Iterator<Item = f32>, share: f32) -> Option<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    values.get((share * values.len() as f32) as usize).copied()
+}
+
+/// Whether the movements are those that were asked for, in this order, and no others.
+pub fn perform(movements: &[Movement], asked: &[Challenge]) -> bool {
+    let mut asked = asked.iter().peekable();
+    for movement in movements {
+        if asked.peek() == Some(&&movement.challenge) && movement.is_timely() {
+            asked.next();
+        } else if movement.is_meant() {
+            return false;
+        }
+    }
+    asked.peek().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::liveness::Challenge::{Blink, LookDown, LookUp, OpenMouth, TurnLeft, TurnRight};
+
+    /// Yaw, pitch, mouth, eyes.
+    type Seen = (f32, f32, f32, f32);
+
+    const STILL: [Seen; 8] = [(2.0, -3.0, 0.05, 0.3); 8];
+    const LEFT: Seen = (27.0, -1.0, 0.05, 0.3);
+
+    /// A shot every 100 ms.
+    fn film(shown: &[Seen]) -> Vec<Shot> {
+        let shot = |(place, &(yaw, pitch, mouth, eyes)): (usize, &Seen)| {
+            let (t_ms, roll, iod) = (place as u32 * 100, 0.0, 60.0);
+            Shot { frame: place, t_ms, yaw, pitch, roll, eyes, mouth, iod, points: vec![] }
+        };
+        shown.iter().enumerate().map(shot).collect()
+    }
+
+    fn made(shown: &[Seen]) -> Vec<Movement> {
+        let shots = film(shown);
+        movements(&shots, &Rest::of(&shots).expect("it has shots"))
+    }
+
+    /// Each part for 300 ms, between parts rest.
+    fn moving(parts: &[Seen]) -> Vec<Challenge> {
+        let mut shown = STILL.to_vec();
+        for part in parts {
+            shown.extend([*part; 3]);
+            shown.extend(STILL);
+        }
+        made(&shown).iter().map(|movement| movement.challenge).collect()
+    }
+
+    fn all(challenges: &[Challenge]) -> Vec<Movement> {
+        let each = |(place, challenge): (usize, &Challenge)| {
+            let from_ms = 1000 * place as u32;
+            Movement { challenge: *challenge, size: 1.5, from_ms, to_ms: from_ms + 600 }
+        };
+        challenges.iter().enumerate().map(each).collect()
+    }
+
+    #[test]
+    fn each_movement_is_told_from_the_others() {
+        let right = (-23.0, -6.0, 0.05, 0.27);
+        let (up, down) = ((3.0, -18.0, 0.1, 0.33), (1.0, 14.0, 0.05, 0.2));
+        let (mouth, blink) = ((2.0, 0.0, 0.5, 0.29), (2.0, -3.0, 0.05, 0.25));
+        assert_eq!(
+            moving(&[LEFT, right, up, down, mouth, blink]),
+            [TurnLeft, TurnRight, LookUp, LookDown, OpenMouth, Blink]
+        );
+        // What does not reach its threshold is none, and neither is what does not end.
+        assert_eq!(moving(&[(10.0, 2.0, 0.1, 0.28)]), []);
+        assert_eq!(made(&[STILL.to_vec(), vec![LEFT; 4]].concat()), []);
+    }
+
+    #[test]
+    fn lids_are_compared_with_those_before_and_after() {
+        // Whoever looks a little down narrows the eyes a little, and does not blink.
+        let narrow = [(2.0, 0.0, 0.05, 0.28); 40];
+        assert_eq!(made(&[&STILL[..], &narrow[..]].concat()), []);
+        let blink = [(2.0, 0.0, 0.05, 0.24); 3];
+        let made = made(&[&narrow[..20], &blink[..], &narrow[..20]].concat());
+        assert_eq!(made, [Movement { challenge: Blink, size: 1.0, from_ms: 2000, to_ms: 2300 }]);
+    }
+
+    #[test]
+    fn movements_must_be_those_asked_for_in_their_order() {
+        let performed = |made: &[Challenge], asked: &[Challenge]| perform(&all(made), asked);
+        assert!(performed(&[TurnLeft, LookUp], &[TurnLeft, LookUp]));
+        assert!(performed(&[Blink, TurnLeft, Blink, LookUp], &[TurnLeft, LookUp]));
+        assert!(performed(&[TurnLeft, Blink], &[TurnLeft, Blink]));
+        assert!(!performed(&[LookUp, TurnLeft], &[TurnLeft, LookUp]));
+        assert!(!performed(&[TurnLeft], &[TurnLeft, LookUp]));
+        assert!(!performed(&[TurnLeft, LookUp, TurnLeft], &[TurnLeft, LookUp]));
+        assert!(!performed(&[TurnRight, TurnLeft], &[TurnLeft]));
+        assert!(!performed(&[TurnLeft], &[TurnLeft, Blink]));
+        assert!(!performed(&[], &[TurnLeft]));
+    }
+
+    #[test]
+    fn movements_take_their_time_and_twitches_are_forgiven() {
+        let [turn] = all(&[TurnLeft])[..] else { unreachable!("one was asked for") };
+        assert!(perform(&[turn], &[TurnLeft]));
+        assert!(!perform(&[Movement { to_ms: 100, ..turn }], &[TurnLeft]));
+        assert!(!perform(&[Movement { to_ms: 9000, ..turn }], &[TurnLeft]));
+        let [nod, blink] = all(&[LookDown, Blink])[..] else { unreachable!("two were asked for") };
+        assert!(perform(&[Movement { size: 1.1, ..nod }, turn], &[TurnLeft]));
+        assert!(!perform(&[nod, turn], &[TurnLeft]));
+        assert!(!perform(&[Movement { to_ms: 4500, ..blink }], &[Blink]));
+    }
+
+    #[test]
+    fn a_rest_looks_ahead() {
+        let rest = |yaw, pitch| Rest::of(&film(&[(yaw, pitch, 0.0, 0.3); 5])).expect("it has shots");
+        assert!(rest(5.0, 10.0).is_ahead());
+        assert!(!rest(30.0, 10.0).is_ahead() && !rest(0.0, 40.0).is_ahead());
+        assert_eq!(Rest::of(&[]), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! A face from frame to frame: where it is, how it is turned, what eyes and mouth do.
+
+use crate::Error;
+use crate::find::{self, Turns};
+use crate::image::Image;
+use crate::mesh::Mesh;
+use crate::networks::Networks;
+use crate::values::liveness::{FRAMES_MAX, Frame};
+use crate::values::picture::Point;
+
+/// A mesh less present than this is no face's.
+const PRESENCE_MIN: f32 = 0.5;
+/// A face that moved on is looked for anew after so many frames, and so are others beside it.
+const DETECTED_EVERY: usize = 15;
+/// To look for a face takes longer than to follow one: a film that hides it time and again must not stall a worker.
+const DETECTIONS_MAX: usize = 30;
+/// Lids of an eye that face each other, and its corners.
+const EYES: [([[usize; 2]; 3], [usize; 2]); 2] =
+    [([[159, 145], [160, 144], [158, 153]], [33, 133]), ([[386, 374], [387, 373], [385, 380]], [263, 362])];
+/// Middle of the lips' inner lines, and their corners.
+const LIPS: [usize; 2] = [13, 14];
+const LIP_CORNERS: [usize; 2] = [78, 308];
+/// Points that hardly move on a face: bridge, tip and wings of the nose, temples, cheek bones, brows, chin.
+pub const FIRM: [usize; 24] =
+    [168, 6, 197, 195, 5, 4, 1, 98, 327, 54, 284, 127, 356, 116, 345, 50, 280, 105, 334, 9, 151, 152, 205, 425];
+
+/// What one frame shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shot {
+    /// The frame's place in the capture.
+    pub frame: usize,
+    pub t_ms: u32,
+    /// Degrees: nose to the picture's right, down, head clockwise.
+    pub yaw: f32,
+    pub pitch: f32,
+    pub roll: f32,
+    /// How wide the eyes are open: the distance of their lids in that of their corners.
+    pub eyes: f32,
+    /// How wide the mouth is open, in its own width.
+    pub mouth: f32,
+    /// Interocular distance in pixels.
+    pub iod: f32,
+    /// [`FIRM`], in pixels.
+    pub points: Vec<Point>,
+}
+
+/// What a film shows of the person in it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Track {
+    /// Of the frames that show a face.
+    pub shots: Vec<Shot>,
+    pub meshes: Vec<Mesh>,
+    pub frames: usize,
+    /// The most faces that were seen at once.
+    pub faces_max: usize,
+}
+
+/// Follows the largest face. Frames that cannot be read show nobody, and those beyond [`FRAMES_MAX`] are not looked at.
+pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error> {
+    let frames = &frames[..frames.len().min(FRAMES_MAX)];
+    let mut track = Track { frames: frames.len(), ..Track::default() };
+    let mut last: Option<Mesh> = None;
+    let (mut since, mut detections) = (0, 0);
+    for (place, frame) in frames.iter().enumerate() {
+        if place > 0 && frame.jpeg == frames[place - 1].jpeg {
+            track.repeat(place, frame.t_ms);
+            continue;
+        }
+        let image = match Image::decode(&frame.jpeg, networks.settings().pixels_max, networks.memory()) {
+            Ok(image) => image,
+            Err(Error::Undecodable(_) | Error::TooManyPixels { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let followed = match last.take().filter(|_| since < DETECTED_EVERY && place + 1 < frames.len()) {
+            Some(mesh) => Some(networks.landmarks(image.view(), mesh.square())?),
+            None => None,
+        };
+        since += 1;
+        let mesh = if let Some(mesh) = followed.filter(|mesh| mesh.presence >= PRESENCE_MIN) {
+            mesh
+        } else {
+            if detections == DETECTIONS_MAX {
+                continue;
+            }
+            (since, detections) = (0, detections + 1);
+            let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
+            track.faces_max = track.faces_max.max(found.faces);
+            found.mesh
+        };
+        if let Some(shot) = Shot::of(place, frame.t_ms, &mesh) {
+            track.shots.push(shot);
+            track.meshes.push(mesh.clone());
+        }
+        last = Some(mesh);
+    }
+    Ok(track)
+}
+
+impl Track {
+    /// A picture that comes twice shows the same twice: another look would only add the networks' unrest.
+    fn repeat(&mut self, frame: usize, t_ms: u32) {
+        if let (Some(shot), Some(mesh)) = (self.shots.last(), self.meshes.last())
+            && shot.frame + 1 == frame
+        {
+            let (again, mesh) = (Shot { frame, t_ms, ..shot.clone() }, mesh.clone());
+            self.shots.push(again);
+            self.meshes.push(mesh);
+        }
+    }
+}
+
+impl Shot {
+    /// `None` of a mesh without a shape.
+    pub fn of(frame: usize, t_ms: u32, mesh: &Mesh) -> Option<Self> {
+        let pose = mesh.pose()?;
+        let gap = |[one, other]: [usize; 2]| {
+            let square = (0..3).map(|axis| (mesh.points[one][axis] - mesh.points[other][axis]).powi(2));
+            square.sum::<f32>().sqrt()
+        };
+        let open = EYES.map(|(lids, corners)| lids.map(gap).iter().sum::<f32>() / 3.0 / gap(corners).max(1e-3));
+        Some(Self {
+            frame,
+            t_ms,
+            yaw: pose.yaw,
+            pitch: pose.pitch,
+            roll: pose.roll,
+            eyes: f32::midpoint(open[0], open[1]),
+            mouth: gap(LIPS) / gap(LIP_CORNERS).max(1e-3),
+            iod: mesh.iod(),
+            points: FIRM.map(|place| mesh.point(place)).to_vec(),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! A face as a small grey picture, and what can be measured on it.
+
+use crate::resample::Planes;
+
+/// The brightness of a square picture, 0..255.
+pub struct Grey {
+    values: Vec<f32>,
+    side: usize,
+}
+
+impl Grey {
+    /// ITU-R BT.601 luma of each pixel.
+    pub fn new(planes: &Planes) -> Self {
+        let (red, rest) = planes.values.split_at(planes.width * planes.height);
+        let (green, blue) = rest.split_at(planes.width * planes.height);
+        let luma = |((r, g), b): ((&f32, &f32), &f32)| 0.299 * r + 0.587 * g + 0.114 * b;
+        Self { values: red.iter().zip(green).zip(blue).map(luma).collect(), side: planes.width }
+    }
+
+    /// The places in the middle, where the face is and the background is not.
+    fn middle(&self) -> impl Iterator<Item = usize> {
+        let (side, from, to) = (self.side, self.side / 6, self.side - self.side / 6);
+        (from..to).flat_map(move |y| (from..to).map(move |x| y * side + x))
+    }
+
+    /// Of the middle.
+    pub fn mean_and_deviation(&self) -> (f32, f32) {
+        let count = self.middle().count() as f32;
+        let mean = self.middle().map(|at| self.values[at]).sum::<f32>() / count;
+        let squares = self.middle().map(|at| (self.values[at] - mean).powi(2)).sum::<f32>();
+        (mean, (squares / count).sqrt())
+    }
+
+    /// How much of the brightness changes from pixel to pixel: the standard deviation of the differences between
+    /// each pixel of the middle and the mean of its four neighbours, as a part of that of the pixels themselves.
+    pub fn detail(&self) -> f32 {
+        let (values, side) = (&self.values, self.side);
+        let around = |at: usize| (values[at - 1] + values[at + 1] + values[at - side] + values[at + side]) / 4.0;
+        let squares = self.middle().map(|at| (values[at] - around(at)).powi(2)).sum::<f32>();
+        // Below one level of brightness there is nothing but noise.
+        (squares / self.middle().count() as f32).sqrt() / self.mean_and_deviation().1.max(1.0)
+    }
+
+    /// The standard deviation of what noise adds to each pixel of the middle, in levels of brightness. Source: Immerkær,
+    /// "Fast noise variance estimation", Computer Vision and Image Understanding 64 (1996): a mask to which edges and
+    /// slopes are nothing.
+    pub fn noise(&self) -> f32 {
+        let (values, side) = (&self.values, self.side);
+        let masked = |at: usize| {
+            let corners = values[at - side - 1] + values[at - side + 1] + values[at + side - 1] + values[at + side + 1];
+            let sides = values[at - side] + values[at - 1] + values[at + 1] + values[at + side];
+            (corners - 2.0 * sides + 4.0 * values[at]).abs()
+        };
+        let sum = self.middle().map(masked).sum::<f32>();
+        std::f32::consts::FRAC_PI_2.sqrt() / 6.0 * sum / self.middle().count() as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    const SIDE: usize = 96;
+
+    fn grey(value: impl FnMut(usize) -> f32) -> Grey {
+        Grey { values: (0..SIDE * SIDE).map(value).collect(), side: SIDE }
+    }
+
+    fn wave(period: f32) -> impl Fn(usize) -> f32 {
+        move |at| 128.0 + 50.0 * ((at % SIDE) as f32 * std::f32::consts::TAU / period).sin()
+    }
+
+    #[test]
+    fn smooth_pictures_have_little_detail() {
+        assert!(grey(wave(4.0)).detail() > 0.4);
+        assert!(grey(wave(40.0)).detail() < 0.01);
+        assert_eq!(grey(|_| 7.0).detail(), 0.0);
+    }
+
+    #[test]
+    fn noise_is_told_from_slopes() {
+        assert!(grey(wave(40.0)).noise() < 0.5);
+        for deviation in [5.0f32, 15.0] {
+            let mut random = StdRng::seed_from_u64(1);
+            // Twelve even numbers less six are as good as normal.
+            let mut normal = || (0..12).map(|_| random.random_range(0.0..1.0f32)).sum::<f32>() - 6.0;
+            let found = grey(|at| wave(40.0)(at) + deviation * normal()).noise();
+            assert!((found / deviation - 1.0).abs() < 0.1, "{found} instead of {deviation}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! One face to a template.
+
+use crate::Error;
+use crate::find::Found;
+use crate::image::View;
+use crate::networks::Networks;
+use crate::values::template::Template;
+
+/// What the recognizers say of the aligned face, side by side, each at one length: so the cosine of two templates is
+/// the mean of the cosines by each recognizer. Of each it is the mean for the face and its mirror image.
+pub fn template(networks: &mut Networks, view: View, found: &Found) -> Result<Template, Error> {
+    let mut values = Vec::new();
+    for which in 0..networks.recognizers() {
+        let aligned = networks.aligned(which, view, &found.mesh, &found.five()).ok_or(Error::NoFace)?;
+        let plain = networks.recognize(which, &aligned)?;
+        let mirrored = networks.recognize(which, &aligned.mirrored())?;
+        let sum: Vec<f32> = plain.iter().zip(mirrored).map(|(a, b)| a + b).collect();
+        values.extend(unit(&sum).ok_or_else(unusable)?);
+    }
+    networks.template(&values).ok_or_else(unusable)
+}
+
+/// At length one; `None` without a direction.
+fn unit(vector: &[f32]) -> Option<impl Iterator<Item = f32>> {
+    let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    (length.is_normal()).then(|| vector.iter().map(move |v| (f64::from(*v) / length) as f32))
+}
+
+fn unusable() -> Error {
+    Error::Failed("a recognizer gave no direction".into())
+}

@@ -1,0 +1,160 @@
+//! What is asked of a person before a camera, and what a capture shows.
+//!
+//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Five seconds at thirty frames a second.
+pub const FRAMES_MAX: usize = 150;
+
+/// What is asked of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LivenessType {
+    /// Challenges, in the order asked for.
+    Active,
+    /// A look at the camera.
+    Passive,
+    /// A look at the camera for some seconds.
+    PassiveVideo,
+}
+
+impl LivenessType {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Passive, Self::PassiveVideo];
+
+    /// As the contract spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "LIVENESS_ACTIVE",
+            Self::Passive => "LIVENESS_PASSIVE",
+            Self::PassiveVideo => "LIVENESS_PASSIVE_VIDEO",
+        }
+    }
+}
+
+/// How strictly attacks are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub enum SecurityLevel {
+    Low,
+    Medium,
+    #[default]
+    High,
+}
+
+impl SecurityLevel {
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+        }
+    }
+}
+
+/// A movement that an active capture shows. Left and right are the person's own: who turns left turns the nose
+/// towards the right of the camera's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Challenge {
+    TurnLeft,
+    TurnRight,
+    LookUp,
+    LookDown,
+    OpenMouth,
+    Blink,
+}
+
+impl Challenge {
+    /// The order is part of how challenges are derived.
+    pub const ALL: [Self; 6] =
+        [Self::TurnLeft, Self::TurnRight, Self::LookUp, Self::LookDown, Self::OpenMouth, Self::Blink];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TurnLeft => "TURN_LEFT",
+            Self::TurnRight => "TURN_RIGHT",
+            Self::LookUp => "LOOK_UP",
+            Self::LookDown => "LOOK_DOWN",
+            Self::OpenMouth => "OPEN_MOUTH",
+            Self::Blink => "BLINK",
+        }
+    }
+}
+
+/// Why a capture was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// Nobody is to be seen, or not in enough of the frames.
+    NoFace,
+    MultipleFaces,
+    /// Fewer frames, or a shorter time, than the type of liveness needs.
+    TooShort,
+    /// Too dark, too blurred, too small to tell.
+    PoorQuality,
+    /// A challenge was not performed, or not in the order asked for.
+    ChallengeNotPerformed,
+    /// The capture shows different people.
+    FaceChanged,
+    /// The face jumps: frames are missing, or were put together.
+    Cut,
+    /// The face moves as a flat picture does.
+    FlatMotion,
+    /// The picture does not move as that of a living person does.
+    Frozen,
+    /// The network against spoofs takes it for a print or a screen.
+    SpoofNetwork,
+}
+
+impl Reason {
+    pub const ALL: [Self; 10] = [
+        Self::NoFace,
+        Self::MultipleFaces,
+        Self::TooShort,
+        Self::PoorQuality,
+        Self::ChallengeNotPerformed,
+        Self::FaceChanged,
+        Self::Cut,
+        Self::FlatMotion,
+        Self::Frozen,
+        Self::SpoofNetwork,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoFace => "NO_FACE",
+            Self::MultipleFaces => "MULTIPLE_FACES",
+            Self::TooShort => "TOO_SHORT",
+            Self::PoorQuality => "POOR_QUALITY",
+            Self::ChallengeNotPerformed => "CHALLENGE_NOT_PERFORMED",
+            Self::FaceChanged => "FACE_CHANGED",
+            Self::Cut => "CUT",
+            Self::FlatMotion => "FLAT_MOTION",
+            Self::Frozen => "FROZEN",
+            Self::SpoofNetwork => "SPOOF_NETWORK",
+        }
+    }
+
+    /// Whether it tells of an attack; else the person may try again.
+    pub fn is_attack(self) -> bool {
+        matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::Frozen | Self::SpoofNetwork)
+    }
+}
+
+/// One picture of a capture.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Milliseconds since the first one.
+    pub t_ms: u32,
+    pub jpeg: Bytes,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} ms, {} bytes)", self.t_ms, self.jpeg.len())
+    }
+}
+
+crate::named!(LivenessType, SecurityLevel, Challenge, Reason);

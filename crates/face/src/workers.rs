@@ -1,0 +1,278 @@
+//! Worker threads that run the networks behind a queue that is never longer than its limit.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::calibration::Origin;
+use crate::curves::Curves;
+use crate::networks::{self, Compiled, Networks};
+use crate::pack::{Fault, Pack};
+use crate::values::score::Score;
+use crate::{Aged, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+
+/// Weight of the newest measurement in the running mean.
+const SERVICE_WEIGHT: f64 = 0.1;
+/// Bytes of image files in the queue: ten of the largest, whatever the estimate says.
+const QUEUE_BYTES_MAX: usize = 100 << 20;
+
+/// Jobs that take about the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Picture,
+    Capture,
+}
+
+impl Kind {
+    /// The time that a job takes, in seconds, until the first one of the kind has been measured.
+    const START_S: [f64; 2] = [0.2, 1.0];
+}
+
+/// How many work, and how long they let others wait.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Worker threads; `None`: one for each core.
+    pub threads: Option<usize>,
+    /// A picture that would wait longer is refused.
+    pub wait_max: Duration,
+    pub networks: networks::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { threads: None, wait_max: Duration::from_secs(2), networks: networks::Settings::default() }
+    }
+}
+
+/// The networks of a pack, at work. Threads end when it is dropped.
+pub struct Workers {
+    queue: Arc<Queue<Networks>>,
+    threads: Vec<JoinHandle<()>>,
+    curves: Curves,
+    spoof: Option<spoof::Origin>,
+    pack: String,
+    template_version: u16,
+}
+
+/// Jobs for threads that each have a `W` to work with.
+struct Queue<W> {
+    state: Mutex<State<W>>,
+    changed: Condvar,
+    workers: usize,
+    wait_max: Duration,
+}
+
+struct State<W> {
+    jobs: VecDeque<Job<W>>,
+    /// Running means of the time that each kind of job takes, in seconds.
+    service_s: [f64; 2],
+    closed: bool,
+}
+
+struct Job<W> {
+    kind: Kind,
+    /// Bytes of image files that wait with it.
+    bytes: usize,
+    task: Box<dyn Task<W>>,
+}
+
+/// Work that somebody waits for.
+trait Task<W>: Send {
+    /// Whether nobody waits any more.
+    fn is_abandoned(&self) -> bool;
+
+    /// Does the work and answers. False if the work panicked: then what it worked with may be half written.
+    fn run(self: Box<Self>, with: &mut W) -> bool;
+}
+
+struct Answered<T, F> {
+    work: F,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<W, T: Send, F: FnOnce(&mut W) -> Result<T, Error> + Send> Task<W> for Answered<T, F> {
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run(self: Box<Self>, with: &mut W) -> bool {
+        let Self { work, reply } = *self;
+        let done = catch_unwind(AssertUnwindSafe(|| work(with)));
+        let is_whole = done.is_ok();
+        let panicked = |panic: Box<dyn Any + Send>| Err(Error::Failed(format!("a worker panicked: {}", text(&*panic))));
+        // Whoever asked may be gone.
+        let _ = reply.send(done.unwrap_or_else(panicked));
+        is_whole
+    }
+}
+
+impl Workers {
+    /// Compiles the networks and starts the threads. A pack without calibration is refused.
+    pub fn start(pack: &Pack, settings: &Settings) -> Result<Self, Fault> {
+        let curves = pack.curves().ok_or_else(|| Fault::NoCalibration(pack.name.clone()))?;
+        let compiled = Compiled::new(pack, settings.networks.clone())?;
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let workers = settings.threads.unwrap_or_else(cores).max(1);
+        let queue = Arc::new(Queue::new(workers, settings.wait_max));
+        let start = |number: usize| {
+            let (queue, compiled) = (queue.clone(), compiled.clone());
+            let work = move || queue.work(|| Networks::new(&compiled));
+            let thread = thread::Builder::new().name(format!("face-{number}")).spawn(work);
+            thread.expect("the system has a thread for each core")
+        };
+        let threads = (0..workers).map(start).collect();
+        Ok(Self {
+            queue,
+            threads,
+            curves,
+            spoof: spoof::Origin::of(pack),
+            pack: pack.name.clone(),
+            template_version: pack.template_version,
+        })
+    }
+
+    /// Waits in the queue, and for the answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        bytes: usize,
+        work: impl FnOnce(&mut Networks) -> Result<T, Error> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, Error>> {
+        let reply = self.queue.push(kind, bytes, work);
+        async { reply?.await.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into()))) }.boxed()
+    }
+}
+
+impl Coder for Workers {
+    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
+        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.code(&picture))
+    }
+
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
+        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.age(&picture))
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
+        let bytes = replay.frames.iter().map(|frame| frame.jpeg.len()).sum();
+        self.ask(Kind::Capture, bytes, move |networks| networks.replay(&replay))
+    }
+
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+        self.curves.score(reference, candidate)
+    }
+
+    fn pack(&self) -> &str {
+        &self.pack
+    }
+
+    fn template_version(&self) -> u16 {
+        self.template_version
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        Some(self.curves.general.origin())
+    }
+
+    fn spoof(&self) -> Option<&spoof::Origin> {
+        self.spoof.as_ref()
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<W> Queue<W> {
+    fn new(workers: usize, wait_max: Duration) -> Self {
+        let state = State { jobs: VecDeque::new(), service_s: Kind::START_S, closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), workers, wait_max }
+    }
+
+    /// Refuses the job when those before it take too long.
+    fn push<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        bytes: usize,
+        work: impl FnOnce(&mut W) -> Result<T, Error> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        let mut state = self.lock();
+        state.jobs.retain(|job| !job.task.is_abandoned());
+        let wait_s: f64 = state.jobs.iter().map(|job| state.service_s[job.kind as usize]).sum();
+        let wait = Duration::from_secs_f64(wait_s / self.workers as f64);
+        let waiting: usize = state.jobs.iter().map(|job| job.bytes).sum();
+        let full = !state.jobs.is_empty() && waiting + bytes > QUEUE_BYTES_MAX;
+        if wait > self.wait_max || full {
+            return Err(Error::Busy { retry_after: wait });
+        }
+        let (reply, receiver) = oneshot::channel();
+        state.jobs.push_back(Job { kind, bytes, task: Box::new(Answered { work, reply }) });
+        drop(state);
+        self.changed.notify_one();
+        Ok(receiver)
+    }
+
+    /// Does jobs, one after the other, until the queue is closed. Whatever a job does, the next one is done.
+    fn work(&self, fresh: impl Fn() -> W) {
+        let mut with = fresh();
+        while let Some(job) = self.next() {
+            let start = Instant::now();
+            let is_whole = job.task.run(&mut with);
+            self.measured(job.kind, start.elapsed());
+            if !is_whole {
+                with = fresh();
+            }
+        }
+    }
+
+    /// Waits for a job that somebody still waits for; `None` once the queue is closed.
+    fn next(&self) -> Option<Job<W>> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            match state.jobs.pop_front() {
+                Some(job) if job.task.is_abandoned() => {}
+                Some(job) => return Some(job),
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn measured(&self, kind: Kind, took: Duration) {
+        let service_s = &mut self.lock().service_s[kind as usize];
+        *service_s += SERVICE_WEIGHT * (took.as_secs_f64() - *service_s);
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.jobs.clear();
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no stated reason")
+}
+
+#[cfg(test)]
+mod tests;

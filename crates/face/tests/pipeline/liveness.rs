@@ -1,0 +1,119 @@
+//! Films that the performer makes, and attacks, before the real networks.
+
+use bytes::Bytes;
+use evaluate::performer::attack::{Attack, attack};
+use evaluate::performer::portrait::Portrait;
+use evaluate::performer::{self, Performance};
+use face::networks::Networks;
+use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
+use face::{Replay, Verdict, samples};
+use onnx::Engine;
+
+use crate::networks;
+
+fn performance(liveness_type: LivenessType, challenges: &[Challenge]) -> Performance {
+    Performance { liveness_type, challenges: challenges.to_vec(), seed: 4 }
+}
+
+fn portrait(networks: &mut Networks) -> Portrait {
+    Portrait::read(networks, samples::PORTRAIT).expect("it shows a face")
+}
+
+/// At the highest level, what `asked` asks for.
+fn replay(asked: &Performance, frames: Vec<Frame>) -> Replay {
+    let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
+    Replay { liveness_type, level: SecurityLevel::High, challenges, frames }
+}
+
+fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
+    networks.replay(&replay(asked, frames)).expect("the networks run")
+}
+
+#[test]
+fn whoever_does_what_is_asked_is_accepted() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    for asked in [
+        performance(LivenessType::Active, &[Challenge::TurnLeft, Challenge::Blink]),
+        performance(LivenessType::Passive, &[]),
+        performance(LivenessType::PassiveVideo, &[]),
+    ] {
+        let frames = performer::perform(&portrait, &asked);
+        let Verdict { reasons, best } = verdict(&mut networks, &asked, frames.clone());
+        assert_eq!(reasons, [], "{asked:?}");
+        let best = best.expect("there is a face");
+        assert!(frames.iter().any(|frame| frame.jpeg == best.jpeg));
+        assert!(best.coded.quality.value > 0 && (18.0..90.0).contains(&best.years), "{best:?}");
+    }
+}
+
+/// Every one of these is refused, among others for its reason.
+fn refused(liveness_type: LivenessType, challenges: &[Challenge], attacks: &[(Attack, Reason)]) {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let other = Portrait::read(&mut networks, samples::OTHER.1).expect("it shows a face");
+    let asked = performance(liveness_type, challenges);
+    for (kind, reason) in attacks {
+        let reasons = verdict(&mut networks, &asked, attack(*kind, &portrait, &other, &asked)).reasons;
+        assert!(reasons.contains(reason), "{}: {reasons:?}", kind.name());
+    }
+}
+
+#[test]
+fn whoever_does_not_do_what_is_asked_is_refused() {
+    let asked = [Challenge::OpenMouth, Challenge::TurnLeft];
+    let kinds = [Attack::Print, Attack::Replayed, Attack::WrongOrder];
+    refused(LivenessType::Active, &asked, &kinds.map(|kind| (kind, Reason::ChallengeNotPerformed)));
+}
+
+#[test]
+fn films_that_were_put_together_are_refused() {
+    let put_together =
+        [(Attack::Still, Reason::Frozen), (Attack::TwoPeople, Reason::FaceChanged), (Attack::Dropped, Reason::Cut)];
+    refused(LivenessType::PassiveVideo, &[], &put_together);
+}
+
+/// How real the faces of a film look to the built-in network.
+fn real(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> f32 {
+    networks.measure(&replay(asked, frames)).expect("the networks run").evidence.real.expect("there is such a network")
+}
+
+#[test]
+fn prints_and_displays_look_less_real_than_whom_they_show() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let asked = performance(LivenessType::Passive, &[]);
+    let person = real(&mut networks, &asked, performer::perform(&portrait, &asked));
+    let [print, screen] = [Attack::Print, Attack::Screen]
+        .map(|kind| real(&mut networks, &asked, attack(kind, &portrait, &portrait, &asked)));
+    assert!(print < person && screen < person, "{person}: {print}, {screen}");
+}
+
+#[test]
+fn broken_captures_are_refused_and_harm_nobody() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let asked = performance(LivenessType::PassiveVideo, &[]);
+    let mut judged = |frames: Vec<Frame>| verdict(&mut networks, &asked, frames).reasons;
+    assert_eq!(judged(vec![]), [Reason::NoFace]);
+    let noise = |number: u32| Frame { t_ms: 100 * number, jpeg: Bytes::from(format!("\u{ff}{number}")) };
+    assert_eq!(judged((0..10).map(noise).collect()), [Reason::NoFace]);
+
+    let film = performer::perform(&portrait, &asked);
+    assert_eq!(judged(film[..6].to_vec()), [Reason::TooShort]);
+    let mut backwards = film[..20].to_vec();
+    backwards[12].t_ms = 0;
+    assert!(judged(backwards).contains(&Reason::Cut));
+    // One picture that came thirty times.
+    let again: Vec<Frame> = film[..20].iter().map(|frame| Frame { jpeg: film[0].jpeg.clone(), ..*frame }).collect();
+    assert!(judged(again).contains(&Reason::Frozen));
+}
+
+/// What the demonstration shows must not depend on what its check happens to ask for.
+#[test]
+fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = Portrait::read(&mut networks, samples::ONE[2].1).expect("it shows a face");
+    let asked = Performance { seed: 7, ..performance(LivenessType::Active, &Challenge::ALL) };
+    assert_eq!(verdict(&mut networks, &asked, performer::perform(&portrait, &asked)).reasons, []);
+}

@@ -1,0 +1,224 @@
+//! Convolution of channels-last images, with bias, residual and activation in the same pass.
+//!
+//! No patches are copied: a table says where in the arena the pixel of each tap lies, and a tap
+//! outside the image points to the zeros at the start of the arena. A register tile is a few
+//! output pixels times one or two vectors of output channels.
+
+use crate::kernels::isa::Isa;
+
+/// Floats in a cache line, on which weights and arena start: vectors then never straddle two.
+pub const LINE: usize = 16;
+
+/// A convolution ready to run. Places are float indices into the arena.
+#[derive(Debug)]
+pub struct Conv {
+    pub(super) isa: Isa,
+    pub(super) taps: usize,
+    pub(super) depth: Depth,
+    pub(super) weights: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) activation: Activation,
+    /// Where the first output pixel lies, and the distance from one pixel to the next.
+    pub(super) output: usize,
+    pub(super) stride: usize,
+    /// First pixel of an image to add before the activation; its pixels lie `stride` apart.
+    pub(super) residual: Option<usize>,
+    pub(super) tiles: Vec<Tile>,
+    pub(super) offsets: Vec<u32>,
+    /// Floats of arena that reads and writes stay within.
+    pub(super) reach: usize,
+}
+
+/// What one output channel reads.
+#[derive(Debug)]
+pub(super) enum Depth {
+    /// Its own channel; weights `[tap][channel]` from this place on.
+    Channelwise { weights: usize },
+    /// Its own channel, of which the largest tap is taken; there are no weights.
+    Largest,
+    /// `channels` of its group; weights `[panel][tap][channel][lane]`.
+    Dense { channels: usize, panels: Vec<Panel> },
+}
+
+/// One or two vectors of output channels that share a group.
+#[derive(Debug)]
+pub(super) struct Panel {
+    /// First output channel, first input channel of the group, place in the weights.
+    pub(super) output: usize,
+    pub(super) input: usize,
+    pub(super) weights: usize,
+    pub(super) vectors: usize,
+}
+
+/// Output pixels `pixel..pixel + count`; their places start at `offsets`, ordered by tap.
+#[derive(Debug)]
+pub(super) struct Tile {
+    pub(super) pixel: usize,
+    pub(super) count: usize,
+    pub(super) offsets: usize,
+}
+
+/// Applied to each output channel; the vectors are padded like the bias.
+#[derive(Clone, Debug)]
+pub enum Activation {
+    None,
+    /// `max(x, 0) + slope * min(x, 0)`
+    Slope(Vec<f32>),
+    Clamp(f32, f32),
+}
+
+/// The parts of a convolution that do not depend on the instruction set.
+pub struct Parts<'a> {
+    /// `[out, in / group, taps]`
+    pub weights: &'a [f32],
+    pub bias: &'a [f32],
+    pub activation: Activation,
+    pub group: usize,
+    pub taps: usize,
+    /// For each output pixel, the arena place of each tap's pixel; [`OUTSIDE`] where there is none.
+    pub places: Vec<u32>,
+    pub output: usize,
+    pub residual: Option<usize>,
+}
+
+/// The place of a tap outside the image: the arena starts with zeros, enough for one pixel.
+pub const OUTSIDE: u32 = 0;
+
+impl Conv {
+    /// Packs weights and places for `isa`.
+    pub fn new(isa: Isa, parts: &Parts) -> Self {
+        let lanes = isa.lanes();
+        let out = parts.bias.len();
+        let stride = out.next_multiple_of(lanes);
+        let padded = |values: &[f32]| {
+            let mut values = values.to_vec();
+            values.resize(stride, 0.0);
+            values
+        };
+        let activation = match &parts.activation {
+            Activation::Slope(slope) => Activation::Slope(padded(slope)),
+            other => other.clone(),
+        };
+        let (depth, weights) = pack(lanes, parts);
+        let (tiles, offsets) = tile(isa, parts.taps, &parts.places);
+        let mut conv = Self {
+            isa,
+            taps: parts.taps,
+            depth,
+            weights,
+            bias: padded(parts.bias),
+            activation,
+            output: parts.output,
+            stride,
+            residual: parts.residual,
+            tiles,
+            offsets,
+            reach: 0,
+        };
+        conv.reach = conv.bound();
+        conv
+    }
+
+    /// The largest tap of each window instead of a weighted sum.
+    pub fn largest(isa: Isa, channels: usize, taps: usize, places: &[u32], output: usize) -> Self {
+        let (tiles, offsets) = tile(isa, taps, places);
+        let mut conv = Self {
+            isa,
+            taps,
+            depth: Depth::Largest,
+            weights: vec![],
+            bias: vec![],
+            activation: Activation::None,
+            output,
+            stride: channels.next_multiple_of(isa.lanes()),
+            residual: None,
+            tiles,
+            offsets,
+            reach: 0,
+        };
+        conv.reach = conv.bound();
+        conv
+    }
+
+    /// One past the last float that is read or written.
+    fn bound(&self) -> usize {
+        let pixels = self.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
+        let images = self.residual.unwrap_or(0).max(self.output) + pixels * self.stride;
+        let read = match &self.depth {
+            Depth::Channelwise { .. } | Depth::Largest => self.stride,
+            Depth::Dense { channels, panels } => channels + panels.last().map_or(0, |panel| panel.input),
+        };
+        let last = self.offsets.iter().max().map_or(0, |&place| place as usize);
+        images.max(last + read)
+    }
+}
+
+/// Reorders weights so that a tile reads them front to back.
+fn pack(lanes: usize, parts: &Parts) -> (Depth, Vec<f32>) {
+    let out = parts.bias.len();
+    let taps = parts.taps;
+    let per_group = parts.weights.len() / (out * taps);
+    let at = |o: usize, c: usize, tap: usize| parts.weights[(o * per_group + c) * taps + tap];
+    if per_group == 1 && parts.group == out {
+        let mut packed = on_a_line(taps * out.next_multiple_of(lanes));
+        let weights = packed.len();
+        for tap in 0..taps {
+            packed.extend((0..out).map(|o| at(o, 0, tap)));
+            packed.resize(weights + (tap + 1) * out.next_multiple_of(lanes), 0.0);
+        }
+        return (Depth::Channelwise { weights }, packed);
+    }
+    let group_out = out / parts.group;
+    // Groups that do not fill vectors run as one dense group whose other weights are zero.
+    let aligned = parts.group == 1 || group_out.is_multiple_of(lanes);
+    let channels = if aligned { per_group } else { per_group * parts.group };
+    let mut packed = on_a_line(taps * channels * out.next_multiple_of(lanes));
+    let mut panels = Vec::new();
+    let mut output = 0;
+    while output < out {
+        let group = output / group_out;
+        let end = if aligned { (group + 1) * group_out } else { out };
+        let vectors = (end - output).div_ceil(lanes).min(2);
+        let input = if aligned { group * per_group } else { 0 };
+        panels.push(Panel { output, input, weights: packed.len(), vectors });
+        for tap in 0..taps {
+            for c in 0..channels {
+                for o in output..output + vectors * lanes {
+                    let own = o < end && (aligned || c / per_group == o / group_out);
+                    packed.push(if own { at(o, c % per_group, tap) } else { 0.0 });
+                }
+            }
+        }
+        output += vectors * lanes;
+    }
+    (Depth::Dense { channels, panels }, packed)
+}
+
+/// An empty list with room for `len` floats from its end on, which lies on a cache line.
+fn on_a_line(len: usize) -> Vec<f32> {
+    let mut list: Vec<f32> = Vec::with_capacity(len + LINE);
+    let skip = list.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    list.resize(skip, 0.0);
+    list
+}
+
+/// Cuts the output into register tiles. A last tile may repeat pixels of the one before it.
+fn tile(isa: Isa, taps: usize, places: &[u32]) -> (Vec<Tile>, Vec<u32>) {
+    let pixels = places.len() / taps;
+    let (mut tiles, mut offsets) = (Vec::new(), Vec::with_capacity(places.len()));
+    let mut done = 0;
+    while done < pixels {
+        let left = pixels - done;
+        let sizes = isa.tile_pixels();
+        let covering = sizes.iter().rev().find(|&&size| size >= left && size <= pixels);
+        let fitting = sizes.iter().find(|&&size| size <= left);
+        let count = *covering.or(fitting).expect("a tile of one pixel always fits");
+        let pixel = done.min(pixels - count);
+        tiles.push(Tile { pixel, count, offsets: offsets.len() });
+        for tap in 0..taps {
+            offsets.extend((pixel..pixel + count).map(|p| places[p * taps + tap]));
+        }
+        done = pixel + count;
+    }
+    (tiles, offsets)
+}

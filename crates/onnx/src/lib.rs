@@ -1,0 +1,175 @@
+//! An ONNX file in, tensors out: on burn tensors, or through packed CPU kernels. Knows tensors, not faces.
+//!
+//! ```text
+//! file --graph--> Graph --resolve, lower, fold, simplify--> Net --plan--> packed kernels
+//!                                                            `--burn--> burn tensors
+//! ```
+//!
+//! Everything is checked while loading: an unknown operator or an impossible shape is refused with
+//! the node's name. A loaded network only refuses inputs of the wrong size.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::burn::Executor;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::kernels::isa::Isa;
+use crate::network::Net;
+use crate::plan::Plan;
+use crate::worker::Worker;
+
+pub mod error;
+pub mod graph;
+pub mod kernels;
+pub mod proto;
+
+mod arena;
+mod burn;
+mod fold;
+mod lower;
+mod nest;
+pub mod network;
+mod operator;
+mod plan;
+pub mod resolve;
+mod simplify;
+mod step;
+pub mod tensor;
+mod worker;
+
+/// Which executor runs a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// The fastest on this device: packed kernels, since the device is the CPU.
+    #[default]
+    Auto,
+    /// Burn tensors: the reference.
+    Burn,
+    /// A plan of packed kernels.
+    Packed,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Burn => "burn",
+            Self::Packed => "packed",
+        })
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = [Self::Auto, Self::Burn, Self::Packed];
+        let found = known.into_iter().find(|engine| engine.to_string() == name);
+        found.ok_or_else(|| format!("'{name}' is no engine; known: auto, burn, packed"))
+    }
+}
+
+/// A named input or output of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    pub name: String,
+    /// In ONNX order: images are `[N, C, H, W]`.
+    pub shape: Vec<usize>,
+}
+
+/// A network compiled for fixed shapes. A clone shares its weights, on any number of threads.
+#[derive(Clone)]
+pub struct Executable {
+    program: Program,
+    inputs: Arc<[Port]>,
+    outputs: Arc<[Port]>,
+}
+
+#[derive(Clone)]
+enum Program {
+    Burn(Arc<Executor>),
+    Packed(Arc<Plan>),
+}
+
+impl Executable {
+    /// Compiles `graph` for the given input shapes; inputs not named keep the file's shape, with a batch of one.
+    ///
+    /// Fails on operators, parameters or shapes that are not known, naming the node.
+    pub fn new(graph: &Graph, engine: Engine, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
+        let net = resolve::network(graph, shapes)?;
+        let program = match engine {
+            Engine::Burn => Program::Burn(Arc::new(Executor::new(&net)?)),
+            Engine::Auto | Engine::Packed => Program::Packed(Arc::new(Plan::new(&net)?)),
+        };
+        Ok(Self::of(&net, program))
+    }
+
+    /// As [`Executable::new`] with packed kernels for one instruction set of this processor.
+    pub fn for_isa(graph: &Graph, isa: Isa, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
+        let net = resolve::network(graph, shapes)?;
+        let program = Program::Packed(Arc::new(Plan::for_isa(&net, isa)?));
+        Ok(Self::of(&net, program))
+    }
+
+    fn of(net: &Net, program: Program) -> Self {
+        let port = |&id: &usize| Port { name: net.values[id].name.clone(), shape: net.values[id].shape.clone() };
+        let inputs = net.inputs.iter().map(port).collect();
+        let outputs = net.outputs.iter().map(port).collect();
+        Self { program, inputs, outputs }
+    }
+
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+}
+
+/// Runs a network on one thread, with memory of its own for what lies between input and output.
+pub struct Runner {
+    memory: Memory,
+    inputs: Arc<[Port]>,
+}
+
+enum Memory {
+    Burn { executor: Arc<Executor>, pool: rayon::ThreadPool },
+    Packed(Worker),
+}
+
+impl Runner {
+    pub fn new(executable: &Executable) -> Self {
+        let memory = match &executable.program {
+            Program::Burn(executor) => {
+                // A pool of its own keeps one runner's operators from queueing behind another's.
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+                Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
+            }
+            Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone())),
+        };
+        Self { memory, inputs: executable.inputs.clone() }
+    }
+
+    /// Runs on row-major inputs in the order of [`Executable::inputs`], images as `[N, C, H, W]`;
+    /// returns row-major outputs in the order of [`Executable::outputs`].
+    ///
+    /// Fails if the inputs differ from the network's in number or size.
+    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::Inputs { given: inputs.len(), wanted: self.inputs.len() });
+        }
+        for (port, values) in self.inputs.iter().zip(inputs) {
+            if values.len() != port.shape.iter().product::<usize>() {
+                let reason = format!("{} values for shape {:?}", values.len(), port.shape);
+                return Err(Error::Input { name: port.name.clone(), reason });
+            }
+        }
+        Ok(match &mut self.memory {
+            Memory::Burn { executor, pool } => pool.install(|| executor.run(inputs)),
+            Memory::Packed(worker) => worker.run(inputs),
+        })
+    }
+}

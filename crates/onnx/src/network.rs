@@ -1,0 +1,83 @@
+//! A network for fixed input shapes: known operators, known shapes, constants folded.
+//!
+//! Both executors start here. All run-time values are f32; integers only occur in constants.
+
+use std::sync::Arc;
+
+use crate::fold;
+use crate::operator::Op;
+use crate::tensor::{self, Tensor};
+
+/// Broadcasting and joining make large constants of small ones: larger than this, and than what they are made of, they
+/// are left to the run, whose sizes are checked.
+const FOLDED_LEN_MAX: usize = 1 << 20;
+
+/// Index into [`Net::values`].
+pub type ValueId = usize;
+
+#[derive(Debug, Default)]
+pub struct Net {
+    /// In an order in which every node follows the producers of its inputs.
+    pub nodes: Vec<Node>,
+    pub values: Vec<Value>,
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub constant: Option<Arc<Tensor>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub name: String,
+    pub op: Op,
+    pub inputs: Vec<ValueId>,
+    pub output: ValueId,
+}
+
+impl Net {
+    pub fn value(&mut self, name: &str, shape: Vec<usize>) -> ValueId {
+        self.values.push(Value { name: name.to_owned(), shape, constant: None });
+        self.values.len() - 1
+    }
+
+    pub fn constant(&mut self, name: &str, tensor: impl Into<Arc<Tensor>>) -> ValueId {
+        let tensor = tensor.into();
+        let id = self.value(name, tensor.shape.clone());
+        self.values[id].constant = Some(tensor);
+        id
+    }
+
+    /// Appends a node, or computes it now where every input is a constant.
+    pub fn emit(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> ValueId {
+        let constants: Option<Vec<&Tensor>> = inputs.iter().map(|&id| self.values[id].constant.as_deref()).collect();
+        let foldable = constants.filter(|inputs| {
+            let largest = inputs.iter().map(|tensor| tensor.len()).max().unwrap_or(0);
+            tensor::checked_len(&shape).is_some_and(|len| len <= largest.max(FOLDED_LEN_MAX))
+        });
+        if let Some(tensor) = foldable.and_then(|inputs| fold::constant(&op, &inputs, &shape)) {
+            return self.constant(name, tensor);
+        }
+        let output = self.value(name, shape);
+        self.nodes.push(Node { name: name.to_owned(), op, inputs, output });
+        output
+    }
+
+    /// The constant behind `id`, which the operator's contract says is a float tensor.
+    pub fn weights(&self, id: ValueId) -> &[f32] {
+        let constant = self.values[id].constant.as_deref();
+        constant.and_then(Tensor::as_f32).expect("lowering made this input a float constant")
+    }
+
+    /// How often each value is read; a network output counts as a reader.
+    pub fn readers(&self) -> Vec<usize> {
+        let mut readers = vec![0; self.values.len()];
+        let read = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);
+        read.for_each(|&id| readers[id] += 1);
+        readers
+    }
+}

@@ -1,0 +1,234 @@
+//! A network compiled to steps on one arena: channels last, fused, all places settled.
+
+use crate::arena::Arena;
+use crate::error::Error;
+use crate::fold;
+use crate::kernels::conv::{Conv, Parts};
+use crate::kernels::isa::Isa;
+use crate::nest::{Nest, View};
+use crate::network::{Net, Node, ValueId};
+use crate::operator::Op;
+use crate::step::Step;
+
+mod layer;
+mod movement;
+
+/// Floats after the last buffer: vector reads of a pixel may run past its channels.
+const SLACK: usize = 64;
+
+/// A compiled network, shared by any number of [`crate::worker::Worker`]s.
+#[derive(Debug)]
+pub struct Plan {
+    steps: Vec<Step>,
+    arena_len: usize,
+    /// Constants that are not packed into a layer, and where they lie.
+    constants: Vec<(usize, Vec<f32>)>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+}
+
+/// An input or output of the network.
+#[derive(Debug)]
+pub struct Port {
+    pub(crate) view: View,
+    /// Arena, then the caller's row-major tensor.
+    pub(crate) walk: Nest<2>,
+}
+
+impl Port {
+    pub fn len(&self) -> usize {
+        self.view.shape.iter().product()
+    }
+
+    fn new(view: View) -> Self {
+        let plain = fold::strides(&view.shape);
+        let walk = Nest::new(&view.shape, [view.start, 0], [&view.strides, &plain]);
+        Self { view, walk }
+    }
+}
+
+impl Plan {
+    /// Compiles for the best instruction set of this processor.
+    pub fn new(net: &Net) -> Result<Self, Error> {
+        Self::for_isa(net, Isa::best())
+    }
+
+    /// Fails on arrangements the kernels do not know, naming the node.
+    pub fn for_isa(net: &Net, isa: Isa) -> Result<Self, Error> {
+        let mut compiler = Compiler::new(net, isa);
+        let constants = compiler.place_constants();
+        let inputs: Vec<Port> = net.inputs.iter().map(|&id| compiler.place_input(id)).collect();
+        for (index, node) in net.nodes.iter().enumerate() {
+            if !compiler.fused[index] {
+                compiler.node(index, node)?;
+            }
+        }
+        let output = |&id: &ValueId| {
+            let view = compiler.views[id].clone().expect("every output was produced");
+            Port::new(view)
+        };
+        let outputs = net.outputs.iter().map(output).collect();
+        let arena_len = compiler.arena.len() + SLACK;
+        Ok(Self { steps: compiler.steps, arena_len, constants, inputs, outputs })
+    }
+
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Floats of memory a worker needs.
+    pub fn arena_len(&self) -> usize {
+        self.arena_len
+    }
+
+    pub(crate) fn constants(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.constants.iter().map(|(at, values)| (*at, values.as_slice()))
+    }
+}
+
+/// A plan in the making.
+struct Compiler<'a> {
+    net: &'a Net,
+    isa: Isa,
+    arena: Arena,
+    steps: Vec<Step>,
+    /// Where each value lies, once produced.
+    views: Vec<Option<View>>,
+    /// Readers still to come, for each value.
+    readers: Vec<usize>,
+    /// Nodes that became part of an earlier layer.
+    fused: Vec<bool>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(net: &'a Net, isa: Isa) -> Self {
+        // Zeros for taps outside the image: as many as one pixel of the widest layer reads.
+        let widest = net.nodes.iter().filter_map(|node| net.values[node.inputs[0]].shape.get(1));
+        let zeros = widest.max().map_or(0, |channels| channels.next_multiple_of(isa.lanes()));
+        Self {
+            net,
+            isa,
+            arena: Arena::new(zeros),
+            steps: vec![],
+            views: vec![None; net.values.len()],
+            readers: net.readers(),
+            fused: vec![false; net.nodes.len()],
+        }
+    }
+
+    /// Gives constants that steps read like any other value a place of their own.
+    fn place_constants(&mut self) -> Vec<(usize, Vec<f32>)> {
+        let mut placed = Vec::new();
+        let outputs = self.net.outputs.clone();
+        let packed = |node: &&Node| !matches!(node.op, Op::Conv { .. } | Op::Linear | Op::Affine | Op::PRelu);
+        let read = self.net.nodes.iter().filter(packed).flat_map(|node| node.inputs.clone());
+        for id in read.chain(outputs) {
+            let constant = self.net.values[id].constant.as_deref();
+            let Some(values) = constant.and_then(|tensor| tensor.as_f32()) else { continue };
+            if self.views[id].is_none() {
+                let view = self.plain(&self.net.values[id].shape);
+                placed.push((view.start, values.to_vec()));
+                self.views[id] = Some(view);
+                self.readers[id] += 1;
+            }
+        }
+        placed
+    }
+
+    /// Images come in as channels last, without gaps; everything else in row-major order.
+    fn place_input(&mut self, id: ValueId) -> Port {
+        let value = &self.net.values[id];
+        let mut view = self.plain(&value.shape);
+        if let [_, channels, height, width] = value.shape[..] {
+            let row = width * channels;
+            view.strides = vec![height * row, 1, row, channels];
+        }
+        self.views[id] = Some(view.clone());
+        // An input nobody reads keeps its place all the same.
+        self.readers[id] = self.readers[id].max(1);
+        Port::new(view)
+    }
+
+    fn node(&mut self, index: usize, node: &Node) -> Result<(), Error> {
+        match &node.op {
+            Op::Conv { .. } | Op::Linear | Op::Affine | Op::PRelu => self.layer(index, node)?,
+            Op::Unary(unary) => {
+                let walk = self.elementwise(node);
+                self.steps.push(Step::Unary(*unary, walk));
+            }
+            Op::Binary(binary) => self.binary(node, *binary),
+            Op::Pool { kind, window } => self.pool(node, *kind, *window)?,
+            Op::Resize { rows, columns } => self.resize(node, rows, columns),
+            Op::Softmax { axis } => self.softmax(node, *axis),
+            Op::Reduce { kind, axes } => self.reduce(node, *kind, axes),
+            Op::Reshape => self.reshape(node),
+            Op::Transpose { perm } => self.transpose(node, perm),
+            Op::Concat { axis } => self.concat(node, *axis),
+            Op::Slice { starts, steps } => self.slice(node, starts, steps),
+            Op::Pad { before, value } => self.pad(node, before, *value),
+        }
+        node.inputs.iter().for_each(|&id| self.release(id));
+        Ok(())
+    }
+
+    fn shape(&self, id: ValueId) -> &'a [usize] {
+        &self.net.values[id].shape
+    }
+
+    fn view(&self, id: ValueId) -> View {
+        self.views[id].clone().expect("nodes follow their producers")
+    }
+
+    /// A new buffer in row-major order.
+    fn plain(&mut self, shape: &[usize]) -> View {
+        let buffer = self.arena.allocate(shape.iter().product());
+        let start = self.arena.start(buffer);
+        View { buffer, start, shape: shape.to_vec(), strides: fold::strides(shape) }
+    }
+
+    /// A new buffer for an image, channels last and padded to whole vectors.
+    fn image(&mut self, [n, channels, height, width]: [usize; 4]) -> View {
+        let pixel = channels.next_multiple_of(self.isa.lanes());
+        let row = width * pixel;
+        let buffer = self.arena.allocate(n * height * row);
+        View {
+            buffer,
+            start: self.arena.start(buffer),
+            shape: vec![n, channels, height, width],
+            strides: vec![height * row, 1, row, pixel],
+        }
+    }
+
+    /// A new buffer in the layout that suits the shape.
+    fn place(&mut self, shape: &[usize]) -> View {
+        match *shape {
+            [n, c, h, w] => self.image([n, c, h, w]),
+            _ => self.plain(shape),
+        }
+    }
+
+    fn copy(&mut self, from: &View, to: &View) {
+        let walk = Nest::new(&to.shape, [to.start, from.start], [&to.strides, &from.strides]);
+        self.steps.push(Step::Copy(walk));
+    }
+
+    fn conv(&mut self, parts: &Parts) {
+        self.steps.push(Step::Conv(Conv::new(self.isa, parts)));
+    }
+
+    /// One reader of `id` is done.
+    fn release(&mut self, id: ValueId) {
+        self.readers[id] -= 1;
+        if let (0, Some(view)) = (self.readers[id], &self.views[id]) {
+            self.arena.release(view.buffer);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A pack, tried on the sample photographs before anybody relies on it.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use face::networks::{Compiled, Networks, Settings};
+use face::pack::{self, Pack};
+use face::samples::{self, Sample};
+use face::values::template::Template;
+use face::{Faces, Picture};
+use onnx::Engine;
+
+/// The two ways of running networks give templates whose cosine is at least this.
+const AGREEMENT_MIN: f64 = 0.9999;
+/// Time is measured over so many runs; the fastest counts, for other programs only ever slow one down.
+const RUNS: usize = 5;
+
+/// What a pack did with the samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// One thread, one photograph, from the file to the template.
+    pub ms_per_picture: f64,
+    /// Of two photographs of one man: the lowest of three.
+    pub same: f64,
+    /// Of photographs of two men: the highest of three.
+    pub different: f64,
+    /// The same photograph on the processor's own kernels and on tensors.
+    pub agreement: f64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Pack(#[from] pack::Fault),
+    #[error("the sample photograph {name} gives no template: {source}")]
+    NoTemplate { name: &'static str, source: face::Error },
+    #[error("the sample photograph {0} gives another template the second time: the pack cannot be relied upon")]
+    NotDeterministic(&'static str),
+    #[error("the two ways of running networks disagree: a cosine of {0:.6} instead of 1")]
+    Disagreement(f64),
+}
+
+impl Trial {
+    /// Whether every photograph of one man is nearer to his others than to the other man's.
+    pub fn tells_people_apart(&self) -> bool {
+        self.same > self.different
+    }
+}
+
+/// Compiles the pack, checks that it repeats itself and does not depend on how it is run, and takes its time.
+pub fn run(pack: &Pack, settings: &Settings) -> Result<Trial, Error> {
+    let mut networks = Networks::new(&Compiled::new(pack, settings.clone())?);
+    let mut one = Vec::new();
+    for sample in samples::ONE {
+        let template = described(&mut networks, sample)?;
+        if described(&mut networks, sample)? != template {
+            return Err(Error::NotDeterministic(sample.0));
+        }
+        one.push(template);
+    }
+    let other = described(&mut networks, samples::OTHER)?;
+    let different = one.iter().map(|template| template.cosine(&other)).fold(f64::MIN, f64::max);
+    let pairs = [(0, 1), (0, 2), (1, 2)];
+    let same = pairs.into_iter().map(|(a, b)| one[a].cosine(&one[b])).fold(f64::MAX, f64::min);
+
+    let tensors = Settings { engine: Engine::Burn, ..settings.clone() };
+    let mut slow = Networks::new(&Compiled::new(pack, tensors)?);
+    let agreement = described(&mut slow, samples::ONE[1])?.cosine(&one[1]);
+    if agreement < AGREEMENT_MIN {
+        return Err(Error::Disagreement(agreement));
+    }
+    let mut fastest = f64::MAX;
+    for _ in 0..RUNS {
+        let started = Instant::now();
+        described(&mut networks, samples::ONE[1])?;
+        fastest = fastest.min(started.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(Trial { ms_per_picture: fastest, same, different, agreement })
+}
+
+fn described(networks: &mut Networks, (name, bytes): Sample) -> Result<Template, Error> {
+    let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only };
+    let coded = networks.code(&picture).map_err(|source| Error::NoTemplate { name, source })?;
+    Ok(coded.template)
+}

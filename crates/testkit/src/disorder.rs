@@ -1,0 +1,90 @@
+//! A reproducible source of disorder, and pictures made with it that are damaged, empty or extreme.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageFormat};
+
+use crate::project;
+
+/// Random numbers by xorshift64: the same seed gives the same ones.
+pub struct Disorder(pub u64);
+
+impl Disorder {
+    /// 0 to 2^64 - 1.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// 0 to `limit` - 1.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.number() % limit as u64) as usize
+    }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.number() as u8).collect()
+    }
+
+    /// Some 250 files: cut, flipped and spliced photographs, noise, and the [`extreme`] ones.
+    pub fn pictures(&mut self) -> Vec<Vec<u8>> {
+        let photograph = image::load_from_memory(&project::sample("obama2.jpg")).expect("it is a JPEG");
+        let small = photograph.thumbnail(160, 160);
+        let formats = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP];
+        let mut all = vec![
+            Vec::new(),
+            b"\xff".to_vec(),
+            b"\xff\xd8\xff".to_vec(),
+            b"\x89PNG\r\n\x1a\n".to_vec(),
+            b"RIFF".to_vec(),
+        ];
+        for original in formats.map(|format| encoded(&small, format)) {
+            for _ in 0..24 {
+                all.push(original[..self.below(original.len())].to_vec());
+                let mut flipped = original.clone();
+                for _ in 0..=self.below(12) {
+                    let at = self.below(flipped.len());
+                    flipped[at] ^= 1 << self.below(8);
+                }
+                all.push(flipped);
+                let mut spliced = original.clone();
+                let (from, len) = (self.below(spliced.len()), self.below(64));
+                spliced.splice(from..from, self.bytes(len));
+                all.push(spliced);
+            }
+        }
+        all.extend(extreme());
+        all.extend([10, 1000, 100_000].map(|len| self.bytes(len)));
+        all
+    }
+}
+
+/// Whole files that few programs meet: 16 bits, one pixel, one row, the most pixels that are read and more, and every
+/// form of file that the pipeline is tested with.
+pub fn extreme() -> Vec<Vec<u8>> {
+    let mut all = vec![
+        encoded(&DynamicImage::new_rgb16(300, 200), ImageFormat::Png),
+        encoded(&DynamicImage::new_luma8(1, 1), ImageFormat::Png),
+        encoded(&DynamicImage::new_luma8(5000, 1), ImageFormat::Jpeg),
+        encoded(&DynamicImage::new_rgba16(64, 64), ImageFormat::Png),
+        // Few bytes, many pixels: read to the limit, refused beyond it.
+        encoded(&DynamicImage::new_luma8(7000, 7000), ImageFormat::Png),
+        encoded(&DynamicImage::new_luma8(7000, 7000), ImageFormat::Jpeg),
+        encoded(&DynamicImage::new_luma8(20000, 20000), ImageFormat::Png),
+    ];
+    let forms = std::fs::read_dir(project::path("crates/face/tests/pipeline/files")).expect("they are here");
+    all.extend(forms.map(|form| std::fs::read(form.expect("it is listed").path()).expect("it can be read")));
+    all
+}
+
+/// A picture as a file; all formats but PNG as red, green and blue.
+///
+/// # Panics
+/// If the format cannot be written.
+pub fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    let image = if format == ImageFormat::Png { image.clone() } else { image.to_rgb8().into() };
+    image.write_to(&mut bytes, format).expect("it can be written");
+    bytes.into_inner()
+}

@@ -1,0 +1,18 @@
+//! What the tests of several crates share.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`script`] | a face engine that answers as a test tells it, without networks |
+//! | [`postgres`] | a private Postgres server, and a new database for each test |
+//! | [`project`] | the project's own files: its folder, its sample photographs |
+//! | [`disorder`] | reproducible random bytes, and pictures that are damaged or extreme |
+//! | [`shared`] | pictures and networks that lie beside the project |
+//! | [`python`], [`node`] | other people's implementations, to compare with |
+
+pub mod disorder;
+pub mod node;
+pub mod postgres;
+pub mod project;
+pub mod python;
+pub mod script;
+pub mod shared;

@@ -1,0 +1,17 @@
+//! The project's own files.
+
+use std::path::{Path, PathBuf};
+
+/// A path of the project, from its root.
+pub fn path(relative: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
+}
+
+/// One of the sample photographs in `tests/samples`, by its file name.
+///
+/// # Panics
+/// If there is no such file.
+pub fn sample(name: &str) -> Vec<u8> {
+    let path = path("tests/samples").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,138 @@
+//! Faces as a test wants them, without any network.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use face::calibration::Origin;
+use face::values::picture::{Eyes, FaceBox, Landmarks, Point, Quality};
+use face::values::score::Score;
+use face::values::template::Template;
+use face::{Aged, AgedFace, Best, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use sha2::{Digest, Sha256};
+
+/// The version of its templates.
+pub const TEMPLATE_VERSION: u16 = 1;
+
+/// Answers as it was told; of a picture it knows nothing about, a face that follows from the bytes alone,
+/// so that equal bytes show equal faces and others show others.
+#[derive(Default)]
+pub struct Script {
+    told: Mutex<HashMap<Bytes, Result<Coded, Error>>>,
+    told_ages: Mutex<HashMap<Bytes, Result<Aged, Error>>>,
+    told_replays: Mutex<HashMap<Bytes, Result<Verdict, Error>>>,
+}
+
+impl Script {
+    /// From now on the picture with these bytes gives `answer`.
+    pub fn tell(&self, bytes: impl Into<Bytes>, answer: Result<Coded, Error>) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
+    }
+
+    /// The same, where an age is asked for.
+    pub fn tell_age(&self, bytes: impl Into<Bytes>, answer: Result<Aged, Error>) {
+        self.told_ages.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
+    }
+
+    /// The same, of a capture whose first frame has these bytes.
+    pub fn tell_replay(&self, bytes: impl Into<Bytes>, answer: Result<Verdict, Error>) {
+        self.told_replays.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
+    }
+}
+
+/// The face that follows from the bytes of a picture.
+pub fn face(bytes: &[u8]) -> Coded {
+    let digest = Sha256::digest(bytes);
+    let values: Vec<f32> = digest.iter().map(|byte| f32::from(*byte) - 127.5).collect();
+    let eyes = Eyes { left: Point { x: 120.0, y: 150.0 }, right: Point { x: 200.0, y: 150.0 } };
+    Coded {
+        digest: format!("{digest:x}"),
+        landmarks: Landmarks {
+            eyes: Some(eyes),
+            face_box: Some(FaceBox { x: 80.0, y: 90.0, width: 160.0, height: 180.0 }),
+        },
+        quality: Quality { value: 250, reasons: vec![] },
+        template: Template::new(TEMPLATE_VERSION, &values).expect("no byte is 127.5"),
+    }
+}
+
+/// The age that follows from the bytes of a picture: from 0 to 63.75 years.
+pub fn aged(bytes: &[u8]) -> Aged {
+    let digest = Sha256::digest(bytes);
+    let face = AgedFace { quality: face(bytes).quality, years: f32::from(digest[0]) / 4.0 };
+    Aged { digest: format!("{digest:x}"), face: Some(face) }
+}
+
+/// What follows from the bytes of a capture's first frame: a living person.
+pub fn verdict(bytes: &Bytes) -> Verdict {
+    let years = aged(bytes).face.expect("somebody is there").years;
+    Verdict { reasons: vec![], best: Some(Best { jpeg: bytes.clone(), coded: face(bytes), years }) }
+}
+
+impl Coder for Script {
+    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(face(&picture.bytes)));
+        future::ready(answer).boxed()
+    }
+
+    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
+        let told = self.told_ages.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(aged(&picture.bytes)));
+        future::ready(answer).boxed()
+    }
+
+    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
+        let first = replay.frames.first().map(|frame| frame.jpeg.clone()).unwrap_or_default();
+        let told = self.told_replays.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = told.get(&first).cloned().unwrap_or_else(|| Ok(verdict(&first)));
+        future::ready(answer).boxed()
+    }
+
+    /// 7500 for equal templates, 1000 for those of different pictures, more or less.
+    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+        Score(1000.0 + 6500.0 * reference.template.cosine(candidate.template))
+    }
+
+    fn pack(&self) -> &'static str {
+        "script"
+    }
+
+    fn template_version(&self) -> u16 {
+        TEMPLATE_VERSION
+    }
+
+    fn calibration(&self) -> Option<&Origin> {
+        None
+    }
+
+    fn spoof(&self) -> Option<&spoof::Origin> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use face::Faces;
+    use face::values::picture::ImageType;
+
+    use super::*;
+
+    #[test]
+    fn it_answers_as_told_and_else_by_the_bytes() {
+        let script = Script::default();
+        let code = |bytes: &'static [u8]| {
+            let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only };
+            script.code(picture).now_or_never().expect("it is ready")
+        };
+        script.tell(&b"nobody"[..], Err(Error::NoFace));
+        assert_eq!(code(b"nobody"), Err(Error::NoFace));
+        let (one, other) = (code(b"one").expect("a face"), code(b"other").expect("a face"));
+        assert_eq!(code(b"one"), Ok(one.clone()));
+        let [one, other] = [&one, &other].map(|face| Side { template: &face.template, image_type: ImageType::Selfie });
+        assert!(script.score(one, one) > Score(7490.0));
+        assert!(script.score(one, other) < Score(4500.0));
+    }
+}

@@ -1,0 +1,296 @@
+//! A server on a database of its own, and a client that checks every answer against the document.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
+
+use bioserver::api::{self, payload};
+use bioserver::capture::key::Keys;
+use bioserver::clock::Clock;
+use bioserver::domain::{Caller, Limits, Moment, Permission};
+use bioserver::media::{self, Media};
+use bioserver::seal::Master;
+use bioserver::service::keys::{self, Credentials, NewKey};
+use bioserver::service::limits::Meters;
+use bioserver::service::{Deps, Policy};
+use bioserver::sign::key::Key;
+use bioserver::sign::{Algorithm, Signer};
+use bioserver::store::settings::Settings;
+use bioserver::store::{self, Store};
+use bioserver::{callback, capture};
+use bytes::Bytes;
+use face::Coder;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use testkit::postgres;
+use testkit::script::Script;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::conformance;
+
+pub const PREFIX: &str = "/bioserver-app";
+/// Made once: an RSA key takes a while.
+static CAPTURE_KEYS: LazyLock<Arc<Keys>> = LazyLock::new(|| {
+    let make = |algorithm| capture::key::Key::make(algorithm, Clock::default().now()).expect("a key can be made");
+    Arc::new(Keys::new(capture::key::Algorithm::ALL.map(make).into()))
+});
+/// Of one image: small, so that tests can exceed it.
+pub const IMAGE_BYTES_MAX: usize = 2 << 20;
+
+pub struct TestApp {
+    pub url: String,
+    /// Of a provider that may do everything.
+    pub key: String,
+    pub deps: Deps,
+    pub script: Arc<Script>,
+    pub document: Value,
+    client: reqwest::Client,
+    database: Database,
+    /// Where images are kept.
+    pub media_folder: PathBuf,
+}
+
+/// Where the database lies.
+enum Database {
+    /// A file in this folder.
+    Folder(PathBuf),
+    /// Of the test server.
+    Url(String),
+}
+
+/// Runs each test on SQLite and on Postgres.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name {
+            #[tokio::test]
+            async fn on_sqlite() {
+                super::$name($crate::app::TestApp::on_sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                super::$name($crate::app::TestApp::on_postgres().await).await;
+            }
+        })*
+    };
+}
+pub(crate) use on_both;
+
+impl TestApp {
+    pub async fn on_sqlite() -> Self {
+        Self::with_policy(Policy::default()).await
+    }
+
+    pub async fn on_postgres() -> Self {
+        let script = Arc::new(Script::default());
+        Self::start(Database::Url(postgres::database()), script.clone(), script, Policy::default()).await
+    }
+
+    /// On SQLite, where the operator has decided so.
+    pub async fn with_policy(policy: Policy) -> Self {
+        let script = Arc::new(Script::default());
+        Self::start(Database::file(), script.clone(), script, policy).await
+    }
+
+    /// On SQLite, with faces of this coder.
+    pub async fn with(faces: Arc<dyn Coder>) -> Self {
+        Self::start_with(faces, Policy::default()).await
+    }
+
+    /// On SQLite, with faces of this coder, where the operator has decided so.
+    pub async fn start_with(faces: Arc<dyn Coder>, policy: Policy) -> Self {
+        Self::start(Database::file(), faces, Arc::default(), policy).await
+    }
+
+    async fn start(database: Database, faces: Arc<dyn Coder>, script: Arc<Script>, policy: Policy) -> Self {
+        let store = Store::open(&database.settings()).await.expect("a new database opens");
+        let clock = Clock::default();
+        let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
+        let signer = Arc::new(Signer::new(signing, vec![]));
+        let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
+        let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
+        let meters = Arc::new(Meters::new(clock.clone()));
+        let master = Master::make();
+        let (capture_keys, pace) = (CAPTURE_KEYS.clone(), Arc::default());
+        // Receivers of tests.
+        let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
+        let callbacks = callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made");
+        let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, callbacks, clock, policy };
+        let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+        tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
+        let document = api::docs::json(PREFIX);
+        let client = reqwest::Client::new();
+        let mut app = Self { url, key: String::new(), deps, script, document, client, database, media_folder };
+        app.key = app.make_key("provider", &Permission::ALL, None).await;
+        app
+    }
+
+    pub async fn make_key(&self, provider: &str, permissions: &[Permission], expires: Option<Moment>) -> String {
+        let new = NewKey { provider: provider.to_owned(), permissions: permissions.to_vec(), expires };
+        let made = keys::create(&self.deps.store, &self.deps.clock, new).await.expect("a key is made");
+        made.text.expose_secret().to_owned()
+    }
+
+    /// Whose the key is.
+    pub async fn caller(&self) -> Caller {
+        let key = Credentials::Key(self.key.as_str().into());
+        keys::authenticate(&self.deps, &key).await.expect("the key is valid")
+    }
+
+    /// What the provider may ask for from now on.
+    pub async fn limit(&self, limits: Limits) {
+        let provider = self.caller().await.provider;
+        let mut tx = self.deps.store.begin().await.expect("it begins");
+        store::providers::limit(&mut tx, provider, limits).await.expect("it writes");
+        tx.commit().await.expect("it commits");
+    }
+
+    /// What the provider has used today, by operation.
+    pub async fn used(&self) -> Vec<(String, i64)> {
+        let provider = self.caller().await.provider;
+        let today = self.deps.clock.now().utc().date_naive();
+        let mut tx = self.deps.store.read().await.expect("it reads");
+        let used = store::usage::between(&mut tx, provider, today, today).await.expect("it reads");
+        used.into_iter().map(|used| (used.operation, used.count)).collect()
+    }
+
+    /// What lies on disks: the files of SQLite, or what Postgres dumps.
+    pub fn database_at_rest(&self) -> Vec<Bytes> {
+        match &self.database {
+            Database::Folder(folder) => {
+                let files = std::fs::read_dir(folder).expect("it is there");
+                files.map(|file| std::fs::read(file.expect("it is there").path()).expect("it reads").into()).collect()
+            }
+            Database::Url(url) => {
+                let program = postgres::binaries().expect("there is a server").join("pg_dump");
+                let dump = Command::new(program).args(["--dbname", url]).output().expect("it starts");
+                assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+                vec![dump.stdout.into()]
+            }
+        }
+    }
+
+    /// A request of the contract, with the key.
+    pub fn post(&self, path: &str) -> Request<'_> {
+        self.request(Method::POST, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// As [`TestApp::post`].
+    pub fn get(&self, path: &str) -> Request<'_> {
+        self.request(Method::GET, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// As [`TestApp::post`].
+    pub fn delete(&self, path: &str) -> Request<'_> {
+        self.request(Method::DELETE, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
+    }
+
+    /// Any request, without a key; `path` from the root of the host.
+    pub fn request(&self, method: Method, path: &str) -> Request<'_> {
+        let builder = self.client.request(method.clone(), format!("{}{path}", self.url));
+        Request { app: self, builder, method, path: path.to_owned() }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Database::Folder(folder) = &self.database {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        let _ = std::fs::remove_dir_all(&self.media_folder);
+    }
+}
+
+impl Database {
+    fn file() -> Self {
+        Self::Folder(std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple())))
+    }
+
+    fn settings(&self) -> Settings {
+        match self {
+            Self::Folder(folder) => Settings::Sqlite(folder.join("bio.db")),
+            Self::Url(url) => url.parse().expect("the test server's URL is one"),
+        }
+    }
+}
+
+pub struct Request<'a> {
+    app: &'a TestApp,
+    builder: RequestBuilder,
+    method: Method,
+    path: String,
+}
+
+impl Request<'_> {
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        Self { builder: change(self.builder), ..self }
+    }
+
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|builder| builder.header(name, value))
+    }
+
+    /// A body as it stands on the wire; each `\n` becomes CRLF.
+    pub async fn wire(self, content_type: &str, body: &str) -> Reply {
+        let body = body.replace('\n', "\r\n");
+        self.header("content-type", content_type).with(|builder| builder.body(body)).send().await
+    }
+
+    pub async fn json(self, body: &Value) -> Reply {
+        self.with(|builder| builder.json(body)).send().await
+    }
+
+    pub async fn form(self, form: reqwest::multipart::Form) -> Reply {
+        self.with(|builder| builder.multipart(form)).send().await
+    }
+
+    /// The answer, once it is known to be as the document says.
+    pub async fn send(self) -> Reply {
+        let response = self.builder.send().await.expect("the server answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.expect("the answer is whole");
+        let checked = conformance::check(&self.app.document, self.method.as_str(), &self.path, status, &headers, &body);
+        checked.unwrap_or_else(|problem| panic!("{problem}\n{}", String::from_utf8_lossy(&body)));
+        Reply { status, headers, body }
+    }
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("it is JSON")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("it is text"))
+    }
+
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// Status and code of a refusal, and its message.
+    #[track_caller]
+    pub fn refusal(&self) -> (u16, String, String) {
+        assert!(self.status >= 400, "{}", String::from_utf8_lossy(&self.body));
+        let body = self.json();
+        let text = |member: &str| body[member].as_str().expect("it is said").to_owned();
+        (self.status, text("code"), text("message"))
+    }
+}
