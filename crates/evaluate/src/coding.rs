@@ -57,14 +57,14 @@ mod tests {
 
     use super::*;
 
-    fn manifest_and_lock() -> Vec<Labelled> {
+    fn manifest_and_source() -> Vec<Labelled> {
         let file = |name: &str| Labelled {
             person: name.to_owned(),
             name: name.to_owned(),
             path: Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
             ..Labelled::default()
         };
-        vec![file("Cargo.toml"), file("Cargo.lock"), file("Cargo.toml")]
+        vec![file("Cargo.toml"), file("src/lib.rs"), file("Cargo.toml")]
     }
 
     /// Codes a file by its length.
@@ -84,7 +84,7 @@ mod tests {
         let done = || {
             counted.fetch_add(1, Ordering::Relaxed);
         };
-        let coding = all(&manifest_and_lock(), vec![coder, coder], &done).expect("the files exist");
+        let coding = all(&manifest_and_source(), vec![coder, coder], &done).expect("the files exist");
         assert_eq!(counted.into_inner(), 3);
         assert_eq!(coding.threads, 2);
         assert_eq!(coding.faces[0], Err(face::Error::NoFace));
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_ends_it_and_is_named() {
-        let mut pictures = manifest_and_lock();
+        let mut pictures = manifest_and_source();
         pictures[1].path = "no/such/file".into();
         let error = all(&pictures, vec![coder], &|| ()).err().expect("it is not there");
         assert!(error.to_string().contains("no/such/file"), "{error}");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// A path of the project, from its root.
 pub fn path(relative: impl AsRef<Path>) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates lie two folders deep");
+    root.join(relative)
 }
 
 /// One of the sample photographs in `tests/samples`, by its file name.

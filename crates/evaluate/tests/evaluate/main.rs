@@ -3,7 +3,6 @@
 //! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
 //! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
 
-use std::path::Path;
 use std::thread;
 
 use evaluate::coding::{self, Coding};
@@ -121,7 +120,7 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
 fn the_samples_score_as_people_expect() {
     let pack = Pack::built_in().expect("it is whole");
     let calibration = pack.calibration.clone().expect("the built-in pack has one");
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let samples = testkit::project::path("tests/samples");
     let labelled = |name: &str| Labelled {
         person: name.to_owned(),
         name: name.to_owned(),

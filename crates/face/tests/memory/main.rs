@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::{Faces, Picture};
-use testkit::disorder::Disorder;
-use testkit::project;
+use testkit::{disorder, project};
 
 /// The most that one picture may take beside what its networks always hold.
 const PICTURE_BYTES_MAX: usize = 300 << 20;
@@ -71,11 +70,12 @@ fn no_picture_takes_more_than_it_may() {
     let compiled = Compiled::new(&pack, Settings::default()).expect("its networks compile");
     let mut networks = Networks::new(&compiled);
     taken_by(&mut networks, project::sample("obama2.jpg"));
-    for (at, file) in Disorder(0x5eed_cafe).pictures().into_iter().enumerate() {
+    let pictures = [disorder::extreme(), disorder::costly()].concat();
+    let mut most = 0;
+    for (at, file) in pictures.into_iter().enumerate() {
         let taken = taken_by(&mut networks, file);
-        if taken > 30 << 20 {
-            eprintln!("picture {at}: {} MiB", taken >> 20);
-        }
+        most = most.max(taken);
         assert!(taken < PICTURE_BYTES_MAX, "picture {at} took {} MiB", taken >> 20);
     }
+    assert!(most > PICTURE_BYTES_MAX / 2, "the costliest picture took {} MiB: it is none", most >> 20);
 }

@@ -1,19 +1,20 @@
 //! Damaged files: the networks of `models/` with each node spoilt in turn, files cut short, bytes flipped anywhere.
 
 use std::fs;
-use std::path::Path;
 
 use bytes::Bytes;
 use onnx::graph::Graph;
 use onnx::{Engine, Executable};
 use prost::Message;
 
+use testkit::project;
+
 use crate::refusals;
 
 const FILES: [&str; 4] = ["age_gender.onnx", "blazeface.onnx", "facemesh.onnx", "recognizer.onnx"];
 
 fn bytes(file: &str) -> Bytes {
-    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(file)).unwrap().into()
+    fs::read(project::path("models").join(file)).unwrap().into()
 }
 
 /// Why the network is not loaded; the detector leaves the size of its picture open.
