@@ -127,9 +127,9 @@ fn types_are_written() {
     has(&rust, "pub picture: wire::File,");
     has(&rust, "size: members.required(\"size\", &[wire::Limit::Minimum(0f64)])?,");
     has(&rust, "note: parts.optional(\"note\", &[wire::Limit::LengthMax(9usize)])?,");
-    has(&rust, "(\"picture\", payload::PartKind::File)");
-    has(&rust, "(\"thing\", payload::PartKind::Json)");
-    has(&rust, "(\"kind\", payload::PartKind::Text)");
+    has(&rust, "(\"picture\", wire::form::PartKind::File)");
+    has(&rust, "(\"thing\", wire::form::PartKind::Json)");
+    has(&rust, "(\"kind\", wire::form::PartKind::Text)");
     has(&rust, "impl wire::Signable for Thing");
     assert!(!rust.contains("Signable for Upload"));
 }

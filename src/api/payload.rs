@@ -4,9 +4,6 @@
 //! octet-stream, browsers name every file `blob`, files end in a newline, words come in quotes. So parts are
 //! told apart by their name alone, in any order, and their types and file names are not looked at.
 
-use std::collections::HashMap;
-use std::fmt;
-
 use bytes::Bytes;
 use bytes::BytesMut;
 use futures_util::Stream;
@@ -23,15 +20,14 @@ use poem_openapi::registry::MetaMediaType;
 use poem_openapi::registry::MetaRequest;
 use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::registry::Registry;
-use poem_openapi::types::Type;
 use serde_json::Value;
 
 use crate::api::problem::Problem;
-use crate::api::wire;
-use crate::api::wire::File;
 use crate::api::wire::Invalid;
-use crate::api::wire::Limit;
 use crate::api::wire::Wire;
+use crate::api::wire::form::Form;
+use crate::api::wire::form::PartKind;
+use crate::api::wire::form::Parts;
 
 pub mod either;
 pub mod jose;
@@ -72,61 +68,6 @@ impl Default for Limits {
     }
 }
 
-/// What a part carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartKind {
-    File,
-    Json,
-    /// A word, a number or a text.
-    Text,
-}
-
-/// The body of a multipart request, by the names of its parts.
-pub trait Form: Type + Sized {
-    const PARTS: &[(&str, PartKind)];
-
-    fn read(parts: Parts) -> Result<Self, Invalid>;
-}
-
-/// The parts of a body that its operation knows.
-#[derive(Default)]
-pub struct Parts {
-    files: HashMap<&'static str, Bytes>,
-    values: HashMap<&'static str, Value>,
-}
-
-/// Shows names alone.
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.files.keys()).entries(self.values.keys()).finish()
-    }
-}
-
-impl Parts {
-    pub fn required<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<T, Invalid> {
-        let value = self.values.remove(name);
-        let missing = value.is_none();
-        wire::read::<T>(name, value.unwrap_or_default(), limits)
-            .map_err(|invalid| if missing { invalid.missing() } else { invalid })
-    }
-
-    pub fn optional<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<Option<T>, Invalid> {
-        self.values.remove(name).map(|value| wire::read(name, value, limits)).transpose()
-    }
-
-    pub fn file(&mut self, name: &str) -> Result<File, Invalid> {
-        let missing = || Invalid::new("is required: send the image as this part").within(name);
-        self.optional_file(name)?.ok_or_else(missing)
-    }
-
-    pub fn optional_file(&mut self, name: &str) -> Result<Option<File>, Invalid> {
-        match self.files.remove(name) {
-            Some(bytes) if bytes.is_empty() => Err(Invalid::new("is empty: send the bytes of the image").within(name)),
-            bytes => Ok(bytes.map(File)),
-        }
-    }
-}
-
 /// Reads a multipart body; `known` are the parts to keep.
 ///
 /// # Errors
@@ -162,7 +103,7 @@ where
             PartKind::Text => limits.text_bytes,
         };
         let bytes = read_part(&mut field, name, bytes_max, limits).await?;
-        parts.add(name, *kind, bytes)?;
+        add(&mut parts, name, *kind, bytes)?;
     }
     Ok(parts)
 }
@@ -191,29 +132,27 @@ fn broken(error: &multer::Error, limits: Limits) -> Problem {
     }
 }
 
-impl Parts {
-    fn add(&mut self, name: &'static str, kind: PartKind, bytes: Bytes) -> Result<(), Problem> {
-        if self.files.contains_key(name) || self.values.contains_key(name) {
-            return Err(Problem::invalid(&Invalid::new("was sent twice").within(name)));
-        }
-        match kind {
-            PartKind::File => {
-                self.files.insert(name, bytes);
-            }
-            PartKind::Json => {
-                self.values.insert(name, parse(name, &bytes)?);
-            }
-            PartKind::Text => {
-                let text = std::str::from_utf8(&bytes)
-                    .map_err(|_| Problem::invalid(&Invalid::new("must be text in UTF-8").within(name)))?;
-                // An empty field of a form is one that was not filled in.
-                if let Some(text) = unquoted(text) {
-                    self.values.insert(name, text.into());
-                }
-            }
-        }
-        Ok(())
+fn add(parts: &mut Parts, name: &'static str, kind: PartKind, bytes: Bytes) -> Result<(), Problem> {
+    if parts.files.contains_key(name) || parts.values.contains_key(name) {
+        return Err(Problem::invalid(&Invalid::new("was sent twice").within(name)));
     }
+    match kind {
+        PartKind::File => {
+            parts.files.insert(name, bytes);
+        }
+        PartKind::Json => {
+            parts.values.insert(name, parse(name, &bytes)?);
+        }
+        PartKind::Text => {
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| Problem::invalid(&Invalid::new("must be text in UTF-8").within(name)))?;
+            // An empty field of a form is one that was not filled in.
+            if let Some(text) = unquoted(text) {
+                parts.values.insert(name, text.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Without white space around, and then without one pair of quotes; `None` if nothing is left.

@@ -10,7 +10,6 @@ use poem_openapi::registry::MetaRequest;
 use poem_openapi::registry::Registry;
 
 use crate::api::payload::FORM_DATA;
-use crate::api::payload::Form;
 use crate::api::payload::JSON;
 use crate::api::payload::Json;
 use crate::api::payload::MIXED;
@@ -20,6 +19,7 @@ use crate::api::payload::has_type;
 use crate::api::payload::json_bytes;
 use crate::api::problem::Problem;
 use crate::api::wire::Wire;
+use crate::api::wire::form::Form;
 
 /// A form or JSON: the content type says which.
 #[derive(Debug)]
