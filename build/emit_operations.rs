@@ -1,4 +1,4 @@
-//! Operations to traits, and to the answers their methods may give.
+//! The operations of a tag to a trait, and to the answers its methods may give.
 
 use proc_macro2::Ident;
 use proc_macro2::TokenStream;
@@ -13,21 +13,35 @@ use super::model::Answer;
 use super::model::Body;
 use super::model::BodyKind;
 use super::model::Content;
-use super::model::Contract;
 use super::model::Header;
 use super::model::Notes;
 use super::model::Operation;
 use super::model::Parameter;
 use super::model::Place;
 use super::model::Tag;
+use super::model::ValueType;
 use super::names::ident;
 use super::names::pascal;
 use super::names::snake;
 
-pub fn all(contract: &Contract) -> TokenStream {
-    let traits = contract.tags.iter().map(api);
-    let answers = contract.tags.iter().flat_map(|tag| &tag.operations).map(answers);
-    quote!(#(#traits)* #(#answers)*)
+pub fn all(tag: &Tag) -> TokenStream {
+    let (api, answers) = (api(tag), tag.operations.iter().map(answers));
+    quote!(#api #(#answers)*)
+}
+
+/// The Rust type of a value, as seen from outside the wire types.
+pub fn value_type(value: &ValueType) -> TokenStream {
+    match value {
+        ValueType::Named(_) => {
+            let named = rust_type(value);
+            quote!(types::#named)
+        }
+        ValueType::List(items) => {
+            let items = value_type(items);
+            quote!(Vec<#items>)
+        }
+        _ => rust_type(value),
+    }
 }
 
 /// One argument of an operation's method, in the order they are read from the request: nothing of
@@ -59,7 +73,7 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
         arguments.push(Argument { name, rust_type: extractor(parameter), source: Source::Parameter(index) });
     }
     if let Some(Body { kind, .. }) = &operation.body {
-        let schema = |name: &String| ident(&pascal(name));
+        let schema = |name: &String| value_type(&ValueType::Named(name.clone()));
         let (form, json) = (kind.form().map(schema), kind.json().map(schema));
         let rust_type = match kind {
             BodyKind::Json(_) => quote!(payload::Json<#json>),
@@ -74,7 +88,7 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
 }
 
 fn extractor(parameter: &Parameter) -> TokenStream {
-    let value = rust_type(&parameter.field.value);
+    let value = value_type(&parameter.field.value);
     let always = parameter.field.required || parameter.field.notes.default.is_some();
     let value = if always { value } else { quote!(Option<#value>) };
     match parameter.place {
@@ -123,7 +137,7 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         let (body, content_type) = match &answer.content {
             Content::None => (None, None),
             Content::Json(value) => {
-                let value = rust_type(value);
+                let value = value_type(value);
                 (Some(quote!(payload::Json<#value>)), None)
             }
             Content::Text(content_type) => (Some(quote!(PlainText<String>)), Some(content_type)),
@@ -175,7 +189,7 @@ fn contents(operation: &Operation, types: &[String]) -> TokenStream {
 }
 
 fn header_type(header: &Header) -> TokenStream {
-    let value = rust_type(&header.value);
+    let value = value_type(&header.value);
     if header.required { value } else { quote!(Option<#value>) }
 }
 

@@ -32,8 +32,11 @@ mod liveness;
 mod matches;
 pub mod payload;
 pub mod problem;
+pub mod routes;
 mod sessions;
 mod system;
+#[allow(clippy::pedantic, reason = "build.rs wrote it")]
+pub mod types;
 pub mod wire;
 
 /// How long keys and certificate may be kept: a new key is announced before it signs.
@@ -91,11 +94,11 @@ impl Default for Settings {
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
     let Settings { prefix, limits } = settings;
     let api = Api { deps: deps.clone() };
-    let prefixed = OpenApiService::new(contract::prefixed_routes(&api), contract::TITLE, contract::VERSION);
-    let root = OpenApiService::new(contract::root_routes(&api), contract::TITLE, contract::VERSION);
+    let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
+    let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
     let prefix: Arc<str> = prefix.into();
-    let routes = capture_page::add(docs::routes(&prefix), &prefix);
-    routes.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+    let pages = capture_page::add(docs::routes(&prefix), &prefix);
+    pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
         let prefix = prefix.clone();
         async move { Ok(edge::around(&prefix, next, request).await) }
     })

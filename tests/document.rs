@@ -16,8 +16,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use bioserver::api::Api;
-use bioserver::api::contract;
 use bioserver::api::docs;
+use bioserver::api::routes;
 
 #[path = "api/conformance.rs"]
 mod conformance;
@@ -46,9 +46,9 @@ impl<T: OpenApi> OpenApi for Told<T> {
 
 /// What the framework makes of the generated code.
 fn framework() -> Value {
-    let (title, version) = (contract::TITLE, contract::VERSION);
-    let prefixed = OpenApiService::new(told_of(contract::prefixed_routes::<Api>), title, version);
-    let root = OpenApiService::new(told_of(contract::root_routes::<Api>), title, version);
+    let (title, version) = (routes::TITLE, routes::VERSION);
+    let prefixed = OpenApiService::new(told_of(routes::prefixed_routes::<Api>), title, version);
+    let root = OpenApiService::new(told_of(routes::root_routes::<Api>), title, version);
     let parse = |text: String| serde_json::from_str::<Value>(&text).expect("the framework writes JSON");
     let (mut all, root) = (parse(prefixed.spec()), parse(root.spec()));
     for place in ["/paths", "/components/schemas", "/components/securitySchemes"] {

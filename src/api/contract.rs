@@ -1,9 +1,7 @@
-//! What build.rs wrote from `openapi/bioserver.yaml`: wire types, one trait per tag, routes.
+//! The operations, a module for each tag: build.rs wrote them from `openapi/bioserver.yaml`.
 
 use poem_openapi::ApiResponse;
-use poem_openapi::OpenApi;
 use poem_openapi::ResponseContent;
-use poem_openapi::Tags;
 use poem_openapi::param::Header;
 use poem_openapi::param::Path;
 use poem_openapi::param::Query;
@@ -11,16 +9,69 @@ use poem_openapi::payload::Binary;
 use poem_openapi::payload::PlainText;
 use poem_openapi::registry::MetaResponse;
 use poem_openapi::registry::MetaSchema;
-use poem_openapi::registry::MetaSecurityScheme;
-use poem_openapi::registry::Registry;
 
 use crate::api::answer;
 use crate::api::auth;
-use crate::api::edge;
 use crate::api::payload;
 use crate::api::problem::Problem;
-use crate::api::wire;
+use crate::api::types;
 use crate::domain::Caller;
 use crate::service;
 
-include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+pub mod ages {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/ages.rs"));
+}
+
+pub mod faces {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/faces.rs"));
+}
+
+pub mod legacy {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/legacy.rs"));
+}
+
+pub mod liveness {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/liveness.rs"));
+}
+
+pub mod matches {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/matches.rs"));
+}
+
+pub mod operations {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/operations.rs"));
+}
+
+pub mod sessions {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/sessions.rs"));
+}
+
+pub mod system {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/system.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::contract::matches::MatchError;
+    use crate::api::contract::system::GetCertificateError;
+
+    #[test]
+    fn a_refusal_has_a_status_that_the_document_names() {
+        let problem = Problem::from(service::Error::Unauthorized);
+        assert!(matches!(MatchError::from(problem), MatchError::Unauthorized(_)));
+        assert!(matches!(MatchError::from(service::Error::TemplateMissing), MatchError::BadRequest(_)));
+        let GetCertificateError::InternalServerError(problem) = Problem::busy(Duration::from_secs(1)).into();
+        assert_eq!((problem.code, problem.headers.len()), ("INTERNAL_ERROR", 0));
+    }
+}

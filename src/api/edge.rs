@@ -15,22 +15,12 @@ use poem::http::header;
 
 use crate::api::auth::UnderWay;
 use crate::api::capture_page;
-use crate::api::contract;
 use crate::api::docs;
+use crate::api::edge::methods::METHODS;
 use crate::api::problem::Problem;
 
 mod linger;
-
-/// What may be done with a path of the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Methods {
-    /// With `{name}` where a parameter stands.
-    pub path: &'static str,
-    /// Whether it lies at the root of the host, not under the prefix.
-    pub root: bool,
-    /// As the header `Allow` lists them.
-    pub allow: &'static str,
-}
+mod methods;
 
 /// On every answer that does not say otherwise: it may be about a person.
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -78,7 +68,7 @@ fn refused(prefix: &str, path: &str, problem: Problem) -> Problem {
 /// The methods that a path takes, if there is such a path.
 fn allow(prefix: &str, path: &str) -> Option<&'static str> {
     let under = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
-    let found = contract::METHODS.iter().find(|methods| {
+    let found = METHODS.iter().find(|methods| {
         let path = if methods.root { Some(path) } else { under };
         path.is_some_and(|path| fits(methods.path, path))
     });

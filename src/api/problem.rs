@@ -17,7 +17,7 @@ use poem_openapi::error::ParseParamError;
 use poem_openapi::error::ParsePathError;
 use uuid::Uuid;
 
-use crate::api::contract::ApiError;
+use crate::api::types::ApiError;
 use crate::api::wire::Invalid;
 use crate::api::wire::Wire;
 use crate::capture;

@@ -3,32 +3,12 @@
 use crate::api::Api;
 use crate::api::KEYS_CACHED;
 use crate::api::auth::OptionalCaller;
-use crate::api::contract::Calibration;
-use crate::api::contract::Capabilities;
-use crate::api::contract::GetCapabilitiesError;
-use crate::api::contract::GetCapabilitiesOk;
-use crate::api::contract::GetCertificateError;
-use crate::api::contract::GetCertificateOk;
-use crate::api::contract::GetJwksError;
-use crate::api::contract::GetJwksOk;
-use crate::api::contract::GetLivenessError;
-use crate::api::contract::GetLivenessOk;
-use crate::api::contract::GetMonitorError;
-use crate::api::contract::GetMonitorOk;
-use crate::api::contract::GetReadinessError;
-use crate::api::contract::GetReadinessOk;
-use crate::api::contract::Health;
-use crate::api::contract::HealthCheck;
-use crate::api::contract::HealthStatus;
-use crate::api::contract::Jwks;
-use crate::api::contract::Mode;
-use crate::api::contract::OperationsApi;
-use crate::api::contract::SpoofDetection;
-use crate::api::contract::SpoofErrors;
-use crate::api::contract::SystemApi;
+use crate::api::contract::operations;
+use crate::api::contract::system;
 use crate::api::liveness::words::wire_level;
 use crate::api::payload::Json;
 use crate::api::problem::Problem;
+use crate::api::types;
 use crate::api::wire;
 use crate::domain::liveness::SecurityLevel;
 use crate::face::pack::liveness::Measured;
@@ -36,47 +16,50 @@ use crate::face::score::Origin;
 use crate::face::spoof;
 use crate::service;
 
-impl SystemApi for Api {
-    async fn get_capabilities(&self, _: OptionalCaller) -> Result<GetCapabilitiesOk, GetCapabilitiesError> {
-        Ok(GetCapabilitiesOk::Ok(Json(self.capabilities())))
+impl system::SystemApi for Api {
+    async fn get_capabilities(
+        &self,
+        _: OptionalCaller,
+    ) -> Result<system::GetCapabilitiesOk, system::GetCapabilitiesError> {
+        Ok(system::GetCapabilitiesOk::Ok(Json(self.capabilities())))
     }
 
-    async fn get_certificate(&self) -> Result<GetCertificateOk, GetCertificateError> {
+    async fn get_certificate(&self) -> Result<system::GetCertificateOk, system::GetCertificateError> {
         let certificate = self.deps.signer.certificate_pem().to_owned();
-        Ok(GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
+        Ok(system::GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
     }
 
-    async fn get_monitor(&self) -> Result<GetMonitorOk, GetMonitorError> {
-        Ok(GetMonitorOk::Ok(self.health().await?))
+    async fn get_monitor(&self) -> Result<system::GetMonitorOk, system::GetMonitorError> {
+        Ok(system::GetMonitorOk::Ok(self.health().await?))
     }
 }
 
-impl OperationsApi for Api {
-    async fn get_jwks(&self) -> Result<GetJwksOk, GetJwksError> {
-        let jwks: Jwks = wire::read("jwks", self.deps.signer.jwks(), &[])
+impl operations::OperationsApi for Api {
+    async fn get_jwks(&self) -> Result<operations::GetJwksOk, operations::GetJwksError> {
+        let jwks: types::Jwks = wire::read("jwks", self.deps.signer.jwks(), &[])
             .map_err(|invalid| Problem::internal(format!("the key set: {invalid}")))?;
-        Ok(GetJwksOk::Ok(Json(jwks), KEYS_CACHED.to_owned()))
+        Ok(operations::GetJwksOk::Ok(Json(jwks), KEYS_CACHED.to_owned()))
     }
 
-    async fn get_liveness(&self) -> Result<GetLivenessOk, GetLivenessError> {
-        Ok(GetLivenessOk::Ok(Json(Health {
-            status: HealthStatus::Up,
+    async fn get_liveness(&self) -> Result<operations::GetLivenessOk, operations::GetLivenessError> {
+        Ok(operations::GetLivenessOk::Ok(Json(types::Health {
+            status: types::HealthStatus::Up,
             version: version(),
             checks: None,
             sweep_lag_seconds: None,
         })))
     }
 
-    async fn get_readiness(&self) -> Result<GetReadinessOk, GetReadinessError> {
-        Ok(GetReadinessOk::Ok(self.health().await?))
+    async fn get_readiness(&self) -> Result<operations::GetReadinessOk, operations::GetReadinessError> {
+        Ok(operations::GetReadinessOk::Ok(self.health().await?))
     }
 }
 
 impl Api {
-    pub(super) fn capabilities(&self) -> Capabilities {
-        Capabilities {
+    pub(super) fn capabilities(&self) -> types::Capabilities {
+        types::Capabilities {
             version: version(),
-            current_mode: Mode::ALL.to_vec(),
+            current_mode: types::Mode::ALL.to_vec(),
             pack: self.deps.faces.pack().to_owned(),
             template_version: self.deps.faces.template_version().into(),
             calibration: self.deps.faces.calibration().map(calibration),
@@ -86,35 +69,40 @@ impl Api {
 
     /// # Errors
     /// Something does not work; it is named.
-    async fn health(&self) -> Result<Json<Health>, Problem> {
+    async fn health(&self) -> Result<Json<types::Health>, Problem> {
         let lag = service::health::sweep_lag(&self.deps).await.map_err(|error| {
             tracing::error!(%error, "the database does not answer");
             Problem::not_ready("the database does not answer")
         })?;
-        let checks = vec![HealthCheck { name: "database".to_owned(), status: HealthStatus::Up }];
+        let checks = vec![types::HealthCheck { name: "database".to_owned(), status: types::HealthStatus::Up }];
         let sweep_lag_seconds = Some(lag.num_seconds());
-        Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: Some(checks), sweep_lag_seconds }))
+        Ok(Json(types::Health {
+            status: types::HealthStatus::Up,
+            version: version(),
+            checks: Some(checks),
+            sweep_lag_seconds,
+        }))
     }
 }
 
-fn spoof_detection(origin: &spoof::Origin) -> SpoofDetection {
+fn spoof_detection(origin: &spoof::Origin) -> types::SpoofDetection {
     let errors = |measured: &Measured| {
-        let at = |level| SpoofErrors {
+        let at = |level| types::SpoofErrors {
             security_level: wire_level(level),
             apcer: measured.apcer.at(level),
             bpcer: measured.bpcer.at(level),
         };
         SecurityLevel::ALL.map(at).to_vec()
     };
-    SpoofDetection {
+    types::SpoofDetection {
         networks: origin.networks.clone(),
         data: origin.measured.as_ref().map(|measured| measured.data.clone()),
         levels: origin.measured.as_ref().map(errors),
     }
 }
 
-fn calibration(origin: &Origin) -> Calibration {
-    Calibration {
+fn calibration(origin: &Origin) -> types::Calibration {
+    types::Calibration {
         data: origin.data.clone(),
         people: origin.people as i64,
         impostor_pairs: origin.impostor_pairs as i64,

@@ -1,13 +1,6 @@
 //! Faces, as answers and requests carry them.
 
-use crate::api::contract::Face;
-use crate::api::contract::ImageType;
-use crate::api::contract::KnownFace;
-use crate::api::contract::Landmarks;
-use crate::api::contract::LandmarksBox;
-use crate::api::contract::LandmarksEyes;
-use crate::api::contract::Mode;
-use crate::api::contract::QualityReason;
+use crate::api::types;
 use crate::api::wire::Timestamp;
 use crate::domain;
 use crate::domain::FaceId;
@@ -19,9 +12,9 @@ use crate::service::Deps;
 use crate::service::faces::FormerFace;
 
 /// As answers carry it. `landmarks` is always there: clients look into it unasked.
-pub fn wire(face: domain::face::Face) -> Face {
+pub fn wire(face: domain::face::Face) -> types::Face {
     let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
-    Face {
+    types::Face {
         id: face.id.0,
         friendly_name: face.friendly_name,
         digest: face.digest,
@@ -40,12 +33,12 @@ pub fn wire(face: domain::face::Face) -> Face {
 }
 
 /// What lowers a quality, if anything does.
-pub fn wire_reasons(reasons: Vec<domain::face::QualityReason>) -> Option<Vec<QualityReason>> {
+pub fn wire_reasons(reasons: Vec<domain::face::QualityReason>) -> Option<Vec<types::QualityReason>> {
     (!reasons.is_empty()).then(|| reasons.into_iter().map(wire_reason).collect())
 }
 
 /// A face that was an answer before. Its moments and its signature are of that answer.
-pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
+pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
     FormerFace {
         template: face.template,
@@ -66,7 +59,7 @@ pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
     }
 }
 
-fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
+fn landmarks(landmarks: types::Landmarks) -> domain::face::Landmarks {
     domain::face::Landmarks {
         eyes: landmarks
             .eyes
@@ -75,30 +68,30 @@ fn landmarks(landmarks: Landmarks) -> domain::face::Landmarks {
     }
 }
 
-pub fn wire_landmarks(landmarks: domain::face::Landmarks) -> Landmarks {
-    Landmarks {
-        eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
+pub fn wire_landmarks(landmarks: domain::face::Landmarks) -> types::Landmarks {
+    types::Landmarks {
+        eyes: landmarks.eyes.map(|Eyes { left, right }| types::LandmarksEyes {
             x1: left.x,
             y1: left.y,
             x2: right.x,
             y2: right.y,
         }),
-        r#box: landmarks.face_box.map(|b| LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
+        r#box: landmarks.face_box.map(|b| types::LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
     }
 }
 
 /// The same words, in the contract and in the domain.
 macro_rules! words {
     ($kind:ident: $in:ident, $out:ident, $($word:ident),*) => {
-        pub fn $in(word: $kind) -> domain::face::$kind {
+        pub fn $in(word: types::$kind) -> domain::face::$kind {
             match word {
-                $($kind::$word => domain::face::$kind::$word,)*
+                $(types::$kind::$word => domain::face::$kind::$word,)*
             }
         }
 
-        fn $out(word: domain::face::$kind) -> $kind {
+        fn $out(word: domain::face::$kind) -> types::$kind {
             match word {
-                $(domain::face::$kind::$word => $kind::$word,)*
+                $(domain::face::$kind::$word => types::$kind::$word,)*
             }
         }
     };

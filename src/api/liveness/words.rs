@@ -1,10 +1,10 @@
 //! The words of liveness checks, in the contract and in the domain.
 
-use crate::api::contract::AskedLivenessType;
-use crate::api::contract::LivenessType;
-use crate::api::contract::ReplayReason;
-use crate::api::contract::ReplayState;
-use crate::api::contract::SecurityLevel;
+use crate::api::types::AskedLivenessType;
+use crate::api::types::LivenessType;
+use crate::api::types::ReplayReason;
+use crate::api::types::ReplayState;
+use crate::api::types::SecurityLevel;
 use crate::domain::liveness;
 use crate::domain::liveness::Reason;
 use crate::domain::liveness::ReplayStatus;

@@ -68,8 +68,8 @@ mod tests {
     use poem::Body;
 
     use super::*;
-    use crate::api::contract::DirectFaceUpload;
-    use crate::api::contract::NewBioSession;
+    use crate::api::types::DirectFaceUpload;
+    use crate::api::types::NewBioSession;
 
     type Either = Upload<DirectFaceUpload, NewBioSession>;
 

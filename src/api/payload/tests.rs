@@ -3,11 +3,12 @@
 use futures_util::stream;
 
 use super::*;
-use crate::api::contract::DirectFaceUpload;
-use crate::api::contract::ImageType;
-use crate::api::contract::MatchImagesUpload;
-use crate::api::contract::MatchUpload;
-use crate::api::contract::Mode;
+use crate::api::types::DirectFaceUpload;
+use crate::api::types::FaceOptions;
+use crate::api::types::ImageType;
+use crate::api::types::MatchImagesUpload;
+use crate::api::types::MatchUpload;
+use crate::api::types::Mode;
 
 /// Sends `body` (each `\n` of it as CRLF) in pieces of seven bytes.
 async fn read<T: Form>(content_type: &str, body: &[u8], limits: Limits) -> Result<T, Problem> {
@@ -263,10 +264,10 @@ async fn a_json_body_may_name_its_charset() {
         Request::builder().header("content-type", content_type).body(body).split()
     };
     let (head, mut body) = request("application/json; charset=utf-8", r#"{"imageType":"SELFIE"}"#);
-    assert!(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await.is_ok());
+    assert!(Json::<FaceOptions>::read(&head, &mut body).await.is_ok());
     let (head, mut body) = request("application/json", "");
-    let (status, code, _) = refused(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await);
+    let (status, code, _) = refused(Json::<FaceOptions>::read(&head, &mut body).await);
     assert_eq!((status, code), (400, "MALFORMED_BODY"));
     let (head, mut body) = request("text/json", "{}");
-    assert_eq!(refused(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await).0, 415);
+    assert_eq!(refused(Json::<FaceOptions>::read(&head, &mut body).await).0, 415);
 }
