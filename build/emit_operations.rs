@@ -76,9 +76,9 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
         let schema = |name: &String| value_type(&ValueType::Named(name.clone()));
         let (form, json) = (kind.form().map(schema), kind.json().map(schema));
         let rust_type = match kind {
-            BodyKind::Json(_) => quote!(payload::Json<#json>),
+            BodyKind::Json(_) => quote!(payload::json::Json<#json>),
             BodyKind::OptionalJson(_) => quote!(payload::either::OptionalJson<#json>),
-            BodyKind::Multipart(_) => quote!(payload::Multipart<#form>),
+            BodyKind::Multipart(_) => quote!(payload::multipart::Multipart<#form>),
             BodyKind::Upload { .. } => quote!(payload::either::Upload<#form, #json>),
             BodyKind::Jose => quote!(payload::jose::Jose),
         };
@@ -138,7 +138,7 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
             Content::None => (None, None),
             Content::Json(value) => {
                 let value = value_type(value);
-                (Some(quote!(payload::Json<#value>)), None)
+                (Some(quote!(payload::json::Json<#value>)), None)
             }
             Content::Text(content_type) => (Some(quote!(PlainText<String>)), Some(content_type)),
             Content::Bytes(_) => {
@@ -204,7 +204,7 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         let headers = answer.headers.iter().map(|header| {
             let (name, description, value) = (&header.name, &header.description, header_type(header));
             let limits = notes(&Notes { limits: header.limits.clone(), ..Notes::default() });
-            quote!(answer::header::<#value>(#name, #description, #limits))
+            quote!(response::header::<#value>(#name, #description, #limits))
         });
         quote!(vec![#(#headers),*])
     });
@@ -215,10 +215,10 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         #[derive(Debug)]
         pub enum #id { #(#docs #variants(Problem)),* }
 
-        impl answer::Refusal for #id {
+        impl response::Refusal for #id {
             const PATH_PARAMETERS: &[&str] = &[#(#path_parameters),*];
             fn documented() -> Vec<MetaResponse> {
-                vec![#(answer::refusal(#statuses, #descriptions, #headers)),*]
+                vec![#(response::refusal(#statuses, #descriptions, #headers)),*]
             }
             fn into_problem(self) -> (u16, Problem) {
                 match self { #(Self::#variants(problem) => (#statuses, problem)),* }

@@ -125,7 +125,7 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     quote! {
         #about
         #[oai(path = #path, method = #method, operation_id = #operation_id, tag = #tag #deprecated)]
-        async fn #id(&self, #(#taken),*) -> answer::Answer<#module::#ok, #module::#error> {
+        async fn #id(&self, #(#taken),*) -> response::Answer<#module::#ok, #module::#error> {
             self.0.#id(#(#names),*).await.into()
         }
     }

@@ -1,4 +1,4 @@
-//! The contract as HTTP: mounts the tags; every refusal leaves through `problem`.
+//! The contract as HTTP: mounts the tags; every refusal leaves through `http::problem`.
 
 use std::future::Future;
 use std::io;
@@ -13,25 +13,23 @@ use poem::listener::TcpAcceptor;
 use poem_openapi::OpenApiService;
 use tokio::net::TcpListener;
 
-use crate::api::payload::Json;
+use crate::api::http::middleware;
+use crate::api::http::payload::Limits;
+use crate::api::http::payload::json::Json;
 use crate::api::wire::Signable;
 use crate::service;
 use crate::service::Deps;
 
 mod ages;
-pub mod answer;
-pub mod auth;
 pub mod capture_page;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
-pub mod edge;
 mod faces;
+pub mod http;
 mod legacy;
 mod liveness;
 mod matches;
-pub mod payload;
-pub mod problem;
 pub mod routes;
 mod sessions;
 mod system;
@@ -81,12 +79,12 @@ impl Api {
 pub struct Settings {
     /// Under which the contract's paths lie: begins with a slash, and does not end with one.
     pub prefix: String,
-    pub limits: payload::Limits,
+    pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: payload::Limits::default() }
+        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default() }
     }
 }
 
@@ -100,7 +98,7 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
     let pages = capture_page::add(docs::routes(&prefix), &prefix);
     pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
         let prefix = prefix.clone();
-        async move { Ok(edge::around(&prefix, next, request).await) }
+        async move { Ok(middleware::around(&prefix, next, request).await) }
     })
 }
 

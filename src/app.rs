@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api;
-use crate::api::payload::Limits;
+use crate::api::http::payload::Limits;
 use crate::callback;
 use crate::clock::Clock;
 use crate::config::Config;

@@ -141,7 +141,7 @@ fn every_tag_becomes_a_trait_and_routes() {
     has(&rust, "pub trait ThingsApi: Send + Sync + 'static {");
     has(
         &rust,
-        "fn make_thing( &self, caller: Caller, thing_id: Path<uuid::Uuid>, body: payload::Multipart<types::Upload>, ) -> impl Future<Output = Result<MakeThingOk, MakeThingError>> + Send;",
+        "fn make_thing( &self, caller: Caller, thing_id: Path<uuid::Uuid>, body: payload::multipart::Multipart<types::Upload>, ) -> impl Future<Output = Result<MakeThingOk, MakeThingError>> + Send;",
     );
     has(&rust, "fn r#match(&self) -> impl Future<Output = Result<MatchOk, MatchError>> + Send;");
     has(
@@ -164,7 +164,7 @@ fn answers_are_those_of_the_document() {
     let rust = written(DOCUMENT);
     has(&rust, "pub enum MakeThingOk { /// Made. #[oai(status = 201u16)] Created(");
     has(&rust, "#[oai(header = \"Location\")] String");
-    has(&rust, "Ok(payload::Json<Vec<types::Thing>>)");
+    has(&rust, "Ok(payload::json::Json<Vec<types::Thing>>)");
     has(&rust, "429u16 => Self::TooManyRequests(problem),");
     has(&rust, "_ => Self::InternalServerError(problem.undocumented()),");
     has(&rust, "const PATH_PARAMETERS: &[&str] = &[\"thingId\"];");

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::api::contract::ages;
 use crate::api::faces::face;
-use crate::api::payload::Multipart;
+use crate::api::http::payload::multipart::Multipart;
 use crate::api::types;
 use crate::api::wire::Timestamp;
 use crate::domain;

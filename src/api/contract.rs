@@ -10,10 +10,10 @@ use poem_openapi::payload::PlainText;
 use poem_openapi::registry::MetaResponse;
 use poem_openapi::registry::MetaSchema;
 
-use crate::api::answer;
-use crate::api::auth;
-use crate::api::payload;
-use crate::api::problem::Problem;
+use crate::api::http::auth;
+use crate::api::http::payload;
+use crate::api::http::problem::Problem;
+use crate::api::http::response;
 use crate::api::types;
 use crate::domain::Caller;
 use crate::service;

@@ -5,14 +5,14 @@ use poem_openapi::param::Query;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::api::auth::OptionalCaller;
 use crate::api::contract::legacy;
+use crate::api::http::auth::OptionalCaller;
+use crate::api::http::payload::json::Json;
 use crate::api::liveness;
 use crate::api::liveness::words::asked_type;
 use crate::api::liveness::words::level;
 use crate::api::liveness::words::wire_state;
 use crate::api::liveness::words::wire_type;
-use crate::api::payload::Json;
 use crate::api::types;
 use crate::domain::Caller;
 use crate::domain::SessionId;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::api::contract::matches;
 use crate::api::faces::face;
-use crate::api::payload::Multipart;
+use crate::api::http::payload::multipart::Multipart;
 use crate::api::types;
 use crate::api::wire::Timestamp;
 use crate::domain;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::api::Api;
 use crate::api::contract::sessions;
-use crate::api::payload::either::OptionalJson;
-use crate::api::problem::Problem;
+use crate::api::http::payload::either::OptionalJson;
+use crate::api::http::problem::Problem;
 use crate::api::types;
 use crate::api::wire::Timestamp;
 use crate::api::wire::Wire;

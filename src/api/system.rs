@@ -2,12 +2,12 @@
 
 use crate::api::Api;
 use crate::api::KEYS_CACHED;
-use crate::api::auth::OptionalCaller;
 use crate::api::contract::operations;
 use crate::api::contract::system;
+use crate::api::http::auth::OptionalCaller;
+use crate::api::http::payload::json::Json;
+use crate::api::http::problem::Problem;
 use crate::api::liveness::words::wire_level;
-use crate::api::payload::Json;
-use crate::api::problem::Problem;
 use crate::api::types;
 use crate::api::wire;
 use crate::domain::liveness::SecurityLevel;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use bioserver::api;
-use bioserver::api::payload;
+use bioserver::api::http::payload;
 use bioserver::callback;
 use bioserver::capture;
 use bioserver::capture::key::Keys;

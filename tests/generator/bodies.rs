@@ -57,7 +57,7 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     let optional = without_file.replace(&both, &format!("        content:\n{json}"));
     has(&written(&optional), "body: payload::either::OptionalJson<types::Thing>");
     let required = without_file.replace(&both, &format!("        required: true\n        content:\n{json}"));
-    has(&written(&required), "body: payload::Json<types::Thing>");
+    has(&written(&required), "body: payload::json::Json<types::Thing>");
 }
 
 #[test]

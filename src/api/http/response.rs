@@ -13,8 +13,8 @@ use poem_openapi::registry::MetaSchema;
 use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
 
-use crate::api::payload::Json;
-use crate::api::problem::Problem;
+use crate::api::http::payload::json::Json;
+use crate::api::http::problem::Problem;
 use crate::api::types::ApiError;
 
 /// The refusals that the document names for one operation.

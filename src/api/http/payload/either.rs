@@ -2,22 +2,16 @@
 
 use poem::Request;
 use poem::RequestBody;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaRequest;
-use poem_openapi::registry::Registry;
 
-use crate::api::payload::FORM_DATA;
-use crate::api::payload::JSON;
-use crate::api::payload::Json;
-use crate::api::payload::MIXED;
-use crate::api::payload::Multipart;
-use crate::api::payload::extractor;
-use crate::api::payload::has_type;
-use crate::api::payload::json_bytes;
-use crate::api::problem::Problem;
+use crate::api::http::payload::extractor;
+use crate::api::http::payload::has_type;
+use crate::api::http::payload::json;
+use crate::api::http::payload::json::JSON;
+use crate::api::http::payload::json::Json;
+use crate::api::http::payload::multipart::FORM_DATA;
+use crate::api::http::payload::multipart::MIXED;
+use crate::api::http::payload::multipart::Multipart;
+use crate::api::http::problem::Problem;
 use crate::api::wire::Wire;
 use crate::api::wire::form::Form;
 
@@ -49,7 +43,7 @@ pub struct OptionalJson<T>(pub Option<T>);
 impl<T: Wire> OptionalJson<T> {
     /// A body without a byte is none, whatever type it claims: only reading it shows that.
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        let bytes = json_bytes(request, body).await?;
+        let bytes = json::bytes(request, body).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }

@@ -15,7 +15,7 @@ use poem_openapi::ExtractParamOptions;
 use poem_openapi::registry::Registry;
 use secrecy::SecretString;
 
-use crate::api::problem::Problem;
+use crate::api::http::problem::Problem;
 use crate::domain::Caller;
 use crate::service;
 use crate::service::Deps;

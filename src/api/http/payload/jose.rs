@@ -3,17 +3,11 @@
 use bytes::Bytes;
 use poem::Request;
 use poem::RequestBody;
-use poem_openapi::ApiExtractor;
-use poem_openapi::ApiExtractorType;
-use poem_openapi::ExtractParamOptions;
-use poem_openapi::registry::MetaMediaType;
-use poem_openapi::registry::MetaRequest;
-use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
 
-use crate::api::payload;
-use crate::api::payload::extractor;
-use crate::api::problem::Problem;
+use crate::api::http::payload;
+use crate::api::http::payload::extractor;
+use crate::api::http::problem::Problem;
 use crate::capture::SEALED_BYTES_MAX;
 
 const JOSE: &str = "application/jose";

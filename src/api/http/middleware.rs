@@ -13,13 +13,13 @@ use poem::http::HeaderValue;
 use poem::http::StatusCode;
 use poem::http::header;
 
-use crate::api::auth::UnderWay;
 use crate::api::capture_page;
 use crate::api::docs;
-use crate::api::edge::methods::METHODS;
-use crate::api::problem::Problem;
+use crate::api::http::auth::UnderWay;
+use crate::api::http::middleware::methods::METHODS;
+use crate::api::http::problem::Problem;
 
-mod linger;
+mod draining;
 mod methods;
 
 /// On every answer that does not say otherwise: it may be about a person.
@@ -32,7 +32,7 @@ const HEADERS: [(HeaderName, &str); 3] = [
 /// Calls `next`, and gives every refusal that is not one of ours its form.
 pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Request) -> Response {
     let expects = request.headers().contains_key(header::EXPECT);
-    let body = linger::until_sent(request.take_body(), expects);
+    let body = draining::until_sent(request.take_body(), expects);
     request.set_body(body);
     request.set_data(UnderWay::default());
     let path = request.uri().path().to_owned();

@@ -1,10 +1,9 @@
-//! Bodies as they stand on the wire.
+//! Forms as they stand on the wire.
 
 use futures_util::stream;
 
 use super::*;
 use crate::api::types::DirectFaceUpload;
-use crate::api::types::FaceOptions;
 use crate::api::types::ImageType;
 use crate::api::types::MatchImagesUpload;
 use crate::api::types::MatchUpload;
@@ -256,18 +255,4 @@ async fn the_head_of_a_request_can_be_enough() {
     }
     let (head, mut body) = request("multipart/form-data", 0);
     assert_eq!(refused(Multipart::<DirectFaceUpload>::read(&head, &mut body).await).1, "MALFORMED_BODY");
-}
-
-#[tokio::test]
-async fn a_json_body_may_name_its_charset() {
-    let request = |content_type: &str, body: &'static str| {
-        Request::builder().header("content-type", content_type).body(body).split()
-    };
-    let (head, mut body) = request("application/json; charset=utf-8", r#"{"imageType":"SELFIE"}"#);
-    assert!(Json::<FaceOptions>::read(&head, &mut body).await.is_ok());
-    let (head, mut body) = request("application/json", "");
-    let (status, code, _) = refused(Json::<FaceOptions>::read(&head, &mut body).await);
-    assert_eq!((status, code), (400, "MALFORMED_BODY"));
-    let (head, mut body) = request("text/json", "{}");
-    assert_eq!(refused(Json::<FaceOptions>::read(&head, &mut body).await).0, 415);
 }
