@@ -2,6 +2,8 @@
 
 #[path = "generator/bodies.rs"]
 mod bodies;
+#[path = "generator/files.rs"]
+mod files;
 #[path = "../build/generator.rs"]
 mod generator;
 

@@ -1,4 +1,6 @@
 //! The operations, a module for each tag: build.rs wrote them from `openapi/bioserver.yaml`.
+//!
+//! `snapshots/contract/` shows what it wrote: the trait that serves the tag, and what each operation answers.
 
 use poem_openapi::ApiResponse;
 use poem_openapi::ResponseContent;
