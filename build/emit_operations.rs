@@ -1,18 +1,32 @@
-//! Operations to traits, and to the answers their methods may give.
+//! The operations of a tag to a trait, and to the answers its methods may give.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::emit_types::{doc, notes, rust_type};
 use super::model::{
-    Access, Answer, Body, BodyKind, Content, Contract, Header, Notes, Operation, Parameter, Place, Tag,
+    Access, Answer, Body, BodyKind, Content, Header, Notes, Operation, Parameter, Place, Tag, ValueType,
 };
 use super::names::{ident, pascal, snake};
 
-pub fn all(contract: &Contract) -> TokenStream {
-    let traits = contract.tags.iter().map(api);
-    let answers = contract.tags.iter().flat_map(|tag| &tag.operations).map(answers);
-    quote!(#(#traits)* #(#answers)*)
+pub fn all(tag: &Tag) -> TokenStream {
+    let (api, answers) = (api(tag), tag.operations.iter().map(answers));
+    quote!(#api #(#answers)*)
+}
+
+/// The Rust type of a value, as seen from outside the wire types.
+pub fn value_type(value: &ValueType) -> TokenStream {
+    match value {
+        ValueType::Named(_) => {
+            let named = rust_type(value);
+            quote!(types::#named)
+        }
+        ValueType::List(items) => {
+            let items = value_type(items);
+            quote!(Vec<#items>)
+        }
+        _ => rust_type(value),
+    }
 }
 
 /// One argument of an operation's method, in the order they are read from the request: nothing of
@@ -44,12 +58,12 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
         arguments.push(Argument { name, rust_type: extractor(parameter), source: Source::Parameter(index) });
     }
     if let Some(Body { kind, .. }) = &operation.body {
-        let schema = |name: &String| ident(&pascal(name));
+        let schema = |name: &String| value_type(&ValueType::Named(name.clone()));
         let (form, json) = (kind.form().map(schema), kind.json().map(schema));
         let rust_type = match kind {
-            BodyKind::Json(_) => quote!(payload::Json<#json>),
+            BodyKind::Json(_) => quote!(payload::json::Json<#json>),
             BodyKind::OptionalJson(_) => quote!(payload::either::OptionalJson<#json>),
-            BodyKind::Multipart(_) => quote!(payload::Multipart<#form>),
+            BodyKind::Multipart(_) => quote!(payload::multipart::Multipart<#form>),
             BodyKind::Upload { .. } => quote!(payload::either::Upload<#form, #json>),
             BodyKind::Jose => quote!(payload::jose::Jose),
         };
@@ -59,7 +73,7 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
 }
 
 fn extractor(parameter: &Parameter) -> TokenStream {
-    let value = rust_type(&parameter.field.value);
+    let value = value_type(&parameter.field.value);
     let always = parameter.field.required || parameter.field.notes.default.is_some();
     let value = if always { value } else { quote!(Option<#value>) };
     match parameter.place {
@@ -108,8 +122,8 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         let (body, content_type) = match &answer.content {
             Content::None => (None, None),
             Content::Json(value) => {
-                let value = rust_type(value);
-                (Some(quote!(payload::Json<#value>)), None)
+                let value = value_type(value);
+                (Some(quote!(payload::json::Json<#value>)), None)
             }
             Content::Text(content_type) => (Some(quote!(PlainText<String>)), Some(content_type)),
             Content::Bytes(_) => {
@@ -160,7 +174,7 @@ fn contents(operation: &Operation, types: &[String]) -> TokenStream {
 }
 
 fn header_type(header: &Header) -> TokenStream {
-    let value = rust_type(&header.value);
+    let value = value_type(&header.value);
     if header.required { value } else { quote!(Option<#value>) }
 }
 
@@ -175,7 +189,7 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         let headers = answer.headers.iter().map(|header| {
             let (name, description, value) = (&header.name, &header.description, header_type(header));
             let limits = notes(&Notes { limits: header.limits.clone(), ..Notes::default() });
-            quote!(answer::header::<#value>(#name, #description, #limits))
+            quote!(response::header::<#value>(#name, #description, #limits))
         });
         quote!(vec![#(#headers),*])
     });
@@ -186,10 +200,10 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         #[derive(Debug)]
         pub enum #id { #(#docs #variants(Problem)),* }
 
-        impl answer::Refusal for #id {
+        impl response::Refusal for #id {
             const PATH_PARAMETERS: &[&str] = &[#(#path_parameters),*];
             fn documented() -> Vec<MetaResponse> {
-                vec![#(answer::refusal(#statuses, #descriptions, #headers)),*]
+                vec![#(response::refusal(#statuses, #descriptions, #headers)),*]
             }
             fn into_problem(self) -> (u16, Problem) {
                 match self { #(Self::#variants(problem) => (#statuses, problem)),* }

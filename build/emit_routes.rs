@@ -3,9 +3,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::emit_operations::{Argument, Source, answer_types, arguments};
-use super::emit_types::{doc, rust_type};
-use super::model::{Contract, Operation, Parameter, SecurityKind, Tag};
+use super::emit_operations::{Argument, Source, answer_types, arguments, value_type};
+use super::emit_types::doc;
+use super::model::{Contract, Operation, Parameter, Tag};
 use super::names::{ident, pascal, snake};
 
 pub fn all(contract: &Contract) -> TokenStream {
@@ -13,18 +13,10 @@ pub fn all(contract: &Contract) -> TokenStream {
     let routes = contract.tags.iter().flat_map(|tag| [false, true].map(|root| routes(tag, root)));
     let prefixed = together("prefixed", "The routes under the prefix.", contract, false);
     let root = together("root", "The routes at the root of the host.", contract, true);
-    let security = security(contract);
     let (title, version) = (&contract.title, &contract.version);
-    let paths = contract.paths.iter().map(|path| {
-        let (template, root, allow) = (&path.template, path.root, &path.allow);
-        quote!(edge::Methods { path: #template, root: #root, allow: #allow })
-    });
     quote! {
         pub const TITLE: &str = #title;
         pub const VERSION: &str = #version;
-        /// Every path, and what may be done with it.
-        pub const METHODS: &[edge::Methods] = &[#(#paths),*];
-        #security
         #tags
         #(#routes)*
         #prefixed
@@ -43,41 +35,13 @@ fn tag_names(contract: &Contract) -> TokenStream {
     }
 }
 
-fn security(contract: &Contract) -> TokenStream {
-    let names = contract.security.iter().map(|scheme| &scheme.name);
-    let schemes = contract.security.iter().map(|scheme| {
-        let (name, description) = (&scheme.name, &scheme.description);
-        let (kind, header, place, http) = match &scheme.kind {
-            SecurityKind::Header(header) => ("apiKey", quote!(Some(#header)), quote!(Some("header")), quote!(None)),
-            SecurityKind::Http(http) => ("http", quote!(None), quote!(None), quote!(Some(#http))),
-        };
-        quote!(registry.create_security_scheme(#name, MetaSecurityScheme {
-            ty: #kind,
-            description: Some(#description),
-            name: #header,
-            key_in: #place,
-            scheme: #http,
-            bearer_format: None,
-            flows: None,
-            openid_connect_url: None,
-        }))
-    });
-    quote! {
-        /// The names of the ways to send a key.
-        pub const SECURITY: &[&str] = &[#(#names),*];
-
-        /// Tells the framework the ways to send a key.
-        pub fn register_security(registry: &mut Registry) { #(#schemes;)* }
-    }
-}
-
 /// The routes of a tag that lie in one place; nothing if it has none there.
 fn routes(tag: &Tag, root: bool) -> Option<TokenStream> {
     let operations: Vec<_> = tag.operations.iter().filter(|operation| operation.root == root).collect();
     if operations.is_empty() {
         return None;
     }
-    let (id, api) = (routes_name(tag, root), format_ident!("{}Api", pascal(&tag.name)));
+    let (id, api) = (routes_name(tag, root), api_trait(tag));
     let place = if root { "at the root of the host" } else { "under the prefix" };
     let about = doc(&format!("Routes {place} to what serves the tag {}.", tag.name));
     let defaults = operations.iter().flat_map(|operation| {
@@ -95,6 +59,17 @@ fn routes(tag: &Tag, root: bool) -> Option<TokenStream> {
     })
 }
 
+/// The trait of a tag, as seen from the routes.
+fn api_trait(tag: &Tag) -> TokenStream {
+    let (module, id) = (module(tag), format_ident!("{}Api", pascal(&tag.name)));
+    quote!(#module::#id)
+}
+
+/// The module of a tag's operations.
+fn module(tag: &Tag) -> Ident {
+    ident(&snake(&tag.name))
+}
+
 fn routes_name(tag: &Tag, root: bool) -> Ident {
     let place = if root { "RootRoutes" } else { "Routes" };
     format_ident!("{}{place}", pascal(&tag.name))
@@ -106,7 +81,7 @@ fn default_name(operation: &Operation, parameter: &Parameter) -> String {
 
 fn default_function(operation: &Operation, parameter: &Parameter) -> Option<TokenStream> {
     let default = parameter.field.notes.default.as_ref()?.to_string();
-    let (id, value) = (ident(&default_name(operation, parameter)), rust_type(&parameter.field.value));
+    let (id, value) = (ident(&default_name(operation, parameter)), value_type(&parameter.field.value));
     Some(quote! {
         fn #id() -> #value {
             <#value as wire::Wire>::read(wire::json(#default)).expect("the generator checked the default's type")
@@ -120,7 +95,7 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     // The framework's own notation: `{name}` would be taken literally.
     let path = operation.path.replace('{', ":").replace('}', "");
     let (method, operation_id) = (&operation.method, &operation.id);
-    let tag = format!("ApiTags::{}", ident(&pascal(&tag.name)));
+    let (module, tag) = (module(tag), format!("ApiTags::{}", ident(&pascal(&tag.name))));
     let deprecated = operation.deprecated.then(|| quote!(, deprecated));
     let (ok, error) = answer_types(operation);
     let arguments = arguments(operation);
@@ -139,7 +114,7 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     quote! {
         #about
         #[oai(path = #path, method = #method, operation_id = #operation_id, tag = #tag #deprecated)]
-        async fn #id(&self, #(#taken),*) -> answer::Answer<#ok, #error> {
+        async fn #id(&self, #(#taken),*) -> response::Answer<#module::#ok, #module::#error> {
             self.0.#id(#(#names),*).await.into()
         }
     }
@@ -169,7 +144,7 @@ fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
 fn together(name: &str, about: &str, contract: &Contract, root: bool) -> TokenStream {
     let has_any = |tag: &&Tag| tag.operations.iter().any(|operation| operation.root == root);
     let tags: Vec<_> = contract.tags.iter().filter(has_any).collect();
-    let apis = tags.iter().map(|tag| format_ident!("{}Api", pascal(&tag.name)));
+    let apis = tags.iter().map(|tag| api_trait(tag));
     let routes = tags.iter().map(|tag| routes_name(tag, root));
     let (name, about) = (ident(&format!("{name}_routes")), doc(about));
     // The framework joins pairs, not single routes: the unit is the empty one.

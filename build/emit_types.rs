@@ -288,7 +288,7 @@ fn form(contract: &Contract, schema: &Schema, fields: &[Field]) -> TokenStream {
     let structure = structure(schema, fields);
     let parts = fields.iter().map(|field| {
         let (name, kind) = (&field.name, part_kind(contract, &field.value));
-        quote!((#name, payload::PartKind::#kind))
+        quote!((#name, wire::form::PartKind::#kind))
     });
     let reads = fields.iter().map(|field| match (&field.value, field.required) {
         (ValueType::File, required) => {
@@ -300,9 +300,9 @@ fn form(contract: &Contract, schema: &Schema, fields: &[Field]) -> TokenStream {
     quote! {
         #structure
 
-        impl payload::Form for #id {
-            const PARTS: &[(&str, payload::PartKind)] = &[#(#parts),*];
-            fn read(mut parts: payload::Parts) -> Result<Self, wire::Invalid> {
+        impl wire::form::Form for #id {
+            const PARTS: &[(&str, wire::form::PartKind)] = &[#(#parts),*];
+            fn read(mut parts: wire::form::Parts) -> Result<Self, wire::Invalid> {
                 Ok(Self { #(#reads),* })
             }
         }

@@ -8,10 +8,14 @@
 //! generator does not carry into Rust, or would carry wrongly, it refuses with the name of the
 //! operation or schema. So what is served as the document is what the server does.
 
+use std::collections::BTreeMap;
+
 mod answers;
 mod document;
+mod emit_methods;
 mod emit_operations;
 mod emit_routes;
+mod emit_security;
 mod emit_types;
 mod model;
 mod names;
@@ -25,8 +29,9 @@ pub type Refusal = String;
 /// What a document turned into.
 #[derive(Debug)]
 pub struct Written {
-    /// The wire types, traits and routes.
-    pub rust: String,
+    /// The Rust files by their names, without `.rs`: one for the operations of each tag, and `types`, `security`,
+    /// `methods` and `routes`. None has imports of its own: they stand where the file is included.
+    pub rust: BTreeMap<String, String>,
     /// The document as JSON, with its YAML anchors resolved.
     pub json: String,
 }
@@ -34,10 +39,20 @@ pub struct Written {
 pub fn generate(yaml: &str) -> Result<Written, Refusal> {
     let (json, document) = document::read(yaml)?;
     let contract = operations::contract(&document)?;
-    let types = emit_types::all(&contract);
-    let operations = emit_operations::all(&contract);
-    let routes = emit_routes::all(&contract);
-    let file = syn::parse2(quote::quote!(#types #operations #routes))
-        .map_err(|error| format!("the generated code does not parse: {error}"))?;
-    Ok(Written { rust: prettyplease::unparse(&file), json })
+    let shared = [
+        ("types", emit_types::all(&contract)),
+        ("security", emit_security::all(&contract)),
+        ("methods", emit_methods::all(&contract)),
+        ("routes", emit_routes::all(&contract)),
+    ];
+    let shared = shared.into_iter().map(|(name, tokens)| (name.to_owned(), tokens));
+    let tags = contract.tags.iter().map(|tag| (names::snake(&tag.name), emit_operations::all(tag)));
+    let mut rust = BTreeMap::new();
+    for (name, tokens) in shared.chain(tags) {
+        let file = syn::parse2(tokens).map_err(|error| format!("the generated {name}.rs does not parse: {error}"))?;
+        if rust.insert(name.clone(), prettyplease::unparse(&file)).is_some() {
+            return Err(format!("two generated files would be called {name}.rs"));
+        }
+    }
+    Ok(Written { rust, json })
 }

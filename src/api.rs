@@ -1,4 +1,4 @@
-//! The contract as HTTP: mounts the tags; every refusal leaves through `problem`.
+//! The contract as HTTP: mounts the tags; every refusal leaves through `http::problem`.
 
 use std::future::Future;
 use std::io;
@@ -10,26 +10,27 @@ use poem::{Endpoint, EndpointExt, Response, Server};
 use poem_openapi::OpenApiService;
 use tokio::net::TcpListener;
 
-use crate::api::payload::Json;
+use crate::api::http::middleware;
+use crate::api::http::payload::Limits;
+use crate::api::http::payload::json::Json;
 use crate::api::wire::Signable;
 use crate::service::{self, Deps};
 
 mod ages;
-pub mod answer;
-pub mod auth;
 pub mod capture_page;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
-pub mod edge;
 mod faces;
+pub mod http;
 mod legacy;
 mod liveness;
 mod matches;
-pub mod payload;
-pub mod problem;
+pub mod routes;
 mod sessions;
 mod system;
+#[allow(clippy::pedantic, reason = "build.rs wrote it")]
+pub mod types;
 pub mod wire;
 
 /// How long keys and certificate may be kept: a new key is announced before it signs.
@@ -74,12 +75,12 @@ impl Api {
 pub struct Settings {
     /// Under which the contract's paths lie: begins with a slash, and does not end with one.
     pub prefix: String,
-    pub limits: payload::Limits,
+    pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: payload::Limits::default() }
+        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default() }
     }
 }
 
@@ -87,13 +88,13 @@ impl Default for Settings {
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
     let Settings { prefix, limits } = settings;
     let api = Api { deps: deps.clone() };
-    let prefixed = OpenApiService::new(contract::prefixed_routes(&api), contract::TITLE, contract::VERSION);
-    let root = OpenApiService::new(contract::root_routes(&api), contract::TITLE, contract::VERSION);
+    let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
+    let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
     let prefix: Arc<str> = prefix.into();
-    let routes = capture_page::add(docs::routes(&prefix), &prefix);
-    routes.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+    let pages = capture_page::add(docs::routes(&prefix), &prefix);
+    pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
         let prefix = prefix.clone();
-        async move { Ok(edge::around(&prefix, next, request).await) }
+        async move { Ok(middleware::around(&prefix, next, request).await) }
     })
 }
 

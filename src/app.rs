@@ -11,7 +11,7 @@ use face::{Coder, Faces, Picture, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api::payload::Limits;
+use crate::api::http::payload::Limits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;

@@ -1,30 +1,28 @@
 //! The handlers of the tag Ages.
 
-use crate::api::Api;
-use crate::api::contract::{
-    Age, AgeImageType, AgeUpload, AgesApi, CreateDirectAgeFromImageError, CreateDirectAgeFromImageOk,
-};
+use crate::api::contract::ages;
 use crate::api::faces::face;
-use crate::api::payload::Multipart;
+use crate::api::http::payload::multipart::Multipart;
 use crate::api::wire::Timestamp;
+use crate::api::{Api, types};
 use crate::domain::age::ImageType;
 use crate::domain::{self, Caller};
 use crate::service;
 use crate::service::ages::NewAge;
 
-impl AgesApi for Api {
+impl ages::AgesApi for Api {
     async fn create_direct_age_from_image(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<AgeUpload>,
-    ) -> Result<CreateDirectAgeFromImageOk, CreateDirectAgeFromImageError> {
+        Multipart(body): Multipart<types::AgeUpload>,
+    ) -> Result<ages::CreateDirectAgeFromImageOk, ages::CreateDirectAgeFromImageError> {
         let is_unsigned = body.age.signature_disabled;
         let age = service::ages::create_direct(&self.deps, &caller, new(body)).await?;
-        Ok(CreateDirectAgeFromImageOk::Ok(self.signed(wire(age), is_unsigned)?))
+        Ok(ages::CreateDirectAgeFromImageOk::Ok(self.signed(wire(age), is_unsigned)?))
     }
 }
 
-fn new(AgeUpload { age, image, .. }: AgeUpload) -> NewAge {
+fn new(types::AgeUpload { age, image, .. }: types::AgeUpload) -> NewAge {
     NewAge {
         image: image.0,
         image_type: age.image_type.map(image_type).unwrap_or_default(),
@@ -33,23 +31,23 @@ fn new(AgeUpload { age, image, .. }: AgeUpload) -> NewAge {
     }
 }
 
-fn image_type(image_type: AgeImageType) -> ImageType {
+fn image_type(image_type: types::AgeImageType) -> ImageType {
     match image_type {
-        AgeImageType::Selfie => ImageType::Selfie,
-        AgeImageType::VideoFrame => ImageType::VideoFrame,
+        types::AgeImageType::Selfie => ImageType::Selfie,
+        types::AgeImageType::VideoFrame => ImageType::VideoFrame,
     }
 }
 
-fn wire_image_type(image_type: ImageType) -> AgeImageType {
+fn wire_image_type(image_type: ImageType) -> types::AgeImageType {
     match image_type {
-        ImageType::Selfie => AgeImageType::Selfie,
-        ImageType::VideoFrame => AgeImageType::VideoFrame,
+        ImageType::Selfie => types::AgeImageType::Selfie,
+        ImageType::VideoFrame => types::AgeImageType::VideoFrame,
     }
 }
 
-fn wire(age: domain::age::Age) -> Age {
+fn wire(age: domain::age::Age) -> types::Age {
     let above_threshold = age.above_threshold();
-    Age {
+    types::Age {
         id: age.id.0,
         above_threshold,
         age_estimated: age.estimated,

@@ -1,13 +1,72 @@
-//! What build.rs wrote from `openapi/bioserver.yaml`: wire types, one trait per tag, routes.
+//! The operations, a module for each tag: build.rs wrote them from `openapi/bioserver.yaml`.
+//!
+//! `snapshots/contract/` shows what it wrote: the trait that serves the tag, and what each operation answers.
 
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Binary, PlainText};
-use poem_openapi::registry::{MetaResponse, MetaSchema, MetaSecurityScheme, Registry};
-use poem_openapi::{ApiResponse, OpenApi, ResponseContent, Tags};
+use poem_openapi::registry::{MetaResponse, MetaSchema};
+use poem_openapi::{ApiResponse, ResponseContent};
 
-use crate::api::problem::Problem;
-use crate::api::{answer, auth, edge, payload, wire};
+use crate::api::http::problem::Problem;
+use crate::api::http::{auth, payload, response};
+use crate::api::types;
 use crate::domain::Caller;
 use crate::service;
 
-include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+pub mod ages {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/ages.rs"));
+}
+
+pub mod faces {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/faces.rs"));
+}
+
+pub mod legacy {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/legacy.rs"));
+}
+
+pub mod liveness {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/liveness.rs"));
+}
+
+pub mod matches {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/matches.rs"));
+}
+
+pub mod operations {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/operations.rs"));
+}
+
+pub mod sessions {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/sessions.rs"));
+}
+
+pub mod system {
+    use super::*;
+    include!(concat!(env!("OUT_DIR"), "/contract/system.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::contract::matches::MatchError;
+    use crate::api::contract::system::GetCertificateError;
+
+    #[test]
+    fn a_refusal_has_a_status_that_the_document_names() {
+        let problem = Problem::from(service::Error::Unauthorized);
+        assert!(matches!(MatchError::from(problem), MatchError::Unauthorized(_)));
+        assert!(matches!(MatchError::from(service::Error::TemplateMissing), MatchError::BadRequest(_)));
+        let GetCertificateError::InternalServerError(problem) = Problem::busy(Duration::from_secs(1)).into();
+        assert_eq!((problem.code, problem.headers.len()), ("INTERNAL_ERROR", 0));
+    }
+}

@@ -5,16 +5,12 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Binary;
 use uuid::Uuid;
 
-use crate::api::Api;
-use crate::api::contract::{
-    CreateDirectFaceFromImageError, CreateDirectFaceFromImageOk, CreateFaceError, CreateFaceOk, DeleteFaceError,
-    DeleteFaceOk, DeleteFacesError, DeleteFacesOk, DirectFaceUpload, FaceDetails, FaceUpload, FacesApi, GetFaceError,
-    GetFaceImageContent, GetFaceImageError, GetFaceImageOk, GetFaceOk, GetFacesError, GetFacesOk, KnownFace,
-};
+use crate::api::contract::faces;
 use crate::api::faces::face::{former, image_type, mode, wire};
-use crate::api::payload::Multipart;
-use crate::api::payload::either::Upload;
+use crate::api::http::payload::either::Upload;
+use crate::api::http::payload::multipart::Multipart;
 use crate::api::wire::{File, Wire};
+use crate::api::{Api, types};
 use crate::domain::{Caller, FaceId, SessionId};
 use crate::service;
 use crate::service::faces::NewFace;
@@ -23,17 +19,17 @@ use crate::service::idempotency::Once;
 
 pub mod face;
 
-impl FacesApi for Api {
+impl faces::FacesApi for Api {
     async fn create_face(
         &self,
         caller: Caller,
         Path(session): Path<Uuid>,
         Header(key): Header<Option<String>>,
-        body: Upload<FaceUpload, KnownFace>,
-    ) -> Result<CreateFaceOk, CreateFaceError> {
+        body: Upload<types::FaceUpload, types::KnownFace>,
+    ) -> Result<faces::CreateFaceOk, faces::CreateFaceError> {
         let session = SessionId(session);
         let face = match body {
-            Upload::Form(FaceUpload { face, image }) => {
+            Upload::Form(types::FaceUpload { face, image }) => {
                 let named = |key: String| Once::new(&key, &[face.write().to_string().as_bytes(), &image.0]);
                 let once = key.map(named).transpose()?;
                 service::faces::create(&self.deps, &caller, session, of_session(face, image), once).await?
@@ -44,17 +40,25 @@ impl FacesApi for Api {
                 service::faces::create_from_former(&self.deps, &caller, session, former, once).await?
             }
         };
-        Ok(CreateFaceOk::Created(format!("/v2/bio-sessions/{session}/faces/{face}")))
+        Ok(faces::CreateFaceOk::Created(format!("/v2/bio-sessions/{session}/faces/{face}")))
     }
 
-    async fn get_faces(&self, caller: Caller, Path(session): Path<Uuid>) -> Result<GetFacesOk, GetFacesError> {
+    async fn get_faces(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+    ) -> Result<faces::GetFacesOk, faces::GetFacesError> {
         let faces = service::faces::list(&self.deps, &caller, SessionId(session)).await?;
-        Ok(GetFacesOk::Ok(self.signed_each(faces.into_iter().map(wire).collect())?))
+        Ok(faces::GetFacesOk::Ok(self.signed_each(faces.into_iter().map(wire).collect())?))
     }
 
-    async fn delete_faces(&self, caller: Caller, Path(session): Path<Uuid>) -> Result<DeleteFacesOk, DeleteFacesError> {
+    async fn delete_faces(
+        &self,
+        caller: Caller,
+        Path(session): Path<Uuid>,
+    ) -> Result<faces::DeleteFacesOk, faces::DeleteFacesError> {
         service::faces::delete_all(&self.deps, &caller, SessionId(session)).await?;
-        Ok(DeleteFacesOk::NoContent)
+        Ok(faces::DeleteFacesOk::NoContent)
     }
 
     async fn get_face(
@@ -62,9 +66,9 @@ impl FacesApi for Api {
         caller: Caller,
         Path(session): Path<Uuid>,
         Path(face): Path<Uuid>,
-    ) -> Result<GetFaceOk, GetFaceError> {
+    ) -> Result<faces::GetFaceOk, faces::GetFaceError> {
         let face = service::faces::get(&self.deps, &caller, SessionId(session), FaceId(face)).await?;
-        Ok(GetFaceOk::Ok(self.signed(wire(face), false)?))
+        Ok(faces::GetFaceOk::Ok(self.signed(wire(face), false)?))
     }
 
     async fn delete_face(
@@ -72,9 +76,9 @@ impl FacesApi for Api {
         caller: Caller,
         Path(session): Path<Uuid>,
         Path(face): Path<Uuid>,
-    ) -> Result<DeleteFaceOk, DeleteFaceError> {
+    ) -> Result<faces::DeleteFaceOk, faces::DeleteFaceError> {
         service::faces::delete(&self.deps, &caller, SessionId(session), FaceId(face)).await?;
-        Ok(DeleteFaceOk::NoContent)
+        Ok(faces::DeleteFaceOk::NoContent)
     }
 
     async fn get_face_image(
@@ -83,16 +87,16 @@ impl FacesApi for Api {
         Path(session): Path<Uuid>,
         Path(face): Path<Uuid>,
         Query(is_compressed): Query<bool>,
-    ) -> Result<GetFaceImageOk, GetFaceImageError> {
+    ) -> Result<faces::GetFaceImageOk, faces::GetFaceImageError> {
         let compression = if is_compressed { Compression::Jpeg } else { Compression::None };
         let (session, face) = (SessionId(session), FaceId(face));
         let image = service::faces::image::image(&self.deps, &caller, session, face, compression).await?;
         Ok(match image {
-            None => GetFaceImageOk::NoContent,
-            Some(ImageFile { format, bytes }) => GetFaceImageOk::Ok(match format {
-                ImageFormat::Jpeg => GetFaceImageContent::Jpeg(Binary(bytes.into())),
-                ImageFormat::Png => GetFaceImageContent::Png(Binary(bytes.into())),
-                ImageFormat::WebP => GetFaceImageContent::Webp(Binary(bytes.into())),
+            None => faces::GetFaceImageOk::NoContent,
+            Some(ImageFile { format, bytes }) => faces::GetFaceImageOk::Ok(match format {
+                ImageFormat::Jpeg => faces::GetFaceImageContent::Jpeg(Binary(bytes.into())),
+                ImageFormat::Png => faces::GetFaceImageContent::Png(Binary(bytes.into())),
+                ImageFormat::WebP => faces::GetFaceImageContent::Webp(Binary(bytes.into())),
             }),
         })
     }
@@ -100,15 +104,15 @@ impl FacesApi for Api {
     async fn create_direct_face_from_image(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<DirectFaceUpload>,
-    ) -> Result<CreateDirectFaceFromImageOk, CreateDirectFaceFromImageError> {
+        Multipart(body): Multipart<types::DirectFaceUpload>,
+    ) -> Result<faces::CreateDirectFaceFromImageOk, faces::CreateDirectFaceFromImageError> {
         let is_unsigned = body.face.signature_disabled;
         let face = service::faces::create_direct(&self.deps, &caller, direct(body)).await?;
-        Ok(CreateDirectFaceFromImageOk::Ok(self.signed(wire(face), is_unsigned)?))
+        Ok(faces::CreateDirectFaceFromImageOk::Ok(self.signed(wire(face), is_unsigned)?))
     }
 }
 
-fn direct(body: DirectFaceUpload) -> NewFace {
+fn direct(body: types::DirectFaceUpload) -> NewFace {
     NewFace {
         image: body.image.0,
         image_type: image_type(body.face.image_type),
@@ -118,7 +122,7 @@ fn direct(body: DirectFaceUpload) -> NewFace {
     }
 }
 
-fn of_session(face: FaceDetails, image: File) -> NewFace {
+fn of_session(face: types::FaceDetails, image: File) -> NewFace {
     NewFace {
         image: image.0,
         image_type: image_type(face.image_type),

@@ -1,48 +1,42 @@
 //! The handlers of the tag Legacy: older paths, older forms.
 
+use face::age;
 use face::values::liveness::Reason;
 use poem_openapi::param::{Path, Query};
 use uuid::Uuid;
 
-use crate::api::auth::OptionalCaller;
-use crate::api::contract::{
-    GetLivenessChallengeResultError, GetLivenessChallengeResultOfLevelError, GetLivenessChallengeResultOfLevelOk,
-    GetLivenessChallengeResultOfModeError, GetLivenessChallengeResultOfModeOk, GetLivenessChallengeResultOk,
-    GetVideoServerCapabilitiesError, GetVideoServerCapabilitiesOk, InitLivenessSessionError, InitLivenessSessionOk,
-    InitLivenessSessionV2Error, InitLivenessSessionV2Ok, LegacyApi, LivenessAge, LivenessChallengeResult,
-    NewLivenessSession,
-};
+use crate::api::contract::legacy;
+use crate::api::http::auth::OptionalCaller;
+use crate::api::http::payload::json::Json;
 use crate::api::liveness::words::{asked_type, level, wire_state, wire_type};
-use crate::api::payload::Json;
-use crate::api::{Api, liveness};
+use crate::api::{Api, liveness, types};
 use crate::domain::{Caller, SessionId};
 use crate::service;
 use crate::service::liveness::{NewLiveness, Standing};
 use crate::service::sessions::NewSession;
-use face::age;
 
-impl LegacyApi for Api {
+impl legacy::LegacyApi for Api {
     async fn init_liveness_session(
         &self,
         caller: Caller,
-        Json(body): Json<NewLivenessSession>,
-    ) -> Result<InitLivenessSessionOk, InitLivenessSessionError> {
-        Ok(InitLivenessSessionOk::Created(self.session_with_liveness(&caller, body).await?))
+        Json(body): Json<types::NewLivenessSession>,
+    ) -> Result<legacy::InitLivenessSessionOk, legacy::InitLivenessSessionError> {
+        Ok(legacy::InitLivenessSessionOk::Created(self.session_with_liveness(&caller, body).await?))
     }
 
     async fn init_liveness_session_v2(
         &self,
         caller: Caller,
-        Json(body): Json<NewLivenessSession>,
-    ) -> Result<InitLivenessSessionV2Ok, InitLivenessSessionV2Error> {
-        Ok(InitLivenessSessionV2Ok::Created(self.session_with_liveness(&caller, body).await?))
+        Json(body): Json<types::NewLivenessSession>,
+    ) -> Result<legacy::InitLivenessSessionV2Ok, legacy::InitLivenessSessionV2Error> {
+        Ok(legacy::InitLivenessSessionV2Ok::Created(self.session_with_liveness(&caller, body).await?))
     }
 
     async fn get_video_server_capabilities(
         &self,
         _: OptionalCaller,
-    ) -> Result<GetVideoServerCapabilitiesOk, GetVideoServerCapabilitiesError> {
-        Ok(GetVideoServerCapabilitiesOk::Ok(Json(self.capabilities())))
+    ) -> Result<legacy::GetVideoServerCapabilitiesOk, legacy::GetVideoServerCapabilitiesError> {
+        Ok(legacy::GetVideoServerCapabilitiesOk::Ok(Json(self.capabilities())))
     }
 
     async fn get_liveness_challenge_result(
@@ -50,8 +44,8 @@ impl LegacyApi for Api {
         caller: Caller,
         Path(id): Path<Uuid>,
         _: Query<Option<String>>,
-    ) -> Result<GetLivenessChallengeResultOk, GetLivenessChallengeResultError> {
-        Ok(GetLivenessChallengeResultOk::Ok(self.challenge_result(&caller, id).await?))
+    ) -> Result<legacy::GetLivenessChallengeResultOk, legacy::GetLivenessChallengeResultError> {
+        Ok(legacy::GetLivenessChallengeResultOk::Ok(self.challenge_result(&caller, id).await?))
     }
 
     async fn get_liveness_challenge_result_of_mode(
@@ -60,8 +54,8 @@ impl LegacyApi for Api {
         Path(id): Path<Uuid>,
         _: Path<String>,
         _: Query<Option<String>>,
-    ) -> Result<GetLivenessChallengeResultOfModeOk, GetLivenessChallengeResultOfModeError> {
-        Ok(GetLivenessChallengeResultOfModeOk::Ok(self.challenge_result(&caller, id).await?))
+    ) -> Result<legacy::GetLivenessChallengeResultOfModeOk, legacy::GetLivenessChallengeResultOfModeError> {
+        Ok(legacy::GetLivenessChallengeResultOfModeOk::Ok(self.challenge_result(&caller, id).await?))
     }
 
     async fn get_liveness_challenge_result_of_level(
@@ -71,14 +65,18 @@ impl LegacyApi for Api {
         _: Path<String>,
         _: Path<String>,
         _: Query<Option<String>>,
-    ) -> Result<GetLivenessChallengeResultOfLevelOk, GetLivenessChallengeResultOfLevelError> {
-        Ok(GetLivenessChallengeResultOfLevelOk::Ok(self.challenge_result(&caller, id).await?))
+    ) -> Result<legacy::GetLivenessChallengeResultOfLevelOk, legacy::GetLivenessChallengeResultOfLevelError> {
+        Ok(legacy::GetLivenessChallengeResultOfLevelOk::Ok(self.challenge_result(&caller, id).await?))
     }
 }
 
 impl Api {
     /// Opens a session and begins its check; answers its path.
-    async fn session_with_liveness(&self, caller: &Caller, body: NewLivenessSession) -> Result<String, service::Error> {
+    async fn session_with_liveness(
+        &self,
+        caller: &Caller,
+        body: types::NewLivenessSession,
+    ) -> Result<String, service::Error> {
         let check = NewLiveness {
             liveness_type: asked_type(body.liveness_mode)?,
             level: body.security_level.map(level).unwrap_or_default(),
@@ -103,21 +101,21 @@ impl Api {
         &self,
         caller: &Caller,
         id: Uuid,
-    ) -> Result<Json<LivenessChallengeResult>, service::Error> {
+    ) -> Result<Json<types::LivenessChallengeResult>, service::Error> {
         let standing = service::liveness::standing(&self.deps, caller, SessionId(id)).await?;
         Ok(Json(result(standing)))
     }
 }
 
-fn result(Standing { asked, status, outcome, reasons_given, is_bare }: Standing) -> LivenessChallengeResult {
+fn result(Standing { asked, status, outcome, reasons_given, is_bare }: Standing) -> types::LivenessChallengeResult {
     let best = outcome.best.filter(|_| !is_bare);
-    let age = best.as_ref().zip(asked.age_threshold).map(|(best, threshold)| LivenessAge {
+    let age = best.as_ref().zip(asked.age_threshold).map(|(best, threshold)| types::LivenessAge {
         threshold,
         age_estimated: best.years,
         above_threshold: age::is_above(best.years, threshold),
     });
     let diagnostic = outcome.reasons.first().copied().filter(|_| reasons_given).map(Reason::name);
-    LivenessChallengeResult {
+    types::LivenessChallengeResult {
         liveness_status: wire_state(status),
         liveness_mode: wire_type(asked.liveness_type),
         best_image_id: best.map(|best| best.face.0),

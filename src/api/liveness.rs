@@ -6,43 +6,37 @@ use poem_openapi::param::Path;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::api::Api;
-use crate::api::contract::{
-    BegunLivenessParameters, CaptureToken, CreateCaptureTokenError, CreateCaptureTokenOk, DeviceInfo,
-    GetLivenessParametersError, GetLivenessParametersOk, GetReplayStatusError, GetReplayStatusOk,
-    GetReplayStatusV2Error, GetReplayStatusV2Ok, ImageStorage, InitLivenessParametersError, InitLivenessParametersOk,
-    LivenessApi, LivenessParameters, NewLivenessParameter, NewLivenessParameters, ReplayLivenessError,
-    ReplayLivenessOk, ReplayStatus, SdkInfo, VideoStorage,
-};
+use crate::api::contract::liveness;
 use crate::api::faces::face;
+use crate::api::http::payload::jose::Jose;
+use crate::api::http::payload::json::Json;
 use crate::api::liveness::words::{asked_type, level, wire_level, wire_reason, wire_state, wire_type};
-use crate::api::payload::Json;
-use crate::api::payload::jose::Jose;
 use crate::api::wire::Timestamp;
+use crate::api::{Api, types};
 use crate::domain::{self, Caller, SessionId};
 use crate::service::liveness::{NewLiveness, Parameters, Standing};
 use crate::service::{self, capture_tokens};
 
 pub mod words;
 
-impl LivenessApi for Api {
+impl liveness::LivenessApi for Api {
     async fn init_liveness_parameters(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-        Json(body): Json<NewLivenessParameters>,
-    ) -> Result<InitLivenessParametersOk, InitLivenessParametersError> {
+        Json(body): Json<types::NewLivenessParameters>,
+    ) -> Result<liveness::InitLivenessParametersOk, liveness::InitLivenessParametersError> {
         let (one, is_list) = match body {
-            NewLivenessParameters::One(one) => (Some(one), false),
-            NewLivenessParameters::List(list) => (list.into_iter().next(), true),
+            types::NewLivenessParameters::One(one) => (Some(one), false),
+            types::NewLivenessParameters::List(list) => (list.into_iter().next(), true),
         };
         let one = one.ok_or_else(|| service::Error::Failed("the document asks for one".to_owned()))?;
         let begun = service::liveness::init(&self.deps, &caller, SessionId(id), new(one)?).await?;
         let signed = self.sign(wire(begun))?;
-        Ok(InitLivenessParametersOk::Ok(Json(if is_list {
-            BegunLivenessParameters::List(vec![signed])
+        Ok(liveness::InitLivenessParametersOk::Ok(Json(if is_list {
+            types::BegunLivenessParameters::List(vec![signed])
         } else {
-            BegunLivenessParameters::One(signed)
+            types::BegunLivenessParameters::One(signed)
         })))
     }
 
@@ -50,9 +44,9 @@ impl LivenessApi for Api {
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<GetLivenessParametersOk, GetLivenessParametersError> {
+    ) -> Result<liveness::GetLivenessParametersOk, liveness::GetLivenessParametersError> {
         let parameters = service::liveness::get(&self.deps, &caller, SessionId(id)).await?;
-        Ok(GetLivenessParametersOk::Ok(self.signed(wire(parameters), false)?))
+        Ok(liveness::GetLivenessParametersOk::Ok(self.signed(wire(parameters), false)?))
     }
 
     async fn replay_liveness(
@@ -60,41 +54,41 @@ impl LivenessApi for Api {
         caller: Caller,
         Path(id): Path<Uuid>,
         Jose(body): Jose,
-    ) -> Result<ReplayLivenessOk, ReplayLivenessError> {
+    ) -> Result<liveness::ReplayLivenessOk, liveness::ReplayLivenessError> {
         service::liveness::receive(&self.deps, &caller, SessionId(id), body).await?;
-        Ok(ReplayLivenessOk::Accepted)
+        Ok(liveness::ReplayLivenessOk::Accepted)
     }
 
     async fn create_capture_token(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<CreateCaptureTokenOk, CreateCaptureTokenError> {
+    ) -> Result<liveness::CreateCaptureTokenOk, liveness::CreateCaptureTokenError> {
         let made = capture_tokens::create(&self.deps, &caller, SessionId(id)).await?;
         let token = made.text.expose_secret().to_owned();
-        Ok(CreateCaptureTokenOk::Ok(Json(CaptureToken { token, expires: Timestamp(made.expires) })))
+        Ok(liveness::CreateCaptureTokenOk::Ok(Json(types::CaptureToken { token, expires: Timestamp(made.expires) })))
     }
 
     async fn get_replay_status(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<GetReplayStatusOk, GetReplayStatusError> {
+    ) -> Result<liveness::GetReplayStatusOk, liveness::GetReplayStatusError> {
         let standing = service::liveness::standing(&self.deps, &caller, SessionId(id)).await?;
-        Ok(GetReplayStatusOk::Ok(Json(self.sign_detached(status(standing))?)))
+        Ok(liveness::GetReplayStatusOk::Ok(Json(self.sign_detached(status(standing))?)))
     }
 
     async fn get_replay_status_v2(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<GetReplayStatusV2Ok, GetReplayStatusV2Error> {
+    ) -> Result<liveness::GetReplayStatusV2Ok, liveness::GetReplayStatusV2Error> {
         let standing = service::liveness::standing(&self.deps, &caller, SessionId(id)).await?;
-        Ok(GetReplayStatusV2Ok::Ok(Json(self.sign_detached(status(standing))?)))
+        Ok(liveness::GetReplayStatusV2Ok::Ok(Json(self.sign_detached(status(standing))?)))
     }
 }
 
-fn new(body: NewLivenessParameter) -> Result<NewLiveness, service::Error> {
+fn new(body: types::NewLivenessParameter) -> Result<NewLiveness, service::Error> {
     Ok(NewLiveness {
         liveness_type: asked_type(body.r#type)?,
         level: body.security_level.map(level).unwrap_or_default(),
@@ -110,8 +104,8 @@ pub fn challenges(count: Option<i32>) -> Option<u8> {
     count.and_then(|count| count.try_into().ok())
 }
 
-fn wire(Parameters { asked, certificates }: Parameters) -> LivenessParameters {
-    LivenessParameters {
+fn wire(Parameters { asked, certificates }: Parameters) -> types::LivenessParameters {
+    types::LivenessParameters {
         id: asked.id,
         r#type: wire_type(asked.liveness_type),
         security_level: wire_level(asked.level),
@@ -124,9 +118,9 @@ fn wire(Parameters { asked, certificates }: Parameters) -> LivenessParameters {
     }
 }
 
-fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing) -> ReplayStatus {
+fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing) -> types::ReplayStatus {
     let reason = outcome.reasons.first().filter(|_| reasons_given).map(|reason| wire_reason(*reason));
-    let bare = ReplayStatus {
+    let bare = types::ReplayStatus {
         id: asked.id,
         status: wire_state(status),
         reason,
@@ -146,26 +140,26 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
         Some(best) => (Some(best.face.0), best.image, Some(best.landmarks), best.stored),
         None => (None, None, None, None),
     };
-    ReplayStatus {
+    types::ReplayStatus {
         best_image_id: face,
         image,
         landmarks: landmarks.map(face::wire_landmarks),
         device_info: outcome.device.map(device),
-        sdk_info: outcome.sdk.map(|sdk| SdkInfo { sdk_version: sdk.sdk_version }),
+        sdk_info: outcome.sdk.map(|sdk| types::SdkInfo { sdk_version: sdk.sdk_version }),
         image_storage: stored.map(|stored| storage!(ImageStorage, stored)),
         video_storage: outcome.video.map(|stored| storage!(VideoStorage, stored)),
         ..bare
     }
 }
 
-fn device(device: domain::liveness::DeviceInfo) -> DeviceInfo {
-    DeviceInfo { device_model: device.device_model, os_type: device.os_type, os_version: device.os_version }
+fn device(device: domain::liveness::DeviceInfo) -> types::DeviceInfo {
+    types::DeviceInfo { device_model: device.device_model, os_type: device.os_type, os_version: device.os_version }
 }
 
 /// Two objects of the contract have the same members.
 macro_rules! storage {
     ($kind:ident, $stored:ident) => {
-        $kind {
+        types::$kind {
             region: $stored.region,
             bucket_name: $stored.bucket,
             key: $stored.key,

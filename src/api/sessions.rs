@@ -3,55 +3,52 @@
 use poem_openapi::param::{Header, Path};
 use uuid::Uuid;
 
-use crate::api::Api;
-use crate::api::contract::{
-    BioSession, CreateBioSessionError, CreateBioSessionOk, DeleteBioSessionError, DeleteBioSessionOk,
-    GetBioSessionError, GetBioSessionOk, NewBioSession, SessionsApi,
-};
-use crate::api::payload::either::OptionalJson;
-use crate::api::problem::Problem;
+use crate::api::contract::sessions;
+use crate::api::http::payload::either::OptionalJson;
+use crate::api::http::problem::Problem;
 use crate::api::wire::{Timestamp, Wire};
+use crate::api::{Api, types};
 use crate::domain::session::Session;
 use crate::domain::{Caller, SessionId};
 use crate::service;
 use crate::service::idempotency::Once;
 use crate::service::sessions::NewSession;
 
-impl SessionsApi for Api {
+impl sessions::SessionsApi for Api {
     async fn create_bio_session(
         &self,
         caller: Caller,
         Header(key): Header<Option<String>>,
-        OptionalJson(body): OptionalJson<NewBioSession>,
-    ) -> Result<CreateBioSessionOk, CreateBioSessionError> {
+        OptionalJson(body): OptionalJson<types::NewBioSession>,
+    ) -> Result<sessions::CreateBioSessionOk, sessions::CreateBioSessionError> {
         // No body says as little as an empty one.
-        let empty = || NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
+        let empty = || types::NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
         let body = body.map_or_else(empty, Ok)?;
         let once = key.map(|key| Once::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let id = service::sessions::create(&self.deps, &caller, new(body), once).await?;
-        Ok(CreateBioSessionOk::Created(format!("/v2/bio-sessions/{id}")))
+        Ok(sessions::CreateBioSessionOk::Created(format!("/v2/bio-sessions/{id}")))
     }
 
     async fn get_bio_session(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<GetBioSessionOk, GetBioSessionError> {
+    ) -> Result<sessions::GetBioSessionOk, sessions::GetBioSessionError> {
         let session = service::sessions::get(&self.deps, &caller, SessionId(id)).await?;
-        Ok(GetBioSessionOk::Ok(self.signed(wire(session), false)?))
+        Ok(sessions::GetBioSessionOk::Ok(self.signed(wire(session), false)?))
     }
 
     async fn delete_bio_session(
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-    ) -> Result<DeleteBioSessionOk, DeleteBioSessionError> {
+    ) -> Result<sessions::DeleteBioSessionOk, sessions::DeleteBioSessionError> {
         service::sessions::delete(&self.deps, &caller, SessionId(id)).await?;
-        Ok(DeleteBioSessionOk::NoContent)
+        Ok(sessions::DeleteBioSessionOk::NoContent)
     }
 }
 
-fn new(body: NewBioSession) -> NewSession {
+fn new(body: types::NewBioSession) -> NewSession {
     NewSession {
         correlation_id: body.correlation_id,
         evidence_id: body.evidence_id,
@@ -61,8 +58,8 @@ fn new(body: NewBioSession) -> NewSession {
     }
 }
 
-fn wire(session: Session) -> BioSession {
-    BioSession {
+fn wire(session: Session) -> types::BioSession {
+    types::BioSession {
         id: session.id.0,
         correlation_id: session.correlation_id,
         evidence_id: session.evidence_id,

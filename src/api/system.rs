@@ -5,60 +5,58 @@ use face::pack::liveness::Measured;
 use face::spoof;
 use face::values::liveness::SecurityLevel;
 
-use crate::api::auth::OptionalCaller;
-use crate::api::contract::{
-    Calibration, Capabilities, GetCapabilitiesError, GetCapabilitiesOk, GetCertificateError, GetCertificateOk,
-    GetJwksError, GetJwksOk, GetLivenessError, GetLivenessOk, GetMonitorError, GetMonitorOk, GetReadinessError,
-    GetReadinessOk, Health, HealthCheck, HealthStatus, Jwks, Mode, OperationsApi, SpoofDetection, SpoofErrors,
-    SystemApi,
-};
+use crate::api::contract::{operations, system};
+use crate::api::http::auth::OptionalCaller;
+use crate::api::http::payload::json::Json;
+use crate::api::http::problem::Problem;
 use crate::api::liveness::words::wire_level;
-use crate::api::payload::Json;
-use crate::api::problem::Problem;
-use crate::api::{Api, KEYS_CACHED, wire};
+use crate::api::{Api, KEYS_CACHED, types, wire};
 use crate::service;
 
-impl SystemApi for Api {
-    async fn get_capabilities(&self, _: OptionalCaller) -> Result<GetCapabilitiesOk, GetCapabilitiesError> {
-        Ok(GetCapabilitiesOk::Ok(Json(self.capabilities())))
+impl system::SystemApi for Api {
+    async fn get_capabilities(
+        &self,
+        _: OptionalCaller,
+    ) -> Result<system::GetCapabilitiesOk, system::GetCapabilitiesError> {
+        Ok(system::GetCapabilitiesOk::Ok(Json(self.capabilities())))
     }
 
-    async fn get_certificate(&self) -> Result<GetCertificateOk, GetCertificateError> {
+    async fn get_certificate(&self) -> Result<system::GetCertificateOk, system::GetCertificateError> {
         let certificate = self.deps.signer.certificate_pem().to_owned();
-        Ok(GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
+        Ok(system::GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
     }
 
-    async fn get_monitor(&self) -> Result<GetMonitorOk, GetMonitorError> {
-        Ok(GetMonitorOk::Ok(self.health().await?))
+    async fn get_monitor(&self) -> Result<system::GetMonitorOk, system::GetMonitorError> {
+        Ok(system::GetMonitorOk::Ok(self.health().await?))
     }
 }
 
-impl OperationsApi for Api {
-    async fn get_jwks(&self) -> Result<GetJwksOk, GetJwksError> {
-        let jwks: Jwks = wire::read("jwks", self.deps.signer.jwks(), &[])
+impl operations::OperationsApi for Api {
+    async fn get_jwks(&self) -> Result<operations::GetJwksOk, operations::GetJwksError> {
+        let jwks: types::Jwks = wire::read("jwks", self.deps.signer.jwks(), &[])
             .map_err(|invalid| Problem::internal(format!("the key set: {invalid}")))?;
-        Ok(GetJwksOk::Ok(Json(jwks), KEYS_CACHED.to_owned()))
+        Ok(operations::GetJwksOk::Ok(Json(jwks), KEYS_CACHED.to_owned()))
     }
 
-    async fn get_liveness(&self) -> Result<GetLivenessOk, GetLivenessError> {
-        Ok(GetLivenessOk::Ok(Json(Health {
-            status: HealthStatus::Up,
+    async fn get_liveness(&self) -> Result<operations::GetLivenessOk, operations::GetLivenessError> {
+        Ok(operations::GetLivenessOk::Ok(Json(types::Health {
+            status: types::HealthStatus::Up,
             version: version(),
             checks: None,
             sweep_lag_seconds: None,
         })))
     }
 
-    async fn get_readiness(&self) -> Result<GetReadinessOk, GetReadinessError> {
-        Ok(GetReadinessOk::Ok(self.health().await?))
+    async fn get_readiness(&self) -> Result<operations::GetReadinessOk, operations::GetReadinessError> {
+        Ok(operations::GetReadinessOk::Ok(self.health().await?))
     }
 }
 
 impl Api {
-    pub(super) fn capabilities(&self) -> Capabilities {
-        Capabilities {
+    pub(super) fn capabilities(&self) -> types::Capabilities {
+        types::Capabilities {
             version: version(),
-            current_mode: Mode::ALL.to_vec(),
+            current_mode: types::Mode::ALL.to_vec(),
             pack: self.deps.faces.pack().to_owned(),
             template_version: self.deps.faces.template_version().into(),
             calibration: self.deps.faces.calibration().map(calibration),
@@ -68,35 +66,40 @@ impl Api {
 
     /// # Errors
     /// Something does not work; it is named.
-    async fn health(&self) -> Result<Json<Health>, Problem> {
+    async fn health(&self) -> Result<Json<types::Health>, Problem> {
         let lag = service::health::sweep_lag(&self.deps).await.map_err(|error| {
             tracing::error!(%error, "the database does not answer");
             Problem::not_ready("the database does not answer")
         })?;
-        let checks = vec![HealthCheck { name: "database".to_owned(), status: HealthStatus::Up }];
+        let checks = vec![types::HealthCheck { name: "database".to_owned(), status: types::HealthStatus::Up }];
         let sweep_lag_seconds = Some(lag.num_seconds());
-        Ok(Json(Health { status: HealthStatus::Up, version: version(), checks: Some(checks), sweep_lag_seconds }))
+        Ok(Json(types::Health {
+            status: types::HealthStatus::Up,
+            version: version(),
+            checks: Some(checks),
+            sweep_lag_seconds,
+        }))
     }
 }
 
-fn spoof_detection(origin: &spoof::Origin) -> SpoofDetection {
+fn spoof_detection(origin: &spoof::Origin) -> types::SpoofDetection {
     let errors = |measured: &Measured| {
-        let at = |level| SpoofErrors {
+        let at = |level| types::SpoofErrors {
             security_level: wire_level(level),
             apcer: measured.apcer.at(level),
             bpcer: measured.bpcer.at(level),
         };
         SecurityLevel::ALL.map(at).to_vec()
     };
-    SpoofDetection {
+    types::SpoofDetection {
         networks: origin.networks.clone(),
         data: origin.measured.as_ref().map(|measured| measured.data.clone()),
         levels: origin.measured.as_ref().map(errors),
     }
 }
 
-fn calibration(origin: &Origin) -> Calibration {
-    Calibration {
+fn calibration(origin: &Origin) -> types::Calibration {
+    types::Calibration {
         data: origin.data.clone(),
         people: origin.people as i64,
         impostor_pairs: origin.impostor_pairs as i64,

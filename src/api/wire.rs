@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::domain::Moment;
 
+pub mod form;
 mod numbers;
 
 /// What is wrong with a value.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
@@ -92,8 +91,9 @@ impl Grammar<'_> {
         let mut seen = BTreeSet::new();
         for item in items {
             let syn::Item::Use(item) = item else { continue };
-            let from = (module_of(&item.tree), item.vis.to_token_stream().to_string());
-            if item.attrs.is_empty() && !seen.insert(from) {
+            // A macro's path is given beside the macro.
+            let is_import = item.attrs.is_empty() && matches!(item.vis, syn::Visibility::Inherited);
+            if is_import && !seen.insert(module_of(&item.tree)) {
                 let line = item.span().start().line;
                 self.faults.push(format!("{}:{line}: one module in several uses", self.path));
             }
@@ -145,9 +145,9 @@ impl<'ast> Visit<'ast> for Grammar<'_> {
     }
 
     fn visit_use_path(&mut self, path: &'ast syn::UsePath) {
-        // The tests at the end of a file see all of the file.
-        let tests = self.nesting > 0 && path.ident == "super" && matches!(*path.tree, syn::UseTree::Glob(_));
-        if !tests {
+        // A module that lies in a file, its tests for example, sees all of the file.
+        let inner = self.nesting > 0 && path.ident == "super" && matches!(*path.tree, syn::UseTree::Glob(_));
+        if !inner {
             visit::visit_use_path(self, path);
         }
     }
@@ -165,12 +165,11 @@ fn module_of(tree: &syn::UseTree) -> String {
     }
 }
 
-/// Modules that import each other in a circle. A parent and what lies in it are one room and may know each other;
-/// so may what build.rs wrote and what serves it.
+/// Modules that import each other in a circle. A parent and its parts are one module and may know each other.
 fn circles(sources: &[Source]) -> Vec<String> {
     let modules: BTreeSet<&[String]> = sources.iter().map(|source| source.module.as_slice()).collect();
     let mut edges: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
-    for source in sources.iter().filter(|source| !source.text.contains("include!(concat!(env!(\"OUT_DIR\")")) {
+    for source in sources {
         for path in source.paths().iter().filter(|path| path[0] == "crate") {
             let longest = (2..=path.len()).rev().find_map(|len| modules.get(&path[1..len]));
             let Some(target) = longest else { continue };

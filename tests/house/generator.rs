@@ -1,6 +1,7 @@
 //! The generator on tiny documents: what it writes, and what it refuses.
 
 mod bodies;
+mod files;
 #[path = "../../build/generator.rs"]
 mod generator;
 
@@ -96,10 +97,11 @@ components:
         note: { type: string, maxLength: 9, description: A note. }
 ";
 
-/// What is written, on one line.
+/// Everything that is written, on one line.
 fn written(document: &str) -> String {
     let written = generator::generate(document).expect("the document is fine");
-    written.rust.split_whitespace().collect::<Vec<_>>().join(" ")
+    let files: Vec<String> = written.rust.into_values().collect();
+    files.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The tiny document with one thing changed must be refused for that reason.
@@ -126,9 +128,9 @@ fn types_are_written() {
     has(&rust, "pub picture: wire::File,");
     has(&rust, "size: members.required(\"size\", &[wire::Limit::Minimum(0f64)])?,");
     has(&rust, "note: parts.optional(\"note\", &[wire::Limit::LengthMax(9usize)])?,");
-    has(&rust, "(\"picture\", payload::PartKind::File)");
-    has(&rust, "(\"thing\", payload::PartKind::Json)");
-    has(&rust, "(\"kind\", payload::PartKind::Text)");
+    has(&rust, "(\"picture\", wire::form::PartKind::File)");
+    has(&rust, "(\"thing\", wire::form::PartKind::Json)");
+    has(&rust, "(\"kind\", wire::form::PartKind::Text)");
     has(&rust, "impl wire::Signable for Thing");
     assert!(!rust.contains("Signable for Upload"));
 }
@@ -139,22 +141,22 @@ fn every_tag_becomes_a_trait_and_routes() {
     has(&rust, "pub trait ThingsApi: Send + Sync + 'static {");
     has(
         &rust,
-        "fn make_thing( &self, caller: Caller, thing_id: Path<uuid::Uuid>, body: payload::Multipart<Upload>, ) -> impl Future<Output = Result<MakeThingOk, MakeThingError>> + Send;",
+        "fn make_thing( &self, caller: Caller, thing_id: Path<uuid::Uuid>, body: payload::multipart::Multipart<types::Upload>, ) -> impl Future<Output = Result<MakeThingOk, MakeThingError>> + Send;",
     );
     has(&rust, "fn r#match(&self) -> impl Future<Output = Result<MatchOk, MatchError>> + Send;");
     has(
         &rust,
         "path = \"/things/:thingId\", method = \"post\", operation_id = \"makeThing\", tag = \"ApiTags::Things\"",
     );
-    has(&rust, "edge::Methods { path: \"/root\", root: true, allow: \"GET, HEAD\", }");
-    has(&rust, "pub fn prefixed_routes<T: Clone + ThingsApi + 'static>");
-    has(&rust, "pub fn root_routes<T: Clone + RootsApi + 'static>");
+    has(&rust, "Methods { path: \"/root\", root: true, allow: \"GET, HEAD\", }");
+    has(&rust, "pub fn prefixed_routes<T: Clone + things::ThingsApi + 'static>");
+    has(&rust, "pub fn root_routes<T: Clone + roots::RootsApi + 'static>");
     has(&rust, "pub const VERSION: &str = \"1.2.3\";");
     // One tag may have paths in both places.
     let both = written(&DOCUMENT.replace("tags: [Roots]", "tags: [Things]"));
     has(&both, "pub struct ThingsRoutes<T>(pub T);");
     has(&both, "pub struct ThingsRootRoutes<T>(pub T);");
-    has(&both, "pub fn root_routes<T: Clone + ThingsApi + 'static>");
+    has(&both, "pub fn root_routes<T: Clone + things::ThingsApi + 'static>");
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn answers_are_those_of_the_document() {
     let rust = written(DOCUMENT);
     has(&rust, "pub enum MakeThingOk { /// Made. #[oai(status = 201u16)] Created(");
     has(&rust, "#[oai(header = \"Location\")] String");
-    has(&rust, "Ok(payload::Json<Vec<Thing>>)");
+    has(&rust, "Ok(payload::json::Json<Vec<types::Thing>>)");
     has(&rust, "429u16 => Self::TooManyRequests(problem),");
     has(&rust, "_ => Self::InternalServerError(problem.undocumented()),");
     has(&rust, "const PATH_PARAMETERS: &[&str] = &[\"thingId\"];");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
-use bioserver::api::{self, payload};
+use bioserver::api::http::payload;
 use bioserver::capture::key::Keys;
 use bioserver::clock::Clock;
 use bioserver::domain::{Caller, Limits, Moment, Permission};
@@ -17,7 +17,7 @@ use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
-use bioserver::{callback, capture};
+use bioserver::{api, callback, capture};
 use bytes::Bytes;
 use face::Coder;
 use reqwest::header::HeaderMap;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::marker::PhantomData;
 
-use bioserver::api::{Api, contract, docs};
+use bioserver::api::{Api, docs, routes};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem_openapi::registry::{MetaApi, Registry};
@@ -36,9 +36,9 @@ impl<T: OpenApi> OpenApi for Told<T> {
 
 /// What the framework makes of the generated code.
 fn framework() -> Value {
-    let (title, version) = (contract::TITLE, contract::VERSION);
-    let prefixed = OpenApiService::new(told_of(contract::prefixed_routes::<Api>), title, version);
-    let root = OpenApiService::new(told_of(contract::root_routes::<Api>), title, version);
+    let (title, version) = (routes::TITLE, routes::VERSION);
+    let prefixed = OpenApiService::new(told_of(routes::prefixed_routes::<Api>), title, version);
+    let root = OpenApiService::new(told_of(routes::root_routes::<Api>), title, version);
     let parse = |text: String| serde_json::from_str::<Value>(&text).expect("the framework writes JSON");
     let (mut all, root) = (parse(prefixed.spec()), parse(root.spec()));
     for place in ["/paths", "/components/schemas", "/components/securitySchemes"] {

@@ -2,16 +2,16 @@
 
 use face::values::picture::{self, Eyes, FaceBox, Point, Quality};
 
-use crate::api::contract::{Face, ImageType, KnownFace, Landmarks, LandmarksBox, LandmarksEyes, Mode, QualityReason};
+use crate::api::types;
 use crate::api::wire::Timestamp;
 use crate::domain::{self, FaceId};
 use crate::service::Deps;
 use crate::service::faces::FormerFace;
 
 /// As answers carry it. `landmarks` is always there: clients look into it unasked.
-pub fn wire(face: domain::face::Face) -> Face {
+pub fn wire(face: domain::face::Face) -> types::Face {
     let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
-    Face {
+    types::Face {
         id: face.id.0,
         friendly_name: face.friendly_name,
         digest: face.digest,
@@ -30,12 +30,12 @@ pub fn wire(face: domain::face::Face) -> Face {
 }
 
 /// What lowers a quality, if anything does.
-pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<QualityReason>> {
+pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<types::QualityReason>> {
     (!reasons.is_empty()).then(|| reasons.into_iter().map(wire_reason).collect())
 }
 
 /// A face that was an answer before. Its moments and its signature are of that answer.
-pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
+pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
     FormerFace {
         template: face.template,
@@ -56,7 +56,7 @@ pub fn former(deps: &Deps, face: KnownFace) -> FormerFace {
     }
 }
 
-fn landmarks(landmarks: Landmarks) -> picture::Landmarks {
+fn landmarks(landmarks: types::Landmarks) -> picture::Landmarks {
     picture::Landmarks {
         eyes: landmarks
             .eyes
@@ -65,30 +65,30 @@ fn landmarks(landmarks: Landmarks) -> picture::Landmarks {
     }
 }
 
-pub fn wire_landmarks(landmarks: picture::Landmarks) -> Landmarks {
-    Landmarks {
-        eyes: landmarks.eyes.map(|Eyes { left, right }| LandmarksEyes {
+pub fn wire_landmarks(landmarks: picture::Landmarks) -> types::Landmarks {
+    types::Landmarks {
+        eyes: landmarks.eyes.map(|Eyes { left, right }| types::LandmarksEyes {
             x1: left.x,
             y1: left.y,
             x2: right.x,
             y2: right.y,
         }),
-        r#box: landmarks.face_box.map(|b| LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
+        r#box: landmarks.face_box.map(|b| types::LandmarksBox { x: b.x, y: b.y, width: b.width, height: b.height }),
     }
 }
 
 /// The same words, in the contract and in the domain.
 macro_rules! words {
     ($domain:ty => $wire:ident: $in:ident, $out:ident, $($word:ident),*) => {
-        pub fn $in(word: $wire) -> $domain {
+        pub fn $in(word: types::$wire) -> $domain {
             match word {
-                $($wire::$word => <$domain>::$word,)*
+                $(types::$wire::$word => <$domain>::$word,)*
             }
         }
 
-        fn $out(word: $domain) -> $wire {
+        fn $out(word: $domain) -> types::$wire {
             match word {
-                $(<$domain>::$word => $wire::$word,)*
+                $(<$domain>::$word => types::$wire::$word,)*
             }
         }
     };

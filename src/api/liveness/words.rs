@@ -2,7 +2,7 @@
 
 use face::values::liveness::{self, Reason};
 
-use crate::api::contract::{AskedLivenessType, LivenessType, ReplayReason, ReplayState, SecurityLevel};
+use crate::api::types::{AskedLivenessType, LivenessType, ReplayReason, ReplayState, SecurityLevel};
 use crate::domain::liveness::ReplayStatus;
 use crate::service;
 

@@ -39,7 +39,10 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     let mixed = "          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
     let json = "          application/json: { schema: { $ref: '#/components/schemas/Thing' } }\n";
     let named = DOCUMENT.replace("operationId: makeThing\n", &format!("operationId: makeThing\n{NAMES}"));
-    has(&written(&named.replace(mixed, &format!("{mixed}{json}"))), "body: payload::either::Upload<Upload, Thing>");
+    has(
+        &written(&named.replace(mixed, &format!("{mixed}{json}"))),
+        "body: payload::either::Upload<types::Upload, types::Thing>",
+    );
     let both = named.replace(mixed, &format!("{mixed}{}", json.replace("Thing", "Upload")));
     let refusal = generator::generate(&both).expect_err("one schema has two forms");
     assert!(refusal.contains("schema Upload: is both a form and a JSON body"), "{refusal}");
@@ -48,9 +51,9 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     // No form is left, and a file belongs into one.
     let without_file = DOCUMENT.replace("picture: { type: string, format: binary,", "picture: { type: string,");
     let optional = without_file.replace(&both, &format!("        content:\n{json}"));
-    has(&written(&optional), "body: payload::either::OptionalJson<Thing>");
+    has(&written(&optional), "body: payload::either::OptionalJson<types::Thing>");
     let required = without_file.replace(&both, &format!("        required: true\n        content:\n{json}"));
-    has(&written(&required), "body: payload::Json<Thing>");
+    has(&written(&required), "body: payload::json::Json<types::Thing>");
 }
 
 #[test]

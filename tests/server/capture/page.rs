@@ -11,8 +11,7 @@ use face::values::challenges::challenges;
 use serde_json::{Value, json};
 use testkit::node;
 
-use crate::capture::Filed;
-use crate::capture::talk;
+use crate::capture::{Filed, talk};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/capture_page");
 

@@ -3,6 +3,7 @@
 //! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
 //! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
 
+use std::path::Path;
 use std::thread;
 
 use evaluate::coding::{self, Coding};

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use onnx::graph::Graph;
 use onnx::{Engine, Executable};
 use prost::Message;
-
 use testkit::project;
 
 use crate::refusals;

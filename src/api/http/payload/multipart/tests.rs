@@ -1,9 +1,9 @@
-//! Bodies as they stand on the wire.
+//! Forms as they stand on the wire.
 
 use futures_util::stream;
 
 use super::*;
-use crate::api::contract::{DirectFaceUpload, ImageType, MatchImagesUpload, MatchUpload, Mode};
+use crate::api::types::{DirectFaceUpload, ImageType, MatchImagesUpload, MatchUpload, Mode};
 
 /// Sends `body` (each `\n` of it as CRLF) in pieces of seven bytes.
 async fn read<T: Form>(content_type: &str, body: &[u8], limits: Limits) -> Result<T, Problem> {
@@ -251,18 +251,4 @@ async fn the_head_of_a_request_can_be_enough() {
     }
     let (head, mut body) = request("multipart/form-data", 0);
     assert_eq!(refused(Multipart::<DirectFaceUpload>::read(&head, &mut body).await).1, "MALFORMED_BODY");
-}
-
-#[tokio::test]
-async fn a_json_body_may_name_its_charset() {
-    let request = |content_type: &str, body: &'static str| {
-        Request::builder().header("content-type", content_type).body(body).split()
-    };
-    let (head, mut body) = request("application/json; charset=utf-8", r#"{"imageType":"SELFIE"}"#);
-    assert!(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await.is_ok());
-    let (head, mut body) = request("application/json", "");
-    let (status, code, _) = refused(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await);
-    assert_eq!((status, code), (400, "MALFORMED_BODY"));
-    let (head, mut body) = request("text/json", "{}");
-    assert_eq!(refused(Json::<crate::api::contract::FaceOptions>::read(&head, &mut body).await).0, 415);
 }

@@ -10,12 +10,13 @@ use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use secrecy::SecretString;
 
-use crate::api::contract;
-use crate::api::problem::Problem;
+use crate::api::http::problem::Problem;
 use crate::domain::Caller;
 use crate::service::keys::Credentials;
 use crate::service::limits::Permit;
 use crate::service::{self, Deps};
+
+mod security;
 
 /// A caller, or nobody: a key may be left out, but one that is sent must be valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,11 +80,11 @@ macro_rules! extractor {
             type ParamRawType = ();
 
             fn register(registry: &mut Registry) {
-                contract::register_security(registry);
+                security::register(registry);
             }
 
             fn security_schemes() -> Vec<&'static str> {
-                contract::SECURITY.to_vec()
+                security::NAMES.to_vec()
             }
 
             fn has_security_fallback() -> bool {

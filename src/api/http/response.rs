@@ -7,9 +7,9 @@ use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, Registry};
 use poem_openapi::types::Type;
 
-use crate::api::contract::ApiError;
-use crate::api::payload::Json;
-use crate::api::problem::Problem;
+use crate::api::http::payload::json::Json;
+use crate::api::http::problem::Problem;
+use crate::api::types::ApiError;
 
 /// The refusals that the document names for one operation.
 pub trait Refusal: From<Problem> {
@@ -70,13 +70,13 @@ impl<T: ApiResponse, E: Refusal> ApiResponse for Answer<T, E> {
 }
 
 /// A refusal's entry in the framework's document.
-pub(super) fn refusal(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponse {
+pub fn refusal(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: Json::<ApiError>::CONTENT_TYPE, schema: ApiError::schema_ref() }];
     MetaResponse { description, status: Some(status), status_range: None, content, headers }
 }
 
 /// A header's entry in the framework's document.
-pub(super) fn header<T: Type>(name: &str, description: &str, limits: MetaSchema) -> MetaHeader {
+pub fn header<T: Type>(name: &str, description: &str, limits: MetaSchema) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),

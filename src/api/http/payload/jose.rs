@@ -2,12 +2,10 @@
 
 use bytes::Bytes;
 use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use crate::api::payload::{self, extractor};
-use crate::api::problem::Problem;
+use crate::api::http::payload::{self, extractor};
+use crate::api::http::problem::Problem;
 use crate::capture::SEALED_BYTES_MAX;
 
 const JOSE: &str = "application/jose";

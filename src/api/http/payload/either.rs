@@ -1,12 +1,13 @@
 //! Bodies that may be one thing or another: JSON or a form, JSON or nothing.
 
 use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use crate::api::payload::{FORM_DATA, Form, JSON, Json, MIXED, Multipart, extractor, has_type, json_bytes};
-use crate::api::problem::Problem;
+use crate::api::http::payload::json::{self, JSON, Json};
+use crate::api::http::payload::multipart::{FORM_DATA, MIXED, Multipart};
+use crate::api::http::payload::{extractor, has_type};
+use crate::api::http::problem::Problem;
 use crate::api::wire::Wire;
+use crate::api::wire::form::Form;
 
 /// A form or JSON: the content type says which.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub struct OptionalJson<T>(pub Option<T>);
 impl<T: Wire> OptionalJson<T> {
     /// A body without a byte is none, whatever type it claims: only reading it shows that.
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        let bytes = json_bytes(request, body).await?;
+        let bytes = json::bytes(request, body).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
@@ -55,7 +56,7 @@ mod tests {
     use poem::Body;
 
     use super::*;
-    use crate::api::contract::{DirectFaceUpload, NewBioSession};
+    use crate::api::types::{DirectFaceUpload, NewBioSession};
 
     type Either = Upload<DirectFaceUpload, NewBioSession>;
 

@@ -10,7 +10,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use uuid::Uuid;
 
-use crate::api::contract::ApiError;
+use crate::api::types::ApiError;
 use crate::api::wire::{Invalid, Wire};
 use crate::{capture, service};
 

@@ -7,22 +7,13 @@ use futures_util::FutureExt;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
-use crate::api::auth::UnderWay;
-use crate::api::problem::Problem;
-use crate::api::{capture_page, contract, docs};
+use crate::api::http::auth::UnderWay;
+use crate::api::http::middleware::methods::METHODS;
+use crate::api::http::problem::Problem;
+use crate::api::{capture_page, docs};
 
-mod linger;
-
-/// What may be done with a path of the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Methods {
-    /// With `{name}` where a parameter stands.
-    pub path: &'static str,
-    /// Whether it lies at the root of the host, not under the prefix.
-    pub root: bool,
-    /// As the header `Allow` lists them.
-    pub allow: &'static str,
-}
+mod draining;
+mod methods;
 
 /// On every answer that does not say otherwise: it may be about a person.
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -34,7 +25,7 @@ const HEADERS: [(HeaderName, &str); 3] = [
 /// Calls `next`, and gives every refusal that is not one of ours its form.
 pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Request) -> Response {
     let expects = request.headers().contains_key(header::EXPECT);
-    let body = linger::until_sent(request.take_body(), expects);
+    let body = draining::until_sent(request.take_body(), expects);
     request.set_body(body);
     request.set_data(UnderWay::default());
     let path = request.uri().path().to_owned();
@@ -70,7 +61,7 @@ fn refused(prefix: &str, path: &str, problem: Problem) -> Problem {
 /// The methods that a path takes, if there is such a path.
 fn allow(prefix: &str, path: &str) -> Option<&'static str> {
     let under = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
-    let found = contract::METHODS.iter().find(|methods| {
+    let found = METHODS.iter().find(|methods| {
         let path = if methods.root { Some(path) } else { under };
         path.is_some_and(|path| fits(methods.path, path))
     });

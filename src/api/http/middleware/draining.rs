@@ -1,4 +1,4 @@
-//! Hears a client out.
+//! Drains the body of a request that was answered before its end.
 //!
 //! A request can be refused by its head, or half-way through its body. Were the rest left unread, the
 //! connection would be reset while the client still sends, and many clients then never see the answer
@@ -82,13 +82,14 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    use crate::api::edge;
-    use crate::api::problem::Problem;
+    use crate::api::http::middleware;
+    use crate::api::http::problem::Problem;
 
     /// What the server answers to a head; then `body` is sent, and the answer read to its end.
     async fn answer_to(head: &str, body: &[u8]) -> String {
         let refuse = make_sync(|_: Request| Problem::unauthorized().into_response());
-        let endpoint = refuse.around(|next: Arc<_>, request| async move { Ok(edge::around("", next, request).await) });
+        let endpoint =
+            refuse.around(|next: Arc<_>, request| async move { Ok(middleware::around("", next, request).await) });
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port is free");
         let address = acceptor.local_addr()[0].as_socket_addr().copied().expect("it is TCP");
         tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));

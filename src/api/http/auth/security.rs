@@ -1,0 +1,5 @@
+//! The ways to send a key: build.rs wrote them from the security schemes of `openapi/bioserver.yaml`.
+
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+
+include!(concat!(env!("OUT_DIR"), "/contract/security.rs"));

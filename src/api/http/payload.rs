@@ -1,0 +1,107 @@
+//! Bodies as clients really send them: their types, their limits, and what reads them for a handler.
+
+use bytes::Bytes;
+use poem::http::header;
+use poem::{Request, RequestBody};
+
+use crate::api::http::problem::Problem;
+
+pub mod either;
+pub mod jose;
+pub mod json;
+pub mod multipart;
+
+/// How much of a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of a whole multipart body.
+    pub body_bytes: usize,
+    /// Of one image.
+    pub image_bytes: usize,
+    /// Of one JSON part, or of a JSON body: a face with its template has a few thousand.
+    pub json_bytes: usize,
+    /// Of one part that is a word or a number.
+    pub text_bytes: usize,
+    /// Parts of a body, unknown ones included.
+    pub parts: usize,
+}
+
+impl Limits {
+    /// For images of at most `image_bytes`: no operation takes more than two.
+    pub fn of_images(image_bytes: usize) -> Self {
+        let json_bytes = 256 * 1024;
+        let body_bytes = image_bytes.saturating_mul(2).saturating_add(4 * json_bytes);
+        Self { body_bytes, image_bytes, json_bytes, text_bytes: 4 * 1024, parts: 32 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of_images(10 * 1024 * 1024)
+    }
+}
+
+/// Whether a content type is `expected`, whatever its parameters and case.
+fn is_type(content_type: &str, expected: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+}
+
+fn has_type(request: &Request, expected: &str) -> bool {
+    request.content_type().is_some_and(|content_type| is_type(content_type, expected))
+}
+
+fn limits(request: &Request) -> Limits {
+    request.data().copied().unwrap_or_default()
+}
+
+/// Refuses a body that says itself that it is too large, before any of it is read.
+fn check_length(request: &Request, bytes_max: usize) -> Result<(), Problem> {
+    let length = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    if length.is_some_and(|length| length > bytes_max) {
+        return Err(Problem::too_large("the body", bytes_max));
+    }
+    Ok(())
+}
+
+/// A body of at most `bytes_max`.
+async fn whole(request: &Request, body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, Problem> {
+    check_length(request, bytes_max)?;
+    let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
+    body.into_bytes_limit(bytes_max).await.map_err(|error| match error {
+        poem::error::ReadBodyError::PayloadTooLarge => Problem::too_large("the body", bytes_max),
+        _ => Problem::malformed("The body ended before its time."),
+    })
+}
+
+/// Lets a handler ask for `$payload`, whose schemas depend on its content type.
+macro_rules! extractor {
+    ([$($generic:ident: $bound:ident),*] $payload:ty, required: $required:literal, [$($content_type:ident: $schema:ty),*]) => {
+        impl<'a, $($generic: $bound),*> poem_openapi::ApiExtractor<'a> for $payload {
+            const TYPES: &'static [poem_openapi::ApiExtractorType] = &[poem_openapi::ApiExtractorType::RequestObject];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut poem_openapi::registry::Registry) {
+                let _ = &registry;
+                $(<$generic>::register(registry);)*
+            }
+
+            fn request_meta() -> Option<poem_openapi::registry::MetaRequest> {
+                let content = vec![$(poem_openapi::registry::MetaMediaType {
+                    content_type: $content_type,
+                    schema: <$schema>::schema_ref(),
+                }),*];
+                Some(poem_openapi::registry::MetaRequest { description: None, required: $required, content })
+            }
+
+            async fn from_request(
+                request: &'a poem::Request,
+                body: &mut poem::RequestBody,
+                _: poem_openapi::ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                Ok(Self::read(request, body).await?)
+            }
+        }
+    };
+}
+pub(crate) use extractor;

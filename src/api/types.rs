@@ -1,0 +1,7 @@
+//! The wire types: build.rs wrote them from the schemas of `openapi/bioserver.yaml`.
+
+use poem_openapi::registry::{MetaSchema, Registry};
+
+use crate::api::wire;
+
+include!(concat!(env!("OUT_DIR"), "/contract/types.rs"));
