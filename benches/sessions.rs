@@ -17,12 +17,12 @@ use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
-use bioserver::tasks::replay;
+use bioserver::tasks::liveness;
 use bioserver::{api, callback, capture};
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
 use evaluate::performer::portrait::Portrait;
 use evaluate::performer::{self, Performance};
-use face::Coder;
+use face::FaceEngine;
 use face::networks::{self, Compiled, Networks};
 use face::pack::Pack;
 use face::values::liveness::LivenessType;
@@ -47,7 +47,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(faces: Arc<dyn Coder>) -> Self {
+    fn start(face_engine: Arc<dyn FaceEngine>) -> Self {
         let runtime = Runtime::new().expect("it starts");
         let folder = tempfile::tempdir().expect("a folder can be made");
         let settings = match std::env::var("DATABASE_URL") {
@@ -60,7 +60,7 @@ impl Server {
             let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
             let deps = Deps {
                 store: Store::open(&settings).await.expect("it opens"),
-                faces,
+                face_engine,
                 signer: Arc::new(Signer::new(signing, vec![])),
                 meters: Arc::new(Meters::new(clock.clone())),
                 clock,
@@ -126,7 +126,7 @@ impl Server {
 
 /// Whole numbers that look random: a template of 512 values, as the built-in recogniser makes them.
 fn face(server: &Server, number: usize) -> Value {
-    let version = server.deps.faces.template_version();
+    let version = server.deps.face_engine.template_version();
     let values: Vec<f32> =
         (0..512u32).map(|at| (at + 512 * number as u32).wrapping_mul(2_654_435_761) as f32 - 2.1e9).collect();
     let template = face::values::template::Template::new(version, &values).expect("it is not zero").encode();
@@ -240,7 +240,7 @@ fn replays(criterion: &mut Criterion) {
         let path = format!("{session}/replay-liveness");
         let (status, _, told) = server.ask("POST", &path, "application/jose", sealed).await;
         assert_eq!(status, 202, "{told}");
-        replay::step(&server.deps).await.expect("it is looked at");
+        liveness::step(&server.deps).await.expect("it is looked at");
     };
     let mut group = criterion.benchmark_group("a check of liveness, on one core");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);

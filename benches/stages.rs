@@ -12,7 +12,7 @@ use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::liveness::{Challenge, LivenessType, SecurityLevel};
 use face::workers::{self, Workers};
-use face::{Coder, Faces, Picture, Replay, mesh, quality, recognize, resample};
+use face::{FaceEngine, LivenessCapture, Picture, WantedFace, mesh, quality, recognize, resample};
 
 const SAMPLES: [&str; 4] = ["biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 
@@ -23,7 +23,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn picture(bytes: Vec<u8>) -> Picture {
-    Picture { bytes: bytes.into(), rotation: false, faces: Faces::Only }
+    Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Only }
 }
 
 /// Each stage on its own: `obama.jpg`, and decoding for every sample.
@@ -58,7 +58,7 @@ fn stages(criterion: &mut Criterion) {
         b.iter(|| recognize::template(&mut networks, image.view(), &found).expect("it runs"));
     });
     let whole = picture(bytes.clone());
-    group.bench_function("everything", |b| b.iter(|| networks.code(&whole).expect("it shows a face")));
+    group.bench_function("everything", |b| b.iter(|| networks.describe(&whole).expect("it shows a face")));
 
     let nobody = Image::new(1600, 1200, vec![128; 3 * 1600 * 1200]);
     group.bench_function("find nobody in 1600 x 1200", |b| {
@@ -68,13 +68,13 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("shrink 8 megapixels to 256 pixels", |b| b.iter(|| resample::resized(&scan, 256)));
     for replay in replays() {
         let name = format!("replay, {}, {} frames", replay.liveness_type, replay.frames.len());
-        group.bench_function(name, |b| b.iter(|| networks.replay(&replay).expect("it runs")));
+        group.bench_function(name, |b| b.iter(|| networks.check_liveness(&replay).expect("it runs")));
     }
     group.finish();
 }
 
 /// A film of each type of liveness. About three seconds, but for one that is passive: that needs no more than one.
-fn replays() -> [Replay; 3] {
+fn replays() -> [LivenessCapture; 3] {
     let pack = Pack::built_in().expect("it is whole");
     let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
     let portrait = Portrait::read(&mut Networks::new(&compiled), &samples()[0].1).expect("it shows a face");
@@ -82,7 +82,7 @@ fn replays() -> [Replay; 3] {
         let challenges = if liveness_type == LivenessType::Active { vec![Challenge::TurnLeft] } else { vec![] };
         let performance = Performance { liveness_type, challenges: challenges.clone(), seed: 1 };
         let frames = performer::perform(&portrait, &performance);
-        Replay { liveness_type, level: SecurityLevel::High, challenges, frames }
+        LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames }
     })
 }
 
@@ -101,15 +101,15 @@ fn throughput(criterion: &mut Criterion) {
     group.bench_function("pictures", |b| {
         b.iter(|| {
             let pictures = samples.iter().cycle().take(PICTURES).map(|(_, bytes)| picture(bytes.clone()));
-            let all = futures_util::future::join_all(pictures.map(|picture| workers.code(picture)));
-            runtime.block_on(all).into_iter().for_each(|coded| drop(coded.expect("it shows a face")));
+            let all = futures_util::future::join_all(pictures.map(|picture| workers.describe(picture)));
+            runtime.block_on(all).into_iter().for_each(|described| drop(described.expect("it shows a face")));
         });
     });
     for replay in replays() {
         group.throughput(Throughput::Elements(REPLAYS as u64));
         group.bench_function(format!("replays, {}, {} frames", replay.liveness_type, replay.frames.len()), |b| {
             b.iter(|| {
-                let all = futures_util::future::join_all((0..REPLAYS).map(|_| workers.replay(replay.clone())));
+                let all = futures_util::future::join_all((0..REPLAYS).map(|_| workers.check_liveness(replay.clone())));
                 runtime.block_on(all).into_iter().for_each(|verdict| drop(verdict.expect("it runs")));
             });
         });

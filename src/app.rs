@@ -7,7 +7,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use face::pack::Pack;
 use face::workers::{self, Workers};
-use face::{Coder, Faces, Picture, networks, samples};
+use face::{FaceEngine, Picture, WantedFace, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -41,12 +41,13 @@ impl App {
             networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
         let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
-        let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, faces: Faces::Only };
-        workers.code(portrait).await.context("the networks do not find the face of a portrait")?;
+        let portrait =
+            Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
+        workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
 
         let deps = Deps {
             store,
-            faces: Arc::new(workers),
+            face_engine: Arc::new(workers),
             signer: Arc::new(signer),
             meters: Arc::new(Meters::new(clock.clone())),
             clock,

@@ -66,7 +66,7 @@ pub enum Error {
     #[error("a video of type '{0}' is not supported")]
     VideoType(String),
     #[error("the capture was made for another liveness check")]
-    OtherReplay,
+    OtherCheck,
     #[error("the capture repeats the random number of another liveness check, or an earlier one")]
     OtherRandom,
     #[error("the capture was made for {0}")]
@@ -114,7 +114,7 @@ impl Capture {
     /// Refuses a capture that was made for another check.
     pub fn check_binding(&self, id: &str, server_random: &[u8; 32], liveness_type: LivenessType) -> Result<(), Error> {
         if self.id != id {
-            return Err(Error::OtherReplay);
+            return Err(Error::OtherCheck);
         }
         if self.server_random != *server_random {
             return Err(Error::OtherRandom);

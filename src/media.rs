@@ -68,12 +68,12 @@ pub struct Media {
     objects: Arc<dyn ObjectStore>,
     /// The local folder that they lie in, if it is one.
     root: Option<PathBuf>,
-    place: Place,
+    place: MediaLocation,
 }
 
 /// Where names are looked up by others than this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct MediaLocation {
     /// `local` for a folder.
     pub region: String,
     /// `media` for a folder.
@@ -82,7 +82,7 @@ pub struct Place {
     pub folder: String,
 }
 
-impl Place {
+impl MediaLocation {
     /// The name in the bucket.
     pub fn key(&self, name: &str) -> String {
         if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
@@ -100,11 +100,11 @@ impl Media {
         } else {
             Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str()))
         };
-        let place = Place { region: s3.region.clone(), bucket: s3.bucket.clone(), folder: s3.folder.clone() };
+        let place = MediaLocation { region: s3.region.clone(), bucket: s3.bucket.clone(), folder: s3.folder.clone() };
         Ok(Self { objects, root: None, place })
     }
 
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &MediaLocation {
         &self.place
     }
 
@@ -169,7 +169,7 @@ fn local(path: &std::path::Path) -> Result<Media, Error> {
     let root = made.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
     // A folder goes with the last file in it: its name is a session's.
     let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true);
-    let place = Place { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
+    let place = MediaLocation { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
     Ok(Media { objects: Arc::new(objects), root: Some(root), place })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use face::Coder;
+use face::FaceEngine;
 use face::image::PIXELS_MAX;
 use face::values::template::Damage;
 
@@ -14,7 +14,7 @@ use crate::domain::{Caller, FaceId, Limits, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
 use crate::service::limits::Meters;
-use crate::service::replays::Pace;
+use crate::service::liveness::captures::CapturePace;
 use crate::sign::{self, Signer};
 use crate::store::{self, Store};
 use crate::{callback, capture};
@@ -31,7 +31,6 @@ pub mod limits;
 pub mod liveness;
 pub mod matches;
 pub mod providers;
-pub mod replays;
 pub mod server_keys;
 pub mod sessions;
 pub mod signing;
@@ -41,14 +40,14 @@ pub mod storage;
 #[derive(Clone)]
 pub struct Deps {
     pub store: Store,
-    pub faces: Arc<dyn Coder>,
+    pub face_engine: Arc<dyn FaceEngine>,
     pub signer: Arc<Signer>,
     /// Seals the keys of sessions.
     pub master: Master,
     pub media: Media,
     /// Open captures.
     pub capture_keys: Arc<Keys>,
-    pub pace: Arc<Pace>,
+    pub pace: Arc<CapturePace>,
     pub callbacks: callback::Client,
     pub clock: Clock,
     pub meters: Arc<Meters>,
@@ -132,7 +131,7 @@ pub enum Error {
     #[error("no liveness check has begun in the session")]
     LivenessNotInitialized,
     #[error("the liveness check of the session is in progress")]
-    ReplayInProgress,
+    LivenessInProgress,
     #[error("the liveness check has had its capture")]
     CaptureAlreadySent,
     #[error("the time for the capture is over")]

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::service::Deps;
 
 pub mod deliver;
-pub mod replay;
+pub mod liveness;
 pub mod strays;
 pub mod sweep;
 
@@ -34,8 +34,8 @@ struct Task {
 
 const TASKS: [Task; 4] = [
     Task {
-        name: "replay",
-        step: |deps| replay::step(deps).boxed(),
+        name: "liveness",
+        step: |deps| liveness::step(deps).boxed(),
         // Captures that came to other nodes are looked for as often.
         pause: Duration::from_secs(1),
         lanes: |deps| deps.policy.replays_at_once,

@@ -81,7 +81,7 @@ mod tests {
     use face::values::liveness::Challenge;
 
     use super::*;
-    use crate::domain::liveness::ReplayStatus;
+    use crate::domain::liveness::LivenessStatus;
 
     #[test]
     fn every_place_of_the_page_is_filled() {
@@ -104,7 +104,7 @@ mod tests {
         }
         assert!(named > 5);
         let ended = script.split("end('").skip(1).filter_map(|rest| rest.split('\'').next());
-        let states = ReplayStatus::ALL.map(ReplayStatus::name);
+        let states = LivenessStatus::ALL.map(LivenessStatus::name);
         let states = states.into_iter().filter(|state| !["INITIALIZED", "IN_PROGRESS"].contains(state));
         let found = ["denied", "noCamera", "cameraBusy"].into_iter();
         for name in ended.chain(states).chain(found) {

@@ -15,7 +15,7 @@ use crate::domain::{Caller, FaceId, SessionId};
 use crate::service;
 use crate::service::faces::NewFace;
 use crate::service::faces::image::{Compression, ImageFile};
-use crate::service::idempotency::Once;
+use crate::service::idempotency::IdempotentRequest;
 
 pub mod face;
 
@@ -30,12 +30,14 @@ impl faces::FacesApi for Api {
         let session = SessionId(session);
         let face = match body {
             Upload::Form(types::FaceUpload { face, image }) => {
-                let named = |key: String| Once::new(&key, &[face.write().to_string().as_bytes(), &image.0]);
+                let named =
+                    |key: String| IdempotentRequest::new(&key, &[face.write().to_string().as_bytes(), &image.0]);
                 let once = key.map(named).transpose()?;
                 service::faces::create(&self.deps, &caller, session, of_session(face, image), once).await?
             }
             Upload::Json(face) => {
-                let once = key.map(|key| Once::new(&key, &[face.write().to_string().as_bytes()])).transpose()?;
+                let once =
+                    key.map(|key| IdempotentRequest::new(&key, &[face.write().to_string().as_bytes()])).transpose()?;
                 let former = former(&self.deps, face);
                 service::faces::create_from_former(&self.deps, &caller, session, former, once).await?
             }

@@ -11,7 +11,7 @@ use crate::api::{Api, types};
 use crate::domain::session::Session;
 use crate::domain::{Caller, SessionId};
 use crate::service;
-use crate::service::idempotency::Once;
+use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::NewSession;
 
 impl sessions::SessionsApi for Api {
@@ -24,7 +24,7 @@ impl sessions::SessionsApi for Api {
         // No body says as little as an empty one.
         let empty = || types::NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
         let body = body.map_or_else(empty, Ok)?;
-        let once = key.map(|key| Once::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
+        let once = key.map(|key| IdempotentRequest::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let id = service::sessions::create(&self.deps, &caller, new(body), once).await?;
         Ok(sessions::CreateBioSessionOk::Created(format!("/v2/bio-sessions/{id}")))
     }

@@ -57,10 +57,10 @@ impl Api {
         types::Capabilities {
             version: version(),
             current_mode: types::Mode::ALL.to_vec(),
-            pack: self.deps.faces.pack().to_owned(),
-            template_version: self.deps.faces.template_version().into(),
-            calibration: self.deps.faces.calibration().map(calibration),
-            spoof_detection: self.deps.faces.spoof().map(spoof_detection),
+            pack: self.deps.face_engine.pack().to_owned(),
+            template_version: self.deps.face_engine.template_version().into(),
+            calibration: self.deps.face_engine.calibration().map(calibration),
+            spoof_detection: self.deps.face_engine.spoof().map(spoof_detection),
         }
     }
 

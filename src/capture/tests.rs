@@ -120,7 +120,7 @@ fn a_capture_is_bound_to_its_check() {
     let capture = capture();
     let check = |id, random, liveness_type| capture.check_binding(id, random, liveness_type);
     assert_eq!(check("replay-id", &[7; 32], LivenessType::PassiveVideo), Ok(()));
-    assert_eq!(check("other", &[7; 32], LivenessType::PassiveVideo), Err(Error::OtherReplay));
+    assert_eq!(check("other", &[7; 32], LivenessType::PassiveVideo), Err(Error::OtherCheck));
     assert_eq!(check("replay-id", &[8; 32], LivenessType::PassiveVideo), Err(Error::OtherRandom));
     let other = Err(Error::OtherType(LivenessType::PassiveVideo));
     assert_eq!(check("replay-id", &[7; 32], LivenessType::Passive), other);

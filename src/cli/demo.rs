@@ -49,7 +49,7 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let pack = Pack::open(config.pack.as_deref())?;
     let networks = if args.liveness { Some(of_films(&pack)?) } else { None };
     let app = App::build(config).await?;
-    say(&format!("Pack: {}", app.deps.faces.pack()))?;
+    say(&format!("Pack: {}", app.deps.face_engine.pack()))?;
     let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
     let key = keys::create(&app.deps.store, &app.deps.clock, new).await?.text;
     let listener = serve::listen(args.listen).await?;

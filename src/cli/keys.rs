@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::{KeyId, Moment, Permission};
 use crate::service::keys::{self, NewKey};
 use crate::store::Store;
-use crate::store::keys::Listed;
+use crate::store::keys::ListedKey;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -111,7 +111,7 @@ async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> anyhow::Result<Strin
     Ok(format!("{} is revoked since {since}.\n", id.0.simple()))
 }
 
-fn as_json(key: &Listed) -> Value {
+fn as_json(key: &ListedKey) -> Value {
     let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.name()).collect();
     json!({
         "id": key.id.0.simple().to_string(),
@@ -123,7 +123,7 @@ fn as_json(key: &Listed) -> Value {
     })
 }
 
-fn state(key: &Listed, now: Moment) -> String {
+fn state(key: &ListedKey, now: Moment) -> String {
     match (key.revoked, key.expires) {
         (Some(since), _) => format!("revoked {since}"),
         (None, Some(end)) if end <= now => format!("expired {end}"),

@@ -11,7 +11,7 @@ use crate::domain::Limits;
 use crate::service::callbacks;
 use crate::service::providers::{self, Change};
 use crate::store::Store;
-use crate::store::providers::Listed;
+use crate::store::providers::ListedProvider;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -89,7 +89,7 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
     }
     let width = listed.iter().map(|listed| listed.name.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
     let mut text = format!("{:<width$}  {:<24}  LIMITS\n", "PROVIDER", "CREATED");
-    for Listed { name, created, limits } in &listed {
+    for ListedProvider { name, created, limits } in &listed {
         writeln!(text, "{name:<width$}  {created:<24}  {}", shown(*limits), created = created.to_string())?;
     }
     Ok(text)
@@ -131,8 +131,8 @@ fn shown(limits: Limits) -> String {
     if parts.is_empty() { "as configured".to_owned() } else { parts.join(", ") }
 }
 
-fn as_json(listed: &Listed) -> Value {
-    let Listed { name, created, limits } = listed;
+fn as_json(listed: &ListedProvider) -> Value {
+    let ListedProvider { name, created, limits } = listed;
     json!({
         "provider": name,
         "created": created.to_string(),

@@ -68,7 +68,7 @@ pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathB
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.code(picture));
+    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.describe(picture));
     let bar = progress(collection.pictures.len())?;
     let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();

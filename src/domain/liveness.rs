@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a replay stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReplayStatus {
+pub enum LivenessStatus {
     /// The capture has not come yet.
     Initialized,
     InProgress,
@@ -25,7 +25,7 @@ pub enum ReplayStatus {
     Error,
 }
 
-impl ReplayStatus {
+impl LivenessStatus {
     pub const ALL: [Self; 7] =
         [Self::Initialized, Self::InProgress, Self::Success, Self::Failed, Self::Spoof, Self::Timeout, Self::Error];
 
@@ -42,7 +42,7 @@ impl ReplayStatus {
     }
 }
 
-face::named!(ReplayStatus);
+face::named!(LivenessStatus);
 
 /// The recording that a capture may carry beside its frames.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 use face::values::liveness::Reason;
 
 use crate::domain::Operation;
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// One that was asked for and done.
     Operation(Operation),
     /// How a liveness check ended whose capture was looked at.
-    Verdict(ReplayStatus),
+    Verdict(LivenessStatus),
     /// Why one was refused; each reason, if there are several.
     Refusal(Reason),
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use face::values::picture::Quality;
-use face::{AgedFace, Faces, Picture, age};
+use face::{AgedFace, Picture, WantedFace, age};
 
 use crate::domain::age::{Age, ImageType};
 use crate::domain::{AgeId, Caller, Operation, Permission};
@@ -22,8 +22,8 @@ pub struct NewAge {
 pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewAge) -> Result<Age, Error> {
     require(caller, Permission::Age)?;
     let rotation = new.image_rotation_enabled.unwrap_or(false);
-    let picture = Picture { bytes: new.image, rotation, faces: Faces::Only };
-    let aged = deps.faces.age(picture).await.map_err(|error| Error::Image { part: "image", error })?;
+    let picture = Picture { bytes: new.image, rotation, wanted: WantedFace::Only };
+    let aged = deps.face_engine.estimate_age(picture).await.map_err(|error| Error::Image { part: "image", error })?;
     let now = deps.clock.now();
     faces::count(deps, caller, Operation::CreateDirectAge, now).await?;
     let (quality, estimated) = match aged.face {

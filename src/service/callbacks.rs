@@ -11,7 +11,7 @@ use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::seal::Master;
 use crate::service::{Deps, Error};
-use crate::store::callbacks::Leased;
+use crate::store::callbacks::LeasedCallback;
 use crate::store::{self, Store};
 
 /// For how long one is left to the node that took it: longer than a host may take to answer.
@@ -31,7 +31,7 @@ pub async fn owe(tx: &mut store::Tx, session: SessionId, now: Moment) -> Result<
 }
 
 /// Takes up to `limit` callbacks that are due.
-pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<Leased>, Error> {
+pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<LeasedCallback>, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     let taken = store::callbacks::take(&mut tx, now, now.plus(LEASE), limit).await?;
@@ -40,7 +40,7 @@ pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<Leased>, Error> {
 }
 
 /// Sends one, once, and notes how that ended.
-pub async fn send(deps: &Deps, leased: &Leased) -> Result<Attempt, Error> {
+pub async fn send(deps: &Deps, leased: &LeasedCallback) -> Result<Attempt, Error> {
     let secret = secret(&deps.store, &deps.master, leased.provider).await?;
     let body = json!({ "sessionId": leased.session.to_string() }).to_string();
     let message = Message { id: leased.id, url: &leased.callback_url, body: &body, now: deps.clock.now() };

@@ -4,7 +4,7 @@ use crate::capture;
 use crate::capture::key::{Algorithm, Key, Keys};
 use crate::clock::Clock;
 use crate::seal::Master;
-use crate::service::server_keys::{self, Kept};
+use crate::service::server_keys::{self, StoredKey};
 use crate::store::Store;
 
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub async fn open(store: &Store, master: &Master, clock: &Clock) -> Result<Keys,
         let now = clock.now();
         let make = || {
             let made = Key::make(algorithm, now)?;
-            Ok::<_, Error>(Kept {
+            Ok::<_, Error>(StoredKey {
                 kid: made.kid().to_owned(),
                 der: made.der().clone(),
                 jwk: "{}".to_owned(),

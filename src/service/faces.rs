@@ -3,19 +3,19 @@
 use bytes::Bytes;
 use face::values::picture::ImageType;
 use face::values::template::Template;
-use face::{Coded, Faces, Picture};
+use face::{DescribedFace, Picture, WantedFace};
 
 use crate::domain::face::{Face, Mode};
 use crate::domain::session::Session;
 use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
 use crate::seal::Key;
 use crate::service::faces::content::{Content, Image};
-use crate::service::idempotency::Once;
+use crate::service::idempotency::IdempotentRequest;
 use crate::service::{Deps, Error, require, sessions};
 use crate::store;
-use crate::store::faces::Kept;
-use crate::store::idempotency::Place;
-use crate::store::sessions::Live;
+use crate::store::faces::StoredFace;
+use crate::store::idempotency::KeyScope;
+use crate::store::sessions::LiveSession;
 
 pub mod best;
 mod content;
@@ -46,10 +46,10 @@ pub struct FormerFace {
 /// Makes a face that belongs to no session and is not kept.
 pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewFace) -> Result<Face, Error> {
     require(caller, Permission::Face)?;
-    let coded = code(deps, "image", &new).await?;
+    let described = describe(deps, "image", &new).await?;
     let now = deps.clock.now();
     count(deps, caller, Operation::CreateDirectFace, now).await?;
-    Ok(face(deps, new, coded, now))
+    Ok(face(deps, new, described, now))
 }
 
 /// Makes a face of the session from the only face of `new.image`.
@@ -60,18 +60,18 @@ pub async fn create(
     caller: &Caller,
     session: SessionId,
     new: NewFace,
-    once: Option<Once>,
+    once: Option<IdempotentRequest>,
 ) -> Result<FaceId, Error> {
     require(caller, Permission::Face)?;
-    let live = match begun(deps, caller, session, once.as_ref()).await? {
-        Begun::Made(face) => return Ok(face),
-        Begun::Live(live) => live,
+    let live = match admit(deps, caller, session, once.as_ref()).await? {
+        Admission::AlreadyMade(face) => return Ok(face),
+        Admission::Live(live) => live,
     };
-    let coded = code(deps, "image", &new).await?;
+    let described = describe(deps, "image", &new).await?;
     let bytes = live.session.image_storage_enabled.then(|| new.image.clone());
     let image = bytes.map(|bytes| kept_image(deps, bytes)).transpose()?;
-    let face = face(deps, new, coded, deps.clock.now());
-    keep(deps, caller, &live, face, image, Asked { operation: Operation::CreateFaceFromImage, once }).await
+    let face = face(deps, new, described, deps.clock.now());
+    keep(deps, caller, &live, face, image, FaceRequest { operation: Operation::CreateFaceFromImage, once }).await
 }
 
 /// Makes a face of the session from one that this server described before. It keeps what that said of it,
@@ -81,16 +81,16 @@ pub async fn create_from_former(
     caller: &Caller,
     session: SessionId,
     former: FormerFace,
-    once: Option<Once>,
+    once: Option<IdempotentRequest>,
 ) -> Result<FaceId, Error> {
     require(caller, Permission::Face)?;
     let template = template(deps, &former)?;
-    let live = match begun(deps, caller, session, once.as_ref()).await? {
-        Begun::Made(face) => return Ok(face),
-        Begun::Live(live) => live,
+    let live = match admit(deps, caller, session, once.as_ref()).await? {
+        Admission::AlreadyMade(face) => return Ok(face),
+        Admission::Live(live) => live,
     };
     let face = Face { id: FaceId::new(), template: Some(template), created: Some(deps.clock.now()), ..former.face };
-    keep(deps, caller, &live, face, None, Asked { operation: Operation::CreateFaceFromJson, once }).await
+    keep(deps, caller, &live, face, None, FaceRequest { operation: Operation::CreateFaceFromJson, once }).await
 }
 
 pub async fn get(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<Face, Error> {
@@ -155,31 +155,36 @@ async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> R
 }
 
 /// What is known of a face that is to be made, before any work is done for it.
-enum Begun {
+enum Admission {
     /// An earlier request of the same idempotency key made it.
-    Made(FaceId),
-    Live(Live),
+    AlreadyMade(FaceId),
+    Live(LiveSession),
 }
 
-async fn begun(deps: &Deps, caller: &Caller, session: SessionId, once: Option<&Once>) -> Result<Begun, Error> {
+async fn admit(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+    once: Option<&IdempotentRequest>,
+) -> Result<Admission, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, now).await?;
     if let Some(face) = made(&mut tx, session, once, now).await? {
-        return Ok(Begun::Made(face));
+        return Ok(Admission::AlreadyMade(face));
     }
     refuse_many(deps, &mut tx, session).await?;
-    Ok(Begun::Live(live))
+    Ok(Admission::Live(live))
 }
 
 async fn made(
     tx: &mut store::Tx,
     session: SessionId,
-    once: Option<&Once>,
+    once: Option<&IdempotentRequest>,
     now: Moment,
 ) -> Result<Option<FaceId>, Error> {
     let Some(once) = once else { return Ok(None) };
-    Ok(once.made(tx, Place(session.0), now).await?.and_then(|made| made.face))
+    Ok(once.made(tx, KeyScope(session.0), now).await?.and_then(|made| made.face))
 }
 
 async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Result<(), Error> {
@@ -195,19 +200,19 @@ fn kept_image(deps: &Deps, bytes: Bytes) -> Result<(Image, Bytes), Error> {
 }
 
 /// How a face was asked for.
-struct Asked {
+struct FaceRequest {
     operation: Operation,
-    once: Option<Once>,
+    once: Option<IdempotentRequest>,
 }
 
 /// Puts a face into its session, its image first: a row must not lead to an image that is not there.
 async fn keep(
     deps: &Deps,
     caller: &Caller,
-    live: &Live,
+    live: &LiveSession,
     face: Face,
     image: Option<(Image, Bytes)>,
-    asked: Asked,
+    asked: FaceRequest,
 ) -> Result<FaceId, Error> {
     let (session, id) = (live.session.id, face.id);
     let key = sessions::key(deps, live)?;
@@ -232,8 +237,8 @@ async fn insert(
     deps: &Deps,
     caller: &Caller,
     session: SessionId,
-    kept: &Kept,
-    Asked { operation, once }: Asked,
+    kept: &StoredFace,
+    FaceRequest { operation, once }: FaceRequest,
 ) -> Result<FaceId, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
@@ -245,7 +250,7 @@ async fn insert(
     refuse_many(deps, &mut tx, session).await?;
     store::faces::insert(&mut tx, session, kept).await?;
     if let Some(once) = &once {
-        once.note(&mut tx, Place(session.0), session, Some(kept.id), now).await?;
+        once.note(&mut tx, KeyScope(session.0), session, Some(kept.id), now).await?;
     }
     store::usage::count(&mut tx, caller.provider, operation, now).await?;
     tx.commit().await?;
@@ -257,22 +262,22 @@ fn media_name(session: SessionId, face: FaceId) -> String {
 }
 
 /// The only face of `new.image`; a refusal names the request's `part`.
-pub(super) async fn code(deps: &Deps, part: &'static str, new: &NewFace) -> Result<Coded, Error> {
+pub(super) async fn describe(deps: &Deps, part: &'static str, new: &NewFace) -> Result<DescribedFace, Error> {
     let rotation = new.image_rotation_enabled.unwrap_or(false);
-    let picture = Picture { bytes: new.image.clone(), rotation, faces: Faces::Only };
-    deps.faces.code(picture).await.map_err(|error| Error::Image { part, error })
+    let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::Only };
+    deps.face_engine.describe(picture).await.map_err(|error| Error::Image { part, error })
 }
 
-pub(super) fn face(deps: &Deps, new: NewFace, coded: Coded, now: Moment) -> Face {
+pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Moment) -> Face {
     Face {
         id: FaceId::new(),
         friendly_name: new.friendly_name,
-        digest: Some(coded.digest),
+        digest: Some(described.digest),
         mode: new.mode.unwrap_or(deps.policy.mode),
         image_type: new.image_type,
-        quality: Some(coded.quality),
-        landmarks: Some(coded.landmarks),
-        template: Some(coded.template),
+        quality: Some(described.quality),
+        landmarks: Some(described.landmarks),
+        template: Some(described.template),
         image_rotation_enabled: new.image_rotation_enabled,
         created: Some(now),
         expires: None,
@@ -293,7 +298,7 @@ pub(super) fn template(deps: &Deps, former: &FormerFace) -> Result<Template, Err
 
 /// Refuses templates of a version that this server does not compare.
 pub(super) fn require_version(deps: &Deps, sent: i32) -> Result<(), Error> {
-    let served = deps.faces.template_version();
+    let served = deps.face_engine.template_version();
     if sent == i32::from(served) { Ok(()) } else { Err(Error::TemplateVersion { sent, served }) }
 }
 

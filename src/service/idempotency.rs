@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{FaceId, Moment, SessionId};
 use crate::service::Error;
-use crate::store::idempotency::{Made, Place};
+use crate::store::idempotency::{IdempotencyRecord, KeyScope};
 use crate::store::{self, Tx};
 
 /// Longest key: what other servers take.
@@ -12,12 +12,12 @@ const KEY_LEN_MAX: usize = 255;
 
 /// A request that its sender named, so that sending it again makes nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct IdempotentRequest {
     key_sha256: [u8; 32],
     body_sha256: [u8; 32],
 }
 
-impl Once {
+impl IdempotentRequest {
     /// `key` is the sender's name for the request, `parts` what it asks for: the same, however it was written.
     pub fn new(key: &str, parts: &[&[u8]]) -> Result<Self, Error> {
         if key.is_empty() || key.len() > KEY_LEN_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -35,7 +35,12 @@ impl Once {
     ///
     /// # Errors
     /// It asked for something else.
-    pub(super) async fn made(&self, tx: &mut Tx, place: Place, now: Moment) -> Result<Option<Made>, Error> {
+    pub(super) async fn made(
+        &self,
+        tx: &mut Tx,
+        place: KeyScope,
+        now: Moment,
+    ) -> Result<Option<IdempotencyRecord>, Error> {
         match store::idempotency::find(tx, place, &self.key_sha256, now).await? {
             Some(made) if made.body_sha256 != self.body_sha256 => Err(Error::IdempotencyKeyReused),
             made => Ok(made),
@@ -46,12 +51,12 @@ impl Once {
     pub(super) async fn note(
         &self,
         tx: &mut Tx,
-        place: Place,
+        place: KeyScope,
         session: SessionId,
         face: Option<FaceId>,
         now: Moment,
     ) -> Result<bool, Error> {
-        let made = Made { body_sha256: self.body_sha256.to_vec(), session, face };
+        let made = IdempotencyRecord { body_sha256: self.body_sha256.to_vec(), session, face };
         Ok(store::idempotency::insert(tx, place, &self.key_sha256, &made, now).await?)
     }
 }
@@ -63,14 +68,14 @@ mod tests {
     #[test]
     fn a_name_is_short_and_visible() {
         for key in ["", "two words", "é", "line\n", &"x".repeat(256)] {
-            assert!(matches!(Once::new(key, &[]), Err(Error::IdempotencyKey(_))), "{key}");
+            assert!(matches!(IdempotentRequest::new(key, &[]), Err(Error::IdempotencyKey(_))), "{key}");
         }
-        assert!(Once::new(&"x".repeat(255), &[]).is_ok());
+        assert!(IdempotentRequest::new(&"x".repeat(255), &[]).is_ok());
     }
 
     #[test]
     fn what_is_asked_for_is_told_apart_part_by_part() {
-        let of = |parts: &[&[u8]]| Once::new("key", parts).expect("the key is fine");
+        let of = |parts: &[&[u8]]| IdempotentRequest::new("key", parts).expect("the key is fine");
         assert_eq!(of(&[b"ab", b"c"]), of(&[b"ab", b"c"]));
         assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
         assert_ne!(of(&[b"ab"]), of(&[b"ab", b""]));

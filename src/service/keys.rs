@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::domain::{Caller, KeyId, Moment, Permission, ProviderId};
 use crate::service::{Deps, Error, capture_tokens};
-use crate::store::keys::{Key, Listed, Valid};
+use crate::store::keys::{Key, ListedKey, Valid};
 use crate::store::providers::Provider;
 use crate::store::{self, Store};
 
@@ -44,7 +44,7 @@ pub struct NewKey {
 
 /// A new key. This is the only time that its text is known.
 #[derive(Debug, Clone)]
-pub struct Created {
+pub struct CreatedKey {
     pub id: KeyId,
     pub text: SecretString,
 }
@@ -88,7 +88,7 @@ pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Call
 }
 
 /// Makes a key, and its provider when there is none of that name.
-pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<Created, Refusal> {
+pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<CreatedKey, Refusal> {
     let now = clock.now();
     check(&new, now)?;
     let secret = secret();
@@ -113,11 +113,11 @@ pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<Created
     store::keys::insert(&mut tx, &key).await?;
     tx.commit().await?;
     let text = format!("bio_{}_{}", id.0.simple(), secret.expose_secret()).into();
-    Ok(Created { id, text })
+    Ok(CreatedKey { id, text })
 }
 
 /// All keys of all providers, at most 10,000.
-pub async fn list(store: &Store) -> Result<Vec<Listed>, store::Error> {
+pub async fn list(store: &Store) -> Result<Vec<ListedKey>, store::Error> {
     let mut tx = store.read().await?;
     store::keys::list(&mut tx, LISTED_MAX).await
 }

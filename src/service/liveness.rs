@@ -6,15 +6,16 @@ use chrono::TimeDelta;
 use face::values::liveness::{LivenessType, SecurityLevel};
 use uuid::Uuid;
 
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
-use crate::service::liveness::kept::{Asked, Outcome};
+use crate::service::liveness::sealed::{CheckRequest, Outcome};
 use crate::service::sessions::{self, NewSession};
 use crate::service::{Deps, Error, require, require_in};
-use crate::store::replays::Replay;
+use crate::store::liveness::LivenessCheck;
 use crate::{capture, store};
 
-pub mod kept;
+pub mod captures;
+pub mod sealed;
 
 /// How long a capture may take to come, as the contract has it.
 const CAPTURE_WITHIN: TimeDelta = TimeDelta::minutes(5);
@@ -35,15 +36,15 @@ pub struct NewLiveness {
 
 /// A check, as a capture client needs it.
 pub struct Parameters {
-    pub asked: Asked,
+    pub asked: CheckRequest,
     /// Of the keys that captures are encrypted for, in DER.
     pub certificates: Vec<Vec<u8>>,
 }
 
 /// How a check stands.
 pub struct Standing {
-    pub asked: Asked,
-    pub status: ReplayStatus,
+    pub asked: CheckRequest,
+    pub status: LivenessStatus,
     pub outcome: Outcome,
     /// Whether the provider is told why a capture was refused.
     pub reasons_given: bool,
@@ -59,8 +60,8 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
     let mut tx = deps.store.begin().await?;
     let live = sessions::hold(&mut tx, caller, session, now).await?;
     let key = sessions::key(deps, &live)?;
-    if !store::replays::begin(&mut tx, session, &asked.seal(&key, session)?, now.plus(CAPTURE_WITHIN)).await? {
-        return Err(Error::ReplayInProgress);
+    if !store::liveness::begin(&mut tx, session, &asked.seal(&key, session)?, now.plus(CAPTURE_WITHIN)).await? {
+        return Err(Error::LivenessInProgress);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
     tx.commit().await?;
@@ -81,7 +82,7 @@ pub async fn init_session(
     let asked_sealed = asked.seal(&sessions::key(deps, &opened)?, id)?;
     let mut tx = deps.store.begin().await?;
     store::sessions::insert(&mut tx, caller.provider, &opened.session, &opened.key_sealed).await?;
-    store::replays::begin(&mut tx, id, &asked_sealed, now.plus(CAPTURE_WITHIN)).await?;
+    store::liveness::begin(&mut tx, id, &asked_sealed, now.plus(CAPTURE_WITHIN)).await?;
     store::usage::count(&mut tx, caller.provider, Operation::CreateSession, now).await?;
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
     tx.commit().await?;
@@ -95,7 +96,7 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Par
     let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let replay = find(&mut tx, session).await?;
     drop(tx);
-    Ok(parameters(deps, Asked::open(&replay.asked_sealed, &sessions::key(deps, &live)?, session)?))
+    Ok(parameters(deps, CheckRequest::open(&replay.asked_sealed, &sessions::key(deps, &live)?, session)?))
 }
 
 /// Takes the capture of the session's check. It is looked at later, and by any node.
@@ -105,25 +106,25 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let replay = find(&mut tx, session).await?;
     refuse_late(status(&replay, deps.clock.now()))?;
-    let waiting = store::replays::waiting(&mut tx).await?;
+    let waiting = store::liveness::waiting(&mut tx).await?;
     drop(tx);
     if let Some(retry_after) = deps.pace.too_long(waiting, &deps.policy) {
         return Err(Error::Busy { retry_after });
     }
     let key = sessions::key(deps, &live)?;
-    let asked = Asked::open(&replay.asked_sealed, &key, session)?;
+    let asked = CheckRequest::open(&replay.asked_sealed, &key, session)?;
     let keys = deps.capture_keys.clone();
     let opening = tokio::task::spawn_blocking(move || {
         let capture = capture::open(&keys, &sealed)?;
         capture.check_binding(&asked.id, &asked.server_random, asked.liveness_type)?;
-        Ok::<_, capture::Error>(key.seal(&kept::capture_place(session), &capture.encode()))
+        Ok::<_, capture::Error>(key.seal(&sealed::capture_place(session), &capture.encode()))
     });
     let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("opening a capture: {error}")))??;
 
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     sessions::hold(&mut tx, caller, session, now).await?;
-    if !store::replays::receive(&mut tx, session, &replay.asked_sealed, &capture_sealed, now).await? {
+    if !store::liveness::receive(&mut tx, session, &replay.asked_sealed, &capture_sealed, now).await? {
         refuse_late(status(&find(&mut tx, session).await?, now))?;
         // Another check has begun meanwhile.
         return Err(capture::Error::OtherRandom.into());
@@ -145,7 +146,7 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
     let key = sessions::key(deps, &live)?;
     let outcome = replay.result_sealed.as_deref().map(|sealed| Outcome::open(sealed, &key, session)).transpose()?;
     Ok(Standing {
-        asked: Asked::open(&replay.asked_sealed, &key, session)?,
+        asked: CheckRequest::open(&replay.asked_sealed, &key, session)?,
         status: status(&replay, now),
         outcome: outcome.unwrap_or_default(),
         reasons_given: caller.limits.liveness_reasons.unwrap_or(false),
@@ -154,32 +155,32 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
 }
 
 /// The session's check; a [`SessionId`] of a session that was found alive in `tx`.
-pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<Replay, Error> {
-    store::replays::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
+pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<LivenessCheck, Error> {
+    store::liveness::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
 }
 
 /// A check whose time for the capture is over has timed out, whether the sweep has come by or not.
-fn status(replay: &Replay, now: Moment) -> ReplayStatus {
+fn status(replay: &LivenessCheck, now: Moment) -> LivenessStatus {
     match replay.status {
-        ReplayStatus::Initialized if replay.due <= now => ReplayStatus::Timeout,
+        LivenessStatus::Initialized if replay.due <= now => LivenessStatus::Timeout,
         status => status,
     }
 }
 
-fn refuse_late(status: ReplayStatus) -> Result<(), Error> {
+fn refuse_late(status: LivenessStatus) -> Result<(), Error> {
     match status {
-        ReplayStatus::Initialized => Ok(()),
-        ReplayStatus::Timeout => Err(Error::CaptureTooLate),
+        LivenessStatus::Initialized => Ok(()),
+        LivenessStatus::Timeout => Err(Error::CaptureTooLate),
         _ => Err(Error::CaptureAlreadySent),
     }
 }
 
-fn asked(new: NewLiveness) -> Asked {
+fn asked(new: NewLiveness) -> CheckRequest {
     let is_active = new.liveness_type == LivenessType::Active;
     let mut random = [0; 36];
     rand::fill(&mut random).expect("the system has random numbers");
     let (server_random, seed) = random.split_at(32);
-    Asked {
+    CheckRequest {
         id: new.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
         liveness_type: new.liveness_type,
         level: new.level,
@@ -192,6 +193,6 @@ fn asked(new: NewLiveness) -> Asked {
     }
 }
 
-fn parameters(deps: &Deps, asked: Asked) -> Parameters {
+fn parameters(deps: &Deps, asked: CheckRequest) -> Parameters {
     Parameters { asked, certificates: deps.capture_keys.certificates() }
 }

@@ -1,6 +1,6 @@
 //! Matches.
 
-use face::Side;
+use face::ComparedFace;
 use face::values::score::Score;
 use face::values::template::{Damage, Template};
 
@@ -49,14 +49,14 @@ pub async fn images(
 ) -> Result<Match, Error> {
     require(caller, Permission::Match)?;
     let (first, second) = tokio::try_join!(
-        faces::code(deps, "referenceImage", &reference),
-        faces::code(deps, "candidateImage", &candidate),
+        faces::describe(deps, "referenceImage", &reference),
+        faces::describe(deps, "candidateImage", &candidate),
     )?;
     let now = deps.clock.now();
     let score = score(
         deps,
-        Side { template: &first.template, image_type: reference.image_type },
-        Side { template: &second.template, image_type: candidate.image_type },
+        ComparedFace { template: &first.template, image_type: reference.image_type },
+        ComparedFace { template: &second.template, image_type: candidate.image_type },
     )?;
     faces::count(deps, caller, Operation::MatchImages, now).await?;
     let reference = faces::face(deps, reference, first, now);
@@ -74,29 +74,29 @@ pub async fn image_with_face(
 ) -> Result<Match, Error> {
     require(caller, Permission::Match)?;
     let known = faces::template(deps, &reference)?;
-    let coded = faces::code(deps, "candidateImage", &candidate).await?;
+    let described = faces::describe(deps, "candidateImage", &candidate).await?;
     let now = deps.clock.now();
-    let described = Side { template: &coded.template, image_type: candidate.image_type };
-    let score = score(deps, side(&known, &reference.face), described)?;
+    let compared = ComparedFace { template: &described.template, image_type: candidate.image_type };
+    let score = score(deps, side(&known, &reference.face), compared)?;
     faces::count(deps, caller, Operation::Match, now).await?;
-    let candidate = faces::face(deps, candidate, coded, now);
+    let candidate = faces::face(deps, candidate, described, now);
     Ok(found(reference.face, candidate, score, correlation, now))
 }
 
 /// A template of a face that lies apart from it.
-fn side<'a>(template: &'a Template, face: &Face) -> Side<'a> {
-    Side { template, image_type: face.image_type }
+fn side<'a>(template: &'a Template, face: &Face) -> ComparedFace<'a> {
+    ComparedFace { template, image_type: face.image_type }
 }
 
 /// Templates of one version have one length; one that has another was not made by this server.
-fn score(deps: &Deps, reference: Side<'_>, candidate: Side<'_>) -> Result<Score, Error> {
+fn score(deps: &Deps, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Result<Score, Error> {
     for side in [reference, candidate] {
         faces::require_version(deps, side.template.version().into())?;
     }
     if reference.template.values().len() != candidate.template.values().len() {
         return Err(Error::TemplateDamaged(Damage::Length));
     }
-    Ok(deps.faces.score(reference, candidate))
+    Ok(deps.face_engine.score(reference, candidate))
 }
 
 /// A match names its faces without their templates.

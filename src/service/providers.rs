@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::domain::Limits;
-use crate::store::providers::Listed;
+use crate::store::providers::ListedProvider;
 use crate::store::usage::ProvidersUsage;
 use crate::store::{self, Store};
 
@@ -21,7 +21,7 @@ pub struct Change {
 }
 
 /// All providers, at most 10,000.
-pub async fn list(store: &Store) -> Result<Vec<Listed>, store::Error> {
+pub async fn list(store: &Store) -> Result<Vec<ListedProvider>, store::Error> {
     let mut tx = store.read().await?;
     store::providers::list(&mut tx, LISTED_MAX).await
 }

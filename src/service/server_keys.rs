@@ -16,7 +16,7 @@ pub enum Error {
 }
 
 /// A key as it is kept.
-pub struct Kept {
+pub struct StoredKey {
     /// Its public half's thumbprint (RFC 7638).
     pub kid: String,
     /// The private half, in DER.
@@ -33,8 +33,8 @@ pub async fn serving<E: From<Error>>(
     master: &Master,
     algorithm: &str,
     now: Moment,
-    make: impl FnOnce() -> Result<Kept, E>,
-) -> Result<Kept, E> {
+    make: impl FnOnce() -> Result<StoredKey, E>,
+) -> Result<StoredKey, E> {
     let failed = |error: store::Error| E::from(error.into());
     let mut tx = store.read().await.map_err(failed)?;
     if let Some(row) = store::server_keys::active(&mut tx, algorithm).await.map_err(failed)? {
@@ -45,7 +45,13 @@ pub async fn serving<E: From<Error>>(
     Ok(insert(store, master, algorithm, now, made).await?)
 }
 
-async fn insert(store: &Store, master: &Master, algorithm: &str, now: Moment, made: Kept) -> Result<Kept, Error> {
+async fn insert(
+    store: &Store,
+    master: &Master,
+    algorithm: &str,
+    now: Moment,
+    made: StoredKey,
+) -> Result<StoredKey, Error> {
     let row = ServerKey {
         kid: made.kid.clone(),
         algorithm: algorithm.to_owned(),
@@ -65,10 +71,10 @@ async fn insert(store: &Store, master: &Master, algorithm: &str, now: Moment, ma
     row.map_or(Ok(made), |row| opened(master, row))
 }
 
-fn opened(master: &Master, row: ServerKey) -> Result<Kept, Error> {
+fn opened(master: &Master, row: ServerKey) -> Result<StoredKey, Error> {
     let opened = master.open(&place(&row.kid), &row.private_key_sealed);
     let der = opened.map_err(|source| Error::Sealed { kid: row.kid.clone(), source })?;
-    Ok(Kept { kid: row.kid, der: der.into(), jwk: row.jwk, certificate: row.certificate })
+    Ok(StoredKey { kid: row.kid, der: der.into(), jwk: row.jwk, certificate: row.certificate })
 }
 
 /// The table had this name when the first keys were sealed.

@@ -3,15 +3,15 @@
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
 use crate::seal::Key;
-use crate::service::idempotency::Once;
+use crate::service::idempotency::IdempotentRequest;
 use crate::service::{Deps, Error, require};
 use crate::store;
-use crate::store::idempotency::Place;
-use crate::store::sessions::{Ended, Live};
+use crate::store::idempotency::KeyScope;
+use crate::store::sessions::{EndedSession, LiveSession};
 
 /// The folder of all media of sessions.
 pub const MEDIA: &str = "sessions";
@@ -34,8 +34,13 @@ pub struct NewSession {
 }
 
 /// Opens a session.
-pub async fn create(deps: &Deps, caller: &Caller, new: NewSession, once: Option<Once>) -> Result<SessionId, Error> {
-    let Live { session, key_sealed } = open(deps, caller, new)?;
+pub async fn create(
+    deps: &Deps,
+    caller: &Caller,
+    new: NewSession,
+    once: Option<IdempotentRequest>,
+) -> Result<SessionId, Error> {
+    let LiveSession { session, key_sealed } = open(deps, caller, new)?;
     for _ in 0..TRIES_MAX {
         if let Some(id) = insert(deps, caller, &session, &key_sealed, once.as_ref()).await? {
             return Ok(id);
@@ -45,7 +50,7 @@ pub async fn create(deps: &Deps, caller: &Caller, new: NewSession, once: Option<
 }
 
 /// A session that is still to be put into the store, with a key of its own.
-pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live, Error> {
+pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<LiveSession, Error> {
     require(caller, Permission::Session)?;
     let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
     if let Some(url) = &new.callback_url {
@@ -61,7 +66,7 @@ pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live
         created: now,
         expires: now.plus(ttl),
     };
-    Ok(Live { session, key_sealed: deps.master.wrap(&key_place(id), &Key::make()) })
+    Ok(LiveSession { session, key_sealed: deps.master.wrap(&key_place(id), &Key::make()) })
 }
 
 /// The id of what is there now; `None` if another request of the same key was faster, and is gone already.
@@ -70,9 +75,9 @@ async fn insert(
     caller: &Caller,
     session: &Session,
     key_sealed: &[u8],
-    once: Option<&Once>,
+    once: Option<&IdempotentRequest>,
 ) -> Result<Option<SessionId>, Error> {
-    let (place, now) = (Place(caller.provider.0), session.created);
+    let (place, now) = (KeyScope(caller.provider.0), session.created);
     let mut tx = deps.store.begin().await?;
     store::sessions::insert(&mut tx, caller.provider, session, key_sealed).await?;
     if let Some(once) = once
@@ -99,8 +104,8 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     hold(&mut tx, caller, id, now).await?;
-    if store::replays::find(&mut tx, id).await?.is_some_and(|replay| replay.status == ReplayStatus::InProgress) {
-        return Err(Error::ReplayInProgress);
+    if store::liveness::find(&mut tx, id).await?.is_some_and(|replay| replay.status == LivenessStatus::InProgress) {
+        return Err(Error::LivenessInProgress);
     }
     let ended = store::sessions::end(&mut tx, caller.provider, id, now, now.plus(LEASE)).await?;
     let ended = ended.ok_or(Error::SessionNotFound(id))?;
@@ -112,7 +117,7 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
 }
 
 /// Up to `limit` sessions whose time is over. Their keys are destroyed; erasing them is the caller's.
-pub async fn take_ended(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<Ended>, Error> {
+pub async fn take_ended(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<EndedSession>, Error> {
     let mut tx = deps.store.begin().await?;
     let ended = store::sessions::take_ended(&mut tx, now, now.plus(LEASE), limit).await?;
     tx.commit().await?;
@@ -120,7 +125,7 @@ pub async fn take_ended(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<Ende
 }
 
 /// Erases what belongs to sessions that have ended: media first, since rows are what leads to them.
-pub async fn erase(deps: &Deps, ended: &[Ended]) -> Result<(), Error> {
+pub async fn erase(deps: &Deps, ended: &[EndedSession]) -> Result<(), Error> {
     // Owned: a borrowed iterator's closures do not make a future that may change threads.
     let folders: Vec<String> =
         ended.iter().filter(|ended| ended.image_storage_enabled).map(|ended| media_folder(ended.id)).collect();
@@ -151,17 +156,27 @@ pub async fn erase_strays(deps: &Deps) -> Result<usize, Error> {
 }
 
 /// The session, if it is the caller's and alive at `now`.
-pub(super) async fn live(tx: &mut store::Tx, caller: &Caller, id: SessionId, now: Moment) -> Result<Live, Error> {
+pub(super) async fn live(
+    tx: &mut store::Tx,
+    caller: &Caller,
+    id: SessionId,
+    now: Moment,
+) -> Result<LiveSession, Error> {
     store::sessions::find(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
 /// As [`live`], but it stays so, and as it is, until `tx` is done.
-pub(super) async fn hold(tx: &mut store::Tx, caller: &Caller, id: SessionId, now: Moment) -> Result<Live, Error> {
+pub(super) async fn hold(
+    tx: &mut store::Tx,
+    caller: &Caller,
+    id: SessionId,
+    now: Moment,
+) -> Result<LiveSession, Error> {
     store::sessions::hold(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
 /// The key that seals what belongs to the session.
-pub(super) fn key(deps: &Deps, live: &Live) -> Result<Key, Error> {
+pub(super) fn key(deps: &Deps, live: &LiveSession) -> Result<Key, Error> {
     Ok(deps.master.unwrap(&key_place(live.session.id), &live.key_sealed)?)
 }
 

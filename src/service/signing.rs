@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::domain::Moment;
 use crate::seal::Master;
-use crate::service::server_keys::{self, Kept};
+use crate::service::server_keys::{self, StoredKey};
 use crate::sign::key::Key;
 use crate::sign::{self, Algorithm, Signer};
 use crate::store::{self, Store};
@@ -61,7 +61,7 @@ pub async fn published(store: &Store, settings: &Settings) -> Result<Value, Erro
 async fn kept(store: &Store, master: &Master, algorithm: Algorithm, now: Moment) -> Result<Key, Error> {
     let make = || {
         let made = Key::make(algorithm, now)?;
-        Ok::<_, Error>(Kept {
+        Ok::<_, Error>(StoredKey {
             kid: made.kid().to_owned(),
             der: made.der().clone(),
             jwk: made.jwk().to_string(),

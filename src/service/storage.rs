@@ -8,7 +8,7 @@ use crate::service::{Deps, Error};
 
 /// Where a medium lies, as the contract says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stored {
+pub struct StoredMedium {
     pub region: String,
     pub bucket: String,
     pub key: String,
@@ -18,11 +18,11 @@ pub struct Stored {
 }
 
 /// Hands a medium to `media`, sealed or not, and says where it lies then.
-pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> Result<Stored, Error> {
+pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> Result<StoredMedium, Error> {
     let hash = format!("{:x}", Sha256::digest(&bytes));
     deps.media.put(name, bytes).await?;
     let place = deps.media.place();
-    Ok(Stored {
+    Ok(StoredMedium {
         region: place.region.clone(),
         bucket: place.bucket.clone(),
         key: place.key(name),

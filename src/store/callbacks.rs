@@ -11,7 +11,7 @@ row!(Callback { id, session, status, attempts, due, last, created });
 
 /// A callback that is leased to one node, and what it needs to send it.
 #[derive(Debug, Clone)]
-pub struct Leased {
+pub struct LeasedCallback {
     pub id: CallbackId,
     pub session: SessionId,
     pub provider: ProviderId,
@@ -21,7 +21,7 @@ pub struct Leased {
     /// When its session ends, and it with it.
     pub expires: Moment,
 }
-row!(Leased { id, session, provider, callback_url, attempts, expires });
+row!(LeasedCallback { id, session, provider, callback_url, attempts, expires });
 
 /// Owes the session's provider a callback, if the session has a URL for it.
 pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment) -> Result<(), Error> {
@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment
 
 /// Up to `limit` callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node
 /// sends them; if this one dies, another does then.
-pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<Leased>, Error> {
+pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<LeasedCallback>, Error> {
     let lock = for_update(tx);
     let statement = format!(
         "UPDATE callbacks SET leased = $2, attempts = attempts + 1 WHERE id IN (
@@ -59,7 +59,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Resul
         .await)?;
     let mut found = Vec::with_capacity(taken.len());
     for id in taken {
-        let one: Option<Leased> = on!(tx, |conn| sqlx::query_as(
+        let one: Option<LeasedCallback> = on!(tx, |conn| sqlx::query_as(
             "SELECT callbacks.id, session, provider, callback_url, attempts, expires
              FROM callbacks JOIN sessions ON sessions.id = session WHERE callbacks.id = $1"
         )
@@ -72,7 +72,13 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Resul
 }
 
 /// Notes how an attempt ended; nothing happens if the lease went to another.
-pub async fn note(tx: &mut Tx, leased: &Leased, status: CallbackStatus, due: Moment, last: &str) -> Result<(), Error> {
+pub async fn note(
+    tx: &mut Tx,
+    leased: &LeasedCallback,
+    status: CallbackStatus,
+    due: Moment,
+    last: &str,
+) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL WHERE id = $1 AND attempts = $2"
     )

@@ -7,7 +7,7 @@ use sqlx::{Database, Decode, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use crate::domain::callback::CallbackStatus;
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 use crate::domain::{CallbackId, FaceId, KeyId, Moment, Permission, ProviderId, SessionId};
 
 impl Type<Postgres> for Moment {
@@ -100,8 +100,8 @@ kept_as!(CallbackStatus, String, CallbackStatus::to_string, |name: String| {
     let status: Result<CallbackStatus, String> = name.parse();
     Ok(status?)
 });
-kept_as!(ReplayStatus, String, ReplayStatus::to_string, |name: String| {
-    let status: Result<ReplayStatus, String> = name.parse();
+kept_as!(LivenessStatus, String, LivenessStatus::to_string, |name: String| {
+    let status: Result<LivenessStatus, String> = name.parse();
     Ok(status?)
 });
 

@@ -8,13 +8,13 @@ use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredFace {
     pub id: FaceId,
     pub content_sealed: Vec<u8>,
 }
-row!(Kept { id, content_sealed });
+row!(StoredFace { id, content_sealed });
 
-pub async fn insert(tx: &mut Tx, session: SessionId, face: &Kept) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, session: SessionId, face: &StoredFace) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query("INSERT INTO faces (id, session, content_sealed) VALUES ($1, $2, $3)")
         .bind(face.id)
         .bind(session)
@@ -32,7 +32,7 @@ pub async fn count(tx: &mut Tx, session: SessionId) -> Result<i64, Error> {
         .await)?)
 }
 
-pub async fn find(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<Option<Kept>, Error> {
+pub async fn find(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<Option<StoredFace>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, content_sealed FROM faces WHERE session = $1 AND id = $2")
         .bind(session)
         .bind(id)
@@ -41,7 +41,7 @@ pub async fn find(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<Option<
 }
 
 /// The first `limit` faces of the session, oldest first.
-pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<Kept>, Error> {
+pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<StoredFace>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, content_sealed FROM faces WHERE session = $1 ORDER BY id LIMIT $2")
         .bind(session)
         .bind(limit)

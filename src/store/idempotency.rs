@@ -8,20 +8,25 @@ use crate::store::{Error, Tx, on};
 
 /// Where a key counts: among the sessions of one provider, or among the faces of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(pub Uuid);
+pub struct KeyScope(pub Uuid);
 
 /// What a request made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct IdempotencyRecord {
     /// SHA-256 of what it asked for.
     pub body_sha256: Vec<u8>,
     pub session: SessionId,
     pub face: Option<FaceId>,
 }
-row!(Made { body_sha256, session, face });
+row!(IdempotencyRecord { body_sha256, session, face });
 
 /// What the request with this key made, if that session is alive.
-pub async fn find(tx: &mut Tx, place: Place, key_sha256: &[u8], now: Moment) -> Result<Option<Made>, Error> {
+pub async fn find(
+    tx: &mut Tx,
+    place: KeyScope,
+    key_sha256: &[u8],
+    now: Moment,
+) -> Result<Option<IdempotencyRecord>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT body_sha256, session, face FROM idempotency JOIN sessions ON sessions.id = session
          WHERE place = $1 AND key_sha256 = $2 AND expires > $3"
@@ -35,7 +40,13 @@ pub async fn find(tx: &mut Tx, place: Place, key_sha256: &[u8], now: Moment) -> 
 
 /// Whether it is noted: `false` when the key has made something else that is alive. Waits for another
 /// unit of work that is noting the same key.
-pub async fn insert(tx: &mut Tx, place: Place, key_sha256: &[u8], made: &Made, now: Moment) -> Result<bool, Error> {
+pub async fn insert(
+    tx: &mut Tx,
+    place: KeyScope,
+    key_sha256: &[u8],
+    made: &IdempotencyRecord,
+    now: Moment,
+) -> Result<bool, Error> {
     on!(tx, |conn| sqlx::query(
         "DELETE FROM idempotency WHERE place = $1 AND key_sha256 = $2
          AND session IN (SELECT id FROM sessions WHERE expires <= $3)"

@@ -28,7 +28,7 @@ row!(Key { id, provider, secret_sha256, permissions as Permissions, created, exp
 
 /// A key as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedKey {
     pub id: KeyId,
     /// The provider's name.
     pub provider: String,
@@ -37,7 +37,7 @@ pub struct Listed {
     pub expires: Option<Moment>,
     pub revoked: Option<Moment>,
 }
-row!(Listed { id, provider, permissions as Permissions, created, expires, revoked });
+row!(ListedKey { id, provider, permissions as Permissions, created, expires, revoked });
 
 pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -73,7 +73,7 @@ pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>,
 }
 
 /// The first `limit` keys of all providers, by provider and age: for the operator.
-pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Listed>, Error> {
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedKey>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT keys.id, providers.name AS provider, permissions, keys.created, expires, revoked
          FROM keys JOIN providers ON providers.id = keys.provider

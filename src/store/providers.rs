@@ -16,12 +16,12 @@ row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once, liveness_r
 
 /// A provider as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedProvider {
     pub name: String,
     pub created: Moment,
     pub limits: Limits,
 }
-row!(Listed { name, created, limits as flat });
+row!(ListedProvider { name, created, limits as flat });
 
 /// Whether it is new: `false` when the name is taken.
 pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
@@ -65,7 +65,7 @@ pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
 }
 
 /// The first `limit` providers, by name: for the operator.
-pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Listed>, Error> {
+pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedProvider>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT name, created, ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons
          FROM providers ORDER BY name LIMIT $1"

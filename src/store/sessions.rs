@@ -9,21 +9,21 @@ row!(Session { id, correlation_id, evidence_id, image_storage_enabled, callback_
 
 /// A session that is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Live {
+pub struct LiveSession {
     pub session: Session,
     /// Its data key, sealed by the master key.
     pub key_sealed: Vec<u8>,
 }
-row!(Live { session as flat, key_sealed });
+row!(LiveSession { session as flat, key_sealed });
 
 /// A session that is over, and not yet erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedSession {
     pub id: SessionId,
     pub image_storage_enabled: bool,
     pub expires: Moment,
 }
-row!(Ended { id, image_storage_enabled, expires });
+row!(EndedSession { id, image_storage_enabled, expires });
 
 pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_sealed: &[u8]) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -47,7 +47,7 @@ pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_se
 }
 
 /// The session, unless it is another provider's or its time is over.
-pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<Live>, Error> {
+pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT id, correlation_id, evidence_id, image_storage_enabled, callback_url, key_sealed, created, expires
          FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
@@ -61,7 +61,7 @@ pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment)
 
 /// As [`find`], but nobody else changes what belongs to the session, or ends it, before `tx` is done:
 /// on `SQLite` nobody writes meanwhile anyway.
-pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<Live>, Error> {
+pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
     if let Tx::Postgres(tx) = tx {
         sqlx::query("SELECT 1 FROM sessions WHERE id = $1 AND provider = $2 FOR UPDATE")
             .bind(id)
@@ -80,7 +80,7 @@ pub async fn end(
     id: SessionId,
     now: Moment,
     leased: Moment,
-) -> Result<Option<Ended>, Error> {
+) -> Result<Option<EndedSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "UPDATE sessions SET key_sealed = NULL, expires = $3, leased = $4
          WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL
@@ -96,7 +96,7 @@ pub async fn end(
 
 /// Up to `limit` sessions that are over, longest over first, their keys destroyed. Until `leased` no other
 /// node takes them; if this one dies, another does then.
-pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<Ended>, Error> {
+pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<EndedSession>, Error> {
     let statement = match tx {
         Tx::Postgres(_) => {
             "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (

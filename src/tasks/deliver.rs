@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use crate::callback::Attempt;
 use crate::service::{Deps, callbacks};
-use crate::store::callbacks::Leased;
+use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
 
 /// Callbacks of one step, which takes as long as the slowest of them.
@@ -18,7 +18,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     Ok(if taken.is_empty() { Progress::Idle } else { Progress::More })
 }
 
-async fn send(deps: &Deps, leased: &Leased) -> anyhow::Result<()> {
+async fn send(deps: &Deps, leased: &LeasedCallback) -> anyhow::Result<()> {
     let (id, session, attempts) = (leased.id, leased.session, leased.attempts);
     match callbacks::send(deps, leased).await? {
         Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),

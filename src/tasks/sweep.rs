@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 
-use crate::service::{Deps, replays, sessions};
+use crate::service::liveness::captures;
+use crate::service::{Deps, sessions};
 use crate::tasks::Progress;
 
 /// Sessions of one step: a step takes well under a second.
@@ -12,7 +13,7 @@ const LAG_MAX: TimeDelta = TimeDelta::seconds(5);
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let now = deps.clock.now();
-    let [late, given_up] = replays::end_overdue(deps, now).await?;
+    let [late, given_up] = captures::end_overdue(deps, now).await?;
     if late + given_up > 0 {
         tracing::info!(late, given_up, "liveness checks are ended without a result");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use face::values::picture::{Quality, QualityReason};
-use face::{Aged, AgedFace, Error};
+use face::{AgeEstimate, AgedFace, Error};
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -38,7 +38,7 @@ pub fn upload_as(image: &[u8], age: &Value) -> Form {
 
 /// A face that looks so old, in a picture with these bytes.
 fn looks(app: &TestApp, image: &'static [u8], years: f32, quality: Quality) {
-    app.script.tell_age(image, Ok(Aged { face: Some(AgedFace { quality, years }), ..script::aged(image) }));
+    app.script.tell_age(image, Ok(AgeEstimate { face: Some(AgedFace { quality, years }), ..script::aged(image) }));
 }
 
 fn good() -> Quality {
@@ -80,7 +80,7 @@ async fn what_is_stated_is_what_is_compared(app: TestApp) {
 }
 
 async fn nobody_and_somebody_poorly_seen_have_no_age(app: TestApp) {
-    app.script.tell_age(&b"nobody"[..], Ok(Aged { face: None, ..script::aged(b"nobody") }));
+    app.script.tell_age(&b"nobody"[..], Ok(AgeEstimate { face: None, ..script::aged(b"nobody") }));
     let reply = app.post("/v2/ages").form(upload(b"nobody")).await;
     assert_eq!(reply.ok()["quality"], -10000);
     assert_shape(&app, "age-of-nobody", &reply);
@@ -207,7 +207,7 @@ async fn usage_is_counted(app: TestApp) {
         app.post("/v2/ages").form(upload(image)).await.ok();
     }
     // That nobody is there is an answer, too.
-    app.script.tell_age(&b"nobody"[..], Ok(Aged { face: None, ..script::aged(b"nobody") }));
+    app.script.tell_age(&b"nobody"[..], Ok(AgeEstimate { face: None, ..script::aged(b"nobody") }));
     app.post("/v2/ages").form(upload(b"nobody")).await.ok();
     app.script.tell_age(&b"many"[..], Err(Error::MultipleFaces(2)));
     app.post("/v2/ages").form(upload(b"many")).await.refusal();

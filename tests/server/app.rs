@@ -2,24 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use bioserver::api;
 use bioserver::api::http::payload;
-use bioserver::capture::key::Keys;
-use bioserver::clock::Clock;
 use bioserver::domain::{Caller, Limits, Moment, Permission};
-use bioserver::media::{self, Media};
-use bioserver::seal::Master;
 use bioserver::service::keys::{self, Credentials, NewKey};
-use bioserver::service::limits::Meters;
 use bioserver::service::{Deps, Policy};
-use bioserver::sign::key::Key;
-use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
-use bioserver::{api, callback, capture};
 use bytes::Bytes;
-use face::Coder;
+use face::FaceEngine;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
@@ -29,14 +22,9 @@ use testkit::script::Script;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::conformance;
+use crate::{conformance, deps};
 
 pub const PREFIX: &str = "/bioserver-app";
-/// Made once: an RSA key takes a while.
-static CAPTURE_KEYS: LazyLock<Arc<Keys>> = LazyLock::new(|| {
-    let make = |algorithm| capture::key::Key::make(algorithm, Clock::default().now()).expect("a key can be made");
-    Arc::new(Keys::new(capture::key::Algorithm::ALL.map(make).into()))
-});
 /// Of one image: small, so that tests can exceed it.
 pub const IMAGE_BYTES_MAX: usize = 2 << 20;
 
@@ -96,29 +84,19 @@ impl TestApp {
     }
 
     /// On SQLite, with faces of this coder.
-    pub async fn with(faces: Arc<dyn Coder>) -> Self {
+    pub async fn with(faces: Arc<dyn FaceEngine>) -> Self {
         Self::start_with(faces, Policy::default()).await
     }
 
     /// On SQLite, with faces of this coder, where the operator has decided so.
-    pub async fn start_with(faces: Arc<dyn Coder>, policy: Policy) -> Self {
+    pub async fn start_with(faces: Arc<dyn FaceEngine>, policy: Policy) -> Self {
         Self::start(Database::file(), faces, Arc::default(), policy).await
     }
 
-    async fn start(database: Database, faces: Arc<dyn Coder>, script: Arc<Script>, policy: Policy) -> Self {
+    async fn start(database: Database, faces: Arc<dyn FaceEngine>, script: Arc<Script>, policy: Policy) -> Self {
         let store = Store::open(&database.settings()).await.expect("a new database opens");
-        let clock = Clock::default();
-        let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
-        let signer = Arc::new(Signer::new(signing, vec![]));
         let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
-        let media = Media::open(&media::Settings::Folder(media_folder.clone())).expect("a folder can be made");
-        let meters = Arc::new(Meters::new(clock.clone()));
-        let master = Master::make();
-        let (capture_keys, pace) = (CAPTURE_KEYS.clone(), Arc::default());
-        // Receivers of tests.
-        let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
-        let callbacks = callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made");
-        let deps = Deps { store, meters, faces, signer, master, media, capture_keys, pace, callbacks, clock, policy };
+        let deps = deps::on(store, &media_folder, faces, policy);
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));

@@ -9,7 +9,7 @@ use bioserver::{store, tasks};
 use chrono::TimeDelta;
 use face::calibration::Origin;
 use face::values::score::Score;
-use face::{Aged, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+use face::{AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, spoof};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::Method;
@@ -146,27 +146,27 @@ impl Slow {
     }
 }
 
-impl Coder for Slow {
-    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
+impl FaceEngine for Slow {
+    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
         let meanwhile = self.meanwhile.lock().expect("nobody panicked").take();
         async move {
             if let Some(happens) = meanwhile {
                 happens.await;
             }
-            self.script.code(picture).await
+            self.script.describe(picture).await
         }
         .boxed()
     }
 
-    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
-        self.script.age(picture)
+    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
+        self.script.estimate_age(picture)
     }
 
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
-        self.script.replay(replay)
+    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
+        self.script.check_liveness(capture)
     }
 
-    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         self.script.score(reference, candidate)
     }
 

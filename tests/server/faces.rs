@@ -1,6 +1,6 @@
 //! `POST /v2/faces`.
 
-use face::Coded;
+use face::DescribedFace;
 use face::values::picture::{Landmarks, Quality, QualityReason};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -39,12 +39,12 @@ async fn a_face_is_answered_whole_and_signed(app: TestApp) {
     assert_eq!(face["digest"], format!("{:x}", Sha256::digest(b"face")));
     assert_shape(&app, "direct-face", &reply);
 
-    let coded = Coded {
+    let described = DescribedFace {
         quality: Quality { value: -20, reasons: vec![QualityReason::Blurred, QualityReason::TooDark] },
         landmarks: Landmarks::default(),
         ..script::face(b"poor")
     };
-    app.script.tell(&b"poor"[..], Ok(coded));
+    app.script.tell(&b"poor"[..], Ok(described));
     let reply = app.post("/v2/faces").form(upload(b"poor")).await;
     assert_eq!(reply.ok()["landmarks"], json!({}));
     assert_shape(&app, "direct-face-of-low-quality", &reply);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use face::calibration::Origin;
 use face::values::picture::ImageType;
 use face::values::score::Score;
-use face::{Aged, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+use face::{AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, spoof};
 use futures_util::future::BoxFuture;
 use reqwest::multipart::Form;
 use serde_json::json;
@@ -24,20 +24,20 @@ fn place(image_type: ImageType) -> f64 {
     ImageType::ALL.iter().position(|own| *own == image_type).map_or(-1.0, |place| place as f64 + 1.0)
 }
 
-impl Coder for Typed {
-    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
-        self.0.code(picture)
+impl FaceEngine for Typed {
+    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
+        self.0.describe(picture)
     }
 
-    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
-        self.0.age(picture)
+    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
+        self.0.estimate_age(picture)
     }
 
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
-        self.0.replay(replay)
+    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
+        self.0.check_liveness(capture)
     }
 
-    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         Score(100.0 * place(reference.image_type) + place(candidate.image_type))
     }
 

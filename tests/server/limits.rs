@@ -52,7 +52,7 @@ async fn requests_under_way_are_counted() {
     });
     let first = app.post("/v2/faces").form(upload(b"face"));
     let others = async {
-        is_coding.await.expect("it is being coded");
+        is_coding.await.expect("it is being described");
         let reply = app.get(CAPABILITIES).send().await;
         assert_shape(&app, "too-much-at-once", &reply);
         go_on.send(()).expect("it waits");

@@ -9,6 +9,7 @@ mod capture;
 mod captures;
 mod conformance;
 mod credentials;
+mod deps;
 mod document;
 mod ending;
 mod faces;

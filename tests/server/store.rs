@@ -5,7 +5,7 @@ mod callbacks;
 mod deps;
 mod files;
 mod keys;
-mod replays;
+mod liveness;
 mod sessions;
 mod signing;
 mod tables;

@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use face::{Aged, AgedFace, age};
+use face::{AgeEstimate, AgedFace, age};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -181,10 +181,10 @@ struct Estimate {
     years: f32,
 }
 
-type Found = Result<Aged, face::Error>;
+type Found = Result<AgeEstimate, face::Error>;
 
 impl Report {
-    pub fn new(portraits: &[Portrait], looked: &Looked<Aged>, tested: Tested) -> Self {
+    pub fn new(portraits: &[Portrait], looked: &Looked<AgeEstimate>, tested: Tested) -> Self {
         let faces =
             || portraits.iter().zip(&looked.found).filter_map(|(portrait, found)| Some((portrait, face(found)?)));
         let found: Vec<Estimate> = faces().map(|(portrait, face)| estimate(portrait, face)).collect();
@@ -293,10 +293,10 @@ mod tests {
         let aged = |years: &i32| {
             let value = if years % 3 == 0 { -5 } else { 200 };
             let face = AgedFace { quality: Quality { value, reasons: vec![] }, years: *years as f32 + 3.04 };
-            Ok(Aged { digest: String::new(), face: Some(face) })
+            Ok(AgeEstimate { digest: String::new(), face: Some(face) })
         };
         let mut found: Vec<Found> = truths.iter().map(aged).collect();
-        found[29] = Ok(Aged { digest: String::new(), face: None });
+        found[29] = Ok(AgeEstimate { digest: String::new(), face: None });
         found[28] = Err(face::Error::Undecodable("it is cut short".into()));
         let looked = Looked { found, took: Duration::from_secs(3), threads: 2 };
         Report::new(&portraits, &looked, Tested { pack: "toy".into(), data: "a toy".into() })

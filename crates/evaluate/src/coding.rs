@@ -39,10 +39,11 @@ impl Coding {
 /// A file that cannot be read ends it; a picture without a face does not.
 pub fn all<C>(pictures: &[Labelled], coders: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Coding, Error>
 where
-    C: FnMut(&Picture) -> Result<face::Coded, face::Error> + Send,
+    C: FnMut(&Picture) -> Result<face::DescribedFace, face::Error> + Send,
 {
     let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
-    let described = |coded: face::Coded| Described { template: coded.template, quality: coded.quality.value };
+    let described =
+        |described: face::DescribedFace| Described { template: described.template, quality: described.quality.value };
     let coder = |mut coder: C| move |picture: &Picture| coder(picture).map(described);
     let looked = pictures::each(&paths, coders.into_iter().map(coder).collect(), done)?;
     Ok(Coding { faces: looked.found, took: looked.took, threads: looked.threads })
@@ -52,7 +53,7 @@ where
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use face::Faces;
+    use face::WantedFace;
     use face::values::picture::{Landmarks, Quality};
 
     use super::*;
@@ -68,14 +69,14 @@ mod tests {
     }
 
     /// Codes a file by its length.
-    fn coder(picture: &Picture) -> Result<face::Coded, face::Error> {
-        assert_eq!(picture.faces, Faces::Central);
+    fn coder(picture: &Picture) -> Result<face::DescribedFace, face::Error> {
+        assert_eq!(picture.wanted, WantedFace::Central);
         if picture.bytes.starts_with(b"[package]") {
             return Err(face::Error::NoFace);
         }
         let template = Template::new(1, &[picture.bytes.len() as f32, 1.0]).expect("it is not zero");
         let quality = Quality { value: 100, reasons: Vec::new() };
-        Ok(face::Coded { digest: String::new(), landmarks: Landmarks::default(), quality, template })
+        Ok(face::DescribedFace { digest: String::new(), landmarks: Landmarks::default(), quality, template })
     }
 
     #[test]

@@ -9,7 +9,7 @@ use face::liveness::track::Shot;
 use face::networks::Networks;
 use face::values::challenges::challenges;
 use face::values::liveness::{LivenessType, Reason, SecurityLevel};
-use face::{Picture, Replay, quality, samples};
+use face::{LivenessCapture, Picture, quality, samples};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -119,7 +119,7 @@ impl Stage {
             Some(attack) => attack::attack(attack, portrait, &self.other, &performance),
         };
         let challenges = performance.challenges;
-        let replay = Replay { liveness_type, level: SecurityLevel::High, challenges, frames };
+        let replay = LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames };
         let start = Instant::now();
         let evidence = self.networks.measure(&replay)?.evidence;
         let took = start.elapsed();

@@ -74,8 +74,8 @@ fn listed<'a>(coding: &Coding, trials: impl Iterator<Item = &'a Trial>) -> Compa
     let mut seen = BTreeSet::new();
     let pair = |trial: &Trial| {
         let faces = trial.pictures.map(|place| coding.faces[place].as_ref().ok());
-        let coded = trial.pictures.iter().filter(|place| coding.faces[**place].is_ok());
-        seen.extend(coded.copied());
+        let described = trial.pictures.iter().filter(|place| coding.faces[**place].is_ok());
+        seen.extend(described.copied());
         match faces {
             [Some(a), Some(b)] => Listed {
                 same: trial.same,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use bytes::Bytes;
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 
 use crate::Error;
 
@@ -37,7 +37,7 @@ where
     let found = Mutex::new(paths.iter().map(|_| None).collect::<Vec<_>>());
     let work = |mut coder: C| -> Result<(), Error> {
         while let Some((at, path)) = take(&next, paths) {
-            let picture = Picture { bytes: read(path)?, rotation: false, faces: Faces::Central };
+            let picture = Picture { bytes: read(path)?, rotation: false, wanted: WantedFace::Central };
             let one = coder(&picture);
             found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(one);
             done();

@@ -87,7 +87,7 @@ pub struct Time {
 }
 
 impl Report {
-    /// Compares everything that was coded: all people, and each half of them.
+    /// Compares everything that was described: all people, and each half of them.
     pub fn new(collection: &Collection, coding: &Coding, tested: Tested) -> Self {
         let Tested { pack, template_version, calibration } = tested;
         let curve = calibration.as_ref();

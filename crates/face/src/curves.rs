@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Side;
+use crate::ComparedFace;
 use crate::calibration::Calibration;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
@@ -81,7 +81,7 @@ impl Curves {
     }
 
     /// The score of two faces by the curve of their types.
-    pub fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+    pub fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         let types = Types::new(reference.image_type, candidate.image_type);
         self.of(types).score(reference.template.cosine(candidate.template))
     }
@@ -118,7 +118,7 @@ mod tests {
         let curves = Curves { by_types: [(own, curve(3000.0))].into(), ..Curves::from(curve(1000.0)) };
         let template = Template::new(1, &[0.0, 1.0]).expect("it is not zero");
         let score = |reference, candidate| {
-            let side = |image_type| Side { template: &template, image_type };
+            let side = |image_type| ComparedFace { template: &template, image_type };
             curves.score(side(reference), side(candidate))
         };
         assert_eq!(score(ImageType::Selfie, ImageType::IdDocument), Score(5000.0));

@@ -14,9 +14,9 @@ use crate::values::template::Template;
 pub mod age;
 pub mod align;
 pub mod calibration;
-pub mod code;
 pub mod compress;
 pub mod curves;
+pub mod describe;
 pub mod detect;
 pub mod find;
 pub mod geometry;
@@ -42,12 +42,12 @@ pub struct Picture {
     pub bytes: Bytes,
     /// Whether it may lie on its side or upside down, whatever its EXIF says.
     pub rotation: bool,
-    pub faces: Faces,
+    pub wanted: WantedFace,
 }
 
 /// What to do with a picture that shows several usable faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Faces {
+pub enum WantedFace {
     /// Refuse it.
     Only,
     /// Take the largest face.
@@ -58,7 +58,7 @@ pub enum Faces {
 
 /// The face of a picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Coded {
+pub struct DescribedFace {
     /// SHA-256 of the image file, in lower-case hex.
     pub digest: String,
     pub landmarks: Landmarks,
@@ -68,7 +68,7 @@ pub struct Coded {
 
 /// How old the person of a picture looks.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Aged {
+pub struct AgeEstimate {
     /// SHA-256 of the image file, in lower-case hex.
     pub digest: String,
     /// None where nobody is to be seen.
@@ -84,7 +84,7 @@ pub struct AgedFace {
 
 /// A capture, and what it was to show.
 #[derive(Debug, Clone)]
-pub struct Replay {
+pub struct LivenessCapture {
     pub liveness_type: LivenessType,
     pub level: SecurityLevel,
     /// What was asked for, in this order; of active liveness only.
@@ -105,14 +105,14 @@ pub struct Verdict {
 pub struct Best {
     /// The frame, as sent.
     pub jpeg: Bytes,
-    pub coded: Coded,
+    pub described: DescribedFace,
     /// See [`age::years`].
     pub years: f32,
 }
 
 /// One of two faces that are compared.
 #[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
+pub struct ComparedFace<'a> {
     pub template: &'a Template,
     /// The kind of picture that the template describes.
     pub image_type: ImageType,
@@ -139,18 +139,18 @@ pub enum Error {
 }
 
 /// What describes and compares faces: the networks of a pack, or a test's script.
-pub trait Coder: Send + Sync {
+pub trait FaceEngine: Send + Sync {
     /// Finds the face of a picture and describes it. Waits in a bounded queue, never on the caller's thread.
-    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>>;
+    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>>;
 
     /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
-    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>>;
+    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>>;
 
     /// Looks whether a capture shows a living person, in the same queue. What it shows instead is no error.
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>>;
+    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>>;
 
     /// The score of two faces whose templates are of this coder's version.
-    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score;
+    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score;
 
     /// The name of what describes and compares.
     fn pack(&self) -> &str;

@@ -9,7 +9,7 @@ use crate::networks::Networks;
 use crate::values::liveness::{Frame, LivenessType};
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
-use crate::{Best, Error, Replay, Side, Verdict, age, code, spoof};
+use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, spoof};
 
 pub mod flat;
 pub mod judge;
@@ -30,7 +30,7 @@ pub struct Measured {
 
 impl Networks {
     /// Looks whether a capture shows a living person who does what was asked, on this thread.
-    pub fn replay(&mut self, replay: &Replay) -> Result<Verdict, Error> {
+    pub fn check_liveness(&mut self, replay: &LivenessCapture) -> Result<Verdict, Error> {
         let Measured { evidence, best } = self.measure(replay)?;
         let reasons = evidence.judge(replay.liveness_type, replay.level, &replay.challenges, self.liveness());
         tracing::debug!(?evidence, "a capture was measured");
@@ -38,7 +38,7 @@ impl Networks {
     }
 
     /// What a capture shows, whatever it is held to.
-    pub fn measure(&mut self, replay: &Replay) -> Result<Measured, Error> {
+    pub fn measure(&mut self, replay: &LivenessCapture) -> Result<Measured, Error> {
         let track = track::follow(self, &replay.frames)?;
         let rest = Rest::of(&track.shots);
         let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.liveness_type)).unwrap_or_default();
@@ -48,8 +48,8 @@ impl Networks {
         }
         let real = reality(self, replay, &track, rest.as_ref())?;
         let (looked, same) = (looks.len(), least_score(self, &looks));
-        let best = looks.into_iter().max_by_key(|look| look.coded.quality.value);
-        let quality = best.as_ref().map(|best| best.coded.quality.value);
+        let best = looks.into_iter().max_by_key(|look| look.described.quality.value);
+        let quality = best.as_ref().map(|best| best.described.quality.value);
         let seen = seen(&replay.frames, &track, rest.as_ref());
         Ok(Measured { evidence: Evidence { real, looks: looked, same, quality, ..seen }, best })
     }
@@ -67,18 +67,18 @@ fn parts(shots: &[Shot], rest: &Rest, liveness_type: LivenessType) -> Vec<usize>
 }
 
 /// A frame as a photograph of the person; `None` where it shows nobody after all.
-fn look(networks: &mut Networks, replay: &Replay, frame: usize) -> Result<Option<Best>, Error> {
+fn look(networks: &mut Networks, replay: &LivenessCapture, frame: usize) -> Result<Option<Best>, Error> {
     let jpeg = &replay.frames[frame].jpeg;
     let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
     let view = image.view();
     let Some(found) = find::largest(networks, &image, Turns::None)? else { return Ok(None) };
-    let coded = code::describe(networks, view, &found, code::digest(jpeg))?;
+    let described = describe::face(networks, view, &found, describe::digest(jpeg))?;
     let years = age::years(networks, view, &found.mesh)?;
-    Ok(Some(Best { jpeg: jpeg.clone(), coded, years }))
+    Ok(Some(Best { jpeg: jpeg.clone(), described, years }))
 }
 
-fn side(look: &Best) -> Side<'_> {
-    Side { template: &look.coded.template, image_type: ImageType::VideoFrame }
+fn side(look: &Best) -> ComparedFace<'_> {
+    ComparedFace { template: &look.described.template, image_type: ImageType::VideoFrame }
 }
 
 /// The least score of two of them; `None` of fewer, or without a calibration.
@@ -90,7 +90,12 @@ fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
 }
 
 /// The mean of what the networks against spoofs give; frames in which the face is not at rest are passed over.
-fn reality(networks: &mut Networks, replay: &Replay, track: &Track, rest: Option<&Rest>) -> Result<Option<f32>, Error> {
+fn reality(
+    networks: &mut Networks,
+    replay: &LivenessCapture,
+    track: &Track,
+    rest: Option<&Rest>,
+) -> Result<Option<f32>, Error> {
     let is_at_rest = |place: &usize| rest.is_some_and(|rest| rest.holds(&track.shots[*place]));
     let mut places: Vec<usize> = (0..track.shots.len()).filter(is_at_rest).collect();
     if places.is_empty() {

@@ -16,7 +16,7 @@ use crate::curves::Curves;
 use crate::networks::{self, Compiled, Networks};
 use crate::pack::{Fault, Pack};
 use crate::values::score::Score;
-use crate::{Aged, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+use crate::{AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, spoof};
 
 /// Weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.1;
@@ -150,21 +150,21 @@ impl Workers {
     }
 }
 
-impl Coder for Workers {
-    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
-        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.code(&picture))
+impl FaceEngine for Workers {
+    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
+        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.describe(&picture))
     }
 
-    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
-        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.age(&picture))
+    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
+        self.ask(Kind::Picture, picture.bytes.len(), move |networks| networks.estimate_age(&picture))
     }
 
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
-        let bytes = replay.frames.iter().map(|frame| frame.jpeg.len()).sum();
-        self.ask(Kind::Capture, bytes, move |networks| networks.replay(&replay))
+    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
+        let bytes = capture.frames.iter().map(|frame| frame.jpeg.len()).sum();
+        self.ask(Kind::Capture, bytes, move |networks| networks.check_liveness(&capture))
     }
 
-    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         self.curves.score(reference, candidate)
     }
 

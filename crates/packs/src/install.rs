@@ -7,7 +7,7 @@ use face::pack::{MANIFEST, Pack};
 use onnx_convert::Structure;
 
 use crate::fetch::{self, Origin};
-use crate::published::{Made, Published, Way};
+use crate::published::{PackFile, Published, Way};
 use crate::{Error, Shelf};
 
 /// Where sources wait until the pack is whole: a try that failed is gone on with.
@@ -49,7 +49,7 @@ fn make(published: &Published, sources: &Path, pack: &Path) -> Result<(), Error>
     Ok(())
 }
 
-fn onnx(published: &Published, file: &Made, sources: &Path) -> Result<Vec<u8>, Error> {
+fn onnx(published: &Published, file: &PackFile, sources: &Path) -> Result<Vec<u8>, Error> {
     let read = |name: &String| {
         let path = sources.join(&published.source(name)?.name);
         fs::read(&path).map_err(|source| Error::File { path, source })

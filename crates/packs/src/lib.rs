@@ -25,7 +25,7 @@ pub struct Shelf {
 }
 
 /// A pack by its name; of one that cannot be read, why.
-pub type Named = (String, Result<Pack, pack::Fault>);
+pub type NamedPack = (String, Result<Pack, pack::Fault>);
 
 /// Why something could not be done with a pack.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +112,7 @@ impl Shelf {
     }
 
     /// Every pack that is here, the built-in one first.
-    pub fn packs(&self) -> Result<Vec<Named>, Error> {
+    pub fn packs(&self) -> Result<Vec<NamedPack>, Error> {
         let built_in = (BUILT_IN.to_owned(), Pack::built_in());
         let read = |name: String| {
             let pack = Pack::read(&self.folder.join(&name));

@@ -32,7 +32,7 @@ pub struct Description {
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
     #[serde(rename = "file")]
-    pub files: Vec<Made>,
+    pub files: Vec<PackFile>,
 }
 
 /// A file at its public home.
@@ -58,7 +58,7 @@ pub enum Checksum {
 /// A file of the pack.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Made {
+pub struct PackFile {
     pub name: String,
     pub made: Making,
 }

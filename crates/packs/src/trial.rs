@@ -7,7 +7,7 @@ use face::networks::{Compiled, Networks, Settings};
 use face::pack::{self, Pack};
 use face::samples::{self, Sample};
 use face::values::template::Template;
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 use onnx::Engine;
 
 /// The two ways of running networks give templates whose cosine is at least this.
@@ -79,7 +79,7 @@ pub fn run(pack: &Pack, settings: &Settings) -> Result<Trial, Error> {
 }
 
 fn described(networks: &mut Networks, (name, bytes): Sample) -> Result<Template, Error> {
-    let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only };
-    let coded = networks.code(&picture).map_err(|source| Error::NoTemplate { name, source })?;
-    Ok(coded.template)
+    let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, wanted: WantedFace::Only };
+    let described = networks.describe(&picture).map_err(|source| Error::NoTemplate { name, source })?;
+    Ok(described.template)
 }

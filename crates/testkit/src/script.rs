@@ -8,7 +8,10 @@ use face::calibration::Origin;
 use face::values::picture::{Eyes, FaceBox, Landmarks, Point, Quality};
 use face::values::score::Score;
 use face::values::template::Template;
-use face::{Aged, AgedFace, Best, Coded, Coder, Error, Picture, Replay, Side, Verdict, spoof};
+use face::{
+    AgeEstimate, AgedFace, Best, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict,
+    spoof,
+};
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use sha2::{Digest, Sha256};
@@ -20,19 +23,19 @@ pub const TEMPLATE_VERSION: u16 = 1;
 /// so that equal bytes show equal faces and others show others.
 #[derive(Default)]
 pub struct Script {
-    told: Mutex<HashMap<Bytes, Result<Coded, Error>>>,
-    told_ages: Mutex<HashMap<Bytes, Result<Aged, Error>>>,
+    told: Mutex<HashMap<Bytes, Result<DescribedFace, Error>>>,
+    told_ages: Mutex<HashMap<Bytes, Result<AgeEstimate, Error>>>,
     told_replays: Mutex<HashMap<Bytes, Result<Verdict, Error>>>,
 }
 
 impl Script {
     /// From now on the picture with these bytes gives `answer`.
-    pub fn tell(&self, bytes: impl Into<Bytes>, answer: Result<Coded, Error>) {
+    pub fn tell(&self, bytes: impl Into<Bytes>, answer: Result<DescribedFace, Error>) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
     }
 
     /// The same, where an age is asked for.
-    pub fn tell_age(&self, bytes: impl Into<Bytes>, answer: Result<Aged, Error>) {
+    pub fn tell_age(&self, bytes: impl Into<Bytes>, answer: Result<AgeEstimate, Error>) {
         self.told_ages.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
     }
 
@@ -43,11 +46,11 @@ impl Script {
 }
 
 /// The face that follows from the bytes of a picture.
-pub fn face(bytes: &[u8]) -> Coded {
+pub fn face(bytes: &[u8]) -> DescribedFace {
     let digest = Sha256::digest(bytes);
     let values: Vec<f32> = digest.iter().map(|byte| f32::from(*byte) - 127.5).collect();
     let eyes = Eyes { left: Point { x: 120.0, y: 150.0 }, right: Point { x: 200.0, y: 150.0 } };
-    Coded {
+    DescribedFace {
         digest: format!("{digest:x}"),
         landmarks: Landmarks {
             eyes: Some(eyes),
@@ -59,40 +62,40 @@ pub fn face(bytes: &[u8]) -> Coded {
 }
 
 /// The age that follows from the bytes of a picture: from 0 to 63.75 years.
-pub fn aged(bytes: &[u8]) -> Aged {
+pub fn aged(bytes: &[u8]) -> AgeEstimate {
     let digest = Sha256::digest(bytes);
     let face = AgedFace { quality: face(bytes).quality, years: f32::from(digest[0]) / 4.0 };
-    Aged { digest: format!("{digest:x}"), face: Some(face) }
+    AgeEstimate { digest: format!("{digest:x}"), face: Some(face) }
 }
 
 /// What follows from the bytes of a capture's first frame: a living person.
 pub fn verdict(bytes: &Bytes) -> Verdict {
     let years = aged(bytes).face.expect("somebody is there").years;
-    Verdict { reasons: vec![], best: Some(Best { jpeg: bytes.clone(), coded: face(bytes), years }) }
+    Verdict { reasons: vec![], best: Some(Best { jpeg: bytes.clone(), described: face(bytes), years }) }
 }
 
-impl Coder for Script {
-    fn code(&self, picture: Picture) -> BoxFuture<'_, Result<Coded, Error>> {
+impl FaceEngine for Script {
+    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(face(&picture.bytes)));
         future::ready(answer).boxed()
     }
 
-    fn age(&self, picture: Picture) -> BoxFuture<'_, Result<Aged, Error>> {
+    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
         let told = self.told_ages.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(aged(&picture.bytes)));
         future::ready(answer).boxed()
     }
 
-    fn replay(&self, replay: Replay) -> BoxFuture<'_, Result<Verdict, Error>> {
-        let first = replay.frames.first().map(|frame| frame.jpeg.clone()).unwrap_or_default();
+    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
+        let first = capture.frames.first().map(|frame| frame.jpeg.clone()).unwrap_or_default();
         let told = self.told_replays.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = told.get(&first).cloned().unwrap_or_else(|| Ok(verdict(&first)));
         future::ready(answer).boxed()
     }
 
     /// 7500 for equal templates, 1000 for those of different pictures, more or less.
-    fn score(&self, reference: Side<'_>, candidate: Side<'_>) -> Score {
+    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         Score(1000.0 + 6500.0 * reference.template.cosine(candidate.template))
     }
 
@@ -115,7 +118,7 @@ impl Coder for Script {
 
 #[cfg(test)]
 mod tests {
-    use face::Faces;
+    use face::WantedFace;
     use face::values::picture::ImageType;
 
     use super::*;
@@ -124,14 +127,15 @@ mod tests {
     fn it_answers_as_told_and_else_by_the_bytes() {
         let script = Script::default();
         let code = |bytes: &'static [u8]| {
-            let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only };
-            script.code(picture).now_or_never().expect("it is ready")
+            let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, wanted: WantedFace::Only };
+            script.describe(picture).now_or_never().expect("it is ready")
         };
         script.tell(&b"nobody"[..], Err(Error::NoFace));
         assert_eq!(code(b"nobody"), Err(Error::NoFace));
         let (one, other) = (code(b"one").expect("a face"), code(b"other").expect("a face"));
         assert_eq!(code(b"one"), Ok(one.clone()));
-        let [one, other] = [&one, &other].map(|face| Side { template: &face.template, image_type: ImageType::Selfie });
+        let [one, other] =
+            [&one, &other].map(|face| ComparedFace { template: &face.template, image_type: ImageType::Selfie });
         assert!(script.score(one, one) > Score(7490.0));
         assert!(script.score(one, other) < Score(4500.0));
     }

@@ -201,7 +201,7 @@ impl From<service::Error> for Problem {
                 let message = "No liveness check has begun in this session. Send init-liveness-parameters first.";
                 Self::new(StatusCode::NOT_FOUND, "LIVENESS_NOT_INITIALIZED", message)
             }
-            Error::ReplayInProgress => Self::conflict(
+            Error::LivenessInProgress => Self::conflict(
                 "REPLAY_IN_PROGRESS",
                 "The liveness check of this session is in progress. Wait for its result.",
             ),
@@ -270,7 +270,7 @@ impl Problem {
             Error::OutOfOrder(_) => ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send frames in the order they were taken"),
             Error::Frame(..) => ("CAPTURE_FRAME_INVALID", "Send frames as JPEG pictures"),
             Error::VideoType(_) => ("CAPTURE_VIDEO_TYPE", "Send video/webm or video/mp4, or no video"),
-            Error::OtherReplay => ("CAPTURE_OF_ANOTHER_REPLAY", "Make one for this check"),
+            Error::OtherCheck => ("CAPTURE_OF_ANOTHER_REPLAY", "Make one for this check"),
             Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Make one for this check"),
             Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
             Error::Failed(why) => return Self::internal(*why),

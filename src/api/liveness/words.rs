@@ -3,7 +3,7 @@
 use face::values::liveness::{self, Reason};
 
 use crate::api::types::{AskedLivenessType, LivenessType, ReplayReason, ReplayState, SecurityLevel};
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 use crate::service;
 
 /// # Errors
@@ -47,7 +47,7 @@ macro_rules! words {
 }
 words!(wire_level: liveness::SecurityLevel => SecurityLevel, Low, Medium, High);
 words!(
-    wire_state: ReplayStatus => ReplayState, Initialized, InProgress, Success, Failed, Spoof, Timeout, Error
+    wire_state: LivenessStatus => ReplayState, Initialized, InProgress, Success, Failed, Spoof, Timeout, Error
 );
 words!(
     wire_reason: Reason => ReplayReason,

@@ -14,7 +14,8 @@ use crate::config::Config;
 pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Option<&Path>) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let paths: Vec<&Path> = portraits.iter().map(|portrait| portrait.path.as_path()).collect();
-    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.age(picture));
+    let coders =
+        networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.estimate_age(picture));
     let bar = progress(paths.len())?;
     let looked = pictures::each(&paths, coders.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();

@@ -7,7 +7,7 @@ use ::evaluate::liveness::{Report, Stage, Trial};
 use ::evaluate::{ages, pictures};
 use anyhow::Context as _;
 use face::pack::Pack;
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 use sha2::{Digest, Sha256};
 
 use crate::cli::evaluate::write;
@@ -79,7 +79,7 @@ fn usable<'a>(config: &Config, pack: &Pack, paths: &[&'a Path], most: usize) -> 
             break;
         }
         let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        match stage.takes(&Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest }) {
+        match stage.takes(&Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest }) {
             Ok(true) => taken.push(*path),
             Err(face::Error::Failed(why)) => anyhow::bail!("the networks failed: {why}"),
             Ok(false) | Err(_) => passed_over += 1,

@@ -8,40 +8,40 @@ use crate::domain::face::Face;
 use crate::seal::Key;
 use crate::service::faces::content::{Content, Image};
 use crate::service::faces::media_name;
-use crate::service::storage::{self, Stored};
+use crate::service::storage::{self, StoredMedium};
 use crate::service::{Deps, Error};
-use crate::store::faces::Kept;
-use crate::store::sessions::Live;
+use crate::store::faces::StoredFace;
+use crate::store::sessions::LiveSession;
 
 /// A face that is ready to be put into its session.
-pub struct Prepared {
-    pub kept: Kept,
+pub struct PreparedFace {
+    pub kept: StoredFace,
     /// Where its image lies, if the session keeps images.
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredMedium>,
 }
 
 /// Makes the face, and keeps its image where the session keeps images: a row must not lead to an image that is not
 /// there. What is not put into the session then goes with it.
-pub async fn prepare(deps: &Deps, live: &Live, key: &Key, best: &Best) -> Result<Prepared, Error> {
+pub async fn prepare(deps: &Deps, live: &LiveSession, key: &Key, best: &Best) -> Result<PreparedFace, Error> {
     let (session, id) = (live.session.id, FaceId::new());
     let face = Face {
         id,
         friendly_name: None,
-        digest: Some(best.coded.digest.clone()),
+        digest: Some(best.described.digest.clone()),
         mode: deps.policy.mode,
         image_type: ImageType::VideoFrame,
-        quality: Some(best.coded.quality.clone()),
-        landmarks: Some(best.coded.landmarks),
-        template: Some(best.coded.template.clone()),
+        quality: Some(best.described.quality.clone()),
+        landmarks: Some(best.described.landmarks),
+        template: Some(best.described.template.clone()),
         image_rotation_enabled: None,
         created: Some(deps.clock.now()),
         expires: None,
     };
     if !live.session.image_storage_enabled {
-        return Ok(Prepared { kept: Content { face, image: None }.seal(key, session)?, stored: None });
+        return Ok(PreparedFace { kept: Content { face, image: None }.seal(key, session)?, stored: None });
     }
     let image = Image { format: ImageFormat::Jpeg, is_sealed: deps.policy.media_sealed };
     let bytes = image.sealed(best.jpeg.clone(), key, session, id);
     let stored = storage::keep(deps, &media_name(session, id), bytes, "image/jpeg").await?;
-    Ok(Prepared { kept: Content { face, image: Some(image) }.seal(key, session)?, stored: Some(stored) })
+    Ok(PreparedFace { kept: Content { face, image: Some(image) }.seal(key, session)?, stored: Some(stored) })
 }

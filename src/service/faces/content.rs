@@ -9,7 +9,7 @@ use crate::domain::session::Session;
 use crate::domain::{FaceId, SessionId};
 use crate::seal::Key;
 use crate::service::Error;
-use crate::store::faces::Kept;
+use crate::store::faces::StoredFace;
 
 /// A face and where its image lies. Members are read leniently by later versions of this server: sessions
 /// outlive an upgrade.
@@ -28,15 +28,15 @@ pub struct Image {
 }
 
 impl Content {
-    pub fn seal(&self, key: &Key, session: SessionId) -> Result<Kept, Error> {
+    pub fn seal(&self, key: &Key, session: SessionId) -> Result<StoredFace, Error> {
         let text =
             serde_json::to_vec(self).map_err(|error| Error::Failed(format!("a face cannot be kept: {error}")))?;
         let id = self.face.id;
-        Ok(Kept { id, content_sealed: key.seal(&place(session, id, "content"), &text) })
+        Ok(StoredFace { id, content_sealed: key.seal(&place(session, id, "content"), &text) })
     }
 
     /// The face as its session's readers see it: it ends with the session.
-    pub fn open(kept: &Kept, key: &Key, session: &Session) -> Result<Self, Error> {
+    pub fn open(kept: &StoredFace, key: &Key, session: &Session) -> Result<Self, Error> {
         let text = key.open(&place(session.id, kept.id, "content"), &kept.content_sealed)?;
         let mut content: Self = serde_json::from_slice(&text)
             .map_err(|error| Error::Failed(format!("the face {} cannot be read: {error}", kept.id)))?;

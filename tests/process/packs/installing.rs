@@ -6,7 +6,7 @@ use bytes::Bytes;
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::template::Template;
-use face::{Faces, Picture, samples};
+use face::{Picture, WantedFace, samples};
 use packs::published;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,8 +75,8 @@ fn it_tells_people_apart(pack: &Pack) {
     assert_eq!((pack.recognizers.len(), pack.spoofs.len(), pack.dimension()), (2, 2, 384));
     let mut networks = Networks::new(&Compiled::new(pack, Settings::default()).expect("it compiles"));
     let mut template = |(_, bytes): samples::Sample| -> Template {
-        let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, faces: Faces::Only };
-        networks.code(&picture).expect("it shows a face").template
+        let picture = Picture { bytes: Bytes::from_static(bytes), rotation: false, wanted: WantedFace::Only };
+        networks.describe(&picture).expect("it shows a face").template
     };
     let [a, b, c] = samples::ONE.map(&mut template);
     let other = template(samples::OTHER);

@@ -1,7 +1,7 @@
 //! `service::keys`: who is let in.
 
 use bioserver::domain::{Caller, Permission};
-use bioserver::service::keys::{self, Created, Credentials, NewKey, Refusal};
+use bioserver::service::keys::{self, CreatedKey, Credentials, NewKey, Refusal};
 use bioserver::service::{self, Deps};
 use bioserver::store::settings::Settings;
 use chrono::TimeDelta;
@@ -24,7 +24,7 @@ fn new(provider: &str) -> NewKey {
     NewKey { provider: provider.to_owned(), permissions: vec![Permission::Face, Permission::Match], expires: None }
 }
 
-async fn create(deps: &Deps, new: NewKey) -> Created {
+async fn create(deps: &Deps, new: NewKey) -> CreatedKey {
     keys::create(&deps.store, &deps.clock, new).await.unwrap()
 }
 
@@ -121,7 +121,7 @@ async fn a_provider_is_made_once(settings: Settings) {
     let (deps, _folder) = deps(&settings).await;
     let (one, two, other) =
         (create(&deps, new("sp")).await, create(&deps, new("sp")).await, create(&deps, new("x")).await);
-    let provider = async |made: &Created| enter(&deps, made.text.expose_secret()).await.unwrap().provider;
+    let provider = async |made: &CreatedKey| enter(&deps, made.text.expose_secret()).await.unwrap().provider;
     assert_eq!(provider(&one).await, provider(&two).await);
     assert_ne!(provider(&one).await, provider(&other).await);
     let listed = keys::list(&deps.store).await.unwrap();

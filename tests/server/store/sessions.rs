@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use bioserver::domain::session::Session;
 use bioserver::domain::{FaceId, Moment, ProviderId, SessionId};
-use bioserver::store::faces::Kept;
-use bioserver::store::idempotency::{Made, Place};
-use bioserver::store::sessions::Live;
+use bioserver::store::faces::StoredFace;
+use bioserver::store::idempotency::{IdempotencyRecord, KeyScope};
+use bioserver::store::sessions::LiveSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ async fn a_session_is_found_by_its_provider_while_it_lives(settings: Settings) {
     let (one, other) = (provider(&store, "one").await.id, provider(&store, "other").await.id);
     let session = begun(&store, one).await;
     let mut tx = store.read().await.unwrap();
-    let live = Live { session: session.clone(), key_sealed: b"sealed".to_vec() };
+    let live = LiveSession { session: session.clone(), key_sealed: b"sealed".to_vec() };
     assert_eq!(store::sessions::find(&mut tx, one, session.id, at(59)).await.unwrap(), Some(live));
     assert_eq!(store::sessions::find(&mut tx, one, session.id, at(60)).await.unwrap(), None);
     assert_eq!(store::sessions::find(&mut tx, other, session.id, at(0)).await.unwrap(), None);
@@ -124,22 +124,23 @@ async fn what_belongs_to_a_session_goes_with_it(settings: Settings) {
     let provider = provider(&store, "sp").await.id;
     let (session, other) = (begun(&store, provider).await, begun(&store, provider).await);
     let mut tx = store.begin().await.unwrap();
-    let face = Kept { id: FaceId::new(), content_sealed: b"face".to_vec() };
-    let made = Made { body_sha256: vec![1], session: session.id, face: Some(face.id) };
+    let face = StoredFace { id: FaceId::new(), content_sealed: b"face".to_vec() };
+    let made = IdempotencyRecord { body_sha256: vec![1], session: session.id, face: Some(face.id) };
     store::faces::insert(&mut tx, session.id, &face).await.unwrap();
-    assert!(store::idempotency::insert(&mut tx, Place(session.id.0), b"key", &made, at(0)).await.unwrap());
+    assert!(store::idempotency::insert(&mut tx, KeyScope(session.id.0), b"key", &made, at(0)).await.unwrap());
     store::sessions::delete(&mut tx, other.id).await.unwrap();
     assert_eq!(store::faces::count(&mut tx, session.id).await.unwrap(), 1);
     store::sessions::delete(&mut tx, session.id).await.unwrap();
     assert_eq!(store::faces::count(&mut tx, session.id).await.unwrap(), 0);
-    assert_eq!(store::idempotency::find(&mut tx, Place(session.id.0), b"key", at(0)).await.unwrap(), None);
+    assert_eq!(store::idempotency::find(&mut tx, KeyScope(session.id.0), b"key", at(0)).await.unwrap(), None);
 }
 
 async fn faces_come_in_the_order_they_were_made(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let (session, other) = (begun(&store, provider).await.id, begun(&store, provider).await.id);
-    let faces: Vec<Kept> = (0..4).map(|byte| Kept { id: FaceId::new(), content_sealed: vec![byte; 9] }).collect();
+    let faces: Vec<StoredFace> =
+        (0..4).map(|byte| StoredFace { id: FaceId::new(), content_sealed: vec![byte; 9] }).collect();
     let mut tx = store.begin().await.unwrap();
     for index in [2, 0, 3, 1] {
         store::faces::insert(&mut tx, session, &faces[index]).await.unwrap();
@@ -169,7 +170,7 @@ async fn a_held_session_is_nobody_elses(settings: Settings) {
             tx.commit().await.unwrap();
         }
     });
-    let face = Kept { id: FaceId::new(), content_sealed: vec![] };
+    let face = StoredFace { id: FaceId::new(), content_sealed: vec![] };
     store::faces::insert(&mut tx, session.id, &face).await.unwrap();
     tokio::task::yield_now().await;
     assert!(!ending.is_finished());
@@ -183,13 +184,13 @@ async fn a_key_makes_one_thing_while_its_session_lives(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let (first, second) = (begun(&store, provider).await.id, begun(&store, provider).await.id);
-    let place = Place(provider.0);
-    let made = |session| Made { body_sha256: vec![1, 2], session, face: None };
+    let place = KeyScope(provider.0);
+    let made = |session| IdempotencyRecord { body_sha256: vec![1, 2], session, face: None };
     let mut tx = store.begin().await.unwrap();
     assert_eq!(store::idempotency::find(&mut tx, place, b"key", at(0)).await.unwrap(), None);
     assert!(store::idempotency::insert(&mut tx, place, b"key", &made(first), at(0)).await.unwrap());
     assert!(!store::idempotency::insert(&mut tx, place, b"key", &made(second), at(0)).await.unwrap());
-    assert!(store::idempotency::insert(&mut tx, Place(Uuid::new_v4()), b"key", &made(second), at(0)).await.unwrap());
+    assert!(store::idempotency::insert(&mut tx, KeyScope(Uuid::new_v4()), b"key", &made(second), at(0)).await.unwrap());
     assert!(store::idempotency::insert(&mut tx, place, b"other", &made(second), at(0)).await.unwrap());
     assert_eq!(store::idempotency::find(&mut tx, place, b"key", at(59)).await.unwrap(), Some(made(first)));
     assert_eq!(store::idempotency::find(&mut tx, place, b"key", at(60)).await.unwrap(), None);
@@ -201,10 +202,10 @@ async fn keys_noted_at_once_make_one_thing(settings: Settings) {
     let provider = provider(&store, "sp").await.id;
     let node = |store: Store| async move {
         let session = session(at(0), at(60));
-        let made = Made { body_sha256: vec![], session: session.id, face: None };
+        let made = IdempotencyRecord { body_sha256: vec![], session: session.id, face: None };
         let mut tx = store.begin().await.unwrap();
         store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
-        let noted = store::idempotency::insert(&mut tx, Place(provider.0), b"key", &made, at(0)).await.unwrap();
+        let noted = store::idempotency::insert(&mut tx, KeyScope(provider.0), b"key", &made, at(0)).await.unwrap();
         if noted {
             tx.commit().await.unwrap();
         }

@@ -33,21 +33,21 @@ struct Label {
 
 impl Vectors {
     pub fn new(samples: &[Sample], pairing: Pairing) -> Self {
-        let coded: Vec<(&Sample, &[f32])> =
+        let described: Vec<(&Sample, &[f32])> =
             samples.iter().filter_map(|sample| Some((sample, sample.template.as_ref()?.values()))).collect();
-        let dimension = coded.first().map_or(0, |(_, values)| values.len());
+        let dimension = described.first().map_or(0, |(_, values)| values.len());
         // A template's values are rounded to 16 bits, which leaves its length a little off one.
-        let unit = coded.iter().flat_map(|(_, values)| {
+        let unit = described.iter().flat_map(|(_, values)| {
             let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
             values.iter().map(move |v| (f64::from(*v) / length) as f32)
         });
-        let columns = DMatrix::from_iterator(dimension, coded.len(), unit);
+        let columns = DMatrix::from_iterator(dimension, described.len(), unit);
         let label = |(sample, _): &(&Sample, &[f32])| Label {
             person: sample.person as u32,
             side: sample.side,
             quality: sample.quality,
         };
-        Self { rows: columns.transpose(), columns, labels: coded.iter().map(label).collect(), pairing }
+        Self { rows: columns.transpose(), columns, labels: described.iter().map(label).collect(), pairing }
     }
 
     /// Visits every pair of the pairing once, in blocks on all cores.

@@ -23,7 +23,7 @@ fn code(pack: &Pack, pictures: &[Labelled]) -> Coding {
     let compiled = Compiled::new(pack, Settings::default()).expect("the built-in networks compile");
     let coder = |_| {
         let mut networks = Networks::new(&compiled);
-        move |picture: &_| networks.code(picture)
+        move |picture: &_| networks.describe(picture)
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     coding::all(pictures, (0..threads).map(coder).collect(), &|| ()).expect("the pictures can be read")
@@ -96,7 +96,7 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
     let compiled = Compiled::new(&pack, Settings::default()).expect("the built-in networks compile");
     let coder = |_| {
         let mut networks = Networks::new(&compiled);
-        move |picture: &_| networks.age(picture)
+        move |picture: &_| networks.estimate_age(picture)
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let paths: Vec<&Path> = part.iter().map(|portrait| portrait.path.as_path()).collect();

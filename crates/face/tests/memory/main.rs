@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 use testkit::{disorder, project};
 
 /// The most that one picture may take beside what its networks always hold.
@@ -57,10 +57,10 @@ static ALLOCATOR: Counting = Counting;
 
 /// What a picture takes at its peak, in bytes.
 fn taken_by(networks: &mut Networks, file: Vec<u8>) -> usize {
-    let picture = Picture { bytes: file.into(), rotation: true, faces: Faces::Only };
+    let picture = Picture { bytes: file.into(), rotation: true, wanted: WantedFace::Only };
     let before = IN_USE.load(Ordering::Relaxed);
     MOST_IN_USE.store(before, Ordering::Relaxed);
-    let _ = networks.code(&picture);
+    let _ = networks.describe(&picture);
     MOST_IN_USE.load(Ordering::Relaxed) - before
 }
 

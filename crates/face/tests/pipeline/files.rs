@@ -2,7 +2,7 @@
 
 use face::image::Image;
 use face::values::picture::Landmarks;
-use face::{Coded, Error};
+use face::{DescribedFace, Error};
 use image::{DynamicImage, ImageFormat, imageops};
 use onnx::Engine;
 use testkit::project::{self, sample};
@@ -48,7 +48,7 @@ fn every_form_shows_the_same_face() {
     let mut networks = networks(Engine::Auto);
     let baseline = file("baseline.jpg");
     let image = image::load_from_memory(&baseline).expect("it is a picture");
-    let expected = networks.code(&picture(baseline)).expect("it shows a face");
+    let expected = networks.describe(&picture(baseline)).expect("it shows a face");
     let sixteen = DynamicImage::ImageRgb16(image.to_rgb16());
     let sixteen_alpha = DynamicImage::ImageRgba16(image.to_rgba16());
     let grey = DynamicImage::ImageLuma8(image.to_luma8());
@@ -69,10 +69,10 @@ fn every_form_shows_the_same_face() {
         ("grey jpeg", written(&grey, ImageFormat::Jpeg), 0.9),
     ];
     for (form, bytes, least) in forms {
-        let coded = networks.code(&picture(bytes)).unwrap_or_else(|e| panic!("{form}: {e}"));
-        let likeness = coded.template.cosine(&expected.template);
+        let described = networks.describe(&picture(bytes)).unwrap_or_else(|e| panic!("{form}: {e}"));
+        let likeness = described.template.cosine(&expected.template);
         assert!(likeness > least, "{form}: {likeness}");
-        assert!(eyes_apart(&coded, &expected) < 1.5, "{form}");
+        assert!(eyes_apart(&described, &expected) < 1.5, "{form}");
     }
 }
 
@@ -80,7 +80,7 @@ fn every_form_shows_the_same_face() {
 fn exif_orientation_is_honoured() {
     let mut networks = networks(Engine::Auto);
     let upright = image::load_from_memory(&file("baseline.jpg")).expect("it is a picture").into_rgb8();
-    let expected = networks.code(&picture(crate::png(&upright))).expect("it shows a face");
+    let expected = networks.describe(&picture(crate::png(&upright))).expect("it shows a face");
     for orientation in 1..=8u8 {
         // What a camera stores that is to be looked at in this way.
         let stored = match orientation {
@@ -95,18 +95,18 @@ fn exif_orientation_is_honoured() {
         };
         let stored = DynamicImage::ImageRgb8(stored);
         let png = oriented_png(&written(&stored, ImageFormat::Png), orientation);
-        let coded = networks.code(&picture(png)).expect("it shows a face");
-        assert_same(&expected, &coded, orientation, 1e-3);
+        let described = networks.describe(&picture(png)).expect("it shows a face");
+        assert_same(&expected, &described, orientation, 1e-3);
         let jpeg = oriented_jpeg(&written(&stored, ImageFormat::Jpeg), orientation);
-        let coded = networks.code(&picture(jpeg)).expect("it shows a face");
-        assert_same(&expected, &coded, orientation, 2.0);
+        let described = networks.describe(&picture(jpeg)).expect("it shows a face");
+        assert_same(&expected, &described, orientation, 2.0);
     }
 }
 
-fn assert_same(expected: &Coded, found: &Coded, orientation: u8, pixels: f32) {
+fn assert_same(expected: &DescribedFace, found: &DescribedFace, orientation: u8, pixels: f32) {
     assert!(eyes_apart(expected, found) < pixels, "{orientation}: {found:?}, expected {expected:?}");
-    let [a, b] = [expected, found].map(|coded| {
-        let Landmarks { face_box, .. } = coded.landmarks;
+    let [a, b] = [expected, found].map(|described| {
+        let Landmarks { face_box, .. } = described.landmarks;
         face_box.expect("it has a box")
     });
     assert!((a.x - b.x).abs() < 2.0 * pixels && (a.height - b.height).abs() < 2.0 * pixels, "{orientation}");
@@ -199,8 +199,8 @@ fn the_samples_are_read_whatever_their_size() {
     for (width, height) in [(1, 1), (1, 900), (900, 1), (2, 3), (31, 17)] {
         let tiny = image.resize_exact(width, height, imageops::FilterType::Triangle);
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
-            let coded = networks.code(&picture(written(&tiny.to_rgb8().into(), format)));
-            assert!(matches!(coded, Ok(_) | Err(Error::NoFace)), "{width} x {height}: {coded:?}");
+            let described = networks.describe(&picture(written(&tiny.to_rgb8().into(), format)));
+            assert!(matches!(described, Ok(_) | Err(Error::NoFace)), "{width} x {height}: {described:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use evaluate::performer::portrait::Portrait;
 use evaluate::performer::{self, Performance};
 use face::networks::Networks;
 use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
-use face::{Replay, Verdict, samples};
+use face::{LivenessCapture, Verdict, samples};
 use onnx::Engine;
 
 use crate::networks;
@@ -20,13 +20,13 @@ fn portrait(networks: &mut Networks) -> Portrait {
 }
 
 /// At the highest level, what `asked` asks for.
-fn replay(asked: &Performance, frames: Vec<Frame>) -> Replay {
+fn replay(asked: &Performance, frames: Vec<Frame>) -> LivenessCapture {
     let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
-    Replay { liveness_type, level: SecurityLevel::High, challenges, frames }
+    LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames }
 }
 
 fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
-    networks.replay(&replay(asked, frames)).expect("the networks run")
+    networks.check_liveness(&replay(asked, frames)).expect("the networks run")
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn whoever_does_what_is_asked_is_accepted() {
         assert_eq!(reasons, [], "{asked:?}");
         let best = best.expect("there is a face");
         assert!(frames.iter().any(|frame| frame.jpeg == best.jpeg));
-        assert!(best.coded.quality.value > 0 && (18.0..90.0).contains(&best.years), "{best:?}");
+        assert!(best.described.quality.value > 0 && (18.0..90.0).contains(&best.years), "{best:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use face::image::Image;
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::picture::Point;
-use face::{Coded, Error, Faces, Picture};
+use face::{DescribedFace, Error, Picture, WantedFace};
 use onnx::Engine;
 
 /// The built-in pack, ready to run.
@@ -23,7 +23,7 @@ fn networks(engine: Engine) -> Networks {
 }
 
 fn picture(bytes: impl Into<bytes::Bytes>) -> Picture {
-    Picture { bytes: bytes.into(), rotation: false, faces: Faces::Only }
+    Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Only }
 }
 
 /// An image as a file without loss.
@@ -33,8 +33,8 @@ fn png(image: &image::RgbImage) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn code(networks: &mut Networks, image: &image::RgbImage) -> Result<Coded, Error> {
-    networks.code(&picture(png(image)))
+fn code(networks: &mut Networks, image: &image::RgbImage) -> Result<DescribedFace, Error> {
+    networks.describe(&picture(png(image)))
 }
 
 fn decoded(networks: &Networks, bytes: &[u8]) -> Result<Image, Error> {
@@ -46,7 +46,7 @@ fn distance(a: Point, b: Point) -> f32 {
 }
 
 /// How far both eyes of two faces are apart at most, in pixels.
-fn eyes_apart(a: &Coded, b: &Coded) -> f32 {
+fn eyes_apart(a: &DescribedFace, b: &DescribedFace) -> f32 {
     let (a, b) = (a.landmarks.eyes.expect("it has eyes"), b.landmarks.eyes.expect("it has eyes"));
     distance(a.left, b.left).max(distance(a.right, b.right))
 }

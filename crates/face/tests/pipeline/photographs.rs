@@ -5,7 +5,7 @@ use face::curves::Types;
 use face::pack::Pack;
 use face::values::picture::ImageType;
 use face::workers::{Settings, Workers};
-use face::{Coder, Error, Faces, Picture, Side};
+use face::{ComparedFace, Error, FaceEngine, Picture, WantedFace};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use onnx::Engine;
@@ -44,9 +44,9 @@ fn page(width: u32, height: u32) -> RgbImage {
 fn one_person_is_far_more_alike_than_two() {
     let mut networks = networks(Engine::Auto);
     let templates = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"].map(|name| {
-        let coded = networks.code(&picture(sample(name))).expect("it shows one face");
-        assert!((250..=350).contains(&coded.quality.value), "{name}: {:?}", coded.quality);
-        coded.template
+        let described = networks.describe(&picture(sample(name))).expect("it shows one face");
+        assert!((250..=350).contains(&described.quality.value), "{name}: {:?}", described.quality);
+        described.template
     });
     let [obama, obama2, obama3, biden] = &templates;
     for (one, other) in [(obama, obama2), (obama, obama3), (obama2, obama3)] {
@@ -62,7 +62,7 @@ fn people_look_about_as_old_as_they_were() {
     let mut networks = networks(Engine::Auto);
     // Their age on the day of the photograph.
     for (name, truth) in [("obama.jpg", 51.0), ("obama2.jpg", 48.0), ("obama3.jpg", 48.0), ("biden.jpg", 67.0)] {
-        let aged = networks.age(&picture(sample(name))).expect("it runs");
+        let aged = networks.estimate_age(&picture(sample(name))).expect("it runs");
         let face = aged.face.expect("it shows a face");
         assert!((face.years - truth).abs() < 12.0, "{name}: {face:?}");
         assert!(face.quality.value >= 250, "{name}: {face:?}");
@@ -72,7 +72,7 @@ fn people_look_about_as_old_as_they_were() {
 #[test]
 fn both_executors_give_one_template() {
     let [burn, packed] = [Engine::Burn, Engine::Packed]
-        .map(|engine| networks(engine).code(&picture(sample("obama2.jpg"))).expect("it shows a face"));
+        .map(|engine| networks(engine).describe(&picture(sample("obama2.jpg"))).expect("it shows a face"));
     assert!(burn.template.cosine(&packed.template) > 0.999_99);
     assert!(eyes_apart(&burn, &packed) < 1e-2);
 }
@@ -80,22 +80,22 @@ fn both_executors_give_one_template() {
 #[test]
 fn a_selfie_that_fills_the_picture() {
     let mut networks = networks(Engine::Auto);
-    let whole = networks.code(&picture(sample("obama.jpg"))).expect("it shows a face");
+    let whole = networks.describe(&picture(sample("obama.jpg"))).expect("it shows a face");
     let face = whole.landmarks.face_box.expect("it has a box");
     let photograph = photograph("obama.jpg");
     let [x, y, width, height] = [face.x, face.y, face.width, face.height].map(|value| value as u32);
     let tight = imageops::crop_imm(&photograph, x, y, width, height).to_image();
     for side in [width, 100, 2000] {
         let selfie = imageops::resize(&tight, side, side * height / width, FilterType::CatmullRom);
-        let coded = code(&mut networks, &selfie).expect("it shows a face");
-        assert!(coded.template.cosine(&whole.template) > 0.9, "{side}");
+        let described = code(&mut networks, &selfie).expect("it shows a face");
+        assert!(described.template.cosine(&whole.template) > 0.9, "{side}");
     }
 }
 
 #[test]
 fn a_small_face_on_a_large_page() {
     let mut networks = networks(Engine::Auto);
-    let whole = networks.code(&picture(sample("biden.jpg"))).expect("it shows a face");
+    let whole = networks.describe(&picture(sample("biden.jpg"))).expect("it shows a face");
     let face = whole.landmarks.face_box.expect("it has a box");
     let photograph = photograph("biden.jpg");
     let scale = 60.0 / face.width;
@@ -103,13 +103,13 @@ fn a_small_face_on_a_large_page() {
     let portrait = imageops::resize(&photograph, width, height, FilterType::Lanczos3);
     let mut scan = page(3264, 2448);
     imageops::replace(&mut scan, &portrait, 2100, 1500);
-    let coded = code(&mut networks, &scan).expect("it shows a face");
-    let found = coded.landmarks.face_box.expect("it has a box");
+    let described = code(&mut networks, &scan).expect("it shows a face");
+    let found = described.landmarks.face_box.expect("it has a box");
     assert!((45.0..75.0).contains(&found.width), "{found:?}");
     assert!((found.x - 2100.0 - face.x * scale).abs() < 15.0, "{found:?}");
     // 26 pixels between the eyes leave less to compare, but still the same person.
-    assert!(coded.template.cosine(&whole.template) > 0.8, "{}", coded.template.cosine(&whole.template));
-    assert!(coded.quality.value < 100, "{:?}", coded.quality);
+    assert!(described.template.cosine(&whole.template) > 0.8, "{}", described.template.cosine(&whole.template));
+    assert!(described.quality.value < 100, "{:?}", described.quality);
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn a_second_face_counts_from_a_quarter_of_the_first_on() {
         imageops::replace(&mut both, &obama, 0, 0);
         imageops::replace(&mut both, &second, 920, 0);
         let bytes = png(&both);
-        let largest = Picture { faces: Faces::Largest, ..picture(bytes.clone()) };
-        let age = networks.age(&picture(bytes.clone())).map(|aged| aged.face.is_some());
-        let (only, largest) = (networks.code(&picture(bytes)), networks.code(&largest));
+        let largest = Picture { wanted: WantedFace::Largest, ..picture(bytes.clone()) };
+        let age = networks.estimate_age(&picture(bytes.clone())).map(|aged| aged.face.is_some());
+        let (only, largest) = (networks.describe(&picture(bytes)), networks.describe(&largest));
         assert_eq!(age, only.as_ref().map(|_| true).map_err(Clone::clone), "an age needs the only person");
         (only, largest)
     };
@@ -149,8 +149,8 @@ fn no_face_is_no_face() {
     for empty in [grey, noise, page(1240, 1754), pixel, line] {
         for rotation in [false, true] {
             let picture = Picture { rotation, ..picture(png(&empty)) };
-            assert_eq!(networks.code(&picture), Err(Error::NoFace), "{:?}", empty.dimensions());
-            assert_eq!(networks.age(&picture).expect("it runs").face, None);
+            assert_eq!(networks.describe(&picture), Err(Error::NoFace), "{:?}", empty.dimensions());
+            assert_eq!(networks.estimate_age(&picture).expect("it runs").face, None);
         }
     }
 }
@@ -167,8 +167,9 @@ fn a_picture_on_its_side_is_found_when_asked_for() {
             .into_iter()
             .enumerate()
     {
-        let coded = networks.code(&Picture { rotation: true, ..picture(png(&turned)) }).expect("it shows a face");
-        assert!(coded.template.cosine(&expected.template) > 0.995, "{quarter}");
+        let described =
+            networks.describe(&Picture { rotation: true, ..picture(png(&turned)) }).expect("it shows a face");
+        assert!(described.template.cosine(&expected.template) > 0.995, "{quarter}");
         // Where the eyes of the upright picture lie in the turned one.
         let eyes = expected.landmarks.eyes.expect("it has eyes");
         let places = [eyes.left, eyes.right].map(|p| match quarter {
@@ -177,7 +178,7 @@ fn a_picture_on_its_side_is_found_when_asked_for() {
             2 => (w - p.x, h - p.y),
             _ => (p.y, w - p.x),
         });
-        let found = coded.landmarks.eyes.expect("it has eyes");
+        let found = described.landmarks.eyes.expect("it has eyes");
         let found = [(found.left.x, found.left.y), (found.right.x, found.right.y)];
         let near = |(a, b): &((f32, f32), (f32, f32))| (a.0 - b.0).hypot(a.1 - b.1) < 2.0;
         let swapped = [places[1], places[0]];
@@ -204,20 +205,20 @@ async fn workers_answer_as_the_networks_do() {
     let videos = Types::new(ImageType::VideoFrame, ImageType::VideoFrame);
     let pack = Pack { calibration: Some(calibration), calibration_by_types: [(videos, of_videos)].into(), ..pack };
     let workers = Workers::start(&pack, &Settings { threads: Some(2), ..Settings::default() }).expect("it starts");
-    let all = ["obama.jpg", "obama2.jpg"].map(|name| workers.code(picture(sample(name))));
+    let all = ["obama.jpg", "obama2.jpg"].map(|name| workers.describe(picture(sample(name))));
     let all = futures_util::future::join_all(all).await;
-    let expected = networks(Engine::Auto).code(&picture(sample("obama2.jpg")));
+    let expected = networks(Engine::Auto).describe(&picture(sample("obama2.jpg")));
     assert_eq!(all[1], expected);
-    let [one, other] = [&all[0], &all[1]].map(|coded| &coded.as_ref().expect("it shows a face").template);
+    let [one, other] = [&all[0], &all[1]].map(|described| &described.as_ref().expect("it shows a face").template);
     let score = |image_type| {
-        let side = |template| Side { template, image_type };
+        let side = |template| ComparedFace { template, image_type };
         workers.score(side(one), side(other)).0
     };
     assert!((score(ImageType::Selfie) - (3000.0 + 2000.0 * one.cosine(other))).abs() < 1e-9);
     assert!((score(ImageType::VideoFrame) - (50.0 + 50.0 * one.cosine(other))).abs() < 1e-9);
     assert_eq!(workers.template_version(), 1);
-    assert!(matches!(workers.code(picture("no picture")).await, Err(Error::Undecodable(_))));
-    let aged = workers.age(picture(sample("obama2.jpg"))).await;
-    assert_eq!(aged, networks(Engine::Auto).age(&picture(sample("obama2.jpg"))));
-    assert!(matches!(workers.age(picture("no picture")).await, Err(Error::Undecodable(_))));
+    assert!(matches!(workers.describe(picture("no picture")).await, Err(Error::Undecodable(_))));
+    let aged = workers.estimate_age(picture(sample("obama2.jpg"))).await;
+    assert_eq!(aged, networks(Engine::Auto).estimate_age(&picture(sample("obama2.jpg"))));
+    assert!(matches!(workers.estimate_age(picture("no picture")).await, Err(Error::Undecodable(_))));
 }

@@ -2,7 +2,7 @@
 
 use face::networks::Networks;
 use face::values::picture::{Quality, QualityReason};
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 use image::codecs::jpeg::JpegEncoder;
 use image::{RgbImage, imageops};
 use onnx::Engine;
@@ -16,8 +16,8 @@ use crate::{networks, png, shared};
 const SAMPLES: [(&str, f32); 2] = [("obama.jpg", 106.0), ("biden.jpg", 121.0)];
 
 fn quality(networks: &mut Networks, bytes: Vec<u8>) -> Quality {
-    let picture = Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest };
-    networks.code(&picture).expect("it shows a face").quality
+    let picture = Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest };
+    networks.describe(&picture).expect("it shows a face").quality
 }
 
 /// Of copies by rising strength, each made worse by `worse`: the quality falls from the untouched one on, and of the

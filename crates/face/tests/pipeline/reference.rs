@@ -4,7 +4,7 @@ use face::find::{self, Turns};
 use face::geometry::Similarity;
 use face::pack::{Network, Pack};
 use face::resample::{self, Planes};
-use face::{Faces, Picture};
+use face::{Picture, WantedFace};
 use onnx::graph::Graph;
 use onnx::{Engine, Executable, Runner};
 use serde_json::Value;
@@ -158,11 +158,11 @@ fn photographs_agree_with_the_reference_from_their_files_on() {
         let expected = ["yaw", "pitch", "roll"].map(|angle| number(&entry["pose_deg"][angle]));
         assert_near(&[pose.yaw, pose.pitch, pose.roll], &expected, 1.0, name);
 
-        let picture = Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest };
-        let coded = networks.code(&picture).expect("it shows a face");
-        let likeness = cosine(&coded.template.values()[..128], reference.tensor(&format!("{name}/dlib.template")));
+        let picture = Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest };
+        let described = networks.describe(&picture).expect("it shows a face");
+        let likeness = cosine(&described.template.values()[..128], reference.tensor(&format!("{name}/dlib.template")));
         assert!(likeness > 0.998, "{name}: {likeness}");
-        assert_eq!(coded.digest, entry["file_sha256"].as_str().expect("a text"));
+        assert_eq!(described.digest, entry["file_sha256"].as_str().expect("a text"));
     }
 }
 
@@ -198,8 +198,8 @@ fn ages_of_photographs_agree_with_the_reference() {
         let (plain, mirrored) = (plain.expect("it runs"), mirrored.expect("it runs"));
         assert_near(&[plain], &[expected], 1.5, name);
 
-        let picture = Picture { bytes: bytes.into(), rotation: false, faces: Faces::Largest };
-        let aged = networks.age(&picture).expect("it runs").face.expect("it shows a face");
+        let picture = Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest };
+        let aged = networks.estimate_age(&picture).expect("it runs").face.expect("it shows a face");
         assert_near(&[aged.years], &[f32::midpoint(plain, mirrored)], 1e-4, name);
     }
 }

@@ -2,13 +2,14 @@
 
 use face::values::liveness::Reason;
 
-use crate::service::{Deps, replays};
+use crate::service::Deps;
+use crate::service::liveness::captures;
 use crate::tasks::Progress;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
-    let Some(leased) = replays::take(deps).await? else { return Ok(Progress::Idle) };
+    let Some(leased) = captures::take(deps).await? else { return Ok(Progress::Idle) };
     let (session, attempts) = (leased.session.id, leased.attempts);
-    match replays::perform(deps, &leased).await {
+    match captures::perform(deps, &leased).await {
         Ok(Some((status, reasons))) => {
             let reasons: Vec<_> = reasons.into_iter().map(Reason::name).collect();
             tracing::info!(%session, %status, reasons = reasons.join(","), attempts, "a liveness check has ended");
@@ -16,7 +17,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
         Ok(None) => tracing::info!(%session, attempts, "a capture is left to another attempt"),
         Err(error) => {
             tracing::error!(%session, attempts, %error, "a capture could not be looked at");
-            replays::retry(deps, &leased).await?;
+            captures::retry(deps, &leased).await?;
         }
     }
     Ok(Progress::More)

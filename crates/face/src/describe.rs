@@ -6,47 +6,49 @@ use crate::find::{self, Found, Turns};
 use crate::image::{Image, View};
 use crate::networks::Networks;
 use crate::values::picture::{FaceBox, Landmarks};
-use crate::{Aged, AgedFace, Coded, Error, Faces, Picture, age, quality, recognize};
+use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, quality, recognize};
 
 impl Networks {
     /// Finds the face of a picture and describes it, on this thread.
-    pub fn code(&mut self, picture: &Picture) -> Result<Coded, Error> {
+    pub fn describe(&mut self, picture: &Picture) -> Result<DescribedFace, Error> {
         let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
         let view = image.view();
         let found = self.wanted(&image, picture)?.ok_or(Error::NoFace)?;
-        describe(self, view, &found, digest(&picture.bytes))
+        face(self, view, &found, digest(&picture.bytes))
     }
 
     /// Finds the face of a picture and says how old it looks, on this thread. Nobody in it is no error.
-    pub fn age(&mut self, picture: &Picture) -> Result<Aged, Error> {
+    pub fn estimate_age(&mut self, picture: &Picture) -> Result<AgeEstimate, Error> {
         let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
         let view = image.view();
         let found = self.wanted(&image, picture)?;
         let aged = |found: Found| {
             Ok(AgedFace { quality: quality::of(view, &found), years: age::years(self, view, &found.mesh)? })
         };
-        Ok(Aged { digest: digest(&picture.bytes), face: found.map(aged).transpose()? })
+        Ok(AgeEstimate { digest: digest(&picture.bytes), face: found.map(aged).transpose()? })
     }
 
     /// The face that the picture's sender means.
     fn wanted(&mut self, image: &Image, picture: &Picture) -> Result<Option<Found>, Error> {
         let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
-        let found = match picture.faces {
-            Faces::Only | Faces::Largest => find::largest(self, image, turns)?,
-            Faces::Central => find::central(self, image, turns)?,
+        let found = match picture.wanted {
+            WantedFace::Only | WantedFace::Largest => find::largest(self, image, turns)?,
+            WantedFace::Central => find::central(self, image, turns)?,
         };
         match found {
-            Some(found) if picture.faces == Faces::Only && found.faces > 1 => Err(Error::MultipleFaces(found.faces)),
+            Some(found) if picture.wanted == WantedFace::Only && found.faces > 1 => {
+                Err(Error::MultipleFaces(found.faces))
+            }
             found => Ok(found),
         }
     }
 }
 
 /// A face that was found in `view`, described so that it can be compared.
-pub fn describe(networks: &mut Networks, view: View, found: &Found, digest: String) -> Result<Coded, Error> {
+pub fn face(networks: &mut Networks, view: View, found: &Found, digest: String) -> Result<DescribedFace, Error> {
     let landmarks = Landmarks { eyes: Some(found.mesh.eyes()), face_box: Some(within(view, found.detection.face_box)) };
     let template = recognize::template(networks, view, found)?;
-    Ok(Coded { digest, landmarks, quality: quality::of(view, found), template })
+    Ok(DescribedFace { digest, landmarks, quality: quality::of(view, found), template })
 }
 
 /// SHA-256 of an image file, in lower-case hex.

@@ -9,12 +9,12 @@ use crate::domain::liveness::{DeviceInfo, SdkInfo};
 use crate::domain::{FaceId, SessionId};
 use crate::seal::Key;
 use crate::service::Error;
-use crate::service::storage::Stored;
+use crate::service::storage::StoredMedium;
 
 /// What is asked of the person and of the capture. Members are read leniently by later versions of this server:
 /// sessions outlive an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct CheckRequest {
     pub id: String,
     pub liveness_type: LivenessType,
     pub level: SecurityLevel,
@@ -35,7 +35,7 @@ pub struct Outcome {
     pub sdk: Option<SdkInfo>,
     /// Of a capture that was accepted.
     pub best: Option<BestImage>,
-    pub video: Option<Stored>,
+    pub video: Option<StoredMedium>,
 }
 
 /// The frame that shows the person best.
@@ -48,10 +48,10 @@ pub struct BestImage {
     pub years: f32,
     /// JPEG in base64, as answers carry it; only where it may be asked for.
     pub image: Option<String>,
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredMedium>,
 }
 
-impl Asked {
+impl CheckRequest {
     pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
         sealed(self, key, session, "asked")
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::liveness::ReplayStatus;
+use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
@@ -14,18 +14,18 @@ use crate::store::{Error, Tx, for_update, on};
 
 /// A check, without its capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replay {
-    pub status: ReplayStatus,
+pub struct LivenessCheck {
+    pub status: LivenessStatus,
     pub asked_sealed: Vec<u8>,
     pub result_sealed: Option<Vec<u8>>,
     /// Until when the capture must come.
     pub due: Moment,
 }
-row!(Replay { status, asked_sealed, result_sealed, due });
+row!(LivenessCheck { status, asked_sealed, result_sealed, due });
 
 /// A capture that is leased to one node, and what it needs to look at it.
 #[derive(Clone)]
-pub struct Leased {
+pub struct LeasedCapture {
     pub session: Session,
     pub provider: ProviderId,
     /// The session's key, sealed by the master key.
@@ -36,11 +36,11 @@ pub struct Leased {
     pub attempts: i64,
     pub received: Moment,
 }
-row!(Leased { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, received });
+row!(LeasedCapture { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, received });
 
-impl fmt::Debug for Leased {
+impl fmt::Debug for LeasedCapture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Leased({}, attempt {})", self.session.id, self.attempts)
+        write!(f, "LeasedCapture({}, attempt {})", self.session.id, self.attempts)
     }
 }
 
@@ -54,17 +54,17 @@ pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Mo
          WHERE replays.status <> $5"
     )
     .bind(session)
-    .bind(ReplayStatus::Initialized)
+    .bind(LivenessStatus::Initialized)
     .bind(asked_sealed)
     .bind(due)
-    .bind(ReplayStatus::InProgress)
+    .bind(LivenessStatus::InProgress)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1)
     })?)
 }
 
-pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<Replay>, Error> {
+pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<LivenessCheck>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT status, asked_sealed, result_sealed, due FROM replays WHERE session = $1"
     )
@@ -86,10 +86,10 @@ pub async fn receive(
          WHERE session = $1 AND status = $5 AND due > $4 AND asked_sealed = $6"
     )
     .bind(session)
-    .bind(ReplayStatus::InProgress)
+    .bind(LivenessStatus::InProgress)
     .bind(capture_sealed)
     .bind(now)
-    .bind(ReplayStatus::Initialized)
+    .bind(LivenessStatus::Initialized)
     .bind(asked_sealed)
     .execute(conn)
     .await
@@ -99,14 +99,14 @@ pub async fn receive(
 /// How many captures wait for a node or are with one.
 pub async fn waiting(tx: &mut Tx) -> Result<i64, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM replays WHERE status = $1")
-        .bind(ReplayStatus::InProgress)
+        .bind(LivenessStatus::InProgress)
         .fetch_one(conn)
         .await)?)
 }
 
 /// The capture that waits longest, if it was not tried `attempts_max` times yet. Until `leased` no other node takes
 /// it; if this one dies, another does then.
-pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<Leased>, Error> {
+pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<LeasedCapture>, Error> {
     let lock = for_update(tx);
     let statement = format!(
         "UPDATE replays SET leased = $2, attempts = attempts + 1 WHERE session = (
@@ -119,7 +119,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
     let taken: Option<SessionId> = on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(now)
         .bind(leased)
-        .bind(ReplayStatus::InProgress)
+        .bind(LivenessStatus::InProgress)
         .bind(attempts_max)
         .fetch_optional(conn)
         .await)?;
@@ -135,21 +135,21 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
 }
 
 /// Lengthens the lease of a capture until `until`; `false` if it went to another, or the check has ended.
-pub async fn renew(tx: &mut Tx, leased: &Leased, until: Moment) -> Result<bool, Error> {
+pub async fn renew(tx: &mut Tx, leased: &LeasedCapture, until: Moment) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE replays SET leased = $3 WHERE session = $1 AND attempts = $2 AND status = $4"
     )
     .bind(leased.session.id)
     .bind(leased.attempts)
     .bind(until)
-    .bind(ReplayStatus::InProgress)
+    .bind(LivenessStatus::InProgress)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)
 }
 
 /// Gives a leased capture back: another attempt may begin at `when`, and this one does not count if `uncounted`.
-pub async fn give_back(tx: &mut Tx, leased: &Leased, when: Moment, uncounted: bool) -> Result<(), Error> {
+pub async fn give_back(tx: &mut Tx, leased: &LeasedCapture, when: Moment, uncounted: bool) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "UPDATE replays SET leased = $3, attempts = attempts - $4 WHERE session = $1 AND attempts = $2"
     )
@@ -164,7 +164,12 @@ pub async fn give_back(tx: &mut Tx, leased: &Leased, when: Moment, uncounted: bo
 }
 
 /// Ends the check of a leased capture, which is forgotten; `false` if the lease went to another.
-pub async fn finish(tx: &mut Tx, leased: &Leased, status: ReplayStatus, result_sealed: &[u8]) -> Result<bool, Error> {
+pub async fn finish(
+    tx: &mut Tx,
+    leased: &LeasedCapture,
+    status: LivenessStatus,
+    result_sealed: &[u8],
+) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE replays SET status = $3, result_sealed = $4, capture_sealed = NULL, leased = NULL
          WHERE session = $1 AND attempts = $2 AND status = $5"
@@ -173,7 +178,7 @@ pub async fn finish(tx: &mut Tx, leased: &Leased, status: ReplayStatus, result_s
     .bind(leased.attempts)
     .bind(status)
     .bind(result_sealed)
-    .bind(ReplayStatus::InProgress)
+    .bind(LivenessStatus::InProgress)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)
@@ -181,19 +186,19 @@ pub async fn finish(tx: &mut Tx, leased: &Leased, status: ReplayStatus, result_s
 
 /// Ends up to `limit` checks whose capture did not come in time. Gives their sessions.
 pub async fn time_out(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
-    end(tx, "due <= $1", [ReplayStatus::Initialized, ReplayStatus::Timeout], now, limit).await
+    end(tx, "due <= $1", [LivenessStatus::Initialized, LivenessStatus::Timeout], now, limit).await
 }
 
 /// Ends up to `limit` checks of captures that were tried `attempts_max` times in vain. Gives their sessions.
 pub async fn give_up(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) -> Result<Vec<SessionId>, Error> {
     let tried = format!("leased <= $1 AND attempts >= {attempts_max}");
-    end(tx, &tried, [ReplayStatus::InProgress, ReplayStatus::Error], now, limit).await
+    end(tx, &tried, [LivenessStatus::InProgress, LivenessStatus::Error], now, limit).await
 }
 
 async fn end(
     tx: &mut Tx,
     overdue: &str,
-    [before, after]: [ReplayStatus; 2],
+    [before, after]: [LivenessStatus; 2],
     now: Moment,
     limit: i64,
 ) -> Result<Vec<SessionId>, Error> {

@@ -10,22 +10,22 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use face::values::challenges::challenges;
 use face::values::liveness::Reason;
-use face::{Best, Replay, Verdict, age};
+use face::{Best, LivenessCapture, Verdict, age};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
-use crate::domain::liveness::{ReplayStatus, Video};
+use crate::domain::liveness::{LivenessStatus, Video};
 use crate::domain::usage::Counted;
 use crate::domain::{Moment, SessionId};
 use crate::seal::Key;
-use crate::service::faces::best::{self, Prepared};
-use crate::service::liveness::kept::{self, Asked, BestImage, Outcome};
-use crate::service::storage::{self, Stored};
+use crate::service::faces::best::{self, PreparedFace};
+use crate::service::liveness::sealed::{self, BestImage, CheckRequest, Outcome};
+use crate::service::storage::{self, StoredMedium};
 use crate::service::{Deps, Error, Policy, callbacks, sessions};
 use crate::store;
-use crate::store::replays::Leased;
-use crate::store::sessions::Live;
+use crate::store::liveness::LeasedCapture;
+use crate::store::sessions::LiveSession;
 
 /// A capture that no node survives is given up then.
 const ATTEMPTS_MAX: i64 = 3;
@@ -41,18 +41,18 @@ const SERVICE_START_S: f64 = 1.0;
 const SERVICE_WEIGHT: f64 = 0.2;
 
 /// How fast this node is with captures, and what wakes it for one.
-pub struct Pace {
+pub struct CapturePace {
     service_s: Mutex<f64>,
     arrived: Notify,
 }
 
-impl Default for Pace {
+impl Default for CapturePace {
     fn default() -> Self {
         Self { service_s: Mutex::new(SERVICE_START_S), arrived: Notify::new() }
     }
 }
 
-impl Pace {
+impl CapturePace {
     /// The estimated wait, if a capture behind `waiting` others would wait too long. Other nodes are not counted on.
     pub fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
         let service_s = *self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,9 +77,9 @@ impl Pace {
 }
 
 /// Takes the capture that waits longest, if any does.
-pub async fn take(deps: &Deps) -> Result<Option<Leased>, Error> {
+pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
     let mut tx = deps.store.begin().await?;
-    let taken = store::replays::take(&mut tx, deps.clock.now(), lease_end(deps), ATTEMPTS_MAX).await?;
+    let taken = store::liveness::take(&mut tx, deps.clock.now(), lease_end(deps), ATTEMPTS_MAX).await?;
     tx.commit().await?;
     Ok(taken)
 }
@@ -90,14 +90,14 @@ fn lease_end(deps: &Deps) -> Moment {
 
 /// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
 /// `None` if that was not to be: another attempt follows, or someone else has ended the check.
-pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatus, Vec<Reason>)>, Error> {
+pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(LivenessStatus, Vec<Reason>)>, Error> {
     let session = leased.session.id;
-    let live = Live { session: leased.session.clone(), key_sealed: leased.key_sealed.clone() };
+    let live = LiveSession { session: leased.session.clone(), key_sealed: leased.key_sealed.clone() };
     let key = sessions::key(deps, &live)?;
-    let asked = Asked::open(&leased.asked_sealed, &key, session)?;
-    let capture = Capture::decode(&key.open(&kept::capture_place(session), &leased.capture_sealed)?)?;
+    let asked = CheckRequest::open(&leased.asked_sealed, &key, session)?;
+    let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?)?;
     let count = usize::from(asked.challenges.unwrap_or(0));
-    let replay = Replay {
+    let replay = LivenessCapture {
         liveness_type: asked.liveness_type,
         level: asked.level,
         challenges: challenges(asked.seed, &asked.server_random, count),
@@ -105,7 +105,7 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
     };
     let begun = Instant::now();
     let every = deps.policy.replay_lease / RENEWALS;
-    let verdict = match meanwhile(deps.faces.replay(replay), every, || renew(deps, leased)).await {
+    let verdict = match meanwhile(deps.face_engine.check_liveness(replay), every, || renew(deps, leased)).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
@@ -120,7 +120,7 @@ pub async fn perform(deps: &Deps, leased: &Leased) -> Result<Option<(ReplayStatu
     let mut outcome =
         Outcome { reasons: verdict.reasons, device: capture.device, sdk: capture.sdk, best: None, video: None };
     let mut prepared = None;
-    if let Some(seen) = verdict.best.filter(|_| status == ReplayStatus::Success) {
+    if let Some(seen) = verdict.best.filter(|_| status == LivenessStatus::Success) {
         let made = best::prepare(deps, &live, &key, &seen).await?;
         outcome.best = Some(best_image(&asked, &seen, &made));
         prepared = Some(made);
@@ -150,10 +150,10 @@ async fn meanwhile<T, A: Future<Output = ()>>(
 }
 
 /// While a node is at work on a capture no other takes it, however long that is: only a dead node's lease runs out.
-async fn renew(deps: &Deps, leased: &Leased) {
+async fn renew(deps: &Deps, leased: &LeasedCapture) {
     let renewed = async {
         let mut tx = deps.store.begin().await?;
-        let renewed = store::replays::renew(&mut tx, leased, lease_end(deps)).await?;
+        let renewed = store::liveness::renew(&mut tx, leased, lease_end(deps)).await?;
         tx.commit().await?;
         Ok::<_, store::Error>(renewed)
     };
@@ -166,21 +166,21 @@ async fn renew(deps: &Deps, leased: &Leased) {
 }
 
 /// Lets another attempt at a capture follow after a while. The last one was the last: the check ends then.
-pub async fn retry(deps: &Deps, leased: &Leased) -> Result<(), Error> {
+pub async fn retry(deps: &Deps, leased: &LeasedCapture) -> Result<(), Error> {
     give_back(deps, leased, RETRY_AFTER, false).await
 }
 
-async fn give_back(deps: &Deps, leased: &Leased, after: TimeDelta, uncounted: bool) -> Result<(), Error> {
+async fn give_back(deps: &Deps, leased: &LeasedCapture, after: TimeDelta, uncounted: bool) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
-    store::replays::give_back(&mut tx, leased, deps.clock.now().plus(after), uncounted).await?;
+    store::liveness::give_back(&mut tx, leased, deps.clock.now().plus(after), uncounted).await?;
     Ok(tx.commit().await?)
 }
 
 /// Ends checks whose capture did not come in time, or that no attempt has ended. Says how many there were.
 pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> {
     let mut tx = deps.store.begin().await?;
-    let late = store::replays::time_out(&mut tx, now, ENDED_MAX).await?;
-    let given_up = store::replays::give_up(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
+    let late = store::liveness::time_out(&mut tx, now, ENDED_MAX).await?;
+    let given_up = store::liveness::give_up(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
     for session in late.iter().chain(&given_up) {
         callbacks::owe(&mut tx, *session, now).await?;
     }
@@ -188,30 +188,30 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     Ok([late.len(), given_up.len()])
 }
 
-fn status(verdict: &Verdict) -> ReplayStatus {
+fn status(verdict: &Verdict) -> LivenessStatus {
     if verdict.reasons.iter().any(|reason| reason.is_attack()) {
-        ReplayStatus::Spoof
+        LivenessStatus::Spoof
     } else if verdict.reasons.is_empty() && verdict.best.is_some() {
-        ReplayStatus::Success
+        LivenessStatus::Success
     } else {
-        ReplayStatus::Failed
+        LivenessStatus::Failed
     }
 }
 
-fn best_image(asked: &Asked, seen: &Best, made: &Prepared) -> BestImage {
+fn best_image(asked: &CheckRequest, seen: &Best, made: &PreparedFace) -> BestImage {
     BestImage {
         face: made.kept.id,
-        landmarks: seen.coded.landmarks,
+        landmarks: seen.described.landmarks,
         years: age::stated(seen.years),
         image: (!asked.image_retrieval_disabled).then(|| STANDARD.encode(&seen.jpeg)),
         stored: made.stored.clone(),
     }
 }
 
-async fn keep_video(deps: &Deps, key: &Key, session: SessionId, video: &Video) -> Result<Stored, Error> {
+async fn keep_video(deps: &Deps, key: &Key, session: SessionId, video: &Video) -> Result<StoredMedium, Error> {
     let name = format!("{}/video", sessions::media_folder(session));
     let bytes = if deps.policy.media_sealed {
-        Bytes::from(key.seal(&kept::video_place(session), &video.bytes))
+        Bytes::from(key.seal(&sealed::video_place(session), &video.bytes))
     } else {
         video.bytes.clone()
     };
@@ -221,17 +221,17 @@ async fn keep_video(deps: &Deps, key: &Key, session: SessionId, video: &Video) -
 /// `false` if the session has ended, or the check.
 async fn finish(
     deps: &Deps,
-    leased: &Leased,
-    status: ReplayStatus,
+    leased: &LeasedCapture,
+    status: LivenessStatus,
     outcome: &Outcome,
     key: &Key,
-    face: Option<&Prepared>,
+    face: Option<&PreparedFace>,
 ) -> Result<bool, Error> {
     let (session, provider, now) = (leased.session.id, leased.provider, deps.clock.now());
     let result_sealed = outcome.seal(key, session)?;
     let mut tx = deps.store.begin().await?;
     let held = store::sessions::hold(&mut tx, provider, session, now).await?;
-    if held.is_none() || !store::replays::finish(&mut tx, leased, status, &result_sealed).await? {
+    if held.is_none() || !store::liveness::finish(&mut tx, leased, status, &result_sealed).await? {
         return Ok(false);
     }
     if let Some(face) = face {

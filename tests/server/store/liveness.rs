@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bioserver::domain::liveness::ReplayStatus;
+use bioserver::domain::liveness::LivenessStatus;
 use bioserver::domain::session::Session;
 use bioserver::domain::{Moment, SessionId};
-use bioserver::store::replays::{Leased, Replay};
+use bioserver::store::liveness::{LeasedCapture, LivenessCheck};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 
@@ -38,7 +38,7 @@ async fn asked<const N: usize>(store: &Store) -> [Session; N] {
     for _ in 0..N {
         let session = begun(store, provider).await;
         let mut tx = store.begin().await.unwrap();
-        assert!(store::replays::begin(&mut tx, session.id, ASKED, at(30)).await.unwrap());
+        assert!(store::liveness::begin(&mut tx, session.id, ASKED, at(30)).await.unwrap());
         tx.commit().await.unwrap();
         sessions.push(session);
     }
@@ -46,53 +46,54 @@ async fn asked<const N: usize>(store: &Store) -> [Session; N] {
 }
 
 async fn received(tx: &mut Tx, session: SessionId, now: i64) -> bool {
-    store::replays::receive(tx, session, ASKED, CAPTURE, at(now)).await.unwrap()
+    store::liveness::receive(tx, session, ASKED, CAPTURE, at(now)).await.unwrap()
 }
 
 /// Takes at `at(now)`, until `at(leased)`.
-async fn taken(tx: &mut Tx, now: i64, leased: i64) -> Option<Leased> {
-    store::replays::take(tx, at(now), at(leased), ATTEMPTS_MAX).await.unwrap()
+async fn taken(tx: &mut Tx, now: i64, leased: i64) -> Option<LeasedCapture> {
+    store::liveness::take(tx, at(now), at(leased), ATTEMPTS_MAX).await.unwrap()
 }
 
-async fn found(tx: &mut Tx, session: SessionId) -> Replay {
-    store::replays::find(tx, session).await.unwrap().unwrap()
+async fn found(tx: &mut Tx, session: SessionId) -> LivenessCheck {
+    store::liveness::find(tx, session).await.unwrap().unwrap()
 }
 
-fn standing(status: ReplayStatus, result_sealed: Option<&[u8]>) -> Replay {
+fn standing(status: LivenessStatus, result_sealed: Option<&[u8]>) -> LivenessCheck {
     let result_sealed = result_sealed.map(ToOwned::to_owned);
-    Replay { status, asked_sealed: ASKED.to_vec(), result_sealed, due: at(30) }
+    LivenessCheck { status, asked_sealed: ASKED.to_vec(), result_sealed, due: at(30) }
 }
 
 async fn a_check_takes_one_capture_in_its_time(settings: Settings) {
     let store = open(&settings).await;
     let [session, late] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
-    assert_eq!(store::replays::find(&mut tx, SessionId::new()).await.unwrap(), None);
-    assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::Initialized, None));
+    assert_eq!(store::liveness::find(&mut tx, SessionId::new()).await.unwrap(), None);
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Initialized, None));
     assert!(!received(&mut tx, late.id, 30).await, "it is too late");
-    let another = store::replays::receive(&mut tx, session.id, b"another", CAPTURE, at(1)).await.unwrap();
+    let another = store::liveness::receive(&mut tx, session.id, b"another", CAPTURE, at(1)).await.unwrap();
     assert!(!another, "that is not what was asked");
-    assert_eq!(store::replays::waiting(&mut tx).await.unwrap(), 0);
+    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 0);
     assert!(received(&mut tx, session.id, 29).await);
     assert!(!received(&mut tx, session.id, 29).await, "it has one");
-    assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::InProgress, None));
-    assert_eq!(store::replays::waiting(&mut tx).await.unwrap(), 1);
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::InProgress, None));
+    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 1);
 }
 
 async fn a_check_in_progress_is_not_begun_anew(settings: Settings) {
     let store = open(&settings).await;
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
-    assert!(store::replays::begin(&mut tx, session.id, ASKED, at(30)).await.unwrap(), "nothing has come yet");
+    assert!(store::liveness::begin(&mut tx, session.id, ASKED, at(30)).await.unwrap(), "nothing has come yet");
     assert!(received(&mut tx, session.id, 1).await);
-    assert!(!store::replays::begin(&mut tx, session.id, b"anew", at(40)).await.unwrap());
+    assert!(!store::liveness::begin(&mut tx, session.id, b"anew", at(40)).await.unwrap());
     let leased = taken(&mut tx, 2, 20).await.unwrap();
-    assert!(store::replays::finish(&mut tx, &leased, ReplayStatus::Failed, RESULT).await.unwrap());
-    assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::Failed, Some(RESULT)));
-    assert!(store::replays::begin(&mut tx, session.id, b"anew", at(40)).await.unwrap());
-    let anew = Replay { asked_sealed: b"anew".to_vec(), due: at(40), ..standing(ReplayStatus::Initialized, None) };
+    assert!(store::liveness::finish(&mut tx, &leased, LivenessStatus::Failed, RESULT).await.unwrap());
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Failed, Some(RESULT)));
+    assert!(store::liveness::begin(&mut tx, session.id, b"anew", at(40)).await.unwrap());
+    let anew =
+        LivenessCheck { asked_sealed: b"anew".to_vec(), due: at(40), ..standing(LivenessStatus::Initialized, None) };
     assert_eq!(found(&mut tx, session.id).await, anew, "nothing is left of the check before");
-    assert!(store::replays::receive(&mut tx, session.id, b"anew", CAPTURE, at(3)).await.unwrap());
+    assert!(store::liveness::receive(&mut tx, session.id, b"anew", CAPTURE, at(3)).await.unwrap());
     assert_eq!(taken(&mut tx, 4, 20).await.unwrap().attempts, 1);
 }
 
@@ -136,13 +137,13 @@ async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
     assert!(received(&mut tx, session.id, 1).await);
     let slow = taken(&mut tx, 2, 10).await.unwrap();
     let holder = taken(&mut tx, 10, 20).await.unwrap();
-    assert!(!store::replays::finish(&mut tx, &slow, ReplayStatus::Spoof, b"late").await.unwrap());
-    store::replays::give_back(&mut tx, &slow, at(10), true).await.unwrap();
+    assert!(!store::liveness::finish(&mut tx, &slow, LivenessStatus::Spoof, b"late").await.unwrap());
+    store::liveness::give_back(&mut tx, &slow, at(10), true).await.unwrap();
     assert!(taken(&mut tx, 19, 30).await.is_none(), "the lease is another's to give back");
-    assert!(store::replays::finish(&mut tx, &holder, ReplayStatus::Success, RESULT).await.unwrap());
-    assert!(!store::replays::finish(&mut tx, &holder, ReplayStatus::Spoof, b"twice").await.unwrap());
-    assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::Success, Some(RESULT)));
-    assert_eq!(store::replays::waiting(&mut tx).await.unwrap(), 0);
+    assert!(store::liveness::finish(&mut tx, &holder, LivenessStatus::Success, RESULT).await.unwrap());
+    assert!(!store::liveness::finish(&mut tx, &holder, LivenessStatus::Spoof, b"twice").await.unwrap());
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Success, Some(RESULT)));
+    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 0);
 }
 
 async fn a_lease_lasts_as_long_as_it_is_renewed(settings: Settings) {
@@ -151,12 +152,12 @@ async fn a_lease_lasts_as_long_as_it_is_renewed(settings: Settings) {
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
     let slow = taken(&mut tx, 2, 10).await.unwrap();
-    assert!(store::replays::renew(&mut tx, &slow, at(18)).await.unwrap());
+    assert!(store::liveness::renew(&mut tx, &slow, at(18)).await.unwrap());
     assert!(taken(&mut tx, 17, 30).await.is_none(), "it is still at work");
     let holder = taken(&mut tx, 18, 30).await.unwrap();
-    assert!(!store::replays::renew(&mut tx, &slow, at(50)).await.unwrap(), "the lease is another's");
-    assert!(store::replays::finish(&mut tx, &holder, ReplayStatus::Success, RESULT).await.unwrap());
-    assert!(!store::replays::renew(&mut tx, &holder, at(50)).await.unwrap(), "it has ended");
+    assert!(!store::liveness::renew(&mut tx, &slow, at(50)).await.unwrap(), "the lease is another's");
+    assert!(store::liveness::finish(&mut tx, &holder, LivenessStatus::Success, RESULT).await.unwrap());
+    assert!(!store::liveness::renew(&mut tx, &holder, at(50)).await.unwrap(), "it has ended");
 }
 
 async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
@@ -168,7 +169,7 @@ async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
     for (now, counts_as, uncounted) in [(2, 1, true), (4, 1, false), (6, 2, true)] {
         let leased = taken(&mut tx, now, 50).await.unwrap();
         assert_eq!(leased.attempts, counts_as);
-        store::replays::give_back(&mut tx, &leased, at(now + 2), uncounted).await.unwrap();
+        store::liveness::give_back(&mut tx, &leased, at(now + 2), uncounted).await.unwrap();
         assert!(taken(&mut tx, now + 1, 50).await.is_none(), "not before its time");
     }
     assert_eq!(taken(&mut tx, 8, 50).await.unwrap().attempts, 2);
@@ -179,7 +180,7 @@ async fn a_capture_that_no_attempt_ends_is_given_up(settings: Settings) {
     let [session, other] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
-    let give_up = async |tx: &mut Tx, now| store::replays::give_up(tx, at(now), ATTEMPTS_MAX, 10).await.unwrap();
+    let give_up = async |tx: &mut Tx, now| store::liveness::give_up(tx, at(now), ATTEMPTS_MAX, 10).await.unwrap();
     for attempts in 1..=ATTEMPTS_MAX {
         let leased = taken(&mut tx, 10 * attempts - 5, 10 * attempts).await.unwrap();
         assert_eq!(leased.attempts, attempts);
@@ -187,8 +188,8 @@ async fn a_capture_that_no_attempt_ends_is_given_up(settings: Settings) {
     }
     assert!(taken(&mut tx, 31, 50).await.is_none(), "it was tried often enough");
     assert_eq!(give_up(&mut tx, 31).await, [session.id]);
-    assert_eq!(found(&mut tx, session.id).await, standing(ReplayStatus::Error, None));
-    assert_eq!(found(&mut tx, other.id).await, standing(ReplayStatus::Initialized, None));
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Error, None));
+    assert_eq!(found(&mut tx, other.id).await, standing(LivenessStatus::Initialized, None));
 }
 
 async fn captures_that_do_not_come_are_waited_for_no_longer(settings: Settings) {
@@ -196,14 +197,14 @@ async fn captures_that_do_not_come_are_waited_for_no_longer(settings: Settings) 
     let [one, other, come] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, come.id, 1).await);
-    let mut time_out = async |now: Moment, limit| store::replays::time_out(&mut tx, now, limit).await.unwrap();
+    let mut time_out = async |now: Moment, limit| store::liveness::time_out(&mut tx, now, limit).await.unwrap();
     assert_eq!(time_out(at(29), 10).await, []);
     let mut ended = time_out(at(30), 1).await;
     assert_eq!(ended.len(), 1);
     ended.extend(time_out(at(30), 10).await);
     assert_eq!(BTreeSet::from_iter(ended), BTreeSet::from([one.id, other.id]));
-    assert_eq!(found(&mut tx, one.id).await, standing(ReplayStatus::Timeout, None));
-    assert_eq!(found(&mut tx, come.id).await, standing(ReplayStatus::InProgress, None));
+    assert_eq!(found(&mut tx, one.id).await, standing(LivenessStatus::Timeout, None));
+    assert_eq!(found(&mut tx, come.id).await, standing(LivenessStatus::InProgress, None));
 }
 
 async fn a_capture_goes_with_its_session(settings: Settings) {
@@ -212,6 +213,6 @@ async fn a_capture_goes_with_its_session(settings: Settings) {
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
     store::sessions::delete(&mut tx, session.id).await.unwrap();
-    assert_eq!(store::replays::find(&mut tx, session.id).await.unwrap(), None);
+    assert_eq!(store::liveness::find(&mut tx, session.id).await.unwrap(), None);
     assert!(taken(&mut tx, 2, 20).await.is_none());
 }

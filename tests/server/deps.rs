@@ -1,0 +1,42 @@
+//! What the server's rules work with, as the tests have it.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use bioserver::callback;
+use bioserver::capture::key as capture_key;
+use bioserver::clock::Clock;
+use bioserver::media::{self, Media};
+use bioserver::seal::Master;
+use bioserver::service::limits::Meters;
+use bioserver::service::{Deps, Policy};
+use bioserver::sign::key::Key;
+use bioserver::sign::{Algorithm, Signer};
+use bioserver::store::Store;
+use face::FaceEngine;
+
+/// Made once: an RSA key takes a while.
+static CAPTURE_KEYS: LazyLock<Arc<capture_key::Keys>> = LazyLock::new(|| {
+    let make = |algorithm| capture_key::Key::make(algorithm, Clock::default().now()).expect("a key can be made");
+    Arc::new(capture_key::Keys::new(capture_key::Algorithm::ALL.map(make).into()))
+});
+
+/// Keys of its own, and a clock that only the test moves; callbacks may reach this machine.
+pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, policy: Policy) -> Deps {
+    let clock = Clock::default();
+    let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
+    let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
+    Deps {
+        store,
+        face_engine,
+        signer: Arc::new(Signer::new(signing, vec![])),
+        meters: Arc::new(Meters::new(clock.clone())),
+        clock,
+        master: Master::make(),
+        media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),
+        capture_keys: CAPTURE_KEYS.clone(),
+        pace: Arc::default(),
+        callbacks: callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made"),
+        policy,
+    }
+}
