@@ -11,7 +11,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod keys;
 pub mod log;
-pub mod models;
+pub mod packs;
 pub mod providers;
 pub mod serve;
 pub mod source;

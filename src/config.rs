@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onnx::Engine;
-use packs::Shelf;
+use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::source::{Setting, Source, Sources};
@@ -43,7 +43,7 @@ pub struct Config {
     /// What all paths begin with: `/bioserver-app`.
     pub prefix: String,
     /// Where packs of networks are kept.
-    pub shelf: Shelf,
+    pub pack_folder: PackFolder,
     /// The folder of the one that serves; without one, the built-in pack does.
     pub pack: Option<PathBuf>,
     pub engine: Engine,
@@ -135,8 +135,8 @@ fn fill(sources: &mut Sources) -> Config {
     let data = PathBuf::from(sources.value("data", "./data".to_owned(), "a folder", value::plain));
     let store = store(sources, &data);
     let prefix = sources.value("prefix", "/bioserver-app".to_owned(), value::PREFIX, value::prefix);
-    let shelf = Shelf::new(data.join("packs"));
-    let pack = pack(sources, &shelf);
+    let pack_folder = PackFolder::new(data.join("packs"));
+    let pack = pack(sources, &pack_folder);
     let engine = sources.value("engine", Engine::default(), "auto, burn, packed", value::plain);
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=WORKERS_MAX));
@@ -157,7 +157,7 @@ fn fill(sources: &mut Sources) -> Config {
         data,
         store,
         prefix,
-        shelf,
+        pack_folder,
         pack,
         engine,
         workers,
@@ -173,17 +173,17 @@ fn fill(sources: &mut Sources) -> Config {
     }
 }
 
-/// The pack that is configured, else the one that `models use` has named.
-fn pack(sources: &mut Sources, shelf: &Shelf) -> Option<PathBuf> {
-    let find = |text: &str| shelf.find(text).map_err(|error| error.to_string());
+/// The pack that is configured, else the one that `packs use` has named.
+fn pack(sources: &mut Sources, pack_folder: &PackFolder) -> Option<PathBuf> {
+    let find = |text: &str| pack_folder.find(text).map_err(|error| error.to_string());
     let show =
         |folder: &Option<PathBuf>| folder.as_ref().map_or(packs::BUILT_IN.into(), |path| path.display().to_string());
-    let in_use = shelf.in_use().map_err(|error| error.to_string()).and_then(|name| Ok((find(&name)?, name)));
+    let in_use = pack_folder.in_use().map_err(|error| error.to_string()).and_then(|name| Ok((find(&name)?, name)));
     let (in_use, absent) = match in_use {
         Ok(in_use) => in_use,
         Err(problem) => {
             if !sources.is_given("pack") {
-                sources.fault("pack", Source::Default, problem, "`bioserver models use` another pack");
+                sources.fault("pack", Source::Default, problem, "`bioserver packs use` another pack");
             }
             (None, packs::BUILT_IN.to_owned())
         }

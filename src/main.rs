@@ -37,7 +37,8 @@ enum Verb {
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
     /// Lists, fetches, takes over and chooses packs of networks
-    Models(cli::models::Args),
+    #[command(alias = "models")]
+    Packs(cli::packs::Args),
     /// Measures how well a pack of networks tells people apart, and what its scores are worth
     Evaluate(cli::evaluate::Args),
     /// Makes a page of what evaluations measured
@@ -68,7 +69,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
-        Verb::Models(args) => cli::models::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Packs(args) => cli::packs::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => {
             let config = ready(config)?;
             tokio::task::block_in_place(|| cli::evaluate::run(&config, &args)).map(|()| ExitCode::SUCCESS)

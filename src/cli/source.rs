@@ -63,7 +63,7 @@ impl About {
 
 /// The folder of a pack by its name or path; `None` is the built-in one.
 pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathBuf>> {
-    Ok(named.map(|named| config.shelf.find(named)).transpose()?.flatten())
+    Ok(named.map(|named| config.pack_folder.find(named)).transpose()?.flatten())
 }
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.

@@ -1,4 +1,4 @@
-//! An operator's own pack onto the shelf.
+//! Imports an operator's own pack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::trial::{self, Trial};
-use crate::{Error, Shelf, published};
+use crate::{Error, PackFolder, published};
 
 /// Longer manifests and licences are none.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -36,7 +36,7 @@ pub struct Imported {
 /// Copies the pack in `from`, completes its manifest, tries it, and puts it in its place.
 ///
 /// A manifest may leave out each network's `sha256`, and `template_version`: that then follows from the recognizers.
-pub fn import(shelf: &Shelf, from: &Path, settings: &Settings) -> Result<Imported, Error> {
+pub fn import(pack_folder: &PackFolder, from: &Path, settings: &Settings) -> Result<Imported, Error> {
     let path = from.join(MANIFEST);
     let wrong = |reason: String| Error::Manifest { path: path.clone(), reason };
     let text = read(&path, TEXT_BYTES_MAX)?;
@@ -44,10 +44,10 @@ pub fn import(shelf: &Shelf, from: &Path, settings: &Settings) -> Result<Importe
     let manifest: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
     let name = manifest.get("name").and_then(Value::as_str).ok_or_else(|| wrong("it has no name".into()))?.to_owned();
 
-    let staging = shelf.staging(&name)?;
+    let staging = pack_folder.staging(&name)?;
     let staged = staging.join("pack");
-    let imported = stage(shelf, (from, &staged), manifest, settings).and_then(|(pack, trial)| {
-        let folder = shelf.place(&staged, &name)?;
+    let imported = stage(pack_folder, (from, &staged), manifest, settings).and_then(|(pack, trial)| {
+        let folder = pack_folder.place(&staged, &name)?;
         Ok(Imported { name, folder, template_version: pack.template_version, trial })
     });
     // What was refused is not gone on with: it lies where it came from.
@@ -59,7 +59,7 @@ pub fn import(shelf: &Shelf, from: &Path, settings: &Settings) -> Result<Importe
 
 /// The pack put together in one folder from what lies in another, and tried.
 fn stage(
-    shelf: &Shelf,
+    pack_folder: &PackFolder,
     (from, to): (&Path, &Path),
     mut manifest: Table,
     settings: &Settings,
@@ -70,7 +70,7 @@ fn stage(
     let text = toml::to_string_pretty(&manifest).map_err(|error| wrong(error.to_string()))?;
     crate::write(&to.join(MANIFEST), text.as_bytes())?;
     let pack = Pack::read(to)?;
-    distinct(shelf, &pack)?;
+    distinct(pack_folder, &pack)?;
     let trial = trial::run(&pack, settings)?;
     Ok((pack, trial))
 }
@@ -131,12 +131,12 @@ fn complete(manifest: &mut Table) -> Result<(), String> {
 }
 
 /// Refuses the template version of a pack with other recognizers.
-fn distinct(shelf: &Shelf, pack: &Pack) -> Result<(), Error> {
+fn distinct(pack_folder: &PackFolder, pack: &Pack) -> Result<(), Error> {
     let sums = |pack: &Pack| -> Vec<String> {
         pack.recognizers.iter().map(|recognizer| recognizer.network.sha256.clone()).collect()
     };
     let version = pack.template_version;
-    for (name, known) in shelf.packs()? {
+    for (name, known) in pack_folder.packs()? {
         if known.is_ok_and(|known| known.template_version == version && sums(&known) != sums(pack)) {
             return Err(Error::TemplateVersion { version, pack: name });
         }

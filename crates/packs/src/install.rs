@@ -1,4 +1,4 @@
-//! A published pack onto the shelf.
+//! Installs a published pack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use onnx_convert::Structure;
 
 use crate::fetch::{self, Origin};
 use crate::published::{PackFile, Published, Way};
-use crate::{Error, Shelf};
+use crate::{Error, PackFolder};
 
 /// Where sources wait until the pack is whole: a try that failed is gone on with.
 const SOURCES: &str = "sources";
@@ -17,19 +17,19 @@ const PACK: &str = "pack";
 /// Fetches the sources, makes the pack's files of them, and puts it in its place once it has been read as a whole.
 /// `progress` is told of each source how many bytes are there.
 pub async fn install(
-    shelf: &Shelf,
+    pack_folder: &PackFolder,
     published: &Published,
     origin: &Origin,
     progress: &(dyn Fn(&str, u64) + Sync),
 ) -> Result<PathBuf, Error> {
-    let staging = shelf.staging(published.name)?;
+    let staging = pack_folder.staging(published.name)?;
     let (sources, pack) = (staging.join(SOURCES), staging.join(PACK));
     fs::create_dir_all(&sources).map_err(|source| Error::File { path: sources.clone(), source })?;
     for source in &published.description.sources {
         fetch::fetch(source, origin, &sources.join(&source.name), &|bytes| progress(&source.name, bytes)).await?;
     }
     tokio::task::block_in_place(|| make(published, &sources, &pack))?;
-    let folder = shelf.place(&pack, published.name)?;
+    let folder = pack_folder.place(&pack, published.name)?;
     fs::remove_dir_all(&staging).map_err(|source| Error::File { path: staging, source })?;
     Ok(folder)
 }

@@ -1,4 +1,4 @@
-//! The packs on this machine: the one inside of the program, those on the shelf, and those that can be fetched.
+//! The packs on this machine: the one inside of the program, the installed ones, and those that can be fetched.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -20,7 +20,7 @@ const NAME_CHARS_MAX: usize = 64;
 
 /// A folder of packs, each in a folder of its name.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct PackFolder {
     folder: PathBuf,
 }
 
@@ -30,7 +30,7 @@ pub type NamedPack = (String, Result<Pack, pack::Fault>);
 /// Why something could not be done with a pack.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("'{0}' is neither a pack on the shelf nor an existing folder; `bioserver models list` shows what there is")]
+    #[error("'{0}' is neither an installed pack nor an existing folder; `bioserver packs list` shows what there is")]
     Unknown(String),
     #[error("there is no published pack named '{name}'; there are: {known}")]
     NotPublished { name: String, known: String },
@@ -40,9 +40,9 @@ pub enum Error {
     Name(String),
     #[error("the pack '{0}' is inside of the program and cannot be replaced or removed")]
     BuiltIn(String),
-    #[error("the pack '{0}' is in use; `bioserver models use` another one first")]
+    #[error("the pack '{0}' is in use; `bioserver packs use` another one first")]
     InUse(String),
-    #[error("there is a pack named '{0}' already; `bioserver models remove` it first")]
+    #[error("there is a pack named '{0}' already; `bioserver packs remove` it first")]
     Exists(String),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
@@ -62,7 +62,7 @@ pub enum Error {
     TemplateVersion { version: u16, pack: String },
 }
 
-impl Shelf {
+impl PackFolder {
     /// The folder need not exist before something is put there.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
@@ -183,45 +183,45 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn shelf() -> (tempfile::TempDir, Shelf) {
+    fn pack_folder() -> (tempfile::TempDir, PackFolder) {
         let folder = tempfile::tempdir().expect("there is room");
-        let shelf = Shelf::new(folder.path().join("packs"));
-        (folder, shelf)
+        let pack_folder = PackFolder::new(folder.path().join("packs"));
+        (folder, pack_folder)
     }
 
     #[test]
     fn packs_are_named_used_and_removed() {
-        let (_folder, shelf) = shelf();
-        assert_eq!(shelf.in_use().expect("it reads"), BUILT_IN);
-        assert!(shelf.names().expect("it reads").is_empty());
-        let staged = shelf.staging("mine").expect("it is free");
+        let (_folder, pack_folder) = pack_folder();
+        assert_eq!(pack_folder.in_use().expect("it reads"), BUILT_IN);
+        assert!(pack_folder.names().expect("it reads").is_empty());
+        let staged = pack_folder.staging("mine").expect("it is free");
         write(&staged.join(MANIFEST), b"name = 'mine'").expect("there is room");
-        assert!(shelf.names().expect("it reads").is_empty(), "what is put together is not there yet");
-        let folder = shelf.place(&staged, "mine").expect("there is room");
-        assert_eq!(shelf.names().expect("it reads"), ["mine"]);
-        assert_eq!(shelf.find("mine").expect("it is there"), Some(folder));
-        assert!(matches!(shelf.staging("mine"), Err(Error::Exists(_))));
+        assert!(pack_folder.names().expect("it reads").is_empty(), "what is put together is not there yet");
+        let folder = pack_folder.place(&staged, "mine").expect("there is room");
+        assert_eq!(pack_folder.names().expect("it reads"), ["mine"]);
+        assert_eq!(pack_folder.find("mine").expect("it is there"), Some(folder));
+        assert!(matches!(pack_folder.staging("mine"), Err(Error::Exists(_))));
 
-        shelf.use_from_now("mine").expect("it is there");
-        assert_eq!(shelf.in_use().expect("it reads"), "mine");
-        assert!(matches!(shelf.remove("mine"), Err(Error::InUse(_))));
-        shelf.use_from_now(BUILT_IN).expect("it is always there");
-        shelf.remove("mine").expect("it is not in use");
-        assert!(matches!(shelf.find("mine"), Err(Error::Unknown(_))));
-        assert!(matches!(shelf.use_from_now("mine"), Err(Error::Unknown(_))));
+        pack_folder.use_from_now("mine").expect("it is there");
+        assert_eq!(pack_folder.in_use().expect("it reads"), "mine");
+        assert!(matches!(pack_folder.remove("mine"), Err(Error::InUse(_))));
+        pack_folder.use_from_now(BUILT_IN).expect("it is always there");
+        pack_folder.remove("mine").expect("it is not in use");
+        assert!(matches!(pack_folder.find("mine"), Err(Error::Unknown(_))));
+        assert!(matches!(pack_folder.use_from_now("mine"), Err(Error::Unknown(_))));
     }
 
     #[test]
     fn names_stay_on_the_shelf() {
-        let (folder, shelf) = shelf();
+        let (folder, pack_folder) = pack_folder();
         for name in ["", ".", "..", ".hidden", "a/b", "../a", "ä", &"a".repeat(65)] {
-            assert!(matches!(shelf.staging(name), Err(Error::Name(_))), "{name}");
-            assert!(matches!(shelf.remove(name), Err(Error::Unknown(_))), "{name}");
+            assert!(matches!(pack_folder.staging(name), Err(Error::Name(_))), "{name}");
+            assert!(matches!(pack_folder.remove(name), Err(Error::Unknown(_))), "{name}");
         }
-        assert!(matches!(shelf.staging(BUILT_IN), Err(Error::BuiltIn(_))));
-        assert!(matches!(shelf.remove(BUILT_IN), Err(Error::BuiltIn(_))));
-        assert_eq!(shelf.find(BUILT_IN).expect("it is always there"), None);
+        assert!(matches!(pack_folder.staging(BUILT_IN), Err(Error::BuiltIn(_))));
+        assert!(matches!(pack_folder.remove(BUILT_IN), Err(Error::BuiltIn(_))));
+        assert_eq!(pack_folder.find(BUILT_IN).expect("it is always there"), None);
         let path = folder.path().display().to_string();
-        assert_eq!(shelf.find(&path).expect("it is a folder"), Some(folder.path().to_owned()));
+        assert_eq!(pack_folder.find(&path).expect("it is a folder"), Some(folder.path().to_owned()));
     }
 }

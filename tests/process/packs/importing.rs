@@ -88,11 +88,11 @@ impl Operator {
     }
 
     fn import(&self) -> std::process::Output {
-        bioserver(self.data.path(), &["models", "import", &self.pack.path().display().to_string()])
+        bioserver(self.data.path(), &["packs", "import", &self.pack.path().display().to_string()])
     }
 
     fn listed(&self, name: &str) -> Option<Value> {
-        let listed = succeeded(&bioserver(self.data.path(), &["models", "list", "--json"]));
+        let listed = succeeded(&bioserver(self.data.path(), &["packs", "list", "--json"]));
         let listed: Vec<Value> = serde_json::from_str(&listed).expect("it is JSON");
         listed.into_iter().find(|pack| pack["name"] == name)
     }
@@ -114,7 +114,7 @@ fn ten_lines_and_a_network_are_a_pack() {
     let other = Operator::with(&renamed, &squares("Relu"));
     succeeded(&other.import());
     assert_eq!(other.listed("other").expect("it is listed")["templateVersion"], version);
-    succeeded(&bioserver(other.data.path(), &["models", "use", "other"]));
+    succeeded(&bioserver(other.data.path(), &["packs", "use", "other"]));
     let serve = bioserver(other.data.path(), &["serve", "--listen", "127.0.0.1:0"]);
     assert!(refused(&serve).contains("'other' has no calibration"));
     assert!(refused(&operator.import()).contains("already"));

@@ -42,17 +42,17 @@ async fn the_accurate_pack_is_fetched_made_used_and_removed() {
     let data = folder();
     let run = |arguments: &[&str]| tokio::task::block_in_place(|| bioserver(data.path(), arguments));
 
-    let licences = refused(&run(&["models", "install", "accurate", "--from", &home.url()]));
+    let licences = refused(&run(&["packs", "install", "accurate", "--from", &home.url()]));
     assert!(licences.contains("Apache-2.0") && licences.contains("--accept"), "{licences}");
     assert!(home.ranges().is_empty(), "nothing is fetched before the licences are accepted");
-    let said = succeeded(&run(&["models", "install", "accurate", "--accept", "--from", &home.url()]));
+    let said = succeeded(&run(&["packs", "install", "accurate", "--accept", "--from", &home.url()]));
     assert!(said.contains("MobileFaceNet by foamliu") && said.contains("is installed"), "{said}");
     assert_eq!(home.ranges().len(), 6);
 
-    assert!(refused(&run(&["models", "install", "accurate", "--accept"])).contains("already"));
-    succeeded(&run(&["models", "use", "accurate"]));
+    assert!(refused(&run(&["packs", "install", "accurate", "--accept"])).contains("already"));
+    succeeded(&run(&["packs", "use", "accurate"]));
     assert!(succeeded(&run(&["check"])).contains("accurate"));
-    let listed: Value = serde_json::from_str(&succeeded(&run(&["models", "list", "--json"]))).expect("it is JSON");
+    let listed: Value = serde_json::from_str(&succeeded(&run(&["packs", "list", "--json"]))).expect("it is JSON");
     let names: Vec<(&Value, &Value, &Value)> = listed
         .as_array()
         .expect("a list")
@@ -62,12 +62,12 @@ async fn the_accurate_pack_is_fetched_made_used_and_removed() {
     assert_eq!(names[0], (&"standard".into(), &"built-in".into(), &false.into()));
     assert_eq!(names[1], (&"accurate".into(), &"installed".into(), &true.into()));
     assert_eq!(listed[1]["networks"].as_array().map(Vec::len), Some(7));
-    assert!(refused(&run(&["models", "remove", "accurate"])).contains("in use"));
+    assert!(refused(&run(&["packs", "remove", "accurate"])).contains("in use"));
 
     let pack = Pack::read(&data.path().join("packs/accurate")).expect("it is whole");
     tokio::task::block_in_place(|| it_tells_people_apart(&pack));
-    succeeded(&run(&["models", "use", "standard"]));
-    succeeded(&run(&["models", "remove", "accurate"]));
+    succeeded(&run(&["packs", "use", "standard"]));
+    succeeded(&run(&["packs", "remove", "accurate"]));
     assert_eq!(files(&data.path().join("packs")).len(), 1, "the name of the one in use is all that is left");
 }
 
@@ -93,24 +93,24 @@ async fn a_pack_of_wrong_files_is_not_there() {
     let home = Home::serving(sources, &[]).await;
     let data = folder();
     let run = |arguments: &[&str]| tokio::task::block_in_place(|| bioserver(data.path(), arguments));
-    let fault = refused(&run(&["models", "install", "accurate", "--accept", "--from", &home.url()]));
+    let fault = refused(&run(&["packs", "install", "accurate", "--accept", "--from", &home.url()]));
     assert!(fault.contains("MobileFaceNet.onnx") && fault.contains("checksum"), "{fault}");
-    let listed = succeeded(&run(&["models", "list"]));
-    assert!(listed.contains("accurate: `bioserver models install accurate`"), "{listed}");
+    let listed = succeeded(&run(&["packs", "list"]));
+    assert!(listed.contains("accurate: `bioserver packs install accurate`"), "{listed}");
     // The other files are not fetched a second time.
     let before = home.ranges().len();
-    refused(&run(&["models", "install", "accurate", "--accept", "--from", &home.url()]));
+    refused(&run(&["packs", "install", "accurate", "--accept", "--from", &home.url()]));
     assert_eq!(home.ranges().len(), before + 1);
-    assert!(refused(&run(&["models", "install", "none", "--accept"])).contains("there are: accurate"));
+    assert!(refused(&run(&["packs", "install", "none", "--accept"])).contains("there are: accurate"));
 }
 
 #[test]
 fn the_list_says_what_each_network_may_be_used_for() {
     let data = folder();
-    let text = succeeded(&bioserver(data.path(), &["models", "list"]));
+    let text = succeeded(&bioserver(data.path(), &["packs", "list"]));
     for part in ["standard: template version 1, 512 numbers, serves", "CC0-1.0", "measured down to", "10.6 MB", "97.91"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(refused(&bioserver(data.path(), &["models", "use", "accurate"])).contains("models list"));
+    assert!(refused(&bioserver(data.path(), &["models", "use", "accurate"])).contains("packs list"));
 }

@@ -1,4 +1,4 @@
-//! `models list`.
+//! `packs list`.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::config::Config;
 pub fn text(config: &Config) -> anyhow::Result<String> {
     let mut text = String::new();
     let serving = serving(config)?;
-    let here = config.shelf.packs()?;
+    let here = config.pack_folder.packs()?;
     for (name, pack) in &here {
         let mark = if serving.as_deref() == Some(name) { ", serves" } else { "" };
         match pack {
@@ -24,7 +24,7 @@ pub fn text(config: &Config) -> anyhow::Result<String> {
     for published in published::all()? {
         if here.iter().all(|(name, _)| name != published.name) {
             let name = published.name;
-            writeln!(text, "{name}: `bioserver models install {name}` fetches it ({})", megabytes(&published))?;
+            writeln!(text, "{name}: `bioserver packs install {name}` fetches it ({})", megabytes(&published))?;
             writeln!(text, "    {}", published.description.summary)?;
             writeln!(text, "    {}", published.description.figures)?;
             text += &networks_of(&published)?;
@@ -73,7 +73,7 @@ fn line(text: &mut String, role: &str, file: &str, licence: &str, origin: &str) 
 /// The same as JSON.
 pub fn json(config: &Config) -> anyhow::Result<String> {
     let serving = serving(config)?;
-    let here = config.shelf.packs()?;
+    let here = config.pack_folder.packs()?;
     let mut all: Vec<Value> = Vec::new();
     for (name, pack) in &here {
         let state = if name == packs::BUILT_IN { "built-in" } else { "installed" };
@@ -143,11 +143,11 @@ fn megabytes(published: &Published) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// The name of the pack that serves; `None` for a folder that is on no shelf.
+/// The name of the pack that serves; `None` for a folder that is not among the installed ones.
 fn serving(config: &Config) -> anyhow::Result<Option<String>> {
     let Some(folder) = &config.pack else { return Ok(Some(packs::BUILT_IN.to_owned())) };
-    let named = |name: &String| config.shelf.find(name).is_ok_and(|found| found.as_ref() == Some(folder));
-    Ok(config.shelf.names()?.into_iter().find(named))
+    let named = |name: &String| config.pack_folder.find(name).is_ok_and(|found| found.as_ref() == Some(folder));
+    Ok(config.pack_folder.names()?.into_iter().find(named))
 }
 
 fn shown(config: &Config) -> String {

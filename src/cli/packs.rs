@@ -1,4 +1,4 @@
-//! `bioserver models`: the packs of networks on this machine.
+//! `bioserver packs`: the packs of networks on this machine.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Install {
-    /// As `models list` shows it
+    /// As `packs list` shows it
     name: String,
     /// Agrees to the licences of the pack's networks, which are shown without this
     #[arg(long)]
@@ -67,14 +67,14 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         Action::Install(asked) => install(config, asked).await?,
         Action::Import { folder } => tokio::task::block_in_place(|| {
             let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-            anyhow::Ok(taken_over(&import::import(&config.shelf, &folder, &settings)?))
+            anyhow::Ok(taken_over(&import::import(&config.pack_folder, &folder, &settings)?))
         })?,
         Action::Use { name } => {
-            config.shelf.use_from_now(&name)?;
+            config.pack_folder.use_from_now(&name)?;
             format!("{name} serves from the next start on.\n")
         }
         Action::Remove { name } => {
-            config.shelf.remove(&name)?;
+            config.pack_folder.remove(&name)?;
             format!("{name} is gone.\n")
         }
     };
@@ -87,7 +87,7 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
     let networks = list::networks_of(&published)?;
     if !asked.accept {
         let name = &published.name;
-        bail!("{networks}Nothing was fetched: `bioserver models install {name} --accept` agrees to these licences");
+        bail!("{networks}Nothing was fetched: `bioserver packs install {name} --accept` agrees to these licences");
     }
     std::io::stdout().write_all(networks.as_bytes())?;
     let origin = asked.from.map_or(Origin::Homes, |from| {
@@ -95,10 +95,10 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
         if is_address { Origin::Mirror(from) } else { Origin::Folder(from.into()) }
     });
     let bars = Bars::new(&published)?;
-    install::install(&config.shelf, &published, &origin, &|name, bytes| bars.show(name, bytes)).await?;
+    install::install(&config.pack_folder, &published, &origin, &|name, bytes| bars.show(name, bytes)).await?;
     bars.bar.finish_and_clear();
     let name = published.name;
-    Ok(format!("{name} is installed. `bioserver models use {name}` lets it serve.\n"))
+    Ok(format!("{name} is installed. `bioserver packs use {name}` lets it serve.\n"))
 }
 
 /// One bar over all files, on a terminal.
