@@ -117,22 +117,22 @@ pub enum Error {
     CallbackUrl(&'static str),
     #[error("the idempotency key {0}")]
     IdempotencyKey(&'static str),
-    #[error("the idempotency key was used for another request")]
+    #[error("this Idempotency-Key came with another request")]
     IdempotencyKeyReused,
     /// The provider asks for more than it may; `limit` says what that is.
-    #[error("the provider may send {limit}")]
+    #[error("this provider may send {limit}")]
     Limited { limit: String, retry_after: Duration },
     /// One image of the request, by the name of its part.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
     /// By its name.
-    #[error("the liveness type {0} is not supported any more")]
+    #[error("{0} is not supported any more")]
     LivenessType(&'static str),
-    #[error("no liveness check has begun in the session")]
+    #[error("no liveness check has begun in this session")]
     LivenessNotInitialized,
-    #[error("the liveness check of the session is in progress")]
+    #[error("the liveness check of this session is in progress")]
     LivenessInProgress,
-    #[error("the liveness check has had its capture")]
+    #[error("this liveness check has had its capture")]
     CaptureAlreadySent,
     #[error("the time for the capture is over")]
     CaptureTooLate,
@@ -141,7 +141,7 @@ pub enum Error {
     /// Too many captures wait.
     #[error("captures wait for {} s", retry_after.as_secs())]
     Busy { retry_after: Duration },
-    #[error("the template has version {sent}; this server compares version {served}")]
+    #[error("the template has version {sent} and this server compares version {served}")]
     TemplateVersion { sent: i32, served: u16 },
     #[error("the template is damaged: {0}")]
     TemplateDamaged(#[from] Damage),

@@ -153,3 +153,23 @@ fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
         quality: None,
     }
 }
+
+/// Fails unless `docs/liveness.md` has this phrase: thresholds that it repeats are checked where they are set.
+#[cfg(test)]
+#[track_caller]
+pub fn assert_documented(phrase: &str) {
+    let page = include_str!("../../../docs/liveness.md");
+    assert!(page.contains(phrase), "docs/liveness.md does not say '{phrase}'");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::liveness::FRAMES_MAX;
+
+    #[test]
+    fn the_documented_limits_are_these() {
+        assert_documented(&format!("At most {FRAMES_MAX} frames are read"));
+        assert_documented(&format!("mean over up to {SPOOF_FRAMES} frames at rest"));
+    }
+}

@@ -163,59 +163,39 @@ impl Problem {
 impl From<service::Error> for Problem {
     fn from(error: service::Error) -> Self {
         use service::Error;
-        let bad = |code, message: String| Self::new(StatusCode::BAD_REQUEST, code, message);
+        let refused = |status, code, advice: &str| Self::new(status, code, advised(&error, advice));
+        let bad = |code, advice| refused(StatusCode::BAD_REQUEST, code, advice);
+        let conflict = |code, advice| refused(StatusCode::CONFLICT, code, advice);
+        let not_found = |code, advice| refused(StatusCode::NOT_FOUND, code, advice);
         match error {
             Error::Unauthorized => Self::unauthorized(),
-            Error::Forbidden(permission) => {
-                let message =
-                    format!("The key lacks the permission '{permission}'. Ask the operator for a key that has it.");
-                Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+            Error::Forbidden(_) => {
+                refused(StatusCode::FORBIDDEN, "FORBIDDEN", "Ask the operator for a key that has it.")
             }
-            Error::Limited { limit, retry_after } => {
-                Self::too_many(&format!("This provider may send {limit}."), retry_after)
-            }
+            Error::Limited { retry_after, .. } => Self::too_many(&advised(&error, ""), retry_after),
             Error::Image { part, error } => Self::of_image(part, error),
-            Error::TemplateVersion { sent, served } => Self::of_template_version(sent, served),
-            Error::TemplateDamaged(damage) => {
-                bad("TEMPLATE_INVALID", format!("The template is damaged: {damage}. Send it as it was received."))
+            Error::TemplateVersion { .. } => bad("TEMPLATE_VERSION_MISMATCH", "Create the face again from its image."),
+            Error::TemplateDamaged(_) => bad("TEMPLATE_INVALID", "Send it as it was received."),
+            Error::TemplateMissing => {
+                bad("TEMPLATE_INVALID", "Send a face that was created from an image, as it was received.")
             }
-            Error::TemplateMissing => bad(
-                "TEMPLATE_INVALID",
-                "The face has no template. Send a face that was created from an image, as it was received.".to_owned(),
-            ),
-            Error::SessionNotFound(id) => {
-                let message = format!("There is no session {id}. It may have ended; open a new one.");
-                Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", message)
+            Error::SessionNotFound(_) => not_found("SESSION_NOT_FOUND", "It may have ended; open a new one."),
+            Error::FaceNotFound(_) => not_found("FACE_NOT_FOUND", ""),
+            Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some, or open another session."),
+            Error::LivenessType(_) => {
+                let served = LivenessType::ALL.map(LivenessType::name).join(", ");
+                bad("LIVENESS_TYPE_NOT_SUPPORTED", &format!("Ask for one of {served}."))
             }
-            Error::FaceNotFound(id) => {
-                Self::new(StatusCode::NOT_FOUND, "FACE_NOT_FOUND", format!("The session has no face {id}."))
-            }
-            Error::TooManyFaces(faces) => {
-                let message = format!(
-                    "The session has {faces} faces, and may not have more. Delete some, or open another session."
-                );
-                Self::conflict("TOO_MANY_FACES", message)
-            }
-            Error::LivenessType(name) => Self::of_liveness_type(name),
             Error::LivenessNotInitialized => {
-                let message = "No liveness check has begun in this session. Send init-liveness-parameters first.";
-                Self::new(StatusCode::NOT_FOUND, "LIVENESS_NOT_INITIALIZED", message)
+                not_found("LIVENESS_NOT_INITIALIZED", "Send init-liveness-parameters first.")
             }
-            Error::LivenessInProgress => Self::conflict(
-                "REPLAY_IN_PROGRESS",
-                "The liveness check of this session is in progress. Wait for its result.",
-            ),
-            Error::CaptureAlreadySent => {
-                Self::conflict("CAPTURE_ALREADY_SENT", "This liveness check has had its capture. Begin another check.")
-            }
-            Error::CaptureTooLate => {
-                Self::conflict("CAPTURE_TOO_LATE", "The time for the capture is over. Begin another check.")
-            }
+            Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
+            Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
+            Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),
             Error::Busy { retry_after } => Self::busy(retry_after),
             Error::IdempotencyKeyReused => {
-                let message = "This Idempotency-Key came with another request. Send a new one.";
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", message)
+                refused(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", "Send a new one.")
             }
             Error::TimeToLive { seconds, seconds_max } => {
                 let expected = format!("must be at least 1 and at most {seconds_max}, not {seconds}");
@@ -233,23 +213,6 @@ impl From<service::Error> for Problem {
 }
 
 impl Problem {
-    fn of_template_version(sent: i32, served: u16) -> Self {
-        let message = format!(
-            "The template has version {sent} and this server compares version {served}. Create the face again from its image."
-        );
-        Self::new(StatusCode::BAD_REQUEST, "TEMPLATE_VERSION_MISMATCH", message)
-    }
-
-    fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, message)
-    }
-
-    fn of_liveness_type(name: &str) -> Self {
-        let served = LivenessType::ALL.map(LivenessType::name).join(", ");
-        let message = format!("{name} is not supported any more. Ask for one of {served}.");
-        Self::new(StatusCode::BAD_REQUEST, "LIVENESS_TYPE_NOT_SUPPORTED", message)
-    }
-
     fn of_capture(error: &capture::Error) -> Self {
         use capture::Error;
         let (code, advice) = match error {
@@ -262,7 +225,7 @@ impl Problem {
             Error::NotCapture(_) => ("CAPTURE_INVALID", "docs/capture.md says what it must be"),
             Error::Version(_) => ("CAPTURE_VERSION", "Make it anew"),
             Error::TooLarge => {
-                let message = format!("{}. Send fewer or smaller frames.", sentence(error));
+                let message = advised(error, "Send fewer or smaller frames.");
                 return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
             }
             Error::Frames(_) => ("CAPTURE_FRAME_COUNT", "Send as many as that"),
@@ -275,7 +238,7 @@ impl Problem {
             Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
             Error::Failed(why) => return Self::internal(*why),
         };
-        Self::new(StatusCode::BAD_REQUEST, code, format!("{}. {advice}.", sentence(error)))
+        Self::new(StatusCode::BAD_REQUEST, code, advised(error, &format!("{advice}.")))
     }
 
     /// `part` is the image's name in the request.
@@ -303,11 +266,13 @@ impl Problem {
     }
 }
 
-/// An error's text as a sentence begins.
-fn sentence(error: &capture::Error) -> String {
+/// An error's text as a sentence, and the advice after it.
+fn advised(error: &impl fmt::Display, advice: &str) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let sentence: String = first.chain(letters).collect();
+    format!("{sentence}. {advice}").trim_end().to_owned()
 }
 
 /// Here a refusal is handled, and so logged: once, under the id that the client gets.

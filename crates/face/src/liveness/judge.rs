@@ -114,6 +114,20 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::liveness::assert_documented;
+
+    #[test]
+    fn the_documented_thresholds_are_these() {
+        let [low, medium, high] = SecurityLevel::ALL.map(|level| same_min(level).0);
+        assert_documented(&format!("LOW {low}, MEDIUM {medium}, HIGH {high}"));
+        assert_documented(&format!("{GAP_MS_MAX} ms; {SPEED_MAX} distances of the eyes a second"));
+        assert_documented(&format!("{RELIEF_MIN} distances of the eyes a radian"));
+        assert_documented(&format!("ratio of variances {STIR_MIN}"));
+        let seconds = f64::from(FILM_MS_MIN) / 1000.0;
+        assert_documented(&format!("less than {seconds} s, or of fewer than {FILM_SHOTS_MIN} frames"));
+        let (share, seconds) = (100.0 * SEEN_MIN, UNSEEN_MS_MAX / 1000);
+        assert_documented(&format!("fewer than {share:.0} % of a film's frames, or none for more than {seconds} s"));
+    }
 
     const ASKED: [Challenge; 2] = [Challenge::TurnLeft, Challenge::Blink];
 

@@ -117,6 +117,12 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
+    use crate::liveness::assert_documented;
+
+    #[test]
+    fn the_documented_turn_is_this() {
+        assert_documented(&format!("where the head turns by {TURN_MIN}°"));
+    }
 
     const IOD: f32 = 90.0;
 

@@ -179,7 +179,20 @@ pub fn perform(movements: &[Movement], asked: &[Challenge]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::liveness::assert_documented;
     use crate::values::liveness::Challenge::{Blink, LookDown, LookUp, OpenMouth, TurnLeft, TurnRight};
+
+    #[test]
+    fn the_documented_thresholds_are_these() {
+        assert_documented(&format!(
+            "yaw {YAW}°, pitch {PITCH}°, mouth {MOUTH} of its width, lids at {CLOSED} of their"
+        ));
+        assert_documented(&format!("unasked from {UNASKED} of it on"));
+        let [shortest, longest] = [AWAY_MS.start(), AWAY_MS.end()].map(|ms| f64::from(*ms) / 1000.0);
+        let blink = f64::from(CLOSED_MS_MAX) / 1000.0;
+        assert_documented(&format!("less than {shortest} or more than {longest} s (a blink more than {blink})"));
+        assert_documented(&format!("the first {BEGINNING_MS} ms"));
+    }
 
     /// Yaw, pitch, mouth, eyes.
     type Seen = (f32, f32, f32, f32);

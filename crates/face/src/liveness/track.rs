@@ -131,3 +131,15 @@ impl Shot {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::liveness::assert_documented;
+
+    #[test]
+    fn the_documented_detections_are_these() {
+        assert_documented(&format!("every {DETECTED_EVERY} frames"));
+        assert_documented(&format!("at most {DETECTIONS_MAX} times"));
+    }
+}
