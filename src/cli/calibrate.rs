@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ::evaluate::fitting::Fitting;
-use ::evaluate::{html, manifest};
+use ::evaluate::fit::fitting::Fitting;
+use ::evaluate::fit::manifest;
+use ::evaluate::report::html;
 use anyhow::Context as _;
 use face::pack::{MANIFEST, Pack};
 

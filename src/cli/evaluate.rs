@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ::evaluate::collection::Collection;
-use ::evaluate::report::{Report, Tested};
-use ::evaluate::{charts, det, html, list, plot};
+use ::evaluate::input::collection::Collection;
+use ::evaluate::input::list;
+use ::evaluate::measure::det;
+use ::evaluate::report::{Report, Tested, charts, html, plot};
 use anyhow::Context as _;
 use face::pack::Pack;
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use evaluate::coding::{self, Coding};
-use evaluate::collection::Collection;
-use evaluate::{Error, folder, lfw, list};
+use evaluate::Error;
+use evaluate::input::coding::{self, Coding};
+use evaluate::input::collection::Collection;
+use evaluate::input::{folder, lfw, list};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use indicatif::{ProgressBar, ProgressStyle};

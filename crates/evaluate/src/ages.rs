@@ -8,8 +8,8 @@ use face::{AgeEstimate, AgedFace, age};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::interval::{self, Interval};
-use crate::pictures::Looked;
+use crate::input::pictures::Looked;
+use crate::measure::interval::{self, Interval};
 use crate::report::{Failure, Time};
 
 pub mod text;

@@ -10,39 +10,13 @@ use std::io;
 use std::path::PathBuf;
 
 pub mod ages;
-pub mod calibrate;
-pub mod charts;
-pub mod coding;
-pub mod collection;
-pub mod comparison;
-pub mod det;
-pub mod discard;
-pub mod enrolment;
-pub mod figures;
-pub mod fitting;
-pub mod folder;
-pub mod folds;
-pub mod groups;
-pub mod histogram;
-pub mod html;
-pub mod interval;
-pub mod lfw;
-pub mod list;
+pub mod fit;
+pub mod input;
 pub mod liveness;
-pub mod manifest;
-pub mod number;
+pub mod measure;
 pub mod page;
-pub mod pareto;
-pub mod part;
 pub mod performer;
-pub mod pictures;
-pub mod plot;
-pub mod rates;
-pub mod reliability;
 pub mod report;
-pub mod table;
-pub mod tables;
-pub mod text;
 
 /// Why an evaluation or a calibration came to nothing.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use face::{LivenessCapture, Picture, quality, samples};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::interval::{self, Interval};
+use crate::measure::interval::{self, Interval};
 use crate::performer::attack::{self, Attack};
 use crate::performer::portrait::Portrait;
 use crate::performer::{self, Performance};

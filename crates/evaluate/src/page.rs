@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::number::{dash, hundredths, hundredths_of};
+use crate::measure::number::{dash, hundredths, hundredths_of};
+use crate::measure::table::Table;
+use crate::measure::tables;
 use crate::report::{self, Report};
-use crate::table::Table;
-use crate::{Error, ages, liveness, tables};
+use crate::{Error, ages, liveness};
 
 /// One evaluation.
 #[derive(Debug)]

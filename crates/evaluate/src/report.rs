@@ -3,18 +3,23 @@
 use face::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 
-use crate::coding::{Coding, Described};
-use crate::collection::{Collection, Half, Labelled, Trial};
-use crate::comparison::Comparison;
-use crate::det::{self, Curve};
-use crate::discard::Discard;
-use crate::enrolment::Enrolment;
-use crate::figures::Figures;
-use crate::folds::{self, Accuracy, Compared};
-use crate::groups::{self, Column};
-use crate::histogram::Histogram;
-use crate::part::{self, Part};
-use crate::reliability::{self, Point};
+use crate::input::coding::{Coding, Described};
+use crate::input::collection::{Collection, Half, Labelled, Trial};
+use crate::measure::comparison::Comparison;
+use crate::measure::det::{self, Curve};
+use crate::measure::discard::Discard;
+use crate::measure::enrolment::Enrolment;
+use crate::measure::figures::Figures;
+use crate::measure::folds::{self, Accuracy, Compared};
+use crate::measure::groups::{self, Column};
+use crate::measure::histogram::Histogram;
+use crate::measure::part::{self, Part};
+use crate::measure::reliability::{self, Point};
+
+pub mod charts;
+pub mod html;
+pub mod plot;
+pub mod text;
 
 /// What tells these reports from others.
 pub const KIND: &str = "recognition";
@@ -177,7 +182,7 @@ pub mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::collection::Trials;
+    use crate::input::collection::Trials;
 
     /// Forty people with two pictures each, turned by 8 degrees or more from person to person; the last has one template only.
     pub fn toy() -> (Collection, Coding) {

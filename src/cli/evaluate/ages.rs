@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ::evaluate::ages::{self, Report, Tested};
-use ::evaluate::pictures;
+use ::evaluate::input::pictures;
 use face::pack::Pack;
 
 use crate::cli::evaluate::write;

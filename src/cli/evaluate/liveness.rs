@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use ::evaluate::ages;
+use ::evaluate::input::pictures;
 use ::evaluate::liveness::{Report, Stage, Trial};
-use ::evaluate::{ages, pictures};
 use anyhow::Context as _;
 use face::pack::Pack;
 use face::{Picture, WantedFace};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::ages::{Buffer, Decade, Errors, Rate, Report};
-use crate::interval::Interval;
-use crate::number::{grouped, percent};
+use crate::measure::interval::Interval;
+use crate::measure::number::{grouped, percent};
 
 /// Longer lists of failures are cut; the JSON has them all.
 const FAILURES_SHOWN: usize = 20;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::liveness::{Refused, Report};
-use crate::number::percent;
-use crate::table::Table;
+use crate::measure::number::percent;
+use crate::measure::table::Table;
 
 impl Report {
     pub fn table(&self) -> Table {

@@ -6,11 +6,12 @@
 use std::path::Path;
 use std::thread;
 
-use evaluate::coding::{self, Coding};
-use evaluate::collection::{Collection, Labelled, Trial, Trials};
+use evaluate::ages;
+use evaluate::input::coding::{self, Coding};
+use evaluate::input::collection::{Collection, Labelled, Trial, Trials};
+use evaluate::input::{lfw, pictures};
 use evaluate::page::{self, Evaluation};
 use evaluate::report::{Report, Tested};
-use evaluate::{ages, lfw, pictures};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::score::Score;

@@ -4,7 +4,7 @@ use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::collection::{Collection, Labelled, PICTURES_MAX};
+use crate::input::collection::{Collection, Labelled, PICTURES_MAX};
 
 /// What names of pictures end with, in any case.
 const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];

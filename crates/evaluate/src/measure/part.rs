@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use face::curves::Types;
 use face::values::picture::ImageType;
 
-use crate::coding::Coding;
-use crate::collection::{Collection, Half, Labelled, Trial};
-use crate::comparison::{Comparison, Listed, Pairing, Sample};
+use crate::input::coding::Coding;
+use crate::input::collection::{Collection, Half, Labelled, Trial};
+use crate::measure::comparison::{Comparison, Listed, Pairing, Sample};
 
 /// A part of a collection; by default, all of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,8 +96,8 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::coding::Described;
-    use crate::collection::Trials;
+    use crate::input::coding::Described;
+    use crate::input::collection::Trials;
 
     /// Pictures a degree apart, of the people and types given; a tenth of a degree of quality each.
     fn toy(pictures: &[(&str, Option<ImageType>, &str)]) -> (Collection, Coding) {

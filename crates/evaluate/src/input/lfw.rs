@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Error;
-use crate::collection::{Collection, Labelled, Trial, Trials};
+use crate::input::collection::{Collection, Labelled, Trial, Trials};
 
 const PAIRS: &str = "pairs.txt";
 const DATA: &str = "LFW, the pictures of its standard pairs";

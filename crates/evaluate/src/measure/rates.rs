@@ -4,9 +4,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::comparison::impostors::ImpostorPair;
-use crate::comparison::{Comparison, Pairing};
-use crate::interval::{self, Interval};
+use crate::measure::comparison::impostors::ImpostorPair;
+use crate::measure::comparison::{Comparison, Pairing};
+use crate::measure::interval::{self, Interval};
 
 /// How many times the people are drawn again.
 const DRAWS: u64 = 200;
@@ -219,7 +219,7 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::comparison::Sample;
+    use crate::measure::comparison::Sample;
 
     fn sample(person: usize, degrees: f32) -> Sample {
         let angle = degrees.to_radians();

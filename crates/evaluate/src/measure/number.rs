@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use crate::interval::Interval;
+use crate::measure::interval::Interval;
 
 /// A share in percent, with three significant digits.
 pub fn percent(share: f64) -> String {

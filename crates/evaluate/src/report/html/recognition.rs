@@ -1,8 +1,9 @@
 //! What an evaluation found, as a page.
 
-use crate::html::Page;
-use crate::report::Report;
-use crate::{Error, charts, tables};
+use crate::Error;
+use crate::measure::tables;
+use crate::report::html::Page;
+use crate::report::{Report, charts};
 
 /// The page; its drawings need what a report holds beside its JSON.
 pub fn page(report: &Report) -> Result<String, Error> {
@@ -58,9 +59,8 @@ pub fn page(report: &Report) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::html;
-    use crate::report::Tested;
     use crate::report::tests::{tested, toy};
+    use crate::report::{Tested, html};
 
     #[test]
     fn its_page_shows_all_of_it() {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use face::calibration::Calibration;
 
-use crate::comparison::Comparison;
-use crate::interval::Interval;
-use crate::rates::{Intervals, Marks, Rates};
+use crate::measure::comparison::Comparison;
+use crate::measure::interval::Interval;
+use crate::measure::rates::{Intervals, Marks, Rates};
 
 /// Rates at one threshold, as shares.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +72,7 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::comparison::{Pairing, Sample};
+    use crate::measure::comparison::{Pairing, Sample};
 
     /// Forty people, two pictures each, spread over a circle.
     fn curves() -> Vec<Curve> {

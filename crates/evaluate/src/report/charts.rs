@@ -1,11 +1,11 @@
 //! What the figures of an evaluation and of a calibration look like.
 
-use crate::calibrate::Tailed;
-use crate::det::Curve;
-use crate::discard::Discard;
-use crate::histogram::{Histogram, Measure};
-use crate::plot::{Axis, BLUE, GREEN, GREY, ORANGE, Plot, Scale, Series, Shape};
-use crate::reliability::Point;
+use crate::fit::calibrate::Tailed;
+use crate::measure::det::Curve;
+use crate::measure::discard::Discard;
+use crate::measure::histogram::{Histogram, Measure};
+use crate::measure::reliability::Point;
+use crate::report::plot::{Axis, BLUE, GREEN, GREY, ORANGE, Plot, Scale, Series, Shape};
 
 /// The lowest rates that are drawn: no one measures below them with thousands of people.
 const FMR_MIN: f64 = 1e-7;
@@ -121,7 +121,7 @@ pub fn tail(tail: &Tailed) -> Plot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval::Interval;
+    use crate::measure::interval::Interval;
 
     #[test]
     fn a_histogram_is_drawn_where_there_are_pairs() {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn quality_that_knows_every_error_is_drawn_beside() {
-        let point = |rejected| crate::discard::Point { rejected, fnmr: 0.2 };
+        let point = |rejected| crate::measure::discard::Point { rejected, fnmr: 0.2 };
         let found = Discard {
             far: 1e-3,
             cosine: 0.5,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::coding::Coding;
-use crate::collection::Collection;
-use crate::figures::{AtFar, Errors};
-use crate::part::{self, Part};
+use crate::input::coding::Coding;
+use crate::input::collection::Collection;
+use crate::measure::figures::{AtFar, Errors};
+use crate::measure::part::{self, Part};
 
 /// The groups of one column, in the order of their names.
 ///
@@ -80,8 +80,8 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::coding::Described;
-    use crate::collection::Labelled;
+    use crate::input::coding::Described;
+    use crate::input::collection::Labelled;
 
     /// Twenty people with two pictures. Those of the group "near" are a degree apart, those of "far" fifteen; the second
     /// picture of a person is half a degree beside the first, but four of "far" are thirty beside it. One is in no group.

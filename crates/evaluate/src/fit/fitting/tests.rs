@@ -6,8 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::coding::Described;
-use crate::collection::Labelled;
+use crate::input::coding::Described;
+use crate::input::collection::Labelled;
 
 /// A selfie and a document each of so many people. What all documents have in common draws them together: they are
 /// closer to each other than selfies are. Ten more people have a video frame.

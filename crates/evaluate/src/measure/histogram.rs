@@ -2,8 +2,8 @@
 
 use face::calibration::Calibration;
 
-use crate::comparison::Comparison;
-use crate::comparison::impostors::BINS;
+use crate::measure::comparison::Comparison;
+use crate::measure::comparison::impostors::BINS;
 
 /// Bins of one width; a share of all pairs of a kind in each.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::Listed;
+    use crate::measure::comparison::Listed;
 
     #[test]
     fn every_pair_is_in_its_bin() {

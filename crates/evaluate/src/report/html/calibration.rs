@@ -1,8 +1,10 @@
 //! What a calibration rests on, as a page.
 
-use crate::fitting::{Fitted, Fitting};
-use crate::html::Page;
-use crate::{Error, charts, tables};
+use crate::Error;
+use crate::fit::fitting::{Fitted, Fitting};
+use crate::measure::tables;
+use crate::report::charts;
+use crate::report::html::Page;
 
 /// The page of a fitting of the pack with this name.
 pub fn page(pack: &str, fitting: &Fitting) -> Result<String, Error> {
@@ -41,7 +43,8 @@ fn curve(page: &mut Page, fitted: &Fitted, whom: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fitting, html};
+    use crate::fit::fitting;
+    use crate::report::html;
 
     #[test]
     fn the_page_shows_every_curve() {

@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use crate::comparison::{Pairing, Sample};
+use crate::measure::comparison::{Pairing, Sample};
 
 /// Templates per side of a block of the matrix of cosines: it and its sides stay in a core's cache.
 const BLOCK: usize = 256;

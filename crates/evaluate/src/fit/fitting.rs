@@ -5,20 +5,21 @@ use std::fmt;
 use face::curves::{Curves, Types};
 use face::values::score::Score;
 
-use crate::calibrate::{self, Fit};
-use crate::coding::Coding;
-use crate::collection::{Collection, Half};
-use crate::comparison::Comparison;
-use crate::det::{self, Curve};
-use crate::figures::Figures;
-use crate::histogram::Histogram;
-use crate::interval::Interval;
-use crate::number::{self, dash, grouped};
-use crate::part::{self, Part};
-use crate::rates::{Intervals, Marks};
-use crate::reliability::{self, Point};
-use crate::table::Table;
-use crate::{Error, tables};
+use crate::Error;
+use crate::fit::calibrate::{self, Fit};
+use crate::input::coding::Coding;
+use crate::input::collection::{Collection, Half};
+use crate::measure::comparison::Comparison;
+use crate::measure::det::{self, Curve};
+use crate::measure::figures::Figures;
+use crate::measure::histogram::Histogram;
+use crate::measure::interval::Interval;
+use crate::measure::number::{self, dash, grouped};
+use crate::measure::part::{self, Part};
+use crate::measure::rates::{Intervals, Marks};
+use crate::measure::reliability::{self, Point};
+use crate::measure::table::Table;
+use crate::measure::tables;
 
 /// Shares of the pairs of two people whose cosines are told.
 const SHARES: [f64; 8] = [0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];

@@ -4,11 +4,11 @@ use std::fmt;
 
 use face::values::score::Score;
 
-use crate::collection::Half;
-use crate::number::{grouped, percent};
+use crate::input::collection::Half;
+use crate::measure::number::{grouped, percent};
+use crate::measure::table::Table;
+use crate::measure::tables;
 use crate::report::Report;
-use crate::table::Table;
-use crate::tables;
 
 /// Longer lists of failures are cut; the JSON has them all.
 const FAILURES_SHOWN: usize = 20;

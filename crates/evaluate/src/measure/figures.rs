@@ -4,9 +4,9 @@ use face::calibration::Calibration;
 use face::values::score::Score;
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::Comparison;
-use crate::interval::{self, Interval};
-use crate::rates::{Intervals, Marks, Rates};
+use crate::measure::comparison::Comparison;
+use crate::measure::interval::{self, Interval};
+use crate::measure::rates::{Intervals, Marks, Rates};
 
 /// The false acceptance rates at which true ones are stated.
 pub const FARS: [f64; 4] = [1e-2, 1e-3, 1e-4, 1e-5];
@@ -142,7 +142,7 @@ fn matches(comparison: &Comparison, cosine: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::Listed;
+    use crate::measure::comparison::Listed;
 
     /// Ten pairs of one person with cosines .1 to 1, and a hundred of two with .0 to .99.
     fn listed() -> Comparison {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::coding::Coding;
-use crate::collection::Collection;
-use crate::interval::{self, Interval};
-use crate::rates;
+use crate::input::coding::Coding;
+use crate::input::collection::Collection;
+use crate::measure::interval::{self, Interval};
+use crate::measure::rates;
 
 /// The failure to enrol, as a share of the pictures.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -59,8 +59,8 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::coding::Described;
-    use crate::collection::{Labelled, Trials};
+    use crate::input::coding::Described;
+    use crate::input::collection::{Labelled, Trials};
 
     /// Four pictures each of fifty people; of every tenth person, none has a template.
     fn toy() -> (Collection, Coding) {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use face::Picture;
 use face::values::template::Template;
 
-use crate::collection::Labelled;
-use crate::{Error, pictures};
+use crate::Error;
+use crate::input::collection::Labelled;
+use crate::input::pictures;
 
 /// What is known of a face.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! A page of HTML that needs nothing else: tables, and drawings within it.
 
 use crate::Error;
-use crate::plot::{self, Plot};
-use crate::table::{self, Table};
+use crate::measure::table::{self, Table};
+use crate::report::plot::{self, Plot};
 
 pub mod calibration;
 pub mod recognition;

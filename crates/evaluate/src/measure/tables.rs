@@ -1,13 +1,13 @@
 //! The tables that an evaluation is told in, whatever they are written into.
 
-use crate::discard::Discard;
-use crate::enrolment::Enrolment;
-use crate::figures::{AtFar, AtScore, Figures};
-use crate::groups::{Column, Group};
-use crate::interval::Interval;
-use crate::number::{dash, grouped, hundredths, hundredths_of, percent, percents};
-use crate::reliability::Point;
-use crate::table::Table;
+use crate::measure::discard::Discard;
+use crate::measure::enrolment::Enrolment;
+use crate::measure::figures::{AtFar, AtScore, Figures};
+use crate::measure::groups::{Column, Group};
+use crate::measure::interval::Interval;
+use crate::measure::number::{dash, grouped, hundredths, hundredths_of, percent, percents};
+use crate::measure::reliability::Point;
+use crate::measure::table::Table;
 
 /// Shares of the pairs, in percent, that the table of discards shows.
 const DISCARDS_SHOWN: [usize; 6] = [0, 5, 10, 20, 30, 50];
@@ -149,9 +149,9 @@ pub fn reliability(title: String, points: &[Point]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::{Comparison, Listed};
-    use crate::figures::Errors;
-    use crate::groups::AtFarOfAll;
+    use crate::measure::comparison::{Comparison, Listed};
+    use crate::measure::figures::Errors;
+    use crate::measure::groups::AtFarOfAll;
 
     #[test]
     fn a_group_shows_the_interval_it_has() {

@@ -4,9 +4,9 @@ use face::calibration::Calibration;
 use face::values::score::Score;
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::Comparison;
-use crate::figures::Errors;
-use crate::interval::Interval;
+use crate::measure::comparison::Comparison;
+use crate::measure::figures::Errors;
+use crate::measure::interval::Interval;
 
 /// At one score. Rates are shares.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
@@ -49,7 +49,7 @@ mod tests {
     use face::calibration::{Knot, Origin, Tail};
 
     use super::*;
-    use crate::comparison::Listed;
+    use crate::measure::comparison::Listed;
 
     #[test]
     fn what_is_stated_is_held_against_what_is_seen() {

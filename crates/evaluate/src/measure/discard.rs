@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::{Comparison, GenuinePair};
-use crate::interval::Interval;
-use crate::rates::{self, Marks, Rates};
+use crate::measure::comparison::{Comparison, GenuinePair};
+use crate::measure::interval::Interval;
+use crate::measure::rates::{self, Marks, Rates};
 
 /// At the threshold of this false acceptance rate.
 const FAR: f64 = 1e-3;
@@ -102,7 +102,7 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::comparison::{Pairing, Sample};
+    use crate::measure::comparison::{Pairing, Sample};
 
     fn pair(cosine: f32, quality: i32) -> GenuinePair {
         GenuinePair { cosine, person: 0, quality }

@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::StringRecord;
 
 use crate::Error;
-use crate::collection::{Collection, Labelled, PICTURES_MAX, Trial, Trials};
+use crate::input::collection::{Collection, Labelled, PICTURES_MAX, Trial, Trials};
 
 /// Room for ten million lines.
 const BYTES_MAX: u64 = 1 << 30;

@@ -3,9 +3,10 @@
 use face::calibration::{Calibration, Knot, Origin, Tail};
 use face::values::score::Score;
 
-use crate::comparison::Comparison;
-use crate::comparison::impostors::{ImpostorPair, Impostors};
-use crate::{Error, pareto};
+use crate::Error;
+use crate::measure::comparison::Comparison;
+use crate::measure::comparison::impostors::{ImpostorPair, Impostors};
+use crate::measure::pareto;
 
 /// The law of the tail is fitted to so many of the highest pairs: enough to know its scale to about 5 %,
 /// and so few that the law has to hold only where it is needed.
@@ -152,7 +153,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
-    use crate::comparison::{Pairing, Sample};
+    use crate::measure::comparison::{Pairing, Sample};
 
     /// Pictures of people whose templates point anywhere in 32 dimensions.
     fn strangers(people: usize, seed: u64) -> Comparison {

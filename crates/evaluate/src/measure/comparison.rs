@@ -3,8 +3,8 @@
 use face::values::template::Template;
 use rayon::slice::ParallelSliceMut;
 
-use crate::comparison::impostors::{BINS, ImpostorPair, Impostors};
-use crate::comparison::vectors::{Pair, Vectors};
+use crate::measure::comparison::impostors::{BINS, ImpostorPair, Impostors};
+use crate::measure::comparison::vectors::{Pair, Vectors};
 
 pub mod impostors;
 mod vectors;

@@ -1,0 +1,5 @@
+//! Cosines to scores: a calibration, fitted to pairs of different people.
+
+pub mod calibrate;
+pub mod fitting;
+pub mod manifest;
