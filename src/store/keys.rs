@@ -2,6 +2,7 @@
 
 use crate::domain::{KeyId, Limits, Moment, Permission, ProviderId};
 use crate::store::column::{Permissions, row};
+use crate::store::providers::limits_columns;
 use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,12 +61,12 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
 /// The key, unless it is expired or revoked at `now`. This is how a provider is found, so it asks
 /// for none.
 pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT keys.id, provider, secret_sha256, permissions, keys.created, expires, revoked,
-                ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons
-         FROM keys JOIN providers ON providers.id = keys.provider
+    Ok(on!(tx, |conn| sqlx::query_as(concat!(
+        "SELECT keys.id, provider, secret_sha256, permissions, keys.created, expires, revoked, ",
+        limits_columns!(),
+        " FROM keys JOIN providers ON providers.id = keys.provider
          WHERE keys.id = $1 AND revoked IS NULL AND (expires IS NULL OR expires > $2)"
-    )
+    ))
     .bind(id)
     .bind(now)
     .fetch_optional(conn)

@@ -10,6 +10,7 @@ use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
+use crate::store::sessions::session_columns;
 use crate::store::{Error, Tx, for_update, on};
 
 /// A check, without its capture.
@@ -124,11 +125,12 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
         .fetch_optional(conn)
         .await)?;
     let Some(session) = taken else { return Ok(None) };
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT sessions.id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires,
-             provider, key_sealed, asked_sealed, capture_sealed, attempts, received
+    Ok(on!(tx, |conn| sqlx::query_as(concat!(
+        "SELECT ",
+        session_columns!(),
+        ", provider, key_sealed, asked_sealed, capture_sealed, attempts, received
          FROM replays JOIN sessions ON sessions.id = replays.session WHERE replays.session = $1"
-    )
+    ))
     .bind(session)
     .fetch_optional(conn)
     .await)?)

@@ -14,6 +14,14 @@ pub struct Provider {
 row!(Provider { id, name, created });
 row!(Limits { ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons });
 
+/// The columns of [`Limits`], as a literal for `concat!`.
+macro_rules! limits_columns {
+    () => {
+        "ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons"
+    };
+}
+pub(crate) use limits_columns;
+
 /// A provider as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedProvider {
@@ -56,20 +64,19 @@ pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, 
 
 /// What the provider may ask for.
 pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons FROM providers WHERE id = $1"
-    )
-    .bind(id)
-    .fetch_one(conn)
-    .await)?)
+    Ok(on!(tx, |conn| sqlx::query_as(concat!("SELECT ", limits_columns!(), " FROM providers WHERE id = $1"))
+        .bind(id)
+        .fetch_one(conn)
+        .await)?)
 }
 
 /// The first `limit` providers, by name: for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedProvider>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT name, created, ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons
-         FROM providers ORDER BY name LIMIT $1"
-    )
+    Ok(on!(tx, |conn| sqlx::query_as(concat!(
+        "SELECT name, created, ",
+        limits_columns!(),
+        " FROM providers ORDER BY name LIMIT $1"
+    ))
     .bind(limit)
     .fetch_all(conn)
     .await)?)

@@ -7,6 +7,14 @@ use crate::store::{Error, Tx, on};
 
 row!(Session { id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
 
+/// The columns of a [`Session`], as a literal for `concat!`.
+macro_rules! session_columns {
+    () => {
+        "sessions.id, correlation_id, evidence_id, image_storage_enabled, callback_url, sessions.created, expires"
+    };
+}
+pub(crate) use session_columns;
+
 /// A session that is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSession {
@@ -48,10 +56,11 @@ pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_se
 
 /// The session, unless it is another provider's or its time is over.
 pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT id, correlation_id, evidence_id, image_storage_enabled, callback_url, key_sealed, created, expires
-         FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
-    )
+    Ok(on!(tx, |conn| sqlx::query_as(concat!(
+        "SELECT ",
+        session_columns!(),
+        ", key_sealed FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
+    ))
     .bind(id)
     .bind(provider)
     .bind(now)
