@@ -260,8 +260,8 @@ mod tests {
 
     #[test]
     fn a_kept_key_is_made_once_and_for_this_account_only() {
-        let folder = std::env::temp_dir().join(format!("seal-{}", uuid::Uuid::new_v4()));
-        let path = folder.join("new/master.key");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/master.key");
         let made: Vec<Master> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Master::keep(&path).unwrap())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -271,7 +271,6 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft stays");
         fs::write(&path, "broken").unwrap();
         assert!(matches!(Master::keep(&path), Err(Error::File { .. })));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use bioserver::clock::Clock;
@@ -14,21 +13,19 @@ use bioserver::service::signing;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use serde_json::{Value, json};
-use uuid::Uuid;
+use tempfile::TempDir;
 
 /// A working directory with a data folder of its own.
-struct Place(PathBuf);
+struct Place(TempDir);
 
 impl Place {
     fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("bioserver-cli-{}", Uuid::new_v4().simple()));
-        fs::create_dir(&folder).unwrap();
-        Self(folder)
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
-        command.env_clear().current_dir(&self.0).args(arguments);
+        command.env_clear().current_dir(self.0.path()).args(arguments);
         command
     }
 
@@ -48,15 +45,9 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
+        let path = self.0.path().join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -96,7 +87,7 @@ fn a_key_is_shown_once_and_kept_nowhere() {
     let (_, secret) = key.strip_prefix("bio_").unwrap().split_once('_').unwrap();
     assert!(!place.text(&["keys", "list"]).contains(secret));
     let mut files = 0;
-    for file in fs::read_dir(place.0.join("data")).unwrap() {
+    for file in fs::read_dir(place.0.path().join("data")).unwrap() {
         let path = file.unwrap().path();
         let bytes = fs::read(&path).unwrap();
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{}", path.display());
@@ -104,7 +95,7 @@ fn a_key_is_shown_once_and_kept_nowhere() {
         files += 1;
     }
     assert!(files > 0);
-    assert_eq!(fs::metadata(place.0.join("data")).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(place.0.path().join("data")).unwrap().permissions().mode() & 0o777, 0o700);
     let shown = place.text(&["keys", "create", "--provider", "Acme"]);
     assert!(shown.contains("key       bio_") && shown.contains("not shown again"));
 }
@@ -174,7 +165,7 @@ async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
     let output = place.run(&["verify", &lonely]);
     assert!(output.status.code() == Some(1) && error(&output).contains("--jwks"), "{}", error(&output));
 
-    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
     let kept = signing::Settings::default();
     let signer = signing::open(&store, &Master::make(), kept, &Clock::default()).await.unwrap();
     let jws = signer.sign(br#"{"score":2500.5,"a":1}"#).unwrap();
@@ -224,7 +215,7 @@ async fn usage_is_shown_by_provider_operation_and_day() {
     for name in ["Acme, Inc.", "Zenith"] {
         place.json(&["keys", "create", "--provider", name, "--json"]);
     }
-    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
     let today = Clock::default().now();
     let mut tx = store.begin().await.unwrap();
     for (name, days_ago, times) in [("Acme, Inc.", 0, 2), ("Acme, Inc.", 40, 1), ("Zenith", 1, 1)] {
@@ -306,7 +297,7 @@ async fn callbacks_are_listed_and_sent_once_more() {
     assert_eq!(place.text(&["callbacks", "list"]), "There are no callbacks.\n");
     assert_eq!(place.json(&["callbacks", "list", "--json"]), json!([]));
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
-    let store = Store::open(&Settings::Sqlite(place.0.join("data/bioserver.db"))).await.unwrap();
+    let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
     let (dead, _) = ended(&store, CallbackStatus::Dead, "it answered 410").await;
     let (delivered, session) = ended(&store, CallbackStatus::Delivered, "it answered 204").await;
     store.close().await;

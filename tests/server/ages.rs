@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use testkit::script;
 
-use crate::app::{IMAGE_BYTES_MAX, TestApp, on_both};
+use crate::app::{IMAGE_BYTES_MAX, TestApp};
+use crate::both::on_both;
 use crate::faces::file;
 use crate::shape::assert_shape;
 

@@ -9,7 +9,6 @@ use bioserver::api::http::payload;
 use bioserver::domain::{Caller, Limits, Moment, Permission};
 use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::{Deps, Policy};
-use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use bytes::Bytes;
 use face::FaceEngine;
@@ -17,11 +16,12 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tempfile::TempDir;
 use testkit::postgres;
 use testkit::script::Script;
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
+use crate::both::{Database, Subject};
 use crate::{conformance, deps};
 
 pub const PREFIX: &str = "/bioserver-app";
@@ -39,48 +39,22 @@ pub struct TestApp {
     database: Database,
     /// Where images are kept.
     pub media_folder: PathBuf,
+    /// Holds it, and goes with the test.
+    _folder: TempDir,
 }
 
-/// Where the database lies.
-enum Database {
-    /// A file in this folder.
-    Folder(PathBuf),
-    /// Of the test server.
-    Url(String),
+impl Subject for TestApp {
+    async fn on(database: Database) -> Self {
+        let script = Arc::new(Script::default());
+        Self::start(database, script.clone(), script, Policy::default()).await
+    }
 }
-
-/// Runs each test on SQLite and on Postgres.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name {
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$name($crate::app::TestApp::on_sqlite().await).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgres() {
-                super::$name($crate::app::TestApp::on_postgres().await).await;
-            }
-        })*
-    };
-}
-pub(crate) use on_both;
 
 impl TestApp {
-    pub async fn on_sqlite() -> Self {
-        Self::with_policy(Policy::default()).await
-    }
-
-    pub async fn on_postgres() -> Self {
-        let script = Arc::new(Script::default());
-        Self::start(Database::Url(postgres::database()), script.clone(), script, Policy::default()).await
-    }
-
     /// On SQLite, where the operator has decided so.
     pub async fn with_policy(policy: Policy) -> Self {
         let script = Arc::new(Script::default());
-        Self::start(Database::file(), script.clone(), script, policy).await
+        Self::start(Database::sqlite(), script.clone(), script, policy).await
     }
 
     /// On SQLite, with faces of this coder.
@@ -90,12 +64,13 @@ impl TestApp {
 
     /// On SQLite, with faces of this coder, where the operator has decided so.
     pub async fn start_with(faces: Arc<dyn FaceEngine>, policy: Policy) -> Self {
-        Self::start(Database::file(), faces, Arc::default(), policy).await
+        Self::start(Database::sqlite(), faces, Arc::default(), policy).await
     }
 
     async fn start(database: Database, faces: Arc<dyn FaceEngine>, script: Arc<Script>, policy: Policy) -> Self {
         let store = Store::open(&database.settings()).await.expect("a new database opens");
-        let media_folder = std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple()));
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let media_folder = folder.path().join("media");
         let deps = deps::on(store, &media_folder, faces, policy);
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -103,7 +78,8 @@ impl TestApp {
         tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
         let document = api::docs::json(PREFIX);
         let client = reqwest::Client::new();
-        let mut app = Self { url, key: String::new(), deps, script, document, client, database, media_folder };
+        let mut app =
+            Self { url, key: String::new(), deps, script, document, client, database, media_folder, _folder: folder };
         app.key = app.make_key("provider", &Permission::ALL, None).await;
         app
     }
@@ -141,7 +117,7 @@ impl TestApp {
     pub fn database_at_rest(&self) -> Vec<Bytes> {
         match &self.database {
             Database::Folder(folder) => {
-                let files = std::fs::read_dir(folder).expect("it is there");
+                let files = std::fs::read_dir(folder.path().join("data")).expect("it is there");
                 files.map(|file| std::fs::read(file.expect("it is there").path()).expect("it reads").into()).collect()
             }
             Database::Url(url) => {
@@ -172,28 +148,6 @@ impl TestApp {
     pub fn request(&self, method: Method, path: &str) -> Request<'_> {
         let builder = self.client.request(method.clone(), format!("{}{path}", self.url));
         Request { app: self, builder, method, path: path.to_owned() }
-    }
-}
-
-impl Drop for TestApp {
-    fn drop(&mut self) {
-        if let Database::Folder(folder) = &self.database {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-        let _ = std::fs::remove_dir_all(&self.media_folder);
-    }
-}
-
-impl Database {
-    fn file() -> Self {
-        Self::Folder(std::env::temp_dir().join(format!("bioserver-api-{}", Uuid::new_v4().simple())))
-    }
-
-    fn settings(&self) -> Settings {
-        match self {
-            Self::Folder(folder) => Settings::Sqlite(folder.join("bio.db")),
-            Self::Url(url) => url.parse().expect("the test server's URL is one"),
-        }
     }
 }
 

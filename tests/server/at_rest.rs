@@ -6,7 +6,8 @@ use bytes::Bytes;
 use face::values::template::Template;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::ending::{files, session_id};
 use crate::faces::upload_as;
 use crate::sessions::open;

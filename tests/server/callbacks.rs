@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::ending::settle;
 use crate::liveness::{Sealed, begin, frame};
 use crate::sessions::open;

@@ -10,8 +10,8 @@ use bioserver::domain::liveness::DeviceInfo;
 use bytes::Bytes;
 use face::values::liveness::{Frame, LivenessType};
 use secrecy::ExposeSecret;
+use tempfile::TempDir;
 use testkit::{node, project, python};
-use uuid::Uuid;
 
 mod page;
 mod talk;
@@ -46,39 +46,32 @@ impl Other {
 
 /// A key whose two halves lie in files.
 struct Filed {
-    folder: PathBuf,
+    folder: TempDir,
     key: Key,
 }
 
 impl Filed {
     fn new(algorithm: Algorithm) -> Self {
         let key = Key::make(algorithm, Clock::default().now()).expect("a key can be made");
-        let folder = std::env::temp_dir().join(format!("bioserver-capture-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a folder can be made");
         let private = talk::pem("PRIVATE KEY", key.der().expose_secret());
-        std::fs::write(folder.join("private.pem"), private).expect("there is room");
-        std::fs::write(folder.join("certificate.pem"), key.certificate_pem()).expect("there is room");
+        std::fs::write(folder.path().join("private.pem"), private).expect("there is room");
+        std::fs::write(folder.path().join("certificate.pem"), key.certificate_pem()).expect("there is room");
         Self { folder, key }
     }
 
     fn certificate(&self) -> PathBuf {
-        self.folder.join("certificate.pem")
+        self.folder.path().join("certificate.pem")
     }
 
     fn private(&self) -> PathBuf {
-        self.folder.join("private.pem")
+        self.folder.path().join("private.pem")
     }
 
     fn copy(&self) -> Keys {
         let der = self.key.der().clone();
         let copy = Key::read(self.key.algorithm(), der, self.key.certificate_pem().to_owned());
         Keys::new(vec![copy.expect("it reads what it gave")])
-    }
-}
-
-impl Drop for Filed {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -9,7 +9,8 @@ use chrono::TimeDelta;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::ending::settle;
 use crate::liveness::{Sealed, begin, capture_of, frame, send, state, status_path, tell};
 use crate::sessions::open;

@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use uuid::Uuid;
 
-use crate::app::{PREFIX, TestApp, on_both};
+use crate::app::{PREFIX, TestApp};
+use crate::both::on_both;
 use crate::faces::upload;
 use crate::shape::assert_shape;
 

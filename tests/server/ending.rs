@@ -16,7 +16,8 @@ use reqwest::Method;
 use serde_json::json;
 use testkit::script::Script;
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::faces::upload;
 use crate::session_faces::JPEG;
 use crate::sessions::open;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use testkit::script;
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::shape::assert_shape;
 
 on_both!(

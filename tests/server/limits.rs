@@ -7,7 +7,8 @@ use bioserver::service::Policy;
 use chrono::TimeDelta;
 use reqwest::Method;
 
-use crate::app::{PREFIX, TestApp, on_both};
+use crate::app::{PREFIX, TestApp};
+use crate::both::on_both;
 use crate::ending::Slow;
 use crate::faces::upload;
 use crate::shape::assert_shape;

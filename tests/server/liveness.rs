@@ -14,7 +14,8 @@ use image::codecs::jpeg::JpegEncoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{PREFIX, Reply, Request, TestApp, on_both};
+use crate::app::{PREFIX, Reply, Request, TestApp};
+use crate::both::on_both;
 use crate::ending::settle;
 use crate::sessions::open;
 use crate::shape::assert_shape;

@@ -5,7 +5,8 @@ use face::values::template::Template;
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::faces::{file, upload};
 use crate::shape::assert_shape;
 

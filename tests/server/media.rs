@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use bioserver::media::{Credentials, Media, S3, Settings};
 use bytes::Bytes;
-use uuid::Uuid;
+use tempfile::TempDir;
 
 mod moto;
 
-/// Makes two tests of each scenario.
-macro_rules! on_both {
+/// Makes two tests of each scenario: in a folder, and in a bucket.
+macro_rules! in_both {
     ($($scenario:ident),* $(,)?) => {
         mod folder {
             $(#[tokio::test]
@@ -27,28 +27,27 @@ macro_rules! on_both {
         }
     };
 }
-on_both!(what_was_put_is_got_until_it_is_erased, a_folder_is_erased_whole, more_than_a_page_is_erased);
+in_both!(what_was_put_is_got_until_it_is_erased, a_folder_is_erased_whole, more_than_a_page_is_erased);
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("bioserver-media-{}", Uuid::new_v4().simple())))
+        Self(tempfile::tempdir().expect("a folder can be made"))
+    }
+
+    /// It is made by whoever opens it.
+    fn path(&self) -> PathBuf {
+        self.0.path().join("media")
     }
 
     fn media(&self) -> Media {
-        Media::open(&Settings::Folder(self.0.clone())).expect("a folder can be made")
+        Media::open(&Settings::Folder(self.path())).expect("a folder can be made")
     }
 
     fn is_empty(&self) -> bool {
-        std::fs::read_dir(&self.0).expect("it is there").next().is_none()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        std::fs::read_dir(self.path()).expect("it is there").next().is_none()
     }
 }
 
@@ -156,8 +155,8 @@ async fn what_a_dead_writer_left_is_erased_with_its_folder() {
     let media = folder.media();
     put(&media, "sessions/a/1").await;
     // How a file is named until it is whole.
-    std::fs::write(folder.0.join("sessions/a/2#1"), "half").expect("it can be written");
-    std::fs::create_dir(folder.0.join("sessions/b")).expect("it can be made");
+    std::fs::write(folder.path().join("sessions/a/2#1"), "half").expect("it can be written");
+    std::fs::create_dir(folder.path().join("sessions/b")).expect("it can be made");
     media.erase("sessions/a/1").await.expect("it is erased");
     for name in media.folders("sessions").await.expect("it lists") {
         media.erase_under(&format!("sessions/{name}")).await.expect("it erases");
@@ -189,8 +188,8 @@ fn a_folder_is_for_this_account_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     folder.media();
-    assert_eq!(std::fs::metadata(&folder.0).expect("it is there").permissions().mode() & 0o777, 0o700);
-    let file = folder.0.join("file");
+    assert_eq!(std::fs::metadata(folder.path()).expect("it is there").permissions().mode() & 0o777, 0o700);
+    let file = folder.path().join("file");
     std::fs::write(&file, "").expect("it can be written");
     assert!(Media::open(&Settings::Folder(file)).is_err());
 }

@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::ages;
-use crate::app::{PREFIX, TestApp, on_both};
+use crate::app::{PREFIX, TestApp};
+use crate::both::on_both;
 use crate::faces::upload;
 use crate::liveness::{begin, capture_of};
 use crate::matches::{former, two};

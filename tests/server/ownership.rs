@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::app::{PREFIX, Reply, Request, TestApp, on_both};
+use crate::app::{PREFIX, Reply, Request, TestApp};
+use crate::both::on_both;
 use crate::faces::upload;
 use crate::operations::documented;
 use crate::session_faces::add;

@@ -6,7 +6,8 @@ use reqwest::Method;
 use reqwest::multipart::Form;
 use serde_json::json;
 
-use crate::app::{IMAGE_BYTES_MAX, TestApp, on_both};
+use crate::app::{IMAGE_BYTES_MAX, TestApp};
+use crate::both::on_both;
 use crate::faces::{file, upload, upload_as};
 use crate::shape::assert_shape;
 

@@ -8,7 +8,8 @@ use reqwest::Method;
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
-use crate::app::{IMAGE_BYTES_MAX, PREFIX, Reply, TestApp, on_both};
+use crate::app::{IMAGE_BYTES_MAX, PREFIX, Reply, TestApp};
+use crate::both::on_both;
 use crate::faces::{file, upload, upload_as};
 use crate::sessions::open;
 use crate::shape::assert_shape;

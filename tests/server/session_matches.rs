@@ -3,7 +3,8 @@
 use face::values::score::Score;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 use crate::session_faces::add;
 use crate::sessions::open;
 use crate::shape::assert_shape;

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{PREFIX, TestApp, on_both};
+use crate::app::{PREFIX, TestApp};
+use crate::both::on_both;
 use crate::shape::assert_shape;
 
 on_both!(

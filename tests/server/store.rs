@@ -1,11 +1,11 @@
 //! What the store promises, on both databases, and the rules that rest on it alone.
 
-mod both;
 mod callbacks;
 mod deps;
 mod files;
 mod keys;
 mod liveness;
+mod nodes;
 mod sessions;
 mod signing;
 mod tables;

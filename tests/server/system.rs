@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 
-use crate::app::{PREFIX, TestApp, on_both};
+use crate::app::{PREFIX, TestApp};
+use crate::both::on_both;
 use crate::shape::assert_shape;
 
 on_both!(the_server_says_what_it_can_do, the_keys_are_public, health_follows_the_database);

@@ -3,7 +3,8 @@
 use reqwest::header::EXPECT;
 use serde_json::Value;
 
-use crate::app::{TestApp, on_both};
+use crate::app::TestApp;
+use crate::both::on_both;
 
 on_both!(
     curl_as_the_contract_shows_it,

@@ -27,7 +27,7 @@ fn the_script_for_encryption_is_what_the_pinned_packages_give() {
 fn the_page_derives_and_seals_as_this_server_does() {
     let key = Filed::new(Algorithm::EcdhEs);
     // Node takes scripts for modules where a package says so.
-    let folder = key.folder.join("page");
+    let folder = key.folder.path().join("page");
     std::fs::create_dir(&folder).expect("a folder can be made");
     std::fs::write(folder.join("package.json"), r#"{"type":"module"}"#).expect("there is room");
     for script in ["capture.js", "jose.js"] {

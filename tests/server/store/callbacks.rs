@@ -11,12 +11,14 @@ use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 use bioserver::tasks::deliver;
 use chrono::TimeDelta;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::store::both::{Folder, on_both, open, taken_by_nodes};
+use crate::both::on_both;
 use crate::store::deps::deps;
+use crate::store::nodes::{open, taken_by_nodes};
 use crate::store::tables::{at, provider};
 
 on_both!(
@@ -63,7 +65,7 @@ async fn listed(store: &Store) -> Vec<Callback> {
 }
 
 /// Rules that may call receivers of tests, and a provider.
-async fn sending(settings: &Settings) -> (Deps, ProviderId, Folder) {
+async fn sending(settings: &Settings) -> (Deps, ProviderId, TempDir) {
     let (mut deps, folder) = deps(settings).await;
     let allow = vec!["http://127.0.0.1".parse().unwrap()];
     deps.callbacks = Client::new(callback::Settings { allow, ca: vec![] }).unwrap();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bioserver::service::{Deps, Policy};
 use bioserver::store::settings::Settings;
+use tempfile::TempDir;
 use testkit::script::Script;
 
-use crate::store::both::{Folder, open};
+use crate::store::nodes::{folder, open};
 
 /// The folder goes with what is returned.
-pub async fn deps(settings: &Settings) -> (Deps, Folder) {
-    let folder = Folder::new();
+pub async fn deps(settings: &Settings) -> (Deps, TempDir) {
+    let folder = folder();
     let script = Arc::new(Script::default());
-    (crate::deps::on(open(settings).await, &folder.0, script, Policy::default()), folder)
+    (crate::deps::on(open(settings).await, folder.path(), script, Policy::default()), folder)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
 
-use crate::store::both::Folder;
+use crate::store::nodes::folder;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -15,12 +15,12 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn are_for_this_account_only() {
-    let folder = Folder::new();
-    let path = folder.0.join("new/bio.db");
+    let folder = folder();
+    let path = folder.path().join("new/bio.db");
     let store = Store::open(&Settings::Sqlite(path.clone())).await.unwrap();
     store.begin().await.unwrap().commit().await.unwrap();
-    assert_eq!(mode(&folder.0.join("new")), 0o700);
-    for file in fs::read_dir(folder.0.join("new")).unwrap() {
+    assert_eq!(mode(&folder.path().join("new")), 0o700);
+    for file in fs::read_dir(folder.path().join("new")).unwrap() {
         let file = file.unwrap().path();
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
@@ -29,9 +29,8 @@ async fn are_for_this_account_only() {
 
 #[tokio::test]
 async fn keep_the_mode_they_were_given() {
-    let folder = Folder::new();
-    fs::create_dir(&folder.0).unwrap();
-    let path = folder.0.join("bio.db");
+    let folder = folder();
+    let path = folder.path().join("bio.db");
     fs::write(&path, "").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     Store::open(&Settings::Sqlite(path.clone())).await.unwrap();
@@ -40,9 +39,8 @@ async fn keep_the_mode_they_were_given() {
 
 #[tokio::test]
 async fn that_are_no_database_are_refused_by_name() {
-    let folder = Folder::new();
-    fs::create_dir(&folder.0).unwrap();
-    let file = folder.0.join("file");
+    let folder = folder();
+    let file = folder.path().join("file");
     fs::write(&file, "x".repeat(5000)).unwrap();
     assert!(Store::open(&Settings::Sqlite(file.clone())).await.is_err());
     let error = Store::open(&Settings::Sqlite(file.join("below/bio.db"))).await.unwrap_err();
@@ -52,8 +50,8 @@ async fn that_are_no_database_are_refused_by_name() {
 /// A reader neither waits for a writer nor sees its half-done work.
 #[tokio::test]
 async fn are_read_while_they_are_written() {
-    let folder = Folder::new();
-    let store = Store::open(&Settings::Sqlite(folder.0.join("bio.db"))).await.unwrap();
+    let folder = folder();
+    let store = Store::open(&Settings::Sqlite(folder.path().join("bio.db"))).await.unwrap();
     let writing = store.begin().await.unwrap();
     store.read().await.unwrap();
     writing.commit().await.unwrap();

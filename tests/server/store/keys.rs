@@ -7,7 +7,7 @@ use bioserver::store::settings::Settings;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 
-use crate::store::both::on_both;
+use crate::both::on_both;
 use crate::store::deps::deps;
 
 on_both!(

@@ -9,7 +9,8 @@ use bioserver::store::liveness::{LeasedCapture, LivenessCheck};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 
-use crate::store::both::{on_both, open, taken_by_nodes};
+use crate::both::on_both;
+use crate::store::nodes::{open, taken_by_nodes};
 use crate::store::sessions::begun;
 use crate::store::tables::{at, provider};
 

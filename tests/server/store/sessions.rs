@@ -11,7 +11,8 @@ use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use uuid::Uuid;
 
-use crate::store::both::{on_both, open, taken_by_nodes};
+use crate::both::on_both;
+use crate::store::nodes::{open, taken_by_nodes};
 use crate::store::tables::{at, provider};
 
 on_both!(

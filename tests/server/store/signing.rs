@@ -9,7 +9,8 @@ use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use secrecy::ExposeSecret;
 
-use crate::store::both::{on_both, open};
+use crate::both::on_both;
+use crate::store::nodes::open;
 
 on_both!(
     the_first_key_is_made_and_stays,

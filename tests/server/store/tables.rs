@@ -10,7 +10,8 @@ use bioserver::store::{self, Store};
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
-use crate::store::both::{on_both, open};
+use crate::both::on_both;
+use crate::store::nodes::open;
 
 on_both!(
     providers_have_unique_names,

@@ -1,24 +1,25 @@
 //! Packs that cannot be used are refused at load, by file and reason.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use face::networks::{Compiled, Settings};
 use face::pack::Pack;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use testkit::project;
 
 /// A copy of the built-in pack's folder, removed in the end.
-pub struct Folder(pub PathBuf);
+pub struct Folder(pub TempDir);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("bioserver-{name}-{}", std::process::id()));
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
         let models = project::path("models");
-        std::fs::create_dir_all(folder.join("licences")).expect("there is room");
+        std::fs::create_dir_all(folder.path().join("licences")).expect("there is room");
         for part in ["", "licences"] {
             for file in std::fs::read_dir(models.join(part)).expect("it is there").flatten() {
                 if file.path().is_file() {
-                    let copy = folder.join(part).join(file.file_name());
+                    let copy = folder.path().join(part).join(file.file_name());
                     std::fs::copy(file.path(), copy).expect("there is room");
                 }
             }
@@ -28,7 +29,7 @@ impl Folder {
 
     /// Changes the manifest.
     pub fn replace(&self, from: &str, to: &str) {
-        let file = self.0.join("pack.toml");
+        let file = self.0.path().join("pack.toml");
         let text = std::fs::read_to_string(&file).expect("it is there");
         assert!(text.contains(from), "{from}");
         std::fs::write(file, text.replacen(from, to, 1)).expect("there is room");
@@ -36,7 +37,7 @@ impl Folder {
 
     /// Changes a network, and its sha256 in the manifest with it.
     fn patch(&self, file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
-        let path = self.0.join(file);
+        let path = self.0.path().join(file);
         let before = std::fs::read(&path).expect("it is there");
         let after = change(before.clone());
         assert_ne!(before, after);
@@ -45,14 +46,8 @@ impl Folder {
     }
 
     fn fault(&self) -> String {
-        let compiled = Pack::read(&self.0).and_then(|pack| Compiled::new(&pack, Settings::default()));
+        let compiled = Pack::read(self.0.path()).and_then(|pack| Compiled::new(&pack, Settings::default()));
         compiled.err().expect("it cannot be used").to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -71,8 +66,8 @@ fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_folder_is_as_good_as_the_built_in_pack() {
-    let folder = Folder::new("whole");
-    let pack = Pack::read(&folder.0).expect("it is whole");
+    let folder = Folder::new();
+    let pack = Pack::read(folder.0.path()).expect("it is whole");
     assert_eq!(pack.name, "standard");
     assert!(Compiled::new(&pack, Settings::default()).is_ok());
     assert!(Pack::read(Path::new("/nowhere")).err().expect("there is none").to_string().contains("/nowhere/pack.toml"));
@@ -80,7 +75,7 @@ fn a_folder_is_as_good_as_the_built_in_pack() {
 
 #[test]
 fn an_unknown_operator_is_refused_with_its_node() {
-    let folder = Folder::new("operator");
+    let folder = Folder::new();
     folder.patch("blazeface.onnx", |bytes| renamed(bytes, b"MaxPool", b"MixPool"));
     let fault = folder.fault();
     assert!(fault.contains("blazeface.onnx") && fault.contains("operator MixPool"), "{fault}");
@@ -89,13 +84,13 @@ fn an_unknown_operator_is_refused_with_its_node() {
 
 #[test]
 fn a_network_of_another_kind_is_refused() {
-    let folder = Folder::new("kind");
+    let folder = Folder::new();
     let age = std::fs::read(project::path("models/age_gender.onnx")).expect("it is there");
     folder.patch("facemesh.onnx", |_| age.clone());
     let fault = folder.fault();
     assert!(fault.contains("facemesh.onnx"), "{fault}");
 
-    let folder = Folder::new("recognizer");
+    let folder = Folder::new();
     folder.replace("dimension = 512", "dimension = 256");
     let fault = folder.fault();
     assert!(fault.contains("recognizer.onnx") && fault.contains("[1, 512], not [1, 256]"), "{fault}");
@@ -103,21 +98,21 @@ fn a_network_of_another_kind_is_refused() {
 
 #[test]
 fn damaged_networks_are_refused() {
-    let folder = Folder::new("cut");
+    let folder = Folder::new();
     folder.patch("facemesh.onnx", |mut bytes| {
         bytes.truncate(bytes.len() / 2);
         bytes
     });
     assert!(folder.fault().contains("facemesh.onnx"), "{}", folder.fault());
 
-    let folder = Folder::new("flipped");
-    let file = folder.0.join("recognizer.onnx");
+    let folder = Folder::new();
+    let file = folder.0.path().join("recognizer.onnx");
     let mut bytes = std::fs::read(&file).expect("it is there");
     bytes[1_000_000] ^= 1;
     std::fs::write(file, bytes).expect("there is room");
     assert!(folder.fault().contains("sha256"), "{}", folder.fault());
 
-    let folder = Folder::new("age");
+    let folder = Folder::new();
     folder.patch("age_gender.onnx", |bytes| renamed(bytes, b"AveragePool", b"AveregePool"));
     assert!(folder.fault().contains("age_gender.onnx"), "a network that faces do not need is checked too");
 }
