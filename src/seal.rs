@@ -1,7 +1,7 @@
 //! Encryption at rest: what leaves this process for a disk is sealed.
 //!
 //! The master key seals few things: signing keys, and the data key of each session, which seals what
-//! belongs to that session. IdempotentRequest its data key is gone, nobody can read the rest, wherever copies lie.
+//! belongs to that session. Once its data key is gone, nobody can read the rest, wherever copies lie.
 //!
 //! A sealed value is `format u8 | nonce [u8; 12] | ciphertext | tag [u8; 16]`, by AES-256-GCM (NIST SP
 //! 800-38D). Its associated data names the place it is kept in, so that no sealed value can stand in

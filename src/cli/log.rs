@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts the log. IdempotentRequest per process: later calls change nothing.
+/// Starts the log. Once per process: later calls change nothing.
 pub fn start(log: &Log) {
     let filter = EnvFilter::builder().parse_lossy(&log.filter);
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -18,14 +18,14 @@ pub enum ImageType {
 pub struct Age {
     /// Names this look at the picture.
     pub id: AgeId,
-    /// See [`stated`]; none where nobody is to be seen, or too poorly.
+    /// See [`age::stated`]; none where nobody is to be seen, or too poorly.
     pub estimated: Option<f32>,
     /// In years.
     pub threshold: i32,
     /// SHA-256 of the image file, in lower-case hex.
     pub digest: String,
     pub image_type: ImageType,
-    /// [`NO_PERSON`] where nobody is to be seen.
+    /// [`age::NO_PERSON`] where nobody is to be seen.
     pub quality: Quality,
     pub created: Moment,
 }

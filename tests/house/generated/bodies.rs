@@ -1,6 +1,7 @@
 //! What requests and answers may carry.
 
-use crate::generator::{DOCUMENT, generator, has, refused, written};
+use crate::generated::{DOCUMENT, has, refused, written};
+use crate::generator;
 
 /// What client code calls the operation with each kind of body.
 const NAMES: &str =

@@ -1,9 +1,9 @@
 //! The generator on tiny documents: what it writes, and what it refuses.
 
+use crate::generator;
+
 mod bodies;
 mod files;
-#[path = "../../build/generator.rs"]
-mod generator;
 
 /// The smallest document that uses everything: a form, a list, an enumeration, an answer of each kind.
 const DOCUMENT: &str = r"

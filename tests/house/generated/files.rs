@@ -1,6 +1,7 @@
 //! The Rust files that the real document becomes, and what each may hold.
 
-use crate::generator::{DOCUMENT, generator};
+use crate::generated::DOCUMENT;
+use crate::generator;
 
 fn real() -> generator::Written {
     generator::generate(include_str!("../../../openapi/bioserver.yaml")).expect("the document is fine")
