@@ -32,8 +32,8 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let folder = source::pack(config, args.pack.as_deref())?;
     let pack = Pack::open(folder.as_deref())?;
     let collection = args.about.tell(args.source.read()?.context("no pictures are named")?);
-    let coding = source::describe(config, &pack, &collection)?;
-    let fitting = Fitting::new(&collection, &coding)?;
+    let descriptions = source::describe(config, &pack, &collection)?;
+    let fitting = Fitting::new(&collection, &descriptions)?;
 
     print!("{fitting}");
     if let Some(report) = &args.report {

@@ -61,13 +61,13 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         return liveness::run(config, &pack, folder, counts, &args.about, args.json.as_deref());
     }
     let collection = collection(args)?;
-    let coding = source::describe(config, &pack, &collection)?;
+    let descriptions = source::describe(config, &pack, &collection)?;
     let tested = Tested {
         pack: pack.name.clone(),
         template_version: pack.template_version,
         calibration: pack.calibration.clone(),
     };
-    let report = Report::new(&collection, &coding, tested);
+    let report = Report::new(&collection, &descriptions, tested);
     print!("{report}");
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use evaluate::Error;
-use evaluate::input::coding::{self, Coding};
 use evaluate::input::collection::Collection;
+use evaluate::input::descriptions::{self, Descriptions};
 use evaluate::input::{folder, lfw, list};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
@@ -68,12 +68,12 @@ pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathB
 }
 
 /// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
-pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Coding> {
-    let coders = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.describe(picture));
+pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Descriptions> {
+    let engines = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.describe(picture));
     let bar = progress(collection.pictures.len())?;
-    let coding = coding::all(&collection.pictures, coders.collect(), &|| bar.inc(1))?;
+    let descriptions = descriptions::all(&collection.pictures, engines.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
-    Ok(coding)
+    Ok(descriptions)
 }
 
 /// For each worker.

@@ -57,12 +57,12 @@ impl TestApp {
         Self::start(Database::sqlite(), script.clone(), script, policy).await
     }
 
-    /// On SQLite, with faces of this coder.
+    /// On SQLite, with this face engine.
     pub async fn with(faces: Arc<dyn FaceEngine>) -> Self {
         Self::start_with(faces, Policy::default()).await
     }
 
-    /// On SQLite, with faces of this coder, where the operator has decided so.
+    /// On SQLite, with this face engine, where the operator has decided so.
     pub async fn start_with(faces: Arc<dyn FaceEngine>, policy: Policy) -> Self {
         Self::start(Database::sqlite(), faces, Arc::default(), policy).await
     }

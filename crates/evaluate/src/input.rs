@@ -1,7 +1,7 @@
 //! Labelled pictures, and the faces found in them.
 
-pub mod coding;
 pub mod collection;
+pub mod descriptions;
 pub mod folder;
 pub mod lfw;
 pub mod list;

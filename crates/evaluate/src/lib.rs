@@ -1,7 +1,7 @@
 //! Labelled pictures in, error rates and calibrations out.
 //!
 //! ```text
-//! lfw, folder, list --> Collection --coding--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
+//! lfw, folder, list --> Collection --descriptions--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
 //!                                                                                  `--calibrate--> Fitting
 //! Report, Fitting --> table --> text, html, markdown; plot --> html
 //! ```

@@ -3,8 +3,8 @@
 use face::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 
-use crate::input::coding::{Coding, Described};
 use crate::input::collection::{Collection, Half, Labelled, Trial};
+use crate::input::descriptions::{Described, Descriptions};
 use crate::measure::comparison::Comparison;
 use crate::measure::det::{self, Curve};
 use crate::measure::discard::Discard;
@@ -93,7 +93,7 @@ pub struct Time {
 
 impl Report {
     /// Compares everything that was described: all people, and each half of them.
-    pub fn new(collection: &Collection, coding: &Coding, tested: Tested) -> Self {
+    pub fn new(collection: &Collection, descriptions: &Descriptions, tested: Tested) -> Self {
         let Tested { pack, template_version, calibration } = tested;
         let curve = calibration.as_ref();
         let mut curves = Vec::new();
@@ -101,10 +101,10 @@ impl Report {
             curves.push(Curve { name, points: det::points(comparison, curve) });
             Figures::new(comparison, curve)
         };
-        let whole = part::compare(collection, coding, Part::default());
+        let whole = part::compare(collection, descriptions, Part::default());
         let half = |half| {
             let known = collection.people().is_some();
-            known.then(|| part::compare(collection, coding, Part { half: Some(half), ..Part::default() }))
+            known.then(|| part::compare(collection, descriptions, Part { half: Some(half), ..Part::default() }))
         };
         let all = figures("all", &whole);
         let fitted = half(Half::Fitted).map(|people| figures("fitted", &people));
@@ -122,16 +122,16 @@ impl Report {
             caveats: caveats(collection, curve),
             pictures: collection.pictures.len(),
             people: collection.people(),
-            failures: failures(collection, &coding.faces),
-            enrolment: Enrolment::new(collection, coding),
+            failures: failures(collection, &descriptions.faces),
+            enrolment: Enrolment::new(collection, descriptions),
             time: Time {
-                ms_per_picture: coding.ms_per_picture(),
-                threads: coding.threads,
-                seconds: coding.took.as_secs_f64(),
+                ms_per_picture: descriptions.ms_per_picture(),
+                threads: descriptions.threads,
+                seconds: descriptions.took.as_secs_f64(),
             },
-            folds: folds::accuracy(&compared(collection, &coding.faces)),
+            folds: folds::accuracy(&compared(collection, &descriptions.faces)),
             discard: Discard::new(&whole),
-            groups: groups::columns(collection, coding, &all.at_far),
+            groups: groups::columns(collection, descriptions, &all.at_far),
             reliability: curve.map_or_else(Vec::new, |calibration| reliability::points(checked, calibration)),
             histogram: Some(Histogram::new(&whole, curve)),
             all,
@@ -185,7 +185,7 @@ pub mod tests {
     use crate::input::collection::Trials;
 
     /// Forty people with two pictures each, turned by 8 degrees or more from person to person; the last has one template only.
-    pub fn toy() -> (Collection, Coding) {
+    pub fn toy() -> (Collection, Descriptions) {
         let picture = |at: usize| Labelled {
             person: format!("P{:02}", at / 2),
             name: format!("P{:02}_{}", at / 2, at % 2),
@@ -212,7 +212,7 @@ pub mod tests {
             pictures: (0..80).map(picture).collect(),
             trials: Trials::Folds((0..40).map(trial).collect()),
         };
-        (collection, Coding { faces, took: Duration::from_secs(4), threads: 2 })
+        (collection, Descriptions { faces, took: Duration::from_secs(4), threads: 2 })
     }
 
     pub fn tested() -> Tested {
@@ -231,8 +231,8 @@ pub mod tests {
 
     #[test]
     fn a_report_counts_everyone_once() {
-        let (collection, coding) = toy();
-        let report = Report::new(&collection, &coding, tested());
+        let (collection, descriptions) = toy();
+        let report = Report::new(&collection, &descriptions, tested());
         assert_eq!((report.pictures, report.people, report.time.ms_per_picture), (80, Some(40), 100.0));
         assert_eq!(report.failures.len(), 1);
         assert_eq!(report.failures[0].picture, "P39_1");
@@ -253,8 +253,8 @@ pub mod tests {
 
     #[test]
     fn its_json_keeps_its_names() {
-        let (collection, coding) = toy();
-        let json = serde_json::to_value(Report::new(&collection, &coding, tested())).expect("it is JSON");
+        let (collection, descriptions) = toy();
+        let json = serde_json::to_value(Report::new(&collection, &descriptions, tested())).expect("it is JSON");
         let names = |value: &serde_json::Value| -> Vec<String> {
             value.as_object().expect("it is an object").keys().cloned().collect()
         };
@@ -284,8 +284,8 @@ pub mod tests {
 
     #[test]
     fn its_json_is_read_again() {
-        let (collection, coding) = toy();
-        let report = Report::new(&collection, &coding, tested());
+        let (collection, descriptions) = toy();
+        let report = Report::new(&collection, &descriptions, tested());
         let json = serde_json::to_string(&report).expect("it is JSON");
         let again: Report = serde_json::from_str(&json).expect("it is a report");
         assert_eq!(again.to_string(), report.to_string());
@@ -294,9 +294,9 @@ pub mod tests {
 
     #[test]
     fn listed_pairs_say_nothing_of_halves() {
-        let (mut collection, coding) = toy();
+        let (mut collection, descriptions) = toy();
         collection.trials = Trials::Listed(collection.folds().to_vec());
-        let report = Report::new(&collection, &coding, tested());
+        let report = Report::new(&collection, &descriptions, tested());
         assert_eq!((report.people, report.all.genuine_pairs, report.all.impostor_pairs), (None, 20, 20));
         assert!(report.fitted.is_none() && report.held_out.is_none() && report.folds.is_none());
         assert!(report.intervals().contains("not known"));
@@ -304,13 +304,13 @@ pub mod tests {
 
     #[test]
     fn its_text_says_when_scores_mean_nothing() {
-        let (collection, coding) = toy();
-        let with = Report::new(&collection, &coding, tested()).to_string();
+        let (collection, descriptions) = toy();
+        let with = Report::new(&collection, &descriptions, tested()).to_string();
         assert!(
             with.contains("calibrated on: a toy") && with.contains("holds back") && with.contains("Note: It is a toy."),
             "{with}"
         );
-        let without = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        let without = Report::new(&collection, &descriptions, Tested { calibration: None, ..tested() });
         assert!(without.all.at_score.is_empty() && without.to_string().contains("no calibration"));
     }
 }

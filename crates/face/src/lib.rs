@@ -35,7 +35,7 @@ pub mod tile;
 pub mod values;
 pub mod workers;
 
-/// An image file, and how to look at it.
+/// An image file, and how its face is found.
 #[derive(Clone)]
 pub struct Picture {
     /// JPEG, PNG or WebP, as sent.
@@ -45,7 +45,7 @@ pub struct Picture {
     pub wanted: WantedFace,
 }
 
-/// What to do with a picture that shows several usable faces.
+/// Which face is meant where a picture shows several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WantedFace {
     /// Refuse it.
@@ -138,29 +138,29 @@ pub enum Error {
     Failed(String),
 }
 
-/// What describes and compares faces: the networks of a pack, or a test's script.
+/// Describes and compares faces: by the networks of a pack, or as a test tells it to.
 pub trait FaceEngine: Send + Sync {
-    /// Finds the face of a picture and describes it. Waits in a bounded queue, never on the caller's thread.
+    /// Finds the face of a picture and describes it. The work waits in a bounded queue and runs on another thread.
     fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>>;
 
-    /// Finds the face of a picture and says how old it looks, in the same queue. Nobody in it is no error.
+    /// Finds the face of a picture and estimates its age, in the same queue. A picture without a face is not an error.
     fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>>;
 
-    /// Looks whether a capture shows a living person, in the same queue. What it shows instead is no error.
+    /// Judges whether a capture shows a living person, in the same queue. A refusal is a [`Verdict`], not an error.
     fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>>;
 
-    /// The score of two faces whose templates are of this coder's version.
+    /// The score of two faces. Their templates must have this engine's version.
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score;
 
-    /// The name of what describes and compares.
+    /// The name of the pack.
     fn pack(&self) -> &str;
 
     /// Templates of another version cannot be compared.
     fn template_version(&self) -> u16;
 
-    /// On what the meaning of its scores was measured; `None` if they mean nothing.
+    /// The data that the scores were calibrated on; `None` if they are not calibrated.
     fn calibration(&self) -> Option<&Origin>;
 
-    /// What looks for attacks on liveness checks, and how well; `None` if no network does.
+    /// The networks against spoofs and their measured error rates; `None` if there are none.
     fn spoof(&self) -> Option<&spoof::Origin>;
 }

@@ -14,10 +14,10 @@ use crate::config::Config;
 pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Option<&Path>) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let paths: Vec<&Path> = portraits.iter().map(|portrait| portrait.path.as_path()).collect();
-    let coders =
+    let engines =
         networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.estimate_age(picture));
     let bar = progress(paths.len())?;
-    let looked = pictures::each(&paths, coders.collect(), &|| bar.inc(1))?;
+    let looked = pictures::each(&paths, engines.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     let mut report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: about.data(folder) });
     report.caveats.extend(about.caveat.iter().cloned());

@@ -49,9 +49,9 @@ pub fn run(
     for (count, act) in [(counts.bona_fide, Stage::bona_fide as Act), (counts.attacked, Stage::attacks as Act)] {
         let paths = &paths[..count.min(paths.len())];
         let stages: Result<Vec<Stage>, _> = networks(config, pack)?.into_iter().map(Stage::new).collect();
-        let coders = stages?.into_iter().map(|mut stage| move |picture: &Picture| act(&mut stage, picture));
+        let engines = stages?.into_iter().map(|mut stage| move |picture: &Picture| act(&mut stage, picture));
         let bar = progress(paths.len())?;
-        let looked = pictures::each(paths, coders.collect(), &|| bar.inc(1))?;
+        let looked = pictures::each(paths, engines.collect(), &|| bar.inc(1))?;
         bar.finish_and_clear();
         for found in looked.found {
             match found {

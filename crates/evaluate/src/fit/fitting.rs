@@ -7,8 +7,8 @@ use face::values::score::Score;
 
 use crate::Error;
 use crate::fit::calibrate::{self, Fit};
-use crate::input::coding::Coding;
 use crate::input::collection::{Collection, Half};
+use crate::input::descriptions::Descriptions;
 use crate::measure::comparison::Comparison;
 use crate::measure::det::{self, Curve};
 use crate::measure::figures::Figures;
@@ -59,10 +59,10 @@ pub struct Quantile {
 
 impl Fitting {
     /// Fits the general curve, and one for each pair of types that has pairs enough.
-    pub fn new(collection: &Collection, coding: &Coding) -> Result<Self, Error> {
+    pub fn new(collection: &Collection, descriptions: &Descriptions) -> Result<Self, Error> {
         let fitted = |types: Option<Types>| {
             let [on, held_out] = [Half::Fitted, Half::HeldOut]
-                .map(|half| part::compare(collection, coding, Part { half: Some(half), group: None, types }));
+                .map(|half| part::compare(collection, descriptions, Part { half: Some(half), group: None, types }));
             let of = types.map_or_else(String::new, |types| format!("; pairs of {types}"));
             let data = format!("{}; half of the people ({}){of}", collection.data, Half::Fitted);
             Fitted::new(&on, &held_out, data)

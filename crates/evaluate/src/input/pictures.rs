@@ -1,4 +1,4 @@
-//! Picture files through the networks, on as many threads as there are coders.
+//! Picture files through the networks, on as many threads as there are engines.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,29 +23,29 @@ pub struct Looked<T> {
     pub threads: usize,
 }
 
-/// Looks for the face in the middle of every picture. `coders` has one entry per thread; `done` is called after each picture.
+/// Looks for the face in the middle of every picture. `engines` has one entry per thread; `done` is called after each picture.
 ///
 /// A file that cannot be read ends it; a picture without a face does not.
-pub fn each<T, C>(paths: &[&Path], coders: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Looked<T>, Error>
+pub fn each<T, C>(paths: &[&Path], engines: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Looked<T>, Error>
 where
     T: Send,
     C: FnMut(&Picture) -> Result<T, face::Error> + Send,
 {
     let started = Instant::now();
-    let threads = coders.len();
+    let threads = engines.len();
     let next = AtomicUsize::new(0);
     let found = Mutex::new(paths.iter().map(|_| None).collect::<Vec<_>>());
-    let work = |mut coder: C| -> Result<(), Error> {
+    let work = |mut engine: C| -> Result<(), Error> {
         while let Some((at, path)) = take(&next, paths) {
             let picture = Picture { bytes: read(path)?, rotation: false, wanted: WantedFace::Central };
-            let one = coder(&picture);
+            let one = engine(&picture);
             found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(one);
             done();
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let workers: Vec<_> = coders.into_iter().map(|coder| scope.spawn(|| work(coder))).collect();
+        let workers: Vec<_> = engines.into_iter().map(|engine| scope.spawn(|| work(engine))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Panicked)))
     })?;
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);

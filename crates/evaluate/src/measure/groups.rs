@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::coding::Coding;
 use crate::input::collection::Collection;
+use crate::input::descriptions::Descriptions;
 use crate::measure::figures::{AtFar, Errors};
 use crate::measure::part::{self, Part};
 
@@ -43,10 +43,11 @@ pub struct AtFarOfAll {
 
 /// The columns of a collection. `of_all` says where all of it keeps to each FAR; rows without threshold are passed over.
 /// Pictures, or listed pairs, with nothing in a column are in none of its groups.
-pub fn columns(collection: &Collection, coding: &Coding, of_all: &[AtFar]) -> Vec<Column> {
+pub fn columns(collection: &Collection, descriptions: &Descriptions, of_all: &[AtFar]) -> Vec<Column> {
     let marks: Vec<(f64, f64)> = of_all.iter().filter_map(|row| Some((row.far, row.cosine?))).collect();
     let column = |(at, name): (usize, &String)| {
-        let groups = values(collection, at).into_iter().map(|value| group(collection, coding, (at, value), &marks));
+        let groups =
+            values(collection, at).into_iter().map(|value| group(collection, descriptions, (at, value), &marks));
         Column { name: name.clone(), groups: groups.collect() }
     };
     collection.columns.iter().enumerate().map(column).collect()
@@ -59,8 +60,8 @@ fn values(collection: &Collection, column: usize) -> BTreeSet<&str> {
     values.map(String::as_str).filter(|value| !value.is_empty()).collect()
 }
 
-fn group(collection: &Collection, coding: &Coding, group: (usize, &str), marks: &[(f64, f64)]) -> Group {
-    let comparison = part::compare(collection, coding, Part { group: Some(group), ..Part::default() });
+fn group(collection: &Collection, descriptions: &Descriptions, group: (usize, &str), marks: &[(f64, f64)]) -> Group {
+    let comparison = part::compare(collection, descriptions, Part { group: Some(group), ..Part::default() });
     let cosines: Vec<f64> = marks.iter().map(|(_, cosine)| *cosine).collect();
     let at_far = marks.iter().zip(Errors::at(&comparison, &cosines));
     Group {
@@ -80,12 +81,12 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::input::coding::Described;
     use crate::input::collection::Labelled;
+    use crate::input::descriptions::Described;
 
     /// Twenty people with two pictures. Those of the group "near" are a degree apart, those of "far" fifteen; the second
     /// picture of a person is half a degree beside the first, but four of "far" are thirty beside it. One is in no group.
-    fn toy() -> (Collection, Coding) {
+    fn toy() -> (Collection, Descriptions) {
         let labelled = |at: usize| Labelled {
             person: format!("{:02}", at / 2),
             groups: vec![
@@ -113,15 +114,15 @@ mod tests {
             pictures: (0..42).map(labelled).collect(),
             ..Collection::default()
         };
-        (collection, Coding { faces: (0..42).map(face).collect(), took: Duration::ZERO, threads: 1 })
+        (collection, Descriptions { faces: (0..42).map(face).collect(), took: Duration::ZERO, threads: 1 })
     }
 
     #[test]
     fn each_group_has_its_own_errors_at_the_threshold_of_all() {
-        let (collection, coding) = toy();
+        let (collection, descriptions) = toy();
         let row = |far, cosine| AtFar { far, cosine, tar: None, tar_by_pairs: None, tar_by_people: None };
         let of_all = [row(1e-2, Some(10f64.to_radians().cos())), row(1e-3, None)];
-        let columns = columns(&collection, &coding, &of_all);
+        let columns = columns(&collection, &descriptions, &of_all);
         assert_eq!((columns.len(), columns[0].name.as_str()), (1, "distance"));
         let [far, near] = &columns[0].groups[..] else { panic!("{columns:?}") };
         assert_eq!((far.value.as_str(), far.people, far.genuine_pairs, far.impostor_pairs), ("far", Some(10), 10, 180));

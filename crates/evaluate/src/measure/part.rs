@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use face::curves::Types;
 use face::values::picture::ImageType;
 
-use crate::input::coding::Coding;
 use crate::input::collection::{Collection, Half, Labelled, Trial};
+use crate::input::descriptions::Descriptions;
 use crate::measure::comparison::{Comparison, Listed, Pairing, Sample};
 
 /// A part of a collection; by default, all of it.
@@ -21,15 +21,15 @@ pub struct Part<'a> {
 }
 
 /// Compares the pairs of a part.
-pub fn compare(collection: &Collection, coding: &Coding, part: Part) -> Comparison {
+pub fn compare(collection: &Collection, descriptions: &Descriptions, part: Part) -> Comparison {
     if let Some(trials) = collection.listed() {
-        return listed(coding, trials.iter().filter(|trial| in_group(part, &trial.groups)));
+        return listed(descriptions, trials.iter().filter(|trial| in_group(part, &trial.groups)));
     }
     let pairing = match part.types {
         Some(types) if types.differ() => Pairing::Across,
         _ => Pairing::All,
     };
-    Comparison::new(&samples(collection, coding, part), pairing)
+    Comparison::new(&samples(collection, descriptions, part), pairing)
 }
 
 /// The pairs of types that occur among a collection's pictures.
@@ -44,14 +44,14 @@ fn in_group(part: Part, groups: &[String]) -> bool {
 }
 
 /// The pictures of a part with their templates; people are numbered anew.
-fn samples(collection: &Collection, coding: &Coding, part: Part) -> Vec<Sample> {
+fn samples(collection: &Collection, descriptions: &Descriptions, part: Part) -> Vec<Sample> {
     let side = |picture: &Labelled| match part.types {
         None => Some(0),
         Some(types) => picture.image_type.and_then(|image_type| types.side(image_type)),
     };
     let mut samples: Vec<Sample> = Vec::new();
     let mut last: Option<&str> = None;
-    for (picture, face) in collection.pictures.iter().zip(&coding.faces) {
+    for (picture, face) in collection.pictures.iter().zip(&descriptions.faces) {
         let Some(side) = side(picture) else { continue };
         if part.half.is_some_and(|half| Half::of(&picture.person) != half) || !in_group(part, &picture.groups) {
             continue;
@@ -70,11 +70,11 @@ fn samples(collection: &Collection, coding: &Coding, part: Part) -> Vec<Sample> 
     samples
 }
 
-fn listed<'a>(coding: &Coding, trials: impl Iterator<Item = &'a Trial>) -> Comparison {
+fn listed<'a>(descriptions: &Descriptions, trials: impl Iterator<Item = &'a Trial>) -> Comparison {
     let mut seen = BTreeSet::new();
     let pair = |trial: &Trial| {
-        let faces = trial.pictures.map(|place| coding.faces[place].as_ref().ok());
-        let described = trial.pictures.iter().filter(|place| coding.faces[**place].is_ok());
+        let faces = trial.pictures.map(|place| descriptions.faces[place].as_ref().ok());
+        let described = trial.pictures.iter().filter(|place| descriptions.faces[**place].is_ok());
         seen.extend(described.copied());
         match faces {
             [Some(a), Some(b)] => Listed {
@@ -96,11 +96,11 @@ mod tests {
     use face::values::template::Template;
 
     use super::*;
-    use crate::input::coding::Described;
     use crate::input::collection::Trials;
+    use crate::input::descriptions::Described;
 
     /// Pictures a degree apart, of the people and types given; a tenth of a degree of quality each.
-    fn toy(pictures: &[(&str, Option<ImageType>, &str)]) -> (Collection, Coding) {
+    fn toy(pictures: &[(&str, Option<ImageType>, &str)]) -> (Collection, Descriptions) {
         let labelled = |(at, (person, image_type, group)): (usize, &(&str, Option<ImageType>, &str))| Labelled {
             person: (*person).into(),
             name: at.to_string(),
@@ -119,7 +119,7 @@ mod tests {
             ..Collection::default()
         };
         let faces = (0..pictures.len()).map(face).collect();
-        (collection, Coding { faces, took: Duration::from_secs(1), threads: 1 })
+        (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1 })
     }
 
     const TOY: [(&str, Option<ImageType>, &str); 6] = [
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn parts_hold_the_pairs_they_name() {
-        let (collection, coding) = toy(&TOY);
-        let compare = |part| compare(&collection, &coding, part);
+        let (collection, descriptions) = toy(&TOY);
+        let compare = |part| compare(&collection, &descriptions, part);
         assert_eq!(counts(&compare(Part::default())), (3, 12));
         let dim = Part { group: Some((0, "dim")), ..Part::default() };
         assert_eq!(counts(&compare(dim)), (1, 2));
@@ -161,17 +161,20 @@ mod tests {
 
     #[test]
     fn listed_pairs_are_all_there_is() {
-        let (mut collection, mut coding) = toy(&TOY);
+        let (mut collection, mut descriptions) = toy(&TOY);
         let trial = |a, b, same, group: &str| Trial { fold: 0, pictures: [a, b], same, groups: vec![group.into()] };
-        coding.faces[4] = Err(face::Error::NoFace);
+        descriptions.faces[4] = Err(face::Error::NoFace);
         collection.trials = Trials::Listed(vec![
             trial(0, 1, true, "x"),
             trial(0, 2, false, "x"),
             trial(1, 4, true, "y"),
             trial(2, 4, false, "y"),
         ]);
-        let all = compare(&collection, &coding, Part::default());
+        let all = compare(&collection, &descriptions, Part::default());
         assert_eq!((counts(&all), all.pictures(), all.people()), ((2, 1), 3, None));
-        assert_eq!(counts(&compare(&collection, &coding, Part { group: Some((0, "y")), ..Part::default() })), (1, 0));
+        assert_eq!(
+            counts(&compare(&collection, &descriptions, Part { group: Some((0, "y")), ..Part::default() })),
+            (1, 0)
+        );
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::thread;
 
 use evaluate::ages;
-use evaluate::input::coding::{self, Coding};
 use evaluate::input::collection::{Collection, Labelled, Trial, Trials};
+use evaluate::input::descriptions::{self, Descriptions};
 use evaluate::input::{lfw, pictures};
 use evaluate::page::{self, Evaluation};
 use evaluate::report::{Report, Tested};
@@ -20,14 +20,14 @@ use face::values::template::Template;
 /// How many trials of each of the ten folds are looked at: 3 pairs of one person and 3 of two.
 const TRIALS_PER_KIND: usize = 3;
 
-fn code(pack: &Pack, pictures: &[Labelled]) -> Coding {
+fn code(pack: &Pack, pictures: &[Labelled]) -> Descriptions {
     let compiled = Compiled::new(pack, Settings::default()).expect("the built-in networks compile");
-    let coder = |_| {
+    let engine = |_| {
         let mut networks = Networks::new(&compiled);
         move |picture: &_| networks.describe(picture)
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    coding::all(pictures, (0..threads).map(coder).collect(), &|| ()).expect("the pictures can be read")
+    descriptions::all(pictures, (0..threads).map(engine).collect(), &|| ()).expect("the pictures can be read")
 }
 
 /// The first trials of each kind in each fold, and the pictures that they name.
@@ -54,13 +54,13 @@ fn a_part_of_lfw_is_told_apart() {
 
     let part = part(&whole);
     let pack = Pack::built_in().expect("it is whole");
-    let coding = code(&pack, &part.pictures);
+    let descriptions = code(&pack, &part.pictures);
     let tested = Tested {
         pack: pack.name.clone(),
         template_version: pack.template_version,
         calibration: pack.calibration.clone(),
     };
-    let report = Report::new(&part, &coding, tested);
+    let report = Report::new(&part, &descriptions, tested);
     assert!(report.failures.is_empty(), "{:?}", report.failures);
     let folds = report.folds.expect("there are ten folds");
     assert!(folds.folds == 10 && folds.mean > 0.95, "{folds:?}");
@@ -95,13 +95,13 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
 
     let pack = Pack::built_in().expect("it is whole");
     let compiled = Compiled::new(&pack, Settings::default()).expect("the built-in networks compile");
-    let coder = |_| {
+    let engine = |_| {
         let mut networks = Networks::new(&compiled);
         move |picture: &_| networks.estimate_age(picture)
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let paths: Vec<&Path> = part.iter().map(|portrait| portrait.path.as_path()).collect();
-    let looked = pictures::each(&paths, (0..threads).map(coder).collect(), &|| ()).expect("they can be read");
+    let looked = pictures::each(&paths, (0..threads).map(engine).collect(), &|| ()).expect("they can be read");
     let tested = ages::Tested { pack: pack.name.clone(), data: "a part of UTKFace".to_owned() };
     let report = ages::Report::new(&part, &looked, tested);
     assert!(report.found >= 85, "{} of 90 faces are found", report.found);
@@ -129,9 +129,9 @@ fn the_samples_score_as_people_expect() {
         path: samples.join(format!("{name}.jpg")),
         ..Labelled::default()
     };
-    let coding = code(&pack, &["obama", "obama2", "obama3", "biden"].map(labelled));
+    let descriptions = code(&pack, &["obama", "obama2", "obama3", "biden"].map(labelled));
     let templates: Vec<Template> =
-        coding.faces.into_iter().map(|face| face.expect("it shows a face").template).collect();
+        descriptions.faces.into_iter().map(|face| face.expect("it shows a face").template).collect();
     let score = |other: usize| calibration.score(templates[0].cosine(&templates[other]));
     for same in [1, 2] {
         assert!(score(same) > Score(3500.0), "{:?}", score(same));

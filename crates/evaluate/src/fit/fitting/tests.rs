@@ -6,12 +6,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::input::coding::Described;
 use crate::input::collection::Labelled;
+use crate::input::descriptions::Described;
 
 /// A selfie and a document each of so many people. What all documents have in common draws them together: they are
 /// closer to each other than selfies are. Ten more people have a video frame.
-pub fn typed(people: usize) -> (Collection, Coding) {
+pub fn typed(people: usize) -> (Collection, Descriptions) {
     let mut random = StdRng::seed_from_u64(11);
     let mut number = || (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum::<f32>();
     let (mut pictures, mut faces) = (Vec::new(), Vec::new());
@@ -33,13 +33,13 @@ pub fn typed(people: usize) -> (Collection, Coding) {
         }
     }
     let collection = Collection { data: "typed toys".into(), pictures, ..Collection::default() };
-    (collection, Coding { faces, took: Duration::from_secs(1), threads: 1 })
+    (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1 })
 }
 
 #[test]
 fn pairs_of_types_get_curves_of_their_own() {
-    let (collection, coding) = typed(300);
-    let fitting = Fitting::new(&collection, &coding).expect("there are enough");
+    let (collection, descriptions) = typed(300);
+    let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
     let curves = fitting.curves();
     let names: Vec<String> = curves.by_types.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["ID_DOCUMENT ID_DOCUMENT", "ID_DOCUMENT SELFIE", "SELFIE SELFIE"]);
@@ -58,8 +58,8 @@ fn pairs_of_types_get_curves_of_their_own() {
 
 #[test]
 fn a_curve_of_types_means_its_rate_on_other_people_of_these_types() {
-    let (collection, coding) = typed(900);
-    let fitting = Fitting::new(&collection, &coding).expect("there are enough");
+    let (collection, descriptions) = typed(900);
+    let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
     for (types, fitted) in &fitting.by_types {
         let Ok(fitted) = fitted else { continue };
         let at_2500 = &fitted.held_out.at_score[0];
@@ -71,8 +71,8 @@ fn a_curve_of_types_means_its_rate_on_other_people_of_these_types() {
 
 #[test]
 fn quantiles_lie_within_their_intervals() {
-    let (collection, coding) = typed(300);
-    let fitted = Fitting::new(&collection, &coding).expect("there are enough").general;
+    let (collection, descriptions) = typed(300);
+    let fitted = Fitting::new(&collection, &descriptions).expect("there are enough").general;
     let shares: Vec<f64> = fitted.quantiles.iter().map(|quantile| quantile.share).collect();
     assert_eq!(shares, SHARES[..shares.len()]);
     assert!(shares.len() >= 5);

@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn the_page_shows_every_curve() {
-        let (collection, coding) = fitting::tests::typed(250);
-        let fitting = Fitting::new(&collection, &coding).expect("there are enough");
+        let (collection, descriptions) = fitting::tests::typed(250);
+        let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
         let html = page("toy & co", &fitting).expect("it can be drawn");
         // Four curves with four drawings each.
         html::assert_whole(&html, 16);

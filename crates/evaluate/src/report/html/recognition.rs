@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn its_page_shows_all_of_it() {
-        let (collection, coding) = toy();
-        let report = Report::new(&collection, &coding, tested());
+        let (collection, descriptions) = toy();
+        let report = Report::new(&collection, &descriptions, tested());
         let shown = page(&report).expect("it can be drawn");
         html::assert_whole(&shown, 4);
         for words in
@@ -73,7 +73,7 @@ mod tests {
         {
             assert!(shown.contains(words), "{words}");
         }
-        let bare = Report::new(&collection, &coding, Tested { calibration: None, ..tested() });
+        let bare = Report::new(&collection, &descriptions, Tested { calibration: None, ..tested() });
         html::assert_whole(&page(&bare).expect("it can be drawn"), 3);
     }
 }

@@ -1,4 +1,4 @@
-//! All pictures of a collection to templates, on as many threads as there are coders.
+//! All pictures of a collection to templates, on as many threads as there are engines.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Described {
 }
 
 /// The faces of a collection's pictures, in its order.
-pub struct Coding {
+pub struct Descriptions {
     /// Or why there is none.
     pub faces: Vec<Result<Described, face::Error>>,
     /// The time from the first picture to the last.
@@ -27,7 +27,7 @@ pub struct Coding {
     pub threads: usize,
 }
 
-impl Coding {
+impl Descriptions {
     /// Mean time that one thread spends on one picture.
     pub fn ms_per_picture(&self) -> f64 {
         self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
@@ -35,19 +35,19 @@ impl Coding {
 }
 
 /// Describes the face in the middle of every picture: LFW's were cut out around the person whom they are named after, and
-/// in one of 150 somebody else is a little larger. `coders` has one entry per thread; `done` is called after each picture.
+/// in one of 150 somebody else is a little larger. `engines` has one entry per thread; `done` is called after each picture.
 ///
 /// A file that cannot be read ends it; a picture without a face does not.
-pub fn all<C>(pictures: &[Labelled], coders: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Coding, Error>
+pub fn all<C>(pictures: &[Labelled], engines: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Descriptions, Error>
 where
     C: FnMut(&Picture) -> Result<face::DescribedFace, face::Error> + Send,
 {
     let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
     let described =
         |described: face::DescribedFace| Described { template: described.template, quality: described.quality.value };
-    let coder = |mut coder: C| move |picture: &Picture| coder(picture).map(described);
-    let looked = pictures::each(&paths, coders.into_iter().map(coder).collect(), done)?;
-    Ok(Coding { faces: looked.found, took: looked.took, threads: looked.threads })
+    let engine = |mut engine: C| move |picture: &Picture| engine(picture).map(described);
+    let looked = pictures::each(&paths, engines.into_iter().map(engine).collect(), done)?;
+    Ok(Descriptions { faces: looked.found, took: looked.took, threads: looked.threads })
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
     }
 
     /// Codes a file by its length.
-    fn coder(picture: &Picture) -> Result<face::DescribedFace, face::Error> {
+    fn engine(picture: &Picture) -> Result<face::DescribedFace, face::Error> {
         assert_eq!(picture.wanted, WantedFace::Central);
         if picture.bytes.starts_with(b"[package]") {
             return Err(face::Error::NoFace);
@@ -86,19 +86,19 @@ mod tests {
         let done = || {
             counted.fetch_add(1, Ordering::Relaxed);
         };
-        let coding = all(&manifest_and_source(), vec![coder, coder], &done).expect("the files exist");
+        let descriptions = all(&manifest_and_source(), vec![engine, engine], &done).expect("the files exist");
         assert_eq!(counted.into_inner(), 3);
-        assert_eq!(coding.threads, 2);
-        assert_eq!(coding.faces[0], Err(face::Error::NoFace));
-        assert!(coding.faces[1].as_ref().is_ok_and(|face| face.quality == 100));
-        assert_eq!(coding.faces[2], Err(face::Error::NoFace));
+        assert_eq!(descriptions.threads, 2);
+        assert_eq!(descriptions.faces[0], Err(face::Error::NoFace));
+        assert!(descriptions.faces[1].as_ref().is_ok_and(|face| face.quality == 100));
+        assert_eq!(descriptions.faces[2], Err(face::Error::NoFace));
     }
 
     #[test]
     fn a_missing_file_ends_it_and_is_named() {
         let mut pictures = manifest_and_source();
         pictures[1].path = "no/such/file".into();
-        let error = all(&pictures, vec![coder], &|| ()).err().expect("it is not there");
+        let error = all(&pictures, vec![engine], &|| ()).err().expect("it is not there");
         assert!(error.to_string().contains("no/such/file"), "{error}");
     }
 }
