@@ -1,4 +1,4 @@
-//! What the server's rules work with, as the tests have it.
+//! The dependencies of the server's rules, as the tests build them.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! What the tests of several crates share.
+//! Support that the tests of several crates share.
 //!
 //! | module | what it gives |
 //! |---|---|

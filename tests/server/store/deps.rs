@@ -1,4 +1,4 @@
-//! What the rules work with, on a store and a media folder of the test's own.
+//! The same dependencies, on a store and a media folder of the test's own.
 
 use std::sync::Arc;
 
