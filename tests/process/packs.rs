@@ -6,18 +6,18 @@ mod importing;
 mod installing;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+
+use crate::server::program;
 
 /// The published networks, where they are.
 fn upstream() -> Option<PathBuf> {
     testkit::shared::folder("models-upstream")
 }
 
-/// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
+/// Runs the program in its own data folder.
 fn bioserver(data: &Path, arguments: &[&str]) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_bioserver"));
-    program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data).args(arguments);
-    program.output().expect("it runs")
+    program(data).current_dir(data).args(arguments).output().expect("it runs")
 }
 
 fn succeeded(output: &Output) -> String {

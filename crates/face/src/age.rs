@@ -27,7 +27,7 @@ pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Er
     }
 }
 
-/// Whether an age, as it is stated, is the threshold or more.
+/// True if an age, as answers state it, reaches the threshold; both in years.
 pub fn is_above(years: f32, threshold: i32) -> bool {
     years >= threshold as f32
 }
@@ -37,7 +37,7 @@ pub fn stated(years: f32) -> f32 {
     (10.0 * years).round() / 10.0
 }
 
-/// Whether a face shows enough for an age to be stated: the same line below which another picture is asked for.
+/// True if an age may be stated for a face: from quality 0 on, below which answers ask for another picture.
 pub fn is_enough(quality: &Quality) -> bool {
     quality.value >= 0
 }

@@ -1,6 +1,6 @@
-//! What is asked of a person before a camera, and what a capture shows.
+//! The values of a liveness check: the type, the level and the challenges asked for, the frames and the reasons of a refusal.
 //!
-//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+//! Sessions keep serialised values: until the longest session is over, a new form must read the old one.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Five seconds at thirty frames a second.
 pub const FRAMES_MAX: usize = 150;
 
-/// What is asked of the person.
+/// The kinds of liveness check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LivenessType {
     /// Challenges, in the order asked for.
@@ -34,7 +34,7 @@ impl LivenessType {
     }
 }
 
-/// How strictly attacks are looked for.
+/// The strictness against attacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum SecurityLevel {
     Low,
@@ -137,7 +137,7 @@ impl Reason {
         }
     }
 
-    /// Whether it tells of an attack; else the person may try again.
+    /// True if the reason points to an attack; otherwise the person may try again.
     pub fn is_attack(self) -> bool {
         matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::Frozen | Self::SpoofNetwork)
     }

@@ -1,6 +1,6 @@
 //! A picture of a face: its kind, and what was measured on it.
 //!
-//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+//! Sessions keep serialised values: until the longest session is over, a new form must read the old one.
 
 use std::fmt;
 use std::str::FromStr;
