@@ -11,11 +11,11 @@ use std::time::Duration;
 use onnx::Engine;
 use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
+use strum::{Display, EnumString, VariantNames};
 
-use crate::config::source::{Setting, Source, Sources};
+use crate::config::source::{InForce, Source, Sources, plain};
 use crate::domain::Limits;
 use crate::seal::{self, Master};
-use crate::service::faces::FACES_LISTED_MAX;
 use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
@@ -24,14 +24,8 @@ use crate::{callback, media, store};
 mod kept;
 mod outbound;
 pub mod source;
-pub mod value;
-
-const MASTER_KEY_ALLOWED: &str = "32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them";
-
-/// A year.
-const SESSION_SECONDS_MAX: i64 = 31_536_000;
-/// Far above what any machine has.
-const WORKERS_MAX: usize = 1024;
+pub mod table;
+mod value;
 
 /// Everything the operator can decide.
 #[derive(Debug)]
@@ -61,7 +55,7 @@ pub struct Config {
     pub policy: Policy,
     pub log: Log,
     /// The same, to be shown.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<InForce>,
 }
 
 /// What is logged, on standard error.
@@ -72,7 +66,8 @@ pub struct Log {
     pub filter: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
     Text,
     Json,
@@ -104,7 +99,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone)]
 pub struct Faults {
     pub faults: Vec<Fault>,
-    pub settings: Vec<Setting>,
+    pub settings: Vec<InForce>,
 }
 
 impl fmt::Display for Faults {
@@ -131,27 +126,25 @@ impl Config {
 
 /// Every setting in turn; one that is wrong is noted and has its default.
 fn fill(sources: &mut Sources) -> Config {
-    let listen = sources.value("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), "an address and port", value::plain);
-    let data = PathBuf::from(sources.value("data", "./data".to_owned(), "a folder", value::plain));
+    let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = store(sources, &data);
-    let prefix = sources.value("prefix", "/bioserver-app".to_owned(), value::PREFIX, value::prefix);
+    let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
     let pack_folder = PackFolder::new(data.join("packs"));
     let pack = pack(sources, &pack_folder);
-    let engine = sources.value("engine", Engine::default(), "auto, burn, packed", value::plain);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
-    let workers = sources.value("workers", cores, "1 to 1024", value::between(1..=WORKERS_MAX));
-    let queue_wait_ms = sources.value("queue_wait_ms", 2000, "0 to 600000", value::between(0..=600_000));
-    let bytes = value::between(1024..=1 << 30);
-    let image_bytes_max = sources.value("image_bytes_max", 10 << 20, "1024 to 1073741824", bytes);
-    let pixels = value::between(1..=1_000_000_000);
-    let image_pixels_max = sources.value("image_pixels_max", 50_000_000, "1 to 1000000000", pixels);
+    let engine = sources.plain(&table::ENGINE, Engine::default());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(table::WORKERS_MAX);
+    let workers = sources.plain(&table::WORKERS, cores);
+    let queue_wait_ms = sources.plain(&table::QUEUE_WAIT_MS, 2000);
+    let image_bytes_max = sources.plain(&table::IMAGE_BYTES_MAX, 10 << 20);
+    let image_pixels_max = sources.plain(&table::IMAGE_PIXELS_MAX, 50_000_000);
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
     let callbacks = outbound::callbacks(sources);
     let policy = Policy { image_pixels_max, ..policy(sources, workers) };
-    let format = sources.shown("log_format", LogFormat::Text, "text, json", value::log_format, value::log_format_name);
-    let filter = sources.value("log_filter", "info".to_owned(), value::LOG_FILTER, value::log_filter);
+    let format = sources.plain(&table::LOG_FORMAT, LogFormat::Text);
+    let filter = sources.value(&table::LOG_FILTER, "info".to_owned(), value::log_filter);
     Config {
         listen,
         data,
@@ -179,73 +172,66 @@ fn pack(sources: &mut Sources, pack_folder: &PackFolder) -> Option<PathBuf> {
     let show =
         |folder: &Option<PathBuf>| folder.as_ref().map_or(packs::BUILT_IN.into(), |path| path.display().to_string());
     let in_use = pack_folder.in_use().map_err(|error| error.to_string()).and_then(|name| Ok((find(&name)?, name)));
-    let (in_use, absent) = match in_use {
+    let (in_use, name) = match in_use {
         Ok(in_use) => in_use,
         Err(problem) => {
-            if !sources.is_given("pack") {
+            if !sources.is_given(&table::PACK) {
                 sources.fault("pack", Source::Default, problem, "`bioserver packs use` another pack");
             }
             (None, packs::BUILT_IN.to_owned())
         }
     };
-    let given = sources.optional("pack", &absent, "a pack's name or an existing folder", find, show);
+    let given = sources.optional(&table::PACK, find, show);
+    if given.is_none() {
+        sources.show(&table::PACK, name, Source::Default);
+    }
     given.unwrap_or(in_use)
 }
 
 fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let default = Policy::default();
-    let mode = sources.value("mode", default.mode, value::MODES, value::plain);
-    let seconds = || value::between(1..=SESSION_SECONDS_MAX);
-    let allowed = "1 to 31536000";
-    let ttl_seconds_max = sources.value("session_ttl_seconds_max", default.ttl_seconds_max, allowed, seconds());
-    let usual = default.ttl_seconds.min(ttl_seconds_max);
-    let ttl_seconds = sources.value("session_ttl_seconds", usual, allowed, seconds());
+    let mode = sources.plain(&table::MODE, default.mode);
+    let ttl_seconds_max = sources.plain(&table::SESSION_TTL_SECONDS_MAX, default.ttl_seconds_max);
+    let ttl_seconds = sources.plain(&table::SESSION_TTL_SECONDS, default.ttl_seconds.min(ttl_seconds_max));
     if ttl_seconds > ttl_seconds_max {
         let problem = format!("{ttl_seconds} is more than 'session_ttl_seconds_max', {ttl_seconds_max}");
-        sources.fault("session_ttl_seconds", sources.source("session_ttl_seconds"), problem, "");
+        sources.fault("session_ttl_seconds", sources.source(&table::SESSION_TTL_SECONDS), problem, "");
     }
-    let faces = value::between(1..=FACES_LISTED_MAX);
-    let faces_max = sources.value("session_faces_max", default.faces_max, "1 to 1000", faces);
-    let mut limit = |name| {
-        let count = value::between(1..=i64::from(u32::MAX));
-        sources.optional(name, "no limit", "a number from 1 on", count, ToString::to_string)
-    };
-    let requests_per_minute = limit("requests_per_minute");
-    let requests_at_once = limit("requests_at_once");
+    let faces_max = sources.plain(&table::SESSION_FACES_MAX, default.faces_max);
+    let mut limit = |setting| sources.optional(setting, plain, ToString::to_string);
+    let requests_per_minute = limit(&table::REQUESTS_PER_MINUTE);
+    let requests_at_once = limit(&table::REQUESTS_AT_ONCE);
     let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once, liveness_reasons: None };
-    let media_sealed = sources.value("media_sealed", default.media_sealed, "true, false", value::plain);
-    let replays_at_once = sources.value("replays_at_once", workers, "1 to 1024", value::between(1..=WORKERS_MAX));
-    let mut seconds = |name, default: Duration| {
-        Duration::from_secs(sources.value(name, default.as_secs(), "1 to 3600", value::between(1..=3600)))
-    };
-    let replay_wait_max = seconds("replay_wait_seconds", default.replay_wait_max);
-    let replay_lease = seconds("replay_lease_seconds", default.replay_lease);
+    let media_sealed = sources.plain(&table::MEDIA_SEALED, default.media_sealed);
+    let checks_at_once = sources.plain(&table::REPLAYS_AT_ONCE, workers);
+    let mut seconds = |setting, default: Duration| Duration::from_secs(sources.plain(setting, default.as_secs()));
+    let check_wait_max = seconds(&table::REPLAY_WAIT_SECONDS, default.check_wait_max);
+    let check_lease = seconds(&table::REPLAY_LEASE_SECONDS, default.check_lease);
     Policy {
         mode,
         ttl_seconds,
         ttl_seconds_max,
         faces_max,
         media_sealed,
-        replays_at_once,
-        replay_wait_max,
-        replay_lease,
+        checks_at_once,
+        check_wait_max,
+        check_lease,
         limits,
         ..default
     }
 }
 
 fn store(sources: &mut Sources, data: &Path) -> store::settings::Settings {
-    let allowed = "postgres://user:password@host:port/database, sqlite:path";
     let default = store::settings::Settings::Sqlite(data.join("bioserver.db"));
-    sources.show("database_url", default.to_string(), Source::Default);
-    let Some((text, source)) = sources.secret("database_url") else { return default };
+    sources.show(&table::DATABASE_URL, default.to_string(), Source::Default);
+    let Some((text, source)) = sources.secret(&table::DATABASE_URL) else { return default };
     match text.expose_secret().parse::<store::settings::Settings>() {
         Ok(settings) => {
-            sources.show("database_url", settings.to_string(), source);
+            sources.show(&table::DATABASE_URL, settings.to_string(), source);
             settings
         }
         Err(problem) => {
-            sources.fault("database_url", source, problem, allowed);
+            sources.refuse(&table::DATABASE_URL, source, problem);
             default
         }
     }
@@ -253,18 +239,18 @@ fn store(sources: &mut Sources, data: &Path) -> store::settings::Settings {
 
 fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> seal::Source {
     let kept = data.join("master.key");
-    sources.show("master_key", format!("kept in {}", kept.display()), Source::Default);
-    match sources.secret("master_key") {
+    sources.show(&table::MASTER_KEY, format!("kept in {}", kept.display()), Source::Default);
+    match sources.secret(&table::MASTER_KEY) {
         Some((text, source)) => match Master::parse(&text) {
             Ok(master) => {
-                sources.show_secret("master_key", source);
+                sources.show_secret(&table::MASTER_KEY, source);
                 return seal::Source::Given(master);
             }
-            Err(error) => sources.fault("master_key", source, error.to_string(), MASTER_KEY_ALLOWED),
+            Err(error) => sources.refuse(&table::MASTER_KEY, source, error.to_string()),
         },
         None if matches!(store, store::settings::Settings::Postgres(_)) => {
             let problem = "with Postgres it must be given: all nodes share it".to_owned();
-            sources.fault("master_key", Source::Default, problem, MASTER_KEY_ALLOWED);
+            sources.refuse(&table::MASTER_KEY, Source::Default, problem);
         }
         None => {}
     }
@@ -272,36 +258,35 @@ fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &P
 }
 
 fn signing(sources: &mut Sources) -> signing::Settings {
-    let algorithm = sources.value("signing_algorithm", Algorithm::default(), "ES256, RS256", value::plain);
-    let key = sources.secret("signing_key");
-    let certificate = sources.secret("signing_certificate");
+    let algorithm = sources.plain(&table::SIGNING_ALGORITHM, Algorithm::default());
+    let key = sources.secret(&table::SIGNING_KEY);
+    let certificate = sources.secret(&table::SIGNING_CERTIFICATE);
     let (Some((key, source)), Some((certificate, certificate_source))) = (&key, &certificate) else {
         match (key, certificate) {
-            (Some((_, source)), _) => sources.lonely("signing_key", source, "signing_certificate"),
-            (_, Some((_, source))) => sources.lonely("signing_certificate", source, "signing_key"),
+            (Some((_, source)), _) => sources.lonely(&table::SIGNING_KEY, source, &table::SIGNING_CERTIFICATE),
+            (_, Some((_, source))) => sources.lonely(&table::SIGNING_CERTIFICATE, source, &table::SIGNING_KEY),
             _ => {
-                sources.show("signing_key", "made and kept in the database".to_owned(), Source::Default);
-                sources.show("signing_certificate", "self-signed".to_owned(), Source::Default);
+                sources.show(&table::SIGNING_KEY, "made and kept in the database".to_owned(), Source::Default);
+                sources.show(&table::SIGNING_CERTIFICATE, "self-signed".to_owned(), Source::Default);
             }
         }
         return signing::Settings::Kept(algorithm);
     };
-    sources.show_secret("signing_key", source.clone());
-    sources.show("signing_certificate", "given".to_owned(), certificate_source.clone());
+    sources.show_secret(&table::SIGNING_KEY, source.clone());
+    sources.show(&table::SIGNING_CERTIFICATE, "given".to_owned(), certificate_source.clone());
     match own_key(key, certificate) {
-        Ok(key) if sources.is_given("signing_algorithm") && key.algorithm() != algorithm => {
+        Ok(key) if sources.is_given(&table::SIGNING_ALGORITHM) && key.algorithm() != algorithm => {
             let problem = format!("it is a key for {}, and 'signing_algorithm' says {algorithm}", key.algorithm());
             sources.fault("signing_key", source.clone(), problem, "");
         }
         Ok(key) => {
             if key.algorithm() != algorithm {
-                sources.show("signing_algorithm", key.algorithm().to_string(), source.clone());
+                sources.show(&table::SIGNING_ALGORITHM, key.algorithm().to_string(), source.clone());
             }
             return signing::Settings::Own(key);
         }
         Err(problem) => {
-            let allowed = "an RSA or P-256 private key in PEM, and the certificate for it";
-            sources.fault("signing_key", source.clone(), problem, allowed);
+            sources.refuse(&table::SIGNING_KEY, source.clone(), problem);
         }
     }
     signing::Settings::Kept(algorithm)

@@ -2,54 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::{fmt, fs};
 
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::Fault;
+use crate::config::Fault;
+use crate::config::table::{self, Holds, Setting};
 
 const DEFAULT_FILE: &str = "bioserver.toml";
 /// A configuration, or a secret's file, is a page or two.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-const NAMES: [&str; 33] = [
-    "listen",
-    "data",
-    "database_url",
-    "prefix",
-    "pack",
-    "engine",
-    "workers",
-    "queue_wait_ms",
-    "image_bytes_max",
-    "image_pixels_max",
-    "master_key",
-    "signing_algorithm",
-    "signing_key",
-    "signing_certificate",
-    "mode",
-    "session_ttl_seconds",
-    "session_ttl_seconds_max",
-    "session_faces_max",
-    "requests_per_minute",
-    "requests_at_once",
-    "replays_at_once",
-    "replay_wait_seconds",
-    "replay_lease_seconds",
-    "callback_allow",
-    "callback_ca_file",
-    "media",
-    "media_sealed",
-    "s3_region",
-    "s3_endpoint",
-    "s3_access_key_id",
-    "s3_secret_access_key",
-    "log_format",
-    "log_filter",
-];
-/// Settings that may also be read from a file that `…_file` or `…_FILE` names. Never shown.
-const SECRETS: [&str; 5] = ["database_url", "master_key", "signing_key", "signing_certificate", "s3_secret_access_key"];
 /// Variables that are no settings: where the file is, and what the project's tests read.
 const OTHER_VARIABLES: [&str; 2] = ["BIOSERVER_CONFIG", "BIOSERVER_SHARED"];
 
@@ -73,7 +38,7 @@ impl fmt::Display for Source {
 
 /// A setting as it is in force, fit to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub struct InForce {
     pub name: &'static str,
     pub value: String,
     pub source: Source,
@@ -84,7 +49,7 @@ pub struct Sources {
     path: PathBuf,
     table: Table,
     variables: BTreeMap<String, String>,
-    pub settings: Vec<Setting>,
+    pub settings: Vec<InForce>,
     pub faults: Vec<Fault>,
 }
 
@@ -105,52 +70,44 @@ impl Sources {
         sources
     }
 
-    /// The value of `name`, or `default`.
+    /// The value of a setting, which `read` reads, or `default`.
     pub fn value<T: fmt::Display>(
         &mut self,
-        name: &'static str,
+        setting: &'static Setting,
         default: T,
-        allowed: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        read: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        self.shown(name, default, allowed, parse, ToString::to_string)
-    }
-
-    /// As [`Sources::value`], for a type that `show` writes.
-    pub fn shown<T>(
-        &mut self,
-        name: &'static str,
-        default: T,
-        allowed: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-        show: impl Fn(&T) -> String,
-    ) -> T {
-        let (value, source) = self.parsed(name, allowed, parse).unwrap_or((default, Source::Default));
-        self.show(name, show(&value), source);
+        let found = self.parsed(setting, read);
+        let (value, source) = found.unwrap_or((default, Source::Default));
+        self.show(setting, value.to_string(), source);
         value
     }
 
-    /// What `name` gives, if anything; `absent` says what holds otherwise.
+    /// As [`Sources::value`], for what its type reads.
+    pub fn plain<T: FromStr<Err: ToString> + fmt::Display>(&mut self, setting: &'static Setting, default: T) -> T {
+        self.value(setting, default, plain)
+    }
+
+    /// What a setting gives, if anything; otherwise its default in words is shown.
     pub fn optional<T>(
         &mut self,
-        name: &'static str,
-        absent: &str,
-        allowed: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        setting: &'static Setting,
+        read: impl Fn(&str) -> Result<T, String>,
         show: impl Fn(&T) -> String,
     ) -> Option<T> {
-        let found = self.parsed(name, allowed, parse);
+        let found = self.parsed(setting, read);
         let (value, source) = match &found {
             Some((value, source)) => (show(value), source.clone()),
-            None => (absent.to_owned(), Source::Default),
+            None => (setting.default.unwrap_or_default().to_owned(), Source::Default),
         };
-        self.show(name, value, source);
+        self.show(setting, value, source);
         found.map(|(value, _)| value)
     }
 
     /// The text of a secret: its own, or that of the file named in its stead, without white space
     /// around it.
-    pub fn secret(&mut self, name: &'static str) -> Option<(SecretString, Source)> {
+    pub fn secret(&mut self, setting: &'static Setting) -> Option<(SecretString, Source)> {
+        let name = setting.name;
         let place = format!("{name}_file");
         let variable = (self.variable(name), self.variable(&place));
         let (own, named) = if variable == (None, None) { (self.entry(name), self.entry(&place)) } else { variable };
@@ -172,25 +129,33 @@ impl Sources {
     }
 
     /// Where the value in force was found.
-    pub fn source(&self, name: &str) -> Source {
-        self.settings.iter().find(|shown| shown.name == name).map_or(Source::Default, |shown| shown.source.clone())
+    pub fn source(&self, setting: &Setting) -> Source {
+        self.settings
+            .iter()
+            .find(|shown| shown.name == setting.name)
+            .map_or(Source::Default, |shown| shown.source.clone())
     }
 
-    pub fn is_given(&self, name: &str) -> bool {
-        self.variable(name).is_some() || self.table.contains_key(name)
+    pub fn is_given(&self, setting: &Setting) -> bool {
+        self.variable(setting.name).is_some() || self.table.contains_key(setting.name)
     }
 
     /// Notes what is in force, in place of what was noted before.
-    pub fn show(&mut self, name: &'static str, value: String, source: Source) {
-        let setting = Setting { name, value, source };
-        match self.settings.iter_mut().find(|shown| shown.name == name) {
-            Some(shown) => *shown = setting,
-            None => self.settings.push(setting),
+    pub fn show(&mut self, setting: &'static Setting, value: String, source: Source) {
+        let in_force = InForce { name: setting.name, value, source };
+        match self.settings.iter_mut().find(|shown| shown.name == setting.name) {
+            Some(shown) => *shown = in_force,
+            None => self.settings.push(in_force),
         }
     }
 
-    pub fn show_secret(&mut self, name: &'static str, source: Source) {
-        self.show(name, "(secret)".to_owned(), source);
+    pub fn show_secret(&mut self, setting: &'static Setting, source: Source) {
+        self.show(setting, "(secret)".to_owned(), source);
+    }
+
+    /// Notes that a setting, whose value is not to be shown, does not do.
+    pub fn refuse(&mut self, setting: &Setting, source: Source, problem: String) {
+        self.fault(setting.name, source, problem, &setting.allowed());
     }
 
     /// Notes a fault whose value is not to be shown.
@@ -205,21 +170,20 @@ impl Sources {
     }
 
     /// Notes that a setting was given without the one it needs.
-    pub fn lonely(&mut self, name: &str, source: Source, needed: &str) {
-        self.fault(name, source, format!("it is given without '{needed}'"), "both or neither");
+    pub fn lonely(&mut self, setting: &Setting, source: Source, needed: &Setting) {
+        self.fault(setting.name, source, format!("it is given without '{}'", needed.name), "both or neither");
     }
 
     fn parsed<T>(
         &mut self,
-        name: &'static str,
-        allowed: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        setting: &'static Setting,
+        read: impl Fn(&str) -> Result<T, String>,
     ) -> Option<(T, Source)> {
-        let (text, source) = self.variable(name).or_else(|| self.entry(name))?;
-        match parse(text.trim()) {
+        let (text, source) = self.variable(setting.name).or_else(|| self.entry(setting.name))?;
+        match check(&setting.holds, text.trim()).and_then(|()| read(text.trim())) {
             Ok(value) => Some((value, source)),
             Err(problem) => {
-                let (setting, allowed) = (name.to_owned(), allowed.to_owned());
+                let (setting, allowed) = (setting.name.to_owned(), setting.allowed().into_owned());
                 self.faults.push(Fault { setting, source, value: Some(text), problem, allowed });
                 None
             }
@@ -247,10 +211,10 @@ impl Sources {
     }
 
     fn note_unknown(&mut self) {
-        let files = SECRETS.map(|name| format!("{name}_file"));
-        let is_known = |name: &str| NAMES.contains(&name) || files.iter().any(|file| file == name);
-        let known: Vec<String> = NAMES.iter().map(|&name| name.to_owned()).chain(files.clone()).collect();
-        let entries = self.table.keys().filter(|name| !is_known(name));
+        let files = table::ALL.iter().filter(|setting| matches!(setting.holds, Holds::Secret(_)));
+        let files = files.map(|setting| format!("{}_file", setting.name));
+        let known: Vec<String> = table::ALL.iter().map(|setting| setting.name.to_owned()).chain(files).collect();
+        let entries = self.table.keys().filter(|name| !known.contains(name));
         let entries = entries.map(|name| (name.clone(), Source::File(self.path.clone()), known.join(", ")));
         let known: Vec<String> = known.iter().map(|name| variable_of(name)).collect();
         let variables = self.variables.keys().filter(|name| {
@@ -260,6 +224,24 @@ impl Sources {
         for (name, source, allowed) in entries.chain(variables).collect::<Vec<_>>() {
             self.fault(&name, source, "there is no such setting".to_owned(), &allowed);
         }
+    }
+}
+
+/// A value that its type reads and says enough about.
+pub fn plain<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// Whether a text is among the numbers or the words that a setting may hold. The reader of the setting checks other texts.
+fn check(holds: &Holds, text: &str) -> Result<(), String> {
+    match *holds {
+        Holds::Whole(least, most) => match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => Ok(()),
+            Ok(_) => Err("it is out of range".to_owned()),
+            Err(_) => Err("it is no whole number in range".to_owned()),
+        },
+        Holds::OneOf(words) if !words.contains(&text) => Err("it is none of these".to_owned()),
+        Holds::OneOf(_) | Holds::Text(_) | Holds::Secret(_) => Ok(()),
     }
 }
 

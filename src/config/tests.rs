@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::table::Setting;
 use crate::domain::Moment;
 use crate::domain::face::Mode;
 
@@ -52,8 +53,30 @@ fn nothing_needs_to_be_said() {
     assert_eq!((config.prefix.as_str(), config.policy.mode), ("/bioserver-app", Mode::F6_4Vid60x));
     assert_eq!((config.image_bytes_max, config.policy.image_pixels_max), (10_485_760, 50_000_000));
     assert_eq!(config.queue_wait, Duration::from_secs(2));
-    assert_eq!(config.settings.len(), 33);
+    assert_eq!(config.settings.len(), table::ALL.len());
     assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
+}
+
+/// A table of all settings, in Markdown.
+fn documented() -> String {
+    let in_force = load("", &[]).unwrap().settings;
+    let rows = table::ALL.iter().map(|setting| {
+        let Setting { name, default, help, .. } = setting;
+        let shown = || in_force.iter().find(|in_force| in_force.name == *name).unwrap().value.clone();
+        let default = default.map_or_else(|| format!("`{}`", shown()), str::to_owned);
+        format!("| `{name}` | {default} | {} | {help} |\n", setting.allowed())
+    });
+    ["| setting | default | allowed | what it decides |\n|---|---|---|---|\n".to_owned()]
+        .into_iter()
+        .chain(rows)
+        .collect()
+}
+
+#[test]
+fn the_readme_lists_every_setting() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let table = documented();
+    assert!(readme.contains(&table), "README.md lacks this table, or has an old one:\n{table}");
 }
 
 #[test]
@@ -168,8 +191,8 @@ fn sessions_are_bounded() {
     assert_eq!((policy.limits.requests_per_minute, policy.limits.requests_at_once), (Some(600), None));
     assert!(!policy.media_sealed);
     // One capture at a time for each core.
-    let replays_at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    assert_eq!(load("", &[]).unwrap().policy, Policy { replays_at_once, ..Policy::default() });
+    let checks_at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    assert_eq!(load("", &[]).unwrap().policy, Policy { checks_at_once, ..Policy::default() });
     assert_eq!(faulty("session_ttl_seconds = 61\nsession_ttl_seconds_max = 60\n", &[]), ["session_ttl_seconds"]);
     let wrong = "session_ttl_seconds = 0\nsession_faces_max = 1001\nrequests_at_once = 0\nmedia_sealed = \"no\"\n";
     assert_eq!(faulty(wrong, &[]), ["session_ttl_seconds", "session_faces_max", "requests_at_once", "media_sealed"]);

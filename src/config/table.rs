@@ -1,0 +1,140 @@
+//! Every setting: its name, what it may hold, its default and what it decides. Checks, `bioserver check` and the
+//! table in the README come from here.
+
+use std::borrow::Cow;
+
+use onnx::Engine;
+use strum::VariantNames;
+
+use crate::config::LogFormat;
+use crate::domain::face::Mode;
+use crate::service::faces::FACES_LISTED_MAX;
+use crate::sign::Algorithm;
+
+/// A year.
+const SESSION_SECONDS_MAX: u64 = 31_536_000;
+/// Far above what any machine has.
+pub const WORKERS_MAX: usize = 1024;
+
+/// One thing that the operator may decide.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub holds: Holds,
+    /// The default in words, where it is not one value.
+    pub default: Option<&'static str>,
+    /// What the setting decides, in Markdown.
+    pub help: &'static str,
+}
+
+/// What a setting may hold.
+#[derive(Debug)]
+pub enum Holds {
+    /// A text that its reader checks, described in words.
+    Text(&'static str),
+    /// A whole number from the first to the second.
+    Whole(u64, u64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// As [`Holds::Text`], never shown; it may also be read from a file that `…_file` or `…_FILE` names.
+    Secret(&'static str),
+}
+
+const SWITCH: Holds = Holds::OneOf(&["true", "false"]);
+const COUNT: Holds = Holds::Whole(1, u32::MAX as u64);
+const SECONDS: Holds = Holds::Whole(1, 3600);
+
+impl Setting {
+    /// What may be given, in words.
+    pub fn allowed(&self) -> Cow<'static, str> {
+        match self.holds {
+            Holds::Text(words) | Holds::Secret(words) => words.into(),
+            Holds::Whole(least, most) => format!("{least} to {most}").into(),
+            Holds::OneOf(words) => words.join(", ").into(),
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($constant:ident = $name:literal, $holds:expr, $default:expr, $help:literal;)*) => {
+        $(pub const $constant: Setting = Setting { name: $name, holds: $holds, default: $default, help: $help };)*
+
+        /// In the order in which they are shown.
+        pub const ALL: &[Setting] = &[$($constant),*];
+    };
+}
+
+settings! {
+    LISTEN = "listen", Holds::Text("an address and port"), None,
+        "The address that the server listens on.";
+    DATA = "data", Holds::Text("a folder"), None,
+        "Database, images and master key of the embedded default.";
+    DATABASE_URL = "database_url",
+        Holds::Secret("postgres://user:password@host:port/database, sqlite:path"), Some("a SQLite file in the data folder"),
+        "With Postgres, any number of nodes serve together.";
+    PREFIX = "prefix", Holds::Text("a path such as /bioserver-app, with no slash at its end"), None,
+        "What the contract's paths begin with.";
+    PACK = "pack", Holds::Text("a pack's name or an existing folder"), Some("the one in use"),
+        "The networks.";
+    ENGINE = "engine", Holds::OneOf(Engine::VARIANTS), None,
+        "How networks run: on packed kernels for the CPU, or on burn's tensors, the reference.";
+    WORKERS = "workers", Holds::Whole(1, WORKERS_MAX as u64), Some("one for each core"),
+        "Threads that run networks.";
+    QUEUE_WAIT_MS = "queue_wait_ms", Holds::Whole(0, 600_000), None,
+        "Requests that would wait longer for a worker get 429 with `Retry-After`.";
+    IMAGE_BYTES_MAX = "image_bytes_max", Holds::Whole(1024, 1 << 30), None,
+        "Size of an image file.";
+    IMAGE_PIXELS_MAX = "image_pixels_max", Holds::Whole(1, 1_000_000_000), None,
+        "Width times height of a picture.";
+    MASTER_KEY = "master_key",
+        Holds::Secret("32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them"),
+        Some("made at the first start, and kept in the data folder"),
+        "Seals what is kept. With Postgres it must be given: all nodes share it.";
+    SIGNING_ALGORITHM = "signing_algorithm", Holds::OneOf(<Algorithm as VariantNames>::VARIANTS), None,
+        "The signature of answers.";
+    SIGNING_KEY = "signing_key", Holds::Secret("an RSA or P-256 private key in PEM, and the certificate for it"),
+        Some("made and kept in the database"),
+        "The operator's own key.";
+    SIGNING_CERTIFICATE = "signing_certificate", Holds::Secret("the certificate of the signing key, in PEM"),
+        Some("self-signed"),
+        "The certificate of that key.";
+    MODE = "mode", Holds::OneOf(<Mode as VariantNames>::VARIANTS), None,
+        "The algorithm that a face reports whose maker asked for none.";
+    SESSION_TTL_SECONDS = "session_ttl_seconds", Holds::Whole(1, SESSION_SECONDS_MAX), None,
+        "How long a session lives whose maker does not say.";
+    SESSION_TTL_SECONDS_MAX = "session_ttl_seconds_max", Holds::Whole(1, SESSION_SECONDS_MAX), None,
+        "How long a session lives at most. A provider may have a maximum of its own.";
+    SESSION_FACES_MAX = "session_faces_max", Holds::Whole(1, FACES_LISTED_MAX as u64), None,
+        "Faces in a session.";
+    REQUESTS_PER_MINUTE = "requests_per_minute", COUNT, Some("no limit"),
+        "Requests of each provider on each node; beyond them 429 with `Retry-After`. A provider may have its own limit.";
+    REQUESTS_AT_ONCE = "requests_at_once", COUNT, Some("no limit"),
+        "The same, for requests in flight.";
+    REPLAYS_AT_ONCE = "replays_at_once", Holds::Whole(1, WORKERS_MAX as u64), Some("one for each worker"),
+        "Captures that a node examines at once.";
+    REPLAY_WAIT_SECONDS = "replay_wait_seconds", SECONDS, None,
+        "Captures that would wait longer get 429.";
+    REPLAY_LEASE_SECONDS = "replay_lease_seconds", SECONDS, None,
+        "After so long another node takes over a capture whose node has died.";
+    CALLBACK_ALLOW = "callback_allow",
+        Holds::Text("hosts such as localhost:9943 or http://localhost:9943, separated by blanks"), Some("public hosts alone"),
+        "Hosts that callbacks may reach besides public ones.";
+    CALLBACK_CA_FILE = "callback_ca_file", Holds::Text("a file of certificates in PEM"), Some("the system's alone"),
+        "Certificates that callbacks trust besides the system's.";
+    MEDIA = "media", Holds::Text("a folder, s3://bucket, s3://bucket/folder"), Some("`media` in the data folder"),
+        "Where images are kept. All nodes need the same place.";
+    MEDIA_SEALED = "media_sealed", SWITCH, None,
+        "Whether images are encrypted before they are kept.";
+    S3_REGION = "s3_region", Holds::Text("a region such as eu-central-1"), None,
+        "The region of the bucket.";
+    S3_ENDPOINT = "s3_endpoint", Holds::Text("a URL such as https://minio.example:9000"), Some("that of the region"),
+        "The address of a store that is not Amazon's, such as MinIO.";
+    S3_ACCESS_KEY_ID = "s3_access_key_id", Holds::Text("a key's id"), Some("none"),
+        "Must be given with a bucket.";
+    S3_SECRET_ACCESS_KEY = "s3_secret_access_key", Holds::Secret("the store's own"), Some("none"),
+        "Must be given with a bucket.";
+    LOG_FORMAT = "log_format", Holds::OneOf(LogFormat::VARIANTS), None,
+        "The form of the log, which goes to standard error.";
+    LOG_FILTER = "log_filter", Holds::Text("levels such as info or warn,bioserver=debug"), None,
+        "What is logged.";
+}
