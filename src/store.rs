@@ -66,14 +66,6 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-/// What keeps others from rows that are about to be taken: `SQLite` has one writer, and no such words.
-fn for_update(tx: &Tx) -> &'static str {
-    match tx {
-        Tx::Postgres(_) => "FOR UPDATE SKIP LOCKED",
-        Tx::Sqlite(_) => "",
-    }
-}
-
 impl Store {
     /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, when
     /// there is none. Safe on any number of nodes at once.
@@ -118,6 +110,15 @@ impl Store {
 }
 
 impl Tx {
+    /// Words of a statement that stand on Postgres alone, such as those for locks: `SQLite` has one writer, and no such
+    /// words. Statements differ in no other way.
+    fn on_postgres(&self, words: &'static str) -> &'static str {
+        match self {
+            Self::Postgres(_) => words,
+            Self::Sqlite(_) => "",
+        }
+    }
+
     pub async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Postgres(tx) => tx.commit().await?,

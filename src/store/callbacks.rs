@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::store::column::row;
-use crate::store::{Error, Tx, for_update, on};
+use crate::store::{Error, Tx, on};
 
 row!(Callback { id, session, status, attempts, due, last, created });
 
@@ -42,7 +42,7 @@ pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment
 /// Up to `limit` callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node
 /// sends them; if this one dies, another does then.
 pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<LeasedCallback>, Error> {
-    let lock = for_update(tx);
+    let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
         "UPDATE callbacks SET leased = $2, attempts = attempts + 1 WHERE id IN (
              SELECT id FROM callbacks WHERE status = $3 AND due <= $1 AND (leased IS NULL OR leased <= $1)

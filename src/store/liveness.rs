@@ -11,7 +11,7 @@ use crate::domain::session::Session;
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::sessions::session_columns;
-use crate::store::{Error, Tx, for_update, on};
+use crate::store::{Error, Tx, on};
 
 /// A check, without its capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub async fn waiting(tx: &mut Tx) -> Result<i64, Error> {
 /// The capture that waits longest, if it was not tried `attempts_max` times yet. Until `leased` no other node takes
 /// it; if this one dies, another does then.
 pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<LeasedCapture>, Error> {
-    let lock = for_update(tx);
+    let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
         "UPDATE replays SET leased = $2, attempts = attempts + 1 WHERE session = (
              SELECT session FROM replays WHERE status = $3 AND (leased IS NULL OR leased <= $1) AND attempts < $4
@@ -204,7 +204,7 @@ async fn end(
     now: Moment,
     limit: i64,
 ) -> Result<Vec<SessionId>, Error> {
-    let lock = for_update(tx);
+    let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
         "UPDATE replays SET status = $3, capture_sealed = NULL, leased = NULL WHERE session IN (
              SELECT session FROM replays WHERE status = $2 AND {overdue} LIMIT $4 {lock})

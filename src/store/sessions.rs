@@ -1,5 +1,7 @@
 //! Table `sessions`: alive until they expire, then erased by the sweep; what belongs to one goes with it.
 
+use sqlx::AssertSqlSafe;
+
 use crate::domain::session::Session;
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
@@ -71,13 +73,9 @@ pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment)
 /// As [`find`], but nobody else changes what belongs to the session, or ends it, before `tx` is done:
 /// on `SQLite` nobody writes meanwhile anyway.
 pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
-    if let Tx::Postgres(tx) = tx {
-        sqlx::query("SELECT 1 FROM sessions WHERE id = $1 AND provider = $2 FOR UPDATE")
-            .bind(id)
-            .bind(provider)
-            .fetch_optional(&mut **tx)
-            .await?;
-    }
+    let lock = tx.on_postgres("FOR UPDATE");
+    let statement = format!("SELECT 1 FROM sessions WHERE id = $1 AND provider = $2 {lock}");
+    on!(tx, |conn| sqlx::query(AssertSqlSafe(statement)).bind(id).bind(provider).execute(conn).await.map(|_| ()))?;
     find(tx, provider, id, now).await
 }
 
@@ -106,21 +104,19 @@ pub async fn end(
 /// Up to `limit` sessions that are over, longest over first, their keys destroyed. Until `leased` no other
 /// node takes them; if this one dies, another does then.
 pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<EndedSession>, Error> {
-    let statement = match tx {
-        Tx::Postgres(_) => {
-            "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
-                 SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
-                 ORDER BY expires LIMIT $3 FOR UPDATE SKIP LOCKED)
-             RETURNING id, image_storage_enabled, expires"
-        }
-        Tx::Sqlite(_) => {
-            "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
-                 SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
-                 ORDER BY expires LIMIT $3)
-             RETURNING id, image_storage_enabled, expires"
-        }
-    };
-    Ok(on!(tx, |conn| sqlx::query_as(statement).bind(now).bind(leased).bind(limit).fetch_all(conn).await)?)
+    let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
+    let statement = format!(
+        "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
+             SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
+             ORDER BY expires LIMIT $3 {lock})
+         RETURNING id, image_storage_enabled, expires"
+    );
+    Ok(on!(tx, |conn| sqlx::query_as(AssertSqlSafe(statement))
+        .bind(now)
+        .bind(leased)
+        .bind(limit)
+        .fetch_all(conn)
+        .await)?)
 }
 
 /// Erases a session, and all rows that belong to it.
