@@ -2,8 +2,8 @@
 //!
 //! Ranks are known at run time only, so every value is a `Tensor<4>` whose shape has leading ones.
 
-use burn_tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn_tensor::{Device, Int, Slice, Tensor, TensorData, activation, module};
+use ::burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use ::burn::tensor::{Device, Int, Slice, Tensor, TensorData, activation, module};
 
 use crate::error::Error;
 use crate::network::{Net, Node, Value, ValueId};

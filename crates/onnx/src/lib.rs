@@ -8,9 +8,9 @@
 //! Everything is checked while loading: an unknown operator or an impossible shape is refused with
 //! the node's name. A loaded network only refuses inputs of the wrong size.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
+
+use strum::{Display, EnumString, VariantNames};
 
 use crate::burn::Executor;
 use crate::error::Error;
@@ -40,7 +40,8 @@ pub mod tensor;
 mod worker;
 
 /// Which executor runs a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum Engine {
     /// The fastest on this device: packed kernels, since the device is the CPU.
     #[default]
@@ -49,26 +50,6 @@ pub enum Engine {
     Burn,
     /// A plan of packed kernels.
     Packed,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Burn => "burn",
-            Self::Packed => "packed",
-        })
-    }
-}
-
-impl FromStr for Engine {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = [Self::Auto, Self::Burn, Self::Packed];
-        let found = known.into_iter().find(|engine| engine.to_string() == name);
-        found.ok_or_else(|| format!("'{name}' is no engine; known: auto, burn, packed"))
-    }
 }
 
 /// A named input or output of a network.
