@@ -1,22 +1,22 @@
 //! The documents as a reviewer sees them: Swagger UI in a real browser.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use testkit::project;
 
-use crate::server::{Server, folder};
+use crate::server::Server;
 
 /// Only a fault takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct Browser {
     driver: Child,
-    profile: PathBuf,
+    _profile: TempDir,
     pub page: Client,
 }
 
@@ -31,7 +31,7 @@ impl Browser {
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port();
         let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
         let driver = driver.expect("chromedriver runs: tools/setup-tests installs it");
-        let profile = folder();
+        let profile = tempfile::tempdir().expect("there is room");
         let args = [
             "--headless",
             "--no-sandbox",
@@ -44,7 +44,7 @@ impl Browser {
             "--window-size=1400,2000",
         ];
         let mut args: Vec<String> = args.map(str::to_owned).to_vec();
-        args.push(format!("--user-data-dir={}", profile.display()));
+        args.push(format!("--user-data-dir={}", profile.path().display()));
         args.extend(more.iter().map(|argument| (*argument).to_owned()));
         let wanted = json!({ "goog:chromeOptions": { "args": args } });
         let wanted = wanted.as_object().expect("it is an object").clone();
@@ -61,7 +61,7 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         page.goto(url).await.expect("the page opens");
-        Self { driver, profile, page }
+        Self { driver, _profile: profile, page }
     }
 
     pub async fn find(&self, css: &str) -> Element {
@@ -81,7 +81,6 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        let _ = std::fs::remove_dir_all(&self.profile);
     }
 }
 

@@ -1,17 +1,16 @@
 //! The capture page in a real browser, before whose camera a film is shown.
 
 use std::io::Cursor;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use image::{ImageFormat, Rgb};
 use reqwest::Method;
 use serde_json::json;
+use tempfile::TempPath;
 
 use crate::browser::Browser;
 use crate::provider::{Provider, portrait};
-use crate::server::folder;
 
 /// Of the browser's camera, which shows a file of pictures in JPEG, again and again.
 const CAMERA_MS: u32 = 33;
@@ -47,7 +46,7 @@ look();
 ";
 
 /// What the browser's camera sees. The file goes with it.
-struct Film(PathBuf);
+struct Film(TempPath);
 
 impl Film {
     /// The pictures with rest before and after them: their ends there and back again, so that nothing jumps.
@@ -65,15 +64,9 @@ impl Film {
                 file.extend_from_slice(&picture);
             }
         }
-        let path = folder().with_extension("mjpeg");
-        std::fs::write(&path, file).expect("there is room");
-        Self(path)
-    }
-}
-
-impl Drop for Film {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let kept = tempfile::Builder::new().suffix(".mjpeg").tempfile().expect("there is room");
+        std::fs::write(&kept, file).expect("there is room");
+        Self(kept.into_temp_path())
     }
 }
 

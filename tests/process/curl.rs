@@ -1,12 +1,13 @@
 //! The contract's own command lines, through curl itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::TempDir;
 use testkit::project;
 
-use crate::server::{Server, folder};
+use crate::server::Server;
 
 /// An answer, as curl shows it.
 struct Answer {
@@ -38,19 +39,18 @@ impl Answer {
 
 struct Shell {
     server: Server,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Shell {
     fn new() -> Self {
-        let folder = folder();
-        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("there is room");
         Self { server: Server::start(), folder }
     }
 
     /// The path of a file with this text.
     fn file(&self, name: &str, text: &str) -> String {
-        let path = self.folder.join(name);
+        let path = self.folder.path().join(name);
         std::fs::write(&path, text).expect("it can be written");
         path.to_str().expect("its name is text").to_owned()
     }
@@ -59,7 +59,7 @@ impl Shell {
     fn curl(&self, method: &str, path: &str, more: &[&str]) -> Answer {
         let url = format!("{}/bioserver-app{path}", self.server.url);
         let key = format!("apikey: {}", self.server.key);
-        let head = self.folder.join("head");
+        let head = self.folder.path().join("head");
         let mut curl = Command::new("curl");
         curl.args(["-s", "-D"]).arg(&head).args(["-X", method, &url, "-H", &key]).args(more);
         let ran = curl.output().expect("these tests need curl");
@@ -69,12 +69,6 @@ impl Shell {
         let head = head.trim_end().rsplit("\r\n\r\n").next().expect("there is one").to_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("it begins with its status");
         Answer { status, head, body: ran.stdout }
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Several nodes behind one Postgres: each may die at any moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
 use testkit::postgres;
 use testkit::project::sample;
 
 use crate::provider::{Provider, portrait};
-use crate::server::{Server, folder};
+use crate::server::Server;
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
@@ -23,13 +24,13 @@ const LEASE_SECONDS: &str = "30";
 const CLIENTS: usize = 8;
 
 /// Nodes that share a database, a master key and a folder of images, and that folder.
-fn nodes<const N: usize>() -> ([Server; N], PathBuf) {
+fn nodes<const N: usize>() -> ([Server; N], TempDir) {
     nodes_on(&postgres::database())
 }
 
-fn nodes_on<const N: usize>(database: &str) -> ([Server; N], PathBuf) {
-    let media = folder();
-    let path = media.to_str().expect("its name is text");
+fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
+    let media = tempfile::tempdir().expect("there is room");
+    let path = media.path().to_str().expect("its name is text");
     let variables = [
         ("DATABASE_URL", database),
         ("BIOSERVER_MASTER_KEY", MASTER_KEY),
@@ -96,7 +97,7 @@ async fn a_session_is_the_same_on_every_node() {
     let deleted = other.request(&client, Method::DELETE, &session).send().await.expect("it answers");
     assert_eq!(deleted.status(), 204);
     let gone = one.request(&client, Method::GET, &session).send().await.expect("it answers");
-    assert_eq!((gone.status().as_u16(), count_files(&media)), (404, 0));
+    assert_eq!((gone.status().as_u16(), count_files(media.path())), (404, 0));
 }
 
 /// Adds faces to sessions of its own through both nodes, until told to stop; answers what was accepted.
@@ -173,10 +174,10 @@ async fn what_a_dead_node_began_is_erased_by_another() {
     let about = json!({ "imageStorageEnabled": true, "ttlSeconds": 2 });
     let session = open(&client, &dead, &about).await.expect("it answers");
     add(&client, &dead, &session, "obama.jpg").await;
-    assert_eq!(count_files(&media), 1);
+    assert_eq!(count_files(media.path()), 1);
     dead.kill();
     let started = Instant::now();
-    while count_files(&media) > 0 {
+    while count_files(media.path()) > 0 {
         assert!(started.elapsed() < Duration::from_mins(1), "nobody erases it");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -1,17 +1,17 @@
 //! A running server with a data directory of its own, ended with the test.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub struct Server {
     process: Mutex<Child>,
-    data: PathBuf,
+    /// Erased after the process has ended.
+    _data: TempDir,
     /// Without a slash at its end.
     pub url: String,
     pub key: String,
@@ -24,13 +24,6 @@ pub fn program(data: &std::path::Path) -> Command {
     command
 }
 
-/// An empty place for one test.
-pub fn folder() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("process-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
 impl Server {
     pub fn start() -> Self {
         Self::configured(&[])
@@ -38,25 +31,25 @@ impl Server {
 
     /// With these variables besides.
     pub fn configured(variables: &[(&str, &str)]) -> Self {
-        let data = folder();
-        let program = |data| {
-            let mut program = program(data);
+        let data = tempfile::tempdir().expect("there is room");
+        let program = || {
+            let mut program = program(data.path());
             program.envs(variables.iter().copied());
             program
         };
-        let made = program(&data).args(["keys", "create", "--provider", "tests", "--json"]).output().expect("it runs");
+        let made = program().args(["keys", "create", "--provider", "tests", "--json"]).output().expect("it runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
         let key = made["key"].as_str().expect("it prints the key").to_owned();
 
-        let mut serve = program(&data);
+        let mut serve = program();
         serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         let mut process = serve.spawn().expect("it starts");
         let said = BufReader::new(process.stdout.take().expect("it is piped"));
         let url =
             said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
         let url = url.expect("it says where it listens");
-        Self { process: Mutex::new(process), data, url, key }
+        Self { process: Mutex::new(process), _data: data, url, key }
     }
 
     /// A request of the contract, with the key.
@@ -92,6 +85,5 @@ impl Drop for Server {
             let _ = process.kill();
             let _ = process.wait();
         }
-        let _ = std::fs::remove_dir_all(&self.data);
     }
 }

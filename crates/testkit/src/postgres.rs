@@ -47,8 +47,8 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let binaries = binaries().expect("these tests need a Postgres server: install the package 'postgresql'");
-        let folder = std::env::temp_dir().join(format!("bioserver-pg-{}", Uuid::new_v4().simple()));
-        fs::create_dir(&folder).expect("the temporary folder takes files");
+        // The guard erases it, whatever becomes of this process.
+        let folder = tempfile::Builder::new().prefix("bioserver-pg-").tempdir().expect("there is room").keep();
         let account = other_account();
         if let Some((user, group)) = account {
             chown(&folder, Some(user), Some(group)).expect("root may give a folder away");
