@@ -1,10 +1,10 @@
 //! Plain values every layer may name.
 
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 pub mod age;
@@ -100,7 +100,8 @@ macro_rules! ids {
 ids!(SessionId, FaceId, AgeId, CallbackId);
 
 /// What a key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Permission {
     Session,
     Face,
@@ -110,68 +111,27 @@ pub enum Permission {
     Age,
 }
 
-impl Permission {
-    pub const ALL: [Self; 6] = [Self::Session, Self::Face, Self::Match, Self::Image, Self::Liveness, Self::Age];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::Face => "face",
-            Self::Match => "match",
-            Self::Image => "image",
-            Self::Liveness => "liveness",
-            Self::Age => "age",
-        }
-    }
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Permission {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|p| p.name() == name)
-            .ok_or_else(|| format!("'{name}' is no permission; known: {known}"))
-    }
-}
+::face::named!(Permission);
 
 /// What a provider's requests are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "camelCase")]
 pub enum Operation {
+    #[strum(serialize = "createBioSession")]
     CreateSession,
     CreateFaceFromImage,
     CreateFaceFromJson,
     GetMatches,
+    #[strum(serialize = "createDirectFaceFromImage")]
     CreateDirectFace,
     MatchImages,
     Match,
+    #[strum(serialize = "createDirectAgeFromImage")]
     CreateDirectAge,
+    #[strum(serialize = "initLivenessParameters")]
     InitLiveness,
+    #[strum(serialize = "replayLiveness")]
     ReplayLiveness,
 }
 
-impl Operation {
-    /// The contract's name of it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CreateSession => "createBioSession",
-            Self::CreateFaceFromImage => "createFaceFromImage",
-            Self::CreateFaceFromJson => "createFaceFromJson",
-            Self::GetMatches => "getMatches",
-            Self::CreateDirectFace => "createDirectFaceFromImage",
-            Self::MatchImages => "matchImages",
-            Self::Match => "match",
-            Self::CreateDirectAge => "createDirectAgeFromImage",
-            Self::InitLiveness => "initLivenessParameters",
-            Self::ReplayLiveness => "replayLiveness",
-        }
-    }
-}
+::face::named!(Operation);

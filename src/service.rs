@@ -68,11 +68,11 @@ pub struct Policy {
     /// Whether images are sealed before they are handed to the media store.
     pub media_sealed: bool,
     /// Captures that this node looks at at once.
-    pub replays_at_once: usize,
+    pub checks_at_once: usize,
     /// A capture whose estimated wait is longer is refused.
-    pub replay_wait_max: Duration,
+    pub check_wait_max: Duration,
     /// For how long a capture is left to the node that took it: far longer than looking at it takes.
-    pub replay_lease: Duration,
+    pub check_lease: Duration,
     /// Of one decoded image.
     pub image_pixels_max: u64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
@@ -87,9 +87,9 @@ impl Default for Policy {
             ttl_seconds_max: 86_400,
             faces_max: 100,
             media_sealed: true,
-            replays_at_once: 2,
-            replay_wait_max: Duration::from_secs(30),
-            replay_lease: Duration::from_mins(1),
+            checks_at_once: 2,
+            check_wait_max: Duration::from_secs(30),
+            check_lease: Duration::from_mins(1),
             image_pixels_max: PIXELS_MAX,
             limits: Limits::default(),
         }

@@ -1,7 +1,6 @@
 //! Claims to compact JWS (RFC 7515), attached and byte for byte; the key set (RFC 7517).
 
-use std::fmt;
-use std::str::FromStr;
+use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,26 +17,19 @@ pub mod key;
 mod tests;
 
 /// How an answer is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, VariantArray, VariantNames)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     #[default]
+    #[strum(serialize = "ES256")]
     Es256,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[strum(serialize = "RS256")]
     Rs256,
 }
 
-impl Algorithm {
-    pub const ALL: [Self; 2] = [Self::Es256, Self::Rs256];
-
-    /// As JWS headers spell it (RFC 7518).
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-}
+face::named!(Algorithm);
 
 impl From<Algorithm> for jsonwebtoken::Algorithm {
     fn from(algorithm: Algorithm) -> Self {
@@ -45,21 +37,6 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
             Algorithm::Es256 => Self::ES256,
             Algorithm::Rs256 => Self::RS256,
         }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|algorithm| algorithm.name() == name);
-        found.ok_or_else(|| format!("'{name}' is no signature algorithm; known: ES256, RS256"))
     }
 }
 

@@ -38,7 +38,7 @@ const TASKS: [Task; 4] = [
         step: |deps| liveness::step(deps).boxed(),
         // Captures that came to other nodes are looked for as often.
         pause: Duration::from_secs(1),
-        lanes: |deps| deps.policy.replays_at_once,
+        lanes: |deps| deps.policy.checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
     },
     Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500)),

@@ -1,6 +1,7 @@
 //! The keys that captures are encrypted for.
 
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
@@ -14,26 +15,17 @@ use crate::domain::Moment;
 use crate::sign::certificate::{self, Family, Usage};
 
 /// How the key of a capture's encryption is told to the server (RFC 7518, 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 pub enum Algorithm {
     /// Agreed on, on the curve P-256.
+    #[strum(serialize = "ECDH-ES")]
     EcdhEs,
     /// Encrypted by RSA.
+    #[strum(serialize = "RSA-OAEP-256")]
     RsaOaep256,
 }
 
-impl Algorithm {
-    /// In the order of `certificates`.
-    pub const ALL: [Self; 2] = [Self::EcdhEs, Self::RsaOaep256];
-
-    /// As JWE headers spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EcdhEs => "ECDH-ES",
-            Self::RsaOaep256 => "RSA-OAEP-256",
-        }
-    }
-}
+face::named!(Algorithm);
 
 pub(super) enum Private {
     EcdhEs(agreement::PrivateKey),

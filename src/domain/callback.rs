@@ -1,27 +1,17 @@
 //! A callback: what a provider is told once there is a result.
 
 use super::{CallbackId, Moment, SessionId};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum CallbackStatus {
     /// To be sent, maybe again.
     Owed,
     Delivered,
     /// It is not sent any more.
     Dead,
-}
-
-impl CallbackStatus {
-    pub const ALL: [Self; 3] = [Self::Owed, Self::Delivered, Self::Dead];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Owed => "OWED",
-            Self::Delivered => "DELIVERED",
-            Self::Dead => "DEAD",
-        }
-    }
 }
 
 face::named!(CallbackStatus);

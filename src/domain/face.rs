@@ -2,53 +2,32 @@
 //!
 //! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
 
-use std::fmt;
-use std::str::FromStr;
-
 use face::values::picture::{ImageType, Landmarks, Quality};
 use face::values::score::Score;
 use face::values::template::Template;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 use super::{FaceId, Moment};
 
 /// The vendor's names for biometric algorithms. Clients hard-code them: a face reports the one that
 /// was asked for, and all are served by this server's networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
+)]
 pub enum Mode {
+    #[strum(serialize = "F5_1_VID0")]
     F5_1Vid0,
+    #[strum(serialize = "F5_2_VID75")]
     F5_2Vid75,
+    #[strum(serialize = "F5_3_VID60")]
     F5_3Vid60,
     #[default]
+    #[strum(serialize = "F6_4_VID60X")]
     F6_4Vid60x,
 }
 
-impl Mode {
-    pub const ALL: [Self; 4] = [Self::F5_1Vid0, Self::F5_2Vid75, Self::F5_3Vid60, Self::F6_4Vid60x];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F5_1Vid0 => "F5_1_VID0",
-            Self::F5_2Vid75 => "F5_2_VID75",
-            Self::F5_3Vid60 => "F5_3_VID60",
-            Self::F6_4Vid60x => "F6_4_VID60X",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Mode {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| "there is no such mode".to_owned())
-    }
-}
+face::named!(Mode);
 
 /// A face as the contract knows it. Which fields are present depends on how it came to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

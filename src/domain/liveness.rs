@@ -6,9 +6,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Where a replay stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LivenessStatus {
     /// The capture has not come yet.
     Initialized,
@@ -23,23 +25,6 @@ pub enum LivenessStatus {
     Timeout,
     /// A fault of this server, or a capture that no node survives.
     Error,
-}
-
-impl LivenessStatus {
-    pub const ALL: [Self; 7] =
-        [Self::Initialized, Self::InProgress, Self::Success, Self::Failed, Self::Spoof, Self::Timeout, Self::Error];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Initialized => "INITIALIZED",
-            Self::InProgress => "IN_PROGRESS",
-            Self::Success => "SUCCESS",
-            Self::Failed => "FAILED",
-            Self::Spoof => "SPOOF",
-            Self::Timeout => "TIMEOUT",
-            Self::Error => "ERROR",
-        }
-    }
 }
 
 face::named!(LivenessStatus);

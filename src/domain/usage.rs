@@ -18,11 +18,11 @@ pub enum Counted {
 impl Counted {
     /// The operation's name, and what came of it.
     pub fn name(self) -> String {
-        let replay = Operation::ReplayLiveness.name();
+        let operation = Operation::ReplayLiveness.name();
         match self {
             Self::Operation(operation) => operation.name().to_owned(),
-            Self::Verdict(status) => format!("{replay}/{status}"),
-            Self::Refusal(reason) => format!("{replay}/{reason}"),
+            Self::Verdict(status) => format!("{operation}/{status}"),
+            Self::Refusal(reason) => format!("{operation}/{reason}"),
         }
     }
 }

@@ -94,9 +94,9 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Par
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
-    let replay = find(&mut tx, session).await?;
+    let check = find(&mut tx, session).await?;
     drop(tx);
-    Ok(parameters(deps, CheckRequest::open(&replay.asked_sealed, &sessions::key(deps, &live)?, session)?))
+    Ok(parameters(deps, CheckRequest::open(&check.asked_sealed, &sessions::key(deps, &live)?, session)?))
 }
 
 /// Takes the capture of the session's check. It is looked at later, and by any node.
@@ -104,15 +104,15 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
-    let replay = find(&mut tx, session).await?;
-    refuse_late(status(&replay, deps.clock.now()))?;
+    let check = find(&mut tx, session).await?;
+    refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx).await?;
     drop(tx);
     if let Some(retry_after) = deps.pace.too_long(waiting, &deps.policy) {
         return Err(Error::Busy { retry_after });
     }
     let key = sessions::key(deps, &live)?;
-    let asked = CheckRequest::open(&replay.asked_sealed, &key, session)?;
+    let asked = CheckRequest::open(&check.asked_sealed, &key, session)?;
     let keys = deps.capture_keys.clone();
     let opening = tokio::task::spawn_blocking(move || {
         let capture = capture::open(&keys, &sealed)?;
@@ -124,7 +124,7 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     sessions::hold(&mut tx, caller, session, now).await?;
-    if !store::liveness::receive(&mut tx, session, &replay.asked_sealed, &capture_sealed, now).await? {
+    if !store::liveness::receive(&mut tx, session, &check.asked_sealed, &capture_sealed, now).await? {
         refuse_late(status(&find(&mut tx, session).await?, now))?;
         // Another check has begun meanwhile.
         return Err(capture::Error::OtherRandom.into());
@@ -141,13 +141,13 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, now).await?;
-    let replay = find(&mut tx, session).await?;
+    let check = find(&mut tx, session).await?;
     drop(tx);
     let key = sessions::key(deps, &live)?;
-    let outcome = replay.result_sealed.as_deref().map(|sealed| Outcome::open(sealed, &key, session)).transpose()?;
+    let outcome = check.result_sealed.as_deref().map(|sealed| Outcome::open(sealed, &key, session)).transpose()?;
     Ok(Standing {
-        asked: CheckRequest::open(&replay.asked_sealed, &key, session)?,
-        status: status(&replay, now),
+        asked: CheckRequest::open(&check.asked_sealed, &key, session)?,
+        status: status(&check, now),
         outcome: outcome.unwrap_or_default(),
         reasons_given: caller.limits.liveness_reasons.unwrap_or(false),
         is_bare: caller.only.is_some(),
@@ -160,9 +160,9 @@ pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<Liven
 }
 
 /// A check whose time for the capture is over has timed out, whether the sweep has come by or not.
-fn status(replay: &LivenessCheck, now: Moment) -> LivenessStatus {
-    match replay.status {
-        LivenessStatus::Initialized if replay.due <= now => LivenessStatus::Timeout,
+fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
+    match check.status {
+        LivenessStatus::Initialized if check.due <= now => LivenessStatus::Timeout,
         status => status,
     }
 }

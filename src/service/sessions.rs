@@ -104,7 +104,7 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     hold(&mut tx, caller, id, now).await?;
-    if store::liveness::find(&mut tx, id).await?.is_some_and(|replay| replay.status == LivenessStatus::InProgress) {
+    if store::liveness::find(&mut tx, id).await?.is_some_and(|check| check.status == LivenessStatus::InProgress) {
         return Err(Error::LivenessInProgress);
     }
     let ended = store::sessions::end(&mut tx, caller.provider, id, now, now.plus(LEASE)).await?;

@@ -170,7 +170,7 @@ async fn nothing_of_a_capture_lies_in_the_open(app: TestApp) {
 
 #[tokio::test]
 async fn captures_that_would_wait_too_long_are_refused() {
-    let policy = Policy { replay_wait_max: std::time::Duration::from_secs(1), ..Policy::default() };
+    let policy = Policy { check_wait_max: std::time::Duration::from_secs(1), ..Policy::default() };
     let app = TestApp::with_policy(policy).await;
     let mut sent = vec![];
     for _ in 0..4 {

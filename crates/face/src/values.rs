@@ -6,11 +6,21 @@ pub mod picture;
 pub mod score;
 pub mod template;
 
-/// Reads and shows an enumeration by the `name` of each of its values, which `ALL` lists.
+/// Lists an enumeration's values, and shows and reads each by the name that strum derives for it.
 #[macro_export]
 macro_rules! named {
     ($($named:ident),*) => {
-        $(impl std::fmt::Display for $named {
+        $(impl $named {
+            /// In the order of the declaration.
+            pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] =
+                *<Self as strum::VariantArray>::VARIANTS.first_chunk().expect("it has as many");
+
+            pub fn name(self) -> &'static str {
+                self.into()
+            }
+        }
+
+        impl std::fmt::Display for $named {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.name())
             }

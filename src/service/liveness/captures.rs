@@ -56,8 +56,8 @@ impl CapturePace {
     /// The estimated wait, if a capture behind `waiting` others would wait too long. Other nodes are not counted on.
     pub fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
         let service_s = *self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = Duration::from_secs_f64(waiting as f64 * service_s / policy.replays_at_once.max(1) as f64);
-        (wait > policy.replay_wait_max).then_some(wait)
+        let wait = Duration::from_secs_f64(waiting as f64 * service_s / policy.checks_at_once.max(1) as f64);
+        (wait > policy.check_wait_max).then_some(wait)
     }
 
     /// Tells that a capture has come.
@@ -85,7 +85,7 @@ pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
 }
 
 fn lease_end(deps: &Deps) -> Moment {
-    deps.clock.now().plus(TimeDelta::from_std(deps.policy.replay_lease).unwrap_or(TimeDelta::MAX))
+    deps.clock.now().plus(TimeDelta::from_std(deps.policy.check_lease).unwrap_or(TimeDelta::MAX))
 }
 
 /// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
@@ -97,15 +97,15 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let asked = CheckRequest::open(&leased.asked_sealed, &key, session)?;
     let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?)?;
     let count = usize::from(asked.challenges.unwrap_or(0));
-    let replay = LivenessCapture {
+    let film = LivenessCapture {
         liveness_type: asked.liveness_type,
         level: asked.level,
         challenges: challenges(asked.seed, &asked.server_random, count),
         frames: capture.frames,
     };
     let begun = Instant::now();
-    let every = deps.policy.replay_lease / RENEWALS;
-    let verdict = match meanwhile(deps.face_engine.check_liveness(replay), every, || renew(deps, leased)).await {
+    let every = deps.policy.check_lease / RENEWALS;
+    let verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);

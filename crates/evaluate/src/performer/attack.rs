@@ -3,6 +3,7 @@
 use face::values::liveness::{Challenge, Frame, LivenessType};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::performer::camera::Camera;
 use crate::performer::motion::{Film, Pose};
@@ -11,21 +12,25 @@ use crate::performer::raster::{self, Canvas, Vertex};
 use crate::performer::{self, FRAME_MS, Performance};
 
 /// A kind of attack (ISO/IEC 30107-3: an attack instrument species, or an attack on the capture itself).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Attack {
     /// A print, moved, tilted and bent by a hand.
     Print,
     /// A display in a hand that shows a film of the person, who does something else than is asked.
     Screen,
     /// A display in a hand that shows a photograph.
+    #[strum(serialize = "screen, still")]
     ScreenStill,
     /// One picture again and again, with a camera's noise.
     Still,
     /// A film of the person that was made for other challenges, sent in the place of what the camera sees.
     Replayed,
     /// What is asked, in another order.
+    #[strum(serialize = "wrong order")]
     WrongOrder,
     /// A film of one person that goes on with another.
+    #[strum(serialize = "two people")]
     TwoPeople,
     /// A film whose parts were exchanged.
     Reordered,
@@ -33,33 +38,9 @@ pub enum Attack {
     Dropped,
 }
 
+face::named!(Attack);
+
 impl Attack {
-    pub const ALL: [Self; 9] = [
-        Self::Print,
-        Self::Screen,
-        Self::ScreenStill,
-        Self::Still,
-        Self::Replayed,
-        Self::WrongOrder,
-        Self::TwoPeople,
-        Self::Reordered,
-        Self::Dropped,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Print => "print",
-            Self::Screen => "screen",
-            Self::ScreenStill => "screen, still",
-            Self::Still => "still",
-            Self::Replayed => "replayed",
-            Self::WrongOrder => "wrong order",
-            Self::TwoPeople => "two people",
-            Self::Reordered => "reordered",
-            Self::Dropped => "dropped",
-        }
-    }
-
     /// Whether it is an attack on this type of liveness: one film is as good as another where nothing is asked, and one
     /// look has no order.
     pub fn concerns(self, liveness_type: LivenessType) -> bool {

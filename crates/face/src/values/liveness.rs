@@ -6,36 +6,43 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Five seconds at thirty frames a second.
 pub const FRAMES_MAX: usize = 150;
 
 /// The kinds of liveness check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LivenessType {
     /// Challenges, in the order asked for.
+    #[strum(serialize = "LIVENESS_ACTIVE")]
     Active,
     /// A look at the camera.
+    #[strum(serialize = "LIVENESS_PASSIVE")]
     Passive,
     /// A look at the camera for some seconds.
+    #[strum(serialize = "LIVENESS_PASSIVE_VIDEO")]
     PassiveVideo,
 }
 
-impl LivenessType {
-    pub const ALL: [Self; 3] = [Self::Active, Self::Passive, Self::PassiveVideo];
-
-    /// As the contract spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "LIVENESS_ACTIVE",
-            Self::Passive => "LIVENESS_PASSIVE",
-            Self::PassiveVideo => "LIVENESS_PASSIVE_VIDEO",
-        }
-    }
-}
-
 /// The strictness against attacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum SecurityLevel {
     Low,
     Medium,
@@ -43,21 +50,10 @@ pub enum SecurityLevel {
     High,
 }
 
-impl SecurityLevel {
-    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-        }
-    }
-}
-
 /// A movement that an active capture shows. Left and right are the person's own: who turns left turns the nose
 /// towards the right of the camera's picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Challenge {
     TurnLeft,
     TurnRight,
@@ -67,25 +63,11 @@ pub enum Challenge {
     Blink,
 }
 
-impl Challenge {
-    /// The order is part of how challenges are derived.
-    pub const ALL: [Self; 6] =
-        [Self::TurnLeft, Self::TurnRight, Self::LookUp, Self::LookDown, Self::OpenMouth, Self::Blink];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TurnLeft => "TURN_LEFT",
-            Self::TurnRight => "TURN_RIGHT",
-            Self::LookUp => "LOOK_UP",
-            Self::LookDown => "LOOK_DOWN",
-            Self::OpenMouth => "OPEN_MOUTH",
-            Self::Blink => "BLINK",
-        }
-    }
-}
-
 /// Why a capture was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// Nobody is to be seen, or not in enough of the frames.
     NoFace,
@@ -109,34 +91,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
-        Self::NoFace,
-        Self::MultipleFaces,
-        Self::TooShort,
-        Self::PoorQuality,
-        Self::ChallengeNotPerformed,
-        Self::FaceChanged,
-        Self::Cut,
-        Self::FlatMotion,
-        Self::Frozen,
-        Self::SpoofNetwork,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NoFace => "NO_FACE",
-            Self::MultipleFaces => "MULTIPLE_FACES",
-            Self::TooShort => "TOO_SHORT",
-            Self::PoorQuality => "POOR_QUALITY",
-            Self::ChallengeNotPerformed => "CHALLENGE_NOT_PERFORMED",
-            Self::FaceChanged => "FACE_CHANGED",
-            Self::Cut => "CUT",
-            Self::FlatMotion => "FLAT_MOTION",
-            Self::Frozen => "FROZEN",
-            Self::SpoofNetwork => "SPOOF_NETWORK",
-        }
-    }
-
     /// True if the reason points to an attack; otherwise the person may try again.
     pub fn is_attack(self) -> bool {
         matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::Frozen | Self::SpoofNetwork)

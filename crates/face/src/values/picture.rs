@@ -2,46 +2,21 @@
 //!
 //! Sessions keep serialised values: until the longest session is over, a new form must read the old one.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The kind of picture a face comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ImageType {
     IdDocument,
     Selfie,
     VideoFrame,
 }
 
-impl ImageType {
-    pub const ALL: [Self; 3] = [Self::IdDocument, Self::Selfie, Self::VideoFrame];
-
-    /// As the contract spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::IdDocument => "ID_DOCUMENT",
-            Self::Selfie => "SELFIE",
-            Self::VideoFrame => "VIDEO_FRAME",
-        }
-    }
-}
-
-impl fmt::Display for ImageType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for ImageType {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|image_type| image_type.name() == name);
-        known.ok_or_else(|| format!("'{name}' is no type of image: they are {}", Self::ALL.map(Self::name).join(", ")))
-    }
-}
+crate::named!(ImageType);
 
 /// A picture file's format, told by its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,7 +64,10 @@ pub struct Landmarks {
 }
 
 /// What lowered a face's quality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum QualityReason {
     EyesTooClose,
     Blurred,
@@ -102,22 +80,7 @@ pub enum QualityReason {
     UnsureDetection,
 }
 
-impl QualityReason {
-    /// As answers spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EyesTooClose => "EYES_TOO_CLOSE",
-            Self::Blurred => "BLURRED",
-            Self::Noisy => "NOISY",
-            Self::Compressed => "COMPRESSED",
-            Self::TooDark => "TOO_DARK",
-            Self::TooBright => "TOO_BRIGHT",
-            Self::LowContrast => "LOW_CONTRAST",
-            Self::HeadTurned => "HEAD_TURNED",
-            Self::UnsureDetection => "UNSURE_DETECTION",
-        }
-    }
-}
+crate::named!(QualityReason);
 
 /// Above 100 is good; below 0 asks for another picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
