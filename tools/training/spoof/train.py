@@ -1,10 +1,11 @@
 """Trains the built-in network against spoofs. See README.md beside this file.
 
-    python tools/spoof/train.py --faces DIR --teacher DIR --out models/spoof.onnx
+    python tools/training/spoof/train.py --faces DIR --teacher DIR --out models/spoof.onnx
 """
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy
@@ -13,12 +14,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-import data
-import mixtures
-import report
-from network import Network, multiply_adds
-from scenes import REAL
-from teacher import Teacher, load
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import data  # noqa: E402
+import mixtures  # noqa: E402
+import report  # noqa: E402
+from network import Network, multiply_adds  # noqa: E402
+from scenes import REAL  # noqa: E402
+from teacher import Teacher, load  # noqa: E402
 
 # A batch has both crops of that many samples.
 EPOCHS, BATCH, RATE, DECAY = 45, 512, 3e-3, 0.02

@@ -35,6 +35,14 @@ class Faces:
 
     def box(self, picture: numpy.ndarray) -> numpy.ndarray | None:
         """x, y, width and height of the face that is nearest the middle; `None` if there is none."""
+        points = self.points(picture)
+        if points is None:
+            return None
+        low, high = points.min(axis=0), points.max(axis=0)
+        return numpy.concatenate([low, high - low])
+
+    def points(self, picture: numpy.ndarray) -> numpy.ndarray | None:
+        """The 468 points [468, 2] of that face in the picture's pixels."""
         found = self.detected(picture)
         if found is None:
             return None
@@ -49,8 +57,7 @@ class Faces:
             level = points @ turn.T
             low, high = level.min(axis=0), level.max(axis=0)
             centre, side = (low + high) / 2 @ turn, MESH_MARGIN * (high - low).max()
-        low, high = points.min(axis=0), points.max(axis=0)
-        return numpy.concatenate([low, high - low])
+        return points
 
     def detected(self, picture: numpy.ndarray):
         """Centre, side and angle of what the landmark network is shown first."""
