@@ -53,9 +53,9 @@ fn stages(criterion: &mut Criterion) {
         let square = mesh::square_of_detection(&found.detection);
         b.iter(|| networks.landmarks(image.view(), square).expect("it runs"));
     });
-    group.bench_function("quality", |b| b.iter(|| quality::of(image.view(), &found)));
+    group.bench_function("quality", |b| b.iter(|| quality::of(image.view(), &found, None)));
     group.bench_function("recognize, plain and mirrored", |b| {
-        b.iter(|| recognize::template(&mut networks, image.view(), &found).expect("it runs"));
+        b.iter(|| recognize::recognize(&mut networks, image.view(), &found).expect("it runs"));
     });
     let whole = picture(bytes.clone());
     group.bench_function("everything", |b| b.iter(|| networks.describe(&whole).expect("it shows a face")));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ComparedFace;
 use crate::calibration::Calibration;
+use crate::discount::Discounts;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
 
@@ -72,6 +73,8 @@ pub struct Curves {
     /// For pairs of types that have no curve of their own.
     pub general: Calibration,
     pub by_types: BTreeMap<Types, Calibration>,
+    /// For pairs of poor pictures.
+    pub discounts: Discounts,
 }
 
 impl Curves {
@@ -80,16 +83,18 @@ impl Curves {
         self.by_types.get(&types).unwrap_or(&self.general)
     }
 
-    /// The score of two faces by the curve of their types.
+    /// The score of two faces by the curve of their types, for what their pictures leave of the cosine.
     pub fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         let types = Types::new(reference.image_type, candidate.image_type);
-        self.of(types).score(reference.template.cosine(candidate.template))
+        let qualities = [reference.template.quality(), candidate.template.quality()];
+        let cosine = reference.template.cosine(candidate.template);
+        self.of(types).score(self.discounts.left(cosine, qualities))
     }
 }
 
 impl From<Calibration> for Curves {
     fn from(general: Calibration) -> Self {
-        Self { general, by_types: BTreeMap::new() }
+        Self { general, by_types: BTreeMap::new(), discounts: Discounts::default() }
     }
 }
 
@@ -134,6 +139,6 @@ mod tests {
         assert_eq!((types.side(ImageType::IdDocument), types.side(ImageType::Selfie)), (Some(0), Some(1)));
         assert_eq!((types.side(ImageType::VideoFrame), types.differ()), (None, true));
         assert!("SELFIE".parse::<Types>().expect_err("it is one").contains("not two types"));
-        assert!("SELFIE PASSPORT".parse::<Types>().expect_err("one is none").contains("'PASSPORT' is no type"));
+        assert!("SELFIE PASSPORT".parse::<Types>().expect_err("one is none").contains("'PASSPORT' is none of"));
     }
 }

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 use crate::find::{self, Found, Turns};
 use crate::image::{Image, View};
 use crate::networks::Networks;
+use crate::recognize::{self, Recognized};
 use crate::values::picture::{FaceBox, Landmarks};
-use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, quality, recognize};
+use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, quality};
 
 impl Networks {
     /// Finds the face of a picture and describes it, on this thread.
@@ -23,7 +24,7 @@ impl Networks {
         let view = image.view();
         let found = self.wanted(&image, picture)?;
         let aged = |found: Found| {
-            Ok(AgedFace { quality: quality::of(view, &found), years: age::years(self, view, &found.mesh)? })
+            Ok(AgedFace { quality: quality::of(view, &found, None), years: age::years(self, view, &found.mesh)? })
         };
         Ok(AgeEstimate { digest: digest(&picture.bytes), face: found.map(aged).transpose()? })
     }
@@ -47,8 +48,9 @@ impl Networks {
 /// A face that was found in `view`, described so that it can be compared.
 pub fn face(networks: &mut Networks, view: View, found: &Found, digest: String) -> Result<DescribedFace, Error> {
     let landmarks = Landmarks { eyes: Some(found.mesh.eyes()), face_box: Some(within(view, found.detection.face_box)) };
-    let template = recognize::template(networks, view, found)?;
-    Ok(DescribedFace { digest, landmarks, quality: quality::of(view, found), template })
+    let Recognized { template, certainty } = recognize::recognize(networks, view, found)?;
+    let quality = quality::of(view, found, certainty);
+    Ok(DescribedFace { digest, landmarks, template: template.with_quality(quality.value), quality })
 }
 
 /// SHA-256 of an image file, in lower-case hex.

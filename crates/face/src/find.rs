@@ -6,7 +6,7 @@ use crate::geometry::Five;
 use crate::image::{Image, View};
 use crate::mesh::{self, Mesh};
 use crate::networks::Networks;
-use crate::values::picture::{FaceBox, Point};
+use crate::values::picture::{Eyes, FaceBox, Point};
 use crate::{Error, resample, tile};
 
 /// A mesh less present than this is no face's.
@@ -166,7 +166,7 @@ fn confirmed(
             continue;
         }
         let mesh = networks.landmarks(view, mesh::square_of_detection(&candidate))?;
-        if mesh.presence >= PRESENCE_MIN {
+        if mesh.presence >= PRESENCE_MIN && shows_eyes(view, &mesh) {
             accepted.push((candidate, mesh));
         }
     }
@@ -179,8 +179,15 @@ fn confirmed(
     let Some((detection, first)) = chosen else { return Ok(None) };
     // The second pass looks straight at what the first has found, and is nearly always the better one.
     let second = networks.landmarks(view, first.square())?;
-    let mesh = if second.presence >= PRESENCE_MIN { second } else { first };
+    let mesh = if second.presence >= PRESENCE_MIN && shows_eyes(view, &second) { second } else { first };
     Ok(Some(Found { detection, mesh, faces }))
+}
+
+/// Whether both eyes lie in the picture: of what lies outside of it landmarks are guesses.
+fn shows_eyes(view: View, mesh: &Mesh) -> bool {
+    let Eyes { left, right } = mesh.eyes();
+    let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));
+    [left, right].into_iter().all(|eye| within(eye.x, view.width) && within(eye.y, view.height))
 }
 
 /// Distance of a point from the middle of the picture, in pixels.

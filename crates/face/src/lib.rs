@@ -18,6 +18,7 @@ pub mod compress;
 pub mod curves;
 pub mod describe;
 pub mod detect;
+pub mod discount;
 pub mod find;
 pub mod geometry;
 pub mod image;

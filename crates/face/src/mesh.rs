@@ -126,11 +126,15 @@ impl Mesh {
         std::array::from_fn(|axis| of(axis) / vertices.len() as f32)
     }
 
-    /// Centres of the eyes, tip of the nose, corners of the mouth.
+    /// Centres of the eyes, tip of the nose, corners of the mouth; left is what would be left if the face were upright,
+    /// however it lies in the picture.
     pub fn five(&self) -> Five {
-        let Eyes { left, right } = self.eyes();
-        let [nose, one, other] = [NOSE_TIP, MOUTH_CORNERS[0], MOUTH_CORNERS[1]].map(|vertex| self.point(vertex));
-        let (left_corner, right_corner) = if one.x <= other.x { (one, other) } else { (other, one) };
+        let [left, right] = EYES.map(|eye| {
+            let [x, y, _] = self.centre(eye);
+            Point { x, y }
+        });
+        let [nose, left_corner, right_corner] =
+            [NOSE_TIP, MOUTH_CORNERS[0], MOUTH_CORNERS[1]].map(|vertex| self.point(vertex));
         [left, right, nose, left_corner, right_corner]
     }
 
@@ -214,6 +218,8 @@ mod tests {
         let [left, right, nose, left_corner, right_corner] = mesh(0.0, 0.0).five();
         assert!(left.x < nose.x && nose.x < right.x && left_corner.x < nose.x && nose.x < right_corner.x);
         assert!(left.y < nose.y && nose.y < left_corner.y && (left_corner.y - right_corner.y).abs() < 0.5);
+        let [left, right, nose, left_corner, right_corner] = mesh(180.0, 0.0).five();
+        assert!(left.x > nose.x && nose.x > right.x && left_corner.x > nose.x && nose.x > right_corner.x);
     }
 
     #[test]

@@ -69,6 +69,7 @@ struct Detector {
 struct Recognizer {
     stage: Stage,
     alignment: Alignment,
+    length: Option<f32>,
 }
 
 struct Spoof {
@@ -116,7 +117,7 @@ impl Compiled {
         let spoof = |spoof: &pack::Spoof| Ok(Spoof { stage: one(&spoof.network, &[("", &[1, 3])])?, crop: spoof.crop });
         let recognizer = |recognizer: &pack::Recognizer| {
             let stage = one(&recognizer.network, &[("", &[1, recognizer.dimension])])?;
-            Ok(Recognizer { stage, alignment: recognizer.alignment.clone() })
+            Ok(Recognizer { stage, alignment: recognizer.alignment.clone(), length: recognizer.length })
         };
         Ok(Self(Arc::new(Shared {
             detector: Detector::new(&pack.detector, engine)?,
@@ -297,7 +298,7 @@ impl Networks {
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
     pub fn aligned(&self, which: usize, view: View, mesh: &Mesh, five: &Five) -> Option<Planes> {
-        let Recognizer { stage, alignment } = &self.shared.0.recognizers[which];
+        let Recognizer { stage, alignment, .. } = &self.shared.0.recognizers[which];
         Some(resample::warped(view, alignment.fit(mesh, five)?, stage.input.width))
     }
 
@@ -308,6 +309,14 @@ impl Networks {
     pub fn recognize(&mut self, which: usize, aligned: &Planes) -> Result<Vec<f32>, Error> {
         let outputs = self.shared.0.recognizers[which].stage.run(&mut self.recognizers[which], aligned)?;
         Ok(outputs.into_iter().flatten().collect())
+    }
+
+    /// The length of the vector that a good picture gives, if poor ones give shorter ones.
+    ///
+    /// # Panics
+    /// If `which` is not below [`Networks::recognizers`].
+    pub fn length(&self, which: usize) -> Option<f32> {
+        self.shared.0.recognizers[which].length
     }
 
     /// A square of the picture as the age network takes it.

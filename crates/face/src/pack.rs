@@ -14,6 +14,7 @@
 //! input = { width = 112, height = 112, colours = "rgb", mean = […], scale = […] }    # (colour - mean) / scale
 //! dimension = 512               # how many numbers it gives
 //! alignment = { five = […] }    # where points of the face lie in its input, in pixels: see `align`
+//! length = 8.1                  # of the vector for a good picture, if poor pictures give shorter ones
 //!
 //! [detector]                    # likewise [landmarks] and [age]; those left out are the built-in pack's
 //!
@@ -25,6 +26,8 @@
 //! [calibration]                 # what cosines mean; without it, no scores
 //!
 //! [calibration_by_types."ID_DOCUMENT SELFIE"]    # what they mean for pictures of these types, if it is something else
+//!
+//! [[discount]]                  # what is left of them where both pictures are poor: see `discount`
 //! ```
 
 use std::collections::BTreeMap;
@@ -37,6 +40,7 @@ use sha2::{Digest, Sha256};
 use crate::align::Alignment;
 use crate::calibration::Calibration;
 use crate::curves::{Curves, Types};
+use crate::discount::Discounts;
 use crate::pack::input::Input;
 use crate::pack::liveness::Liveness;
 use crate::pack::manifest::{Manifest, NetworkEntry, ReadOut, RecognizerEntry, SpoofEntry};
@@ -52,7 +56,7 @@ const DIMENSION_MAX: usize = 4096;
 const CROPS: std::ops::RangeInclusive<f32> = 1.0..=8.0;
 
 /// The files of the pack inside of the program.
-const BUILT_IN: [(&str, &[u8]); 9] = [
+const BUILT_IN: [(&str, &[u8]); 10] = [
     (MANIFEST, include_bytes!("../../../models/pack.toml")),
     ("blazeface.onnx", include_bytes!("../../../models/blazeface.onnx")),
     ("facemesh.onnx", include_bytes!("../../../models/facemesh.onnx")),
@@ -61,6 +65,7 @@ const BUILT_IN: [(&str, &[u8]); 9] = [
     ("spoof.onnx", include_bytes!("../../../models/spoof.onnx")),
     ("licences/Apache-2.0.txt", include_bytes!("../../../models/licences/Apache-2.0.txt")),
     ("licences/MIT-human.txt", include_bytes!("../../../models/licences/MIT-human.txt")),
+    ("licences/MIT-human-models.txt", include_bytes!("../../../models/licences/MIT-human-models.txt")),
     ("licences/MIT-face-api.txt", include_bytes!("../../../models/licences/MIT-face-api.txt")),
 ];
 
@@ -81,6 +86,8 @@ pub struct Pack {
     pub calibration: Option<Calibration>,
     /// Takes its place for pictures of these types.
     pub calibration_by_types: BTreeMap<Types, Calibration>,
+    /// Of pairs of poor pictures.
+    pub discounts: Discounts,
 }
 
 /// One network of a pack.
@@ -105,6 +112,8 @@ pub struct Recognizer {
     /// How many numbers it gives.
     pub dimension: usize,
     pub alignment: Alignment,
+    /// Of the vector that a good picture gives, where shorter ones are less certain.
+    pub length: Option<f32>,
 }
 
 /// A network that tells a face from a picture of one.
@@ -192,12 +201,17 @@ impl Pack {
             liveness: liveness.unwrap_or(thresholds),
             calibration: manifest.calibration,
             calibration_by_types: manifest.calibration_by_types,
+            discounts: manifest.discount,
         })
     }
 
     /// How its cosines are scored; `None` for a pack without calibration.
     pub fn curves(&self) -> Option<Curves> {
-        Some(Curves { general: self.calibration.clone()?, by_types: self.calibration_by_types.clone() })
+        Some(Curves {
+            general: self.calibration.clone()?,
+            by_types: self.calibration_by_types.clone(),
+            discounts: self.discounts.clone(),
+        })
     }
 
     /// Numbers in a template.
@@ -240,9 +254,12 @@ impl Files<'_> {
             let reason = format!("the dimensions of its recognizers must be 1 to {DIMENSION_MAX} in all");
             return Err(self.manifest(reason));
         }
-        let recognizer = |RecognizerEntry { network, dimension, alignment }| {
+        if entries.iter().filter_map(|entry| entry.length).any(|length| !length.is_normal() || length < 0.0) {
+            return Err(self.manifest("recognizer: its length must be above zero"));
+        }
+        let recognizer = |RecognizerEntry { network, dimension, alignment, length }| {
             let network = self.network("recognizer", network, &[ReadOut::UnitVector])?;
-            Ok(Recognizer { network, dimension, alignment })
+            Ok(Recognizer { network, dimension, alignment, length })
         };
         entries.into_iter().map(recognizer).collect()
     }
@@ -302,7 +319,7 @@ mod tests {
     #[test]
     fn the_built_in_pack_is_whole() {
         let pack = Pack::built_in().expect("it is whole");
-        assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 1, 512));
+        assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 3, 192));
         // One of them twice.
         assert_eq!(pack.networks().count(), 6);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
@@ -336,15 +353,19 @@ mod tests {
             ("99bf75", "99bf76", ["mine/blazeface.onnx", "the manifest states 99bf76"]),
             ("read_out = \"blazeface\"", "read_out = \"yolo\"", ["mine/pack.toml", "unknown variant `yolo`"]),
             ("read_out = \"blazeface\"", "read_out = \"age\"", ["detector", "one of [Blazeface, Yunet], not Age"]),
-            ("template_version = 1", "", ["mine/pack.toml", "missing field `template_version`"]),
+            ("template_version = 3", "", ["mine/pack.toml", "missing field `template_version`"]),
             ("[landmarks]", "[landmark]", ["mine/pack.toml", "unknown field `landmark`"]),
             ("licence = ", "license = ", ["mine/pack.toml", "unknown field `license`"]),
-            ("dimension = 512", "dimensions = 512", ["mine/pack.toml", "missing field `dimension`"]),
-            ("dimension = 512", "dimension = 512\nextra = 1", ["mine/pack.toml", "unknown field `extra`"]),
-            ("dimension = 512", "dimension = 0", ["mine/pack.toml", "dimension"]),
-            ("width = 150", "width = 151", ["recognizer", "must be a square"]),
-            ("scale = [1.0, 1.0, 1.0]", "scale = [1.0, 0.0, 1.0]", ["recognizer", "no scale zero"]),
-            ("168, 6, 195", "6, 195", ["mine/pack.toml", "32 vertices and 33 points"]),
+            ("dimension = 192", "dimensions = 192", ["mine/pack.toml", "missing field `dimension`"]),
+            ("dimension = 192", "dimension = 192\nextra = 1", ["mine/pack.toml", "unknown field `extra`"]),
+            ("dimension = 192", "dimension = 0", ["mine/pack.toml", "dimension"]),
+            (
+                "width = 112, height = 112, colours = \"rgb\", mean = [127.5",
+                "width = 112, height = 113, colours = \"rgb\", mean = [127.5",
+                ["recognizer", "must be a square"],
+            ),
+            ("scale = [128.0, 128.0, 128.0]", "scale = [128.0, 0.0, 128.0]", ["recognizer", "no scale zero"]),
+            ("[38.2946, 51.6963], ", "", ["mine/pack.toml", "five points are 4"]),
         ] {
             let message = refused(from, to);
             assert!(reasons.iter().all(|reason| message.contains(reason)), "{to}: {message}");

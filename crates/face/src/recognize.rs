@@ -6,23 +6,39 @@ use crate::image::View;
 use crate::networks::Networks;
 use crate::values::template::Template;
 
+/// What the recognizers say of a face.
+pub struct Recognized {
+    pub template: Template,
+    /// How far they recognise anybody: the length of their vectors as a share of the length that a good picture gives. `None`
+    /// for recognizers whose length says nothing.
+    pub certainty: Option<f32>,
+}
+
 /// What the recognizers say of the aligned face, side by side, each at one length: so the cosine of two templates is
 /// the mean of the cosines by each recognizer. Of each it is the mean for the face and its mirror image.
-pub fn template(networks: &mut Networks, view: View, found: &Found) -> Result<Template, Error> {
-    let mut values = Vec::new();
+pub fn recognize(networks: &mut Networks, view: View, found: &Found) -> Result<Recognized, Error> {
+    let (mut values, mut certainties) = (Vec::new(), Vec::new());
     for which in 0..networks.recognizers() {
         let aligned = networks.aligned(which, view, &found.mesh, &found.five()).ok_or(Error::NoFace)?;
         let plain = networks.recognize(which, &aligned)?;
         let mirrored = networks.recognize(which, &aligned.mirrored())?;
+        if let Some(good) = networks.length(which) {
+            certainties.push((length(&plain) + length(&mirrored)) as f32 / (2.0 * good));
+        }
         let sum: Vec<f32> = plain.iter().zip(mirrored).map(|(a, b)| a + b).collect();
         values.extend(unit(&sum).ok_or_else(unusable)?);
     }
-    networks.template(&values).ok_or_else(unusable)
+    let certainty = (!certainties.is_empty()).then(|| certainties.iter().sum::<f32>() / certainties.len() as f32);
+    Ok(Recognized { template: networks.template(&values).ok_or_else(unusable)?, certainty })
+}
+
+fn length(vector: &[f32]) -> f64 {
+    vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
 }
 
 /// At length one; `None` without a direction.
 fn unit(vector: &[f32]) -> Option<impl Iterator<Item = f32>> {
-    let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let length = length(vector);
     (length.is_normal()).then(|| vector.iter().map(move |v| (f64::from(*v) / length) as f32))
 }
 

@@ -130,12 +130,18 @@ fn complete(manifest: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
+/// Template versions of packs that are no more, of which templates may still be kept somewhere.
+const RETIRED: [(u16, &str); 1] = [(1, "standard, as it was")];
+
 /// Refuses the template version of a pack with other recognizers.
 fn distinct(pack_folder: &PackFolder, pack: &Pack) -> Result<(), Error> {
     let sums = |pack: &Pack| -> Vec<String> {
         pack.recognizers.iter().map(|recognizer| recognizer.network.sha256.clone()).collect()
     };
     let version = pack.template_version;
+    if let Some((_, name)) = RETIRED.iter().find(|(retired, _)| *retired == version) {
+        return Err(Error::TemplateVersion { version, pack: (*name).to_owned() });
+    }
     for (name, known) in pack_folder.packs()? {
         if known.is_ok_and(|known| known.template_version == version && sums(&known) != sums(pack)) {
             return Err(Error::TemplateVersion { version, pack: name });

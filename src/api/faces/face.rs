@@ -97,5 +97,6 @@ words!(domain::face::Mode => Mode: mode, wire_mode, F5_1Vid0, F5_2Vid75, F5_3Vid
 words!(picture::ImageType => ImageType: image_type, wire_image_type, IdDocument, Selfie, VideoFrame);
 words!(
     picture::QualityReason => QualityReason: reason, wire_reason,
-    EyesTooClose, Blurred, Noisy, Compressed, TooDark, TooBright, LowContrast, HeadTurned, UnsureDetection
+    EyesTooClose, Blurred, Noisy, Compressed, TooDark, TooBright, LowContrast, HeadTurned, UnsureDetection,
+    HardToRecognize, OutOfPicture, Occluded, NotAPhotograph
 );

@@ -137,7 +137,12 @@ fn what_is_wrong_is_said_in_words_and_nothing_is_left() {
         (MANIFEST.replace("\"squares.onnx\"", "\"none.onnx\""), onnx.clone(), ["none.onnx", "No such file"]),
         (MANIFEST.replace("\"squares\"", "\"standard\""), onnx.clone(), ["standard", "cannot be replaced"]),
         (MANIFEST.replace("\"squares\"", "\"../up\""), onnx.clone(), ["../up", "no name"]),
-        (MANIFEST.replace("[[rec", "template_version = 1\n[[rec"), onnx.clone(), ["version 1", "'standard'"]),
+        (
+            MANIFEST.replace("[[rec", "template_version = 1\n[[rec"),
+            onnx.clone(),
+            ["version 1", "'standard, as it was'"],
+        ),
+        (MANIFEST.replace("[[rec", "template_version = 3\n[[rec"), onnx.clone(), ["version 3", "'standard'"]),
         (MANIFEST.replace("[[rec", "template_version = 2\n[[rec"), onnx.clone(), ["version 2", "'accurate'"]),
         (MANIFEST.replace("[[rec", "sha = 1\n[[rec"), onnx.clone(), ["pack.toml", "unknown field `sha`"]),
         (MANIFEST.replace("licence =", "sha256 = \"00\"\nlicence ="), onnx.clone(), ["sha256", "states 00"]),

@@ -108,8 +108,13 @@ async fn a_pack_of_wrong_files_is_not_there() {
 fn the_list_says_what_each_network_may_be_used_for() {
     let data = folder();
     let text = succeeded(&bioserver(data.path(), &["packs", "list"]));
-    for part in ["standard: template version 1, 512 numbers, serves", "CC0-1.0", "measured down to", "10.6 MB", "97.91"]
-    {
+    for part in [
+        "standard: template version 3, 192 numbers, serves",
+        "MobileFaceNet_TF",
+        "measured down to",
+        "10.6 MB",
+        "97.91",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(refused(&bioserver(data.path(), &["models", "use", "accurate"])).contains("packs list"));

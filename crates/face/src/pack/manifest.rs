@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::align::Alignment;
 use crate::calibration::Calibration;
 use crate::curves::Types;
+use crate::discount::Discounts;
 use crate::pack::input::Input;
 use crate::pack::liveness::Liveness;
 
@@ -24,6 +25,8 @@ pub struct Manifest {
     pub calibration: Option<Calibration>,
     #[serde(default)]
     pub calibration_by_types: BTreeMap<Types, Calibration>,
+    #[serde(default)]
+    pub discount: Discounts,
 }
 
 impl Manifest {
@@ -74,14 +77,17 @@ pub struct RecognizerEntry {
     pub network: NetworkEntry,
     pub dimension: usize,
     pub alignment: Alignment,
+    /// Of the vector that a good picture gives; shorter ones are the less certain. Left out: its length says nothing.
+    pub length: Option<f32>,
 }
 
 impl TryFrom<toml::Table> for RecognizerEntry {
     type Error = String;
 
     fn try_from(mut table: toml::Table) -> Result<Self, String> {
-        let [dimension, alignment] = ["dimension", "alignment"].map(|name| table.remove(name));
+        let [dimension, alignment, length] = ["dimension", "alignment", "length"].map(|name| table.remove(name));
         Ok(Self {
+            length: length.map(|length| read("length", Some(length))).transpose()?,
             dimension: read("dimension", dimension)?,
             alignment: read("alignment", alignment)?,
             network: network(table)?,

@@ -31,14 +31,31 @@ impl Grey {
         (mean, (squares / count).sqrt())
     }
 
-    /// How much of the brightness changes from pixel to pixel: the standard deviation of the differences between
-    /// each pixel of the middle and the mean of its four neighbours, as a part of that of the pixels themselves.
+    /// How much of the brightness changes from pixel to pixel, in the direction in which it changes least: the standard
+    /// deviation of the differences between each pixel of the middle and the mean of its two neighbours along rows, columns
+    /// or a diagonal, as a part of that of the pixels themselves. A movement blurs in one direction alone.
     pub fn detail(&self) -> f32 {
         let (values, side) = (&self.values, self.side);
-        let around = |at: usize| (values[at - 1] + values[at + 1] + values[at - side] + values[at + side]) / 4.0;
-        let squares = self.middle().map(|at| (values[at] - around(at)).powi(2)).sum::<f32>();
+        let along = |step: usize| {
+            let squares =
+                self.middle().map(|at| (values[at] - f32::midpoint(values[at - step], values[at + step])).powi(2));
+            squares.sum::<f32>()
+        };
+        let least = [1, side, side + 1, side - 1].map(along).into_iter().fold(f32::INFINITY, f32::min);
         // Below one level of brightness there is nothing but noise.
-        (squares / self.middle().count() as f32).sqrt() / self.mean_and_deviation().1.max(1.0)
+        (least / self.middle().count() as f32).sqrt() / self.mean_and_deviation().1.max(1.0)
+    }
+
+    /// The standard deviation within a rectangle, as a part of that of the middle: how much there is to be seen in it.
+    /// `None` where less than four of its pixels lie in the picture.
+    pub fn shown(&self, (left, right): (f32, f32), (top, low): (f32, f32)) -> Option<f32> {
+        let range = |from: f32, to: f32| from.max(0.0) as usize..(to.max(0.0).ceil() as usize).min(self.side);
+        let places = range(top, low).flat_map(|y| range(left, right).map(move |x| y * self.side + x));
+        let values: Vec<f32> = places.map(|at| self.values[at]).collect();
+        let count = values.len() as f32;
+        let mean = values.iter().sum::<f32>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f32>();
+        (values.len() >= 4).then(|| (squares / count).sqrt() / self.mean_and_deviation().1.max(1.0))
     }
 
     /// The standard deviation of what noise adds to each pixel of the middle, in levels of brightness. Source: Immerkær,
@@ -75,9 +92,21 @@ mod tests {
 
     #[test]
     fn smooth_pictures_have_little_detail() {
-        assert!(grey(wave(4.0)).detail() > 0.4);
-        assert!(grey(wave(40.0)).detail() < 0.01);
+        let both = |period: f32| move |at: usize| wave(period)(at) + wave(period)(at / SIDE);
+        assert!(grey(both(4.0)).detail() > 0.4);
+        assert!(grey(both(40.0)).detail() < 0.02);
+        // Stripes have no detail along themselves, as a picture has none along the way it moved.
+        assert!(grey(wave(4.0)).detail() < 0.01);
         assert_eq!(grey(|_| 7.0).detail(), 0.0);
+    }
+
+    #[test]
+    fn an_even_place_shows_nothing() {
+        let half = grey(|at| if at % SIDE < SIDE / 2 { 90.0 } else { wave(8.0)(at) });
+        let down = (10.0, 60.0);
+        assert!(half.shown((5.0, 40.0), down).is_some_and(|shown| shown < 0.01));
+        assert!(half.shown((50.0, 90.0), down).is_some_and(|shown| shown > 0.8));
+        assert_eq!(half.shown((-20.0, -5.0), down), None);
     }
 
     #[test]

@@ -78,6 +78,14 @@ pub enum QualityReason {
     LowContrast,
     HeadTurned,
     UnsureDetection,
+    /// The recognizer finds little in the face that tells it from others.
+    HardToRecognize,
+    /// A part of the face lies outside the picture.
+    OutOfPicture,
+    /// Eyes or mouth are covered.
+    Occluded,
+    /// A drawing, or a mosaic.
+    NotAPhotograph,
 }
 
 crate::named!(QualityReason);

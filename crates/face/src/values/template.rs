@@ -6,9 +6,11 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 2] = b"BT";
-const FORMAT: u8 = 1;
+/// The first form had no quality. It is still read.
+const FORMATS: [u8; 2] = [1, 2];
 /// `MAGIC`, format, template version, dimension.
 const HEAD_LEN: usize = 7;
+const QUALITY_LEN: usize = 2;
 const CRC_LEN: usize = 4;
 /// Longest template read: far above any recogniser's.
 const DIMENSION_MAX: usize = 4096;
@@ -21,6 +23,8 @@ const DIMENSION_MAX: usize = 4096;
 #[serde(into = "String", try_from = "String")]
 pub struct Template {
     version: u16,
+    /// Of the picture that it was made from.
+    quality: Option<i16>,
     values: Vec<f32>,
 }
 
@@ -66,7 +70,19 @@ impl Template {
         let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         let usable = length.is_finite() && length > 1e-6 && values.len() <= DIMENSION_MAX;
         let values = values.iter().map(|v| f16::from_f64(f64::from(*v) / length).to_f32()).collect();
-        usable.then_some(Self { version, values })
+        usable.then_some(Self { version, quality: None, values })
+    }
+
+    /// The same, made from a picture of this quality.
+    #[must_use]
+    pub fn with_quality(self, quality: i32) -> Self {
+        let quality = quality.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        Self { quality: Some(quality), ..self }
+    }
+
+    /// The quality of the picture that it was made from; not known of templates in the first form.
+    pub fn quality(&self) -> Option<i32> {
+        self.quality.map(i32::from)
     }
 
     pub fn version(&self) -> u16 {
@@ -92,13 +108,15 @@ impl Template {
         (dot / (own * others).sqrt()).clamp(-1.0, 1.0)
     }
 
-    /// base64url of `"BT"`, format (u8), version (u16), dimension (u16), values (f16), CRC-32; little endian.
+    /// base64url of `"BT"`, format (u8), version (u16), dimension (u16), quality (i16, not in format 1), values (f16),
+    /// CRC-32; little endian.
     pub fn encode(&self) -> String {
-        let mut bytes = Vec::with_capacity(HEAD_LEN + 2 * self.values.len() + CRC_LEN);
+        let mut bytes = Vec::with_capacity(HEAD_LEN + QUALITY_LEN + 2 * self.values.len() + CRC_LEN);
         bytes.extend_from_slice(MAGIC);
-        bytes.push(FORMAT);
+        bytes.push(FORMATS[usize::from(self.quality.is_some())]);
         bytes.extend_from_slice(&self.version.to_le_bytes());
         bytes.extend_from_slice(&(self.values.len() as u16).to_le_bytes());
+        bytes.extend(self.quality.into_iter().flat_map(i16::to_le_bytes));
         for value in &self.values {
             bytes.extend_from_slice(&f16::from_f32(*value).to_le_bytes());
         }
@@ -110,24 +128,26 @@ impl Template {
     pub fn decode(text: &str) -> Result<Self, Damage> {
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Damage::Text)?;
         let (head, rest) = bytes.split_at_checked(HEAD_LEN).ok_or(Damage::Head)?;
-        if &head[..2] != MAGIC || head[2] != FORMAT {
+        if &head[..2] != MAGIC || !FORMATS.contains(&head[2]) {
             return Err(Damage::Head);
         }
         let version = u16::from_le_bytes([head[3], head[4]]);
         let dimension = usize::from(u16::from_le_bytes([head[5], head[6]]));
-        if dimension == 0 || dimension > DIMENSION_MAX || rest.len() != 2 * dimension + CRC_LEN {
+        let start = HEAD_LEN + if head[2] == FORMATS[0] { 0 } else { QUALITY_LEN };
+        if dimension == 0 || dimension > DIMENSION_MAX || rest.len() != start - HEAD_LEN + 2 * dimension + CRC_LEN {
             return Err(Damage::Length);
         }
         let (body, crc) = bytes.split_at(bytes.len() - CRC_LEN);
         if crc32fast::hash(body).to_le_bytes() != *crc {
             return Err(Damage::Checksum);
         }
-        let values: Vec<f32> = body[HEAD_LEN..].as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect();
+        let values: Vec<f32> = body[start..].as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect();
         let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
         if !(0.9..1.1).contains(&length) {
             return Err(Damage::Values);
         }
-        Ok(Self { version, values })
+        let quality = (start > HEAD_LEN).then(|| i16::from_le_bytes([body[HEAD_LEN], body[HEAD_LEN + 1]]));
+        Ok(Self { version, quality, values })
     }
 }
 
@@ -141,14 +161,17 @@ mod tests {
 
     #[test]
     fn it_survives_its_text() {
-        let text = template().encode();
-        assert_eq!(Template::decode(&text), Ok(template()));
-        assert_eq!(Template::decode(&format!("{text}==")), Ok(template()));
+        for template in [template(), template().with_quality(-120)] {
+            let text = template.encode();
+            assert_eq!(Template::decode(&text), Ok(template.clone()));
+            assert_eq!(Template::decode(&format!("{text}==")), Ok(template));
+        }
+        assert_eq!(template().with_quality(1 << 20).quality(), Some(i16::MAX.into()));
     }
 
     #[test]
     fn every_changed_character_is_noticed() {
-        let text = template().encode();
+        let text = template().with_quality(7).encode();
         for at in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };

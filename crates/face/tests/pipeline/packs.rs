@@ -91,9 +91,9 @@ fn a_network_of_another_kind_is_refused() {
     assert!(fault.contains("facemesh.onnx"), "{fault}");
 
     let folder = Folder::new();
-    folder.replace("dimension = 512", "dimension = 256");
+    folder.replace("dimension = 192", "dimension = 256");
     let fault = folder.fault();
-    assert!(fault.contains("recognizer.onnx") && fault.contains("[1, 512], not [1, 256]"), "{fault}");
+    assert!(fault.contains("recognizer.onnx") && fault.contains("[1, 192], not [1, 256]"), "{fault}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use face::calibration::{Calibration, Knot};
 use face::curves::Types;
 use face::pack::Pack;
-use face::values::picture::ImageType;
+use face::values::picture::{ImageType, QualityReason};
 use face::workers::{Settings, Workers};
 use face::{ComparedFace, Error, FaceEngine, Picture, WantedFace};
 use image::imageops::{self, FilterType};
@@ -50,10 +50,10 @@ fn one_person_is_far_more_alike_than_two() {
     });
     let [obama, obama2, obama3, biden] = &templates;
     for (one, other) in [(obama, obama2), (obama, obama3), (obama2, obama3)] {
-        assert!(one.cosine(other) > 0.85, "{}", one.cosine(other));
+        assert!(one.cosine(other) > 0.6, "{}", one.cosine(other));
     }
     for other in [obama, obama2, obama3] {
-        assert!(biden.cosine(other) < 0.72, "{}", biden.cosine(other));
+        assert!(biden.cosine(other) < 0.3, "{}", biden.cosine(other));
     }
 }
 
@@ -109,7 +109,8 @@ fn a_small_face_on_a_large_page() {
     assert!((found.x - 2100.0 - face.x * scale).abs() < 15.0, "{found:?}");
     // 26 pixels between the eyes leave less to compare, but still the same person.
     assert!(described.template.cosine(&whole.template) > 0.8, "{}", described.template.cosine(&whole.template));
-    assert!(described.quality.value < 100, "{:?}", described.quality);
+    assert!(described.quality.value < whole.quality.value - 50, "{:?}", described.quality);
+    assert!(described.quality.reasons.contains(&QualityReason::EyesTooClose), "{:?}", described.quality);
 }
 
 #[test]
@@ -169,7 +170,8 @@ fn a_picture_on_its_side_is_found_when_asked_for() {
     {
         let described =
             networks.describe(&Picture { rotation: true, ..picture(png(&turned)) }).expect("it shows a face");
-        assert!(described.template.cosine(&expected.template) > 0.995, "{quarter}");
+        let cosine = described.template.cosine(&expected.template);
+        assert!(cosine > 0.98, "{quarter}: {cosine}");
         // Where the eyes of the upright picture lie in the turned one.
         let eyes = expected.landmarks.eyes.expect("it has eyes");
         let places = [eyes.left, eyes.right].map(|p| match quarter {
@@ -204,6 +206,7 @@ async fn workers_answer_as_the_networks_do() {
     let of_videos = Calibration::new(knots.into(), calibration.origin().clone()).expect("it rises");
     let videos = Types::new(ImageType::VideoFrame, ImageType::VideoFrame);
     let pack = Pack { calibration: Some(calibration), calibration_by_types: [(videos, of_videos)].into(), ..pack };
+    let pack_version = pack.template_version;
     let workers = Workers::start(&pack, &Settings { threads: Some(2), ..Settings::default() }).expect("it starts");
     let all = ["obama.jpg", "obama2.jpg"].map(|name| workers.describe(picture(sample(name))));
     let all = futures_util::future::join_all(all).await;
@@ -216,7 +219,7 @@ async fn workers_answer_as_the_networks_do() {
     };
     assert!((score(ImageType::Selfie) - (3000.0 + 2000.0 * one.cosine(other))).abs() < 1e-9);
     assert!((score(ImageType::VideoFrame) - (50.0 + 50.0 * one.cosine(other))).abs() < 1e-9);
-    assert_eq!(workers.template_version(), 1);
+    assert_eq!(workers.template_version(), pack_version);
     assert!(matches!(workers.describe(picture("no picture")).await, Err(Error::Undecodable(_))));
     let aged = workers.estimate_age(picture(sample("obama2.jpg"))).await;
     assert_eq!(aged, networks(Engine::Auto).estimate_age(&picture(sample("obama2.jpg"))));

@@ -8,7 +8,7 @@ use image::{RgbImage, imageops};
 use onnx::Engine;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use testkit::project::sample;
+use testkit::project::{self, sample};
 
 use crate::{networks, png, shared};
 
@@ -44,7 +44,7 @@ fn each(image: &RgbImage, mut change: impl FnMut(f32) -> f32) -> Vec<u8> {
 #[test]
 fn blur_lowers_quality() {
     // Standard deviation in hundredths of the interocular distance.
-    falls("blur", &[2.0, 4.0, 8.0], QualityReason::Blurred, |image, strength, iod| {
+    falls("blur", &[4.0, 8.0, 12.0], QualityReason::Blurred, |image, strength, iod| {
         png(&imageops::blur(image, strength / 100.0 * iod))
     });
 }
@@ -70,7 +70,7 @@ fn compression_lowers_quality() {
 
 #[test]
 fn darkness_and_glare_lower_quality() {
-    falls("darkness", &[2.0, 4.0, 8.0], QualityReason::TooDark, |image, strength, _| {
+    falls("darkness", &[4.0, 8.0, 16.0], QualityReason::TooDark, |image, strength, _| {
         each(image, |value| value / strength)
     });
     falls("glare", &[100.0, 140.0], QualityReason::TooBright, |image, strength, _| {
@@ -85,6 +85,37 @@ fn fewer_pixels_lower_quality() {
         let (width, height) = image.dimensions();
         png(&imageops::resize(image, side(width), side(height), imageops::FilterType::Triangle))
     });
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(project::path("crates/face/tests/pipeline/files").join(name)).expect("it is in the project")
+}
+
+#[test]
+fn covered_eyes_and_mouth_are_named() {
+    let covered = quality(&mut networks(Engine::Auto), file("mask_and_sunglasses.jpg"));
+    assert!(covered.value < 0 && covered.reasons.contains(&QualityReason::Occluded), "{covered:?}");
+}
+
+#[test]
+fn a_face_whose_eyes_lie_outside_is_none() {
+    let picture =
+        Picture { bytes: file("eyes_not_in_picture.jpg").into(), rotation: false, wanted: WantedFace::Largest };
+    assert_eq!(networks(Engine::Auto).describe(&picture), Err(face::Error::NoFace));
+}
+
+#[test]
+fn a_mosaic_is_no_photograph() {
+    let image = image::load_from_memory(&sample("obama.jpg")).expect("it is a picture").into_rgb8();
+    let (width, height) = image.dimensions();
+    let tile = (width / 40).max(1);
+    let small = imageops::resize(&image, width / tile, height / tile, imageops::FilterType::Triangle);
+    let mosaic = imageops::resize(&small, width, height, imageops::FilterType::Nearest);
+    let mut networks = networks(Engine::Auto);
+    let picture = Picture { bytes: png(&mosaic).into(), rotation: false, wanted: WantedFace::Largest };
+    let Ok(described) = networks.describe(&picture) else { return };
+    let quality = described.quality;
+    assert!(quality.value < 0 && quality.reasons.contains(&QualityReason::NotAPhotograph), "{quality:?}");
 }
 
 /// Photographs of one person each, looking at the camera, to its side, and further away from it.

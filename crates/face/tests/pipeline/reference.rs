@@ -28,9 +28,9 @@ fn synthetic(side: usize) -> Planes {
 
 /// The input of `recognizer.json`; `tools/reference/recognizer.py` has the same formula.
 fn drawn(seed: usize) -> Planes {
-    planes(150, |channel, y, x| {
+    planes(112, |channel, y, x| {
         let stripes = 7 * y + 13 * x + 29 * channel + (y * x) % 31;
-        let inside = x.abs_diff(75).pow(2) + y.abs_diff(60 + 10 * seed).pow(2) < 2500;
+        let inside = x.abs_diff(56).pow(2) + y.abs_diff(45 + 8 * seed).pow(2) < 1400;
         stripes * (seed + 1) + if inside { 90 + 40 * seed } else { 0 }
     })
 }
@@ -49,11 +49,6 @@ fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst <= tolerance, "{what}: {worst} is more than {tolerance}");
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 #[test]
@@ -123,17 +118,6 @@ fn the_recognizer_agrees_with_onnxruntime() {
 }
 
 #[test]
-fn the_first_part_of_the_recognizer_is_the_network_it_was_made_from() {
-    let Some(reference) = Reference::read() else { return };
-    let mut networks = networks(Engine::Packed);
-    for (planes, name) in [(synthetic(150), "plain"), (synthetic(150).mirrored(), "flipped")] {
-        let found = networks.recognize(0, &planes).expect("it runs");
-        let likeness = cosine(&found[..128], reference.tensor(&format!("synthetic/dlib.{name}")));
-        assert!(likeness > 0.999_99, "{name}: {likeness}");
-    }
-}
-
-#[test]
 fn photographs_agree_with_the_reference_from_their_files_on() {
     let Some(reference) = Reference::read() else { return };
     let mut networks = networks(Engine::Auto);
@@ -160,8 +144,6 @@ fn photographs_agree_with_the_reference_from_their_files_on() {
 
         let picture = Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest };
         let described = networks.describe(&picture).expect("it shows a face");
-        let likeness = cosine(&described.template.values()[..128], reference.tensor(&format!("{name}/dlib.template")));
-        assert!(likeness > 0.998, "{name}: {likeness}");
         assert_eq!(described.digest, entry["file_sha256"].as_str().expect("a text"));
     }
 }

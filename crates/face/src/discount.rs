@@ -1,0 +1,145 @@
+//! What the cosine of two poor pictures counts for.
+//!
+//! Pictures without detail resemble each other whoever is on them, so a cosine means less the poorer the *better* one of
+//! two pictures is. (One poor picture alone resembles nobody.) A discount says for such pairs which cosine of good
+//! pictures is as rare among different people. It was measured on photographs that were made worse, by the kind of
+//! degradation that needs the largest discount.
+
+use serde::{Deserialize, Serialize};
+
+/// For pairs whose better picture has a quality within a range.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discount {
+    /// The quality of the better picture is below this, and not below that of the next discount.
+    pub below: i32,
+    /// Cosines of such pairs, and the cosines of good pictures that are as rare; both rise.
+    pub cosines: Vec<[f64; 2]>,
+}
+
+/// The discounts of a pack, from the best quality to the worst.
+///
+/// A value that exists has passed the checks of [`Fault`]: what is left of a cosine rises with it, and never rises as
+/// the quality falls.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(try_from = "Vec<Discount>", into = "Vec<Discount>")]
+pub struct Discounts(Vec<Discount>);
+
+/// Why a list holds no discounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("discount {0} has no cosines, or some that are not within -1..1")]
+    Range(usize),
+    #[error("the cosines of discount {0} do not rise")]
+    NotRising(usize),
+    #[error("discount {0} leaves more of a cosine than a better quality does")]
+    TooMuch(usize),
+    #[error("discount {0} is not for a lower quality than the one before it")]
+    Order(usize),
+}
+
+impl Discount {
+    /// Straight lines between the places given, and the same difference outside of them.
+    fn of(&self, cosine: f64) -> f64 {
+        let above = self.cosines.partition_point(|[own, _]| *own <= cosine);
+        let (low, high) = (above.checked_sub(1).map(|at| self.cosines[at]), self.cosines.get(above));
+        match (low, high) {
+            (Some([from, left]), Some(&[to, next])) => left + (next - left) * (cosine - from) / (to - from),
+            (Some([own, left]), None) | (None, Some(&[own, left])) => left + cosine - own,
+            (None, None) => cosine,
+        }
+    }
+}
+
+impl TryFrom<Vec<Discount>> for Discounts {
+    type Error = Fault;
+
+    fn try_from(discounts: Vec<Discount>) -> Result<Self, Fault> {
+        for (at, discount) in discounts.iter().enumerate() {
+            let good = |cosine: &f64| (-1.0..=1.0).contains(cosine);
+            if discount.cosines.is_empty() || !discount.cosines.iter().flatten().all(good) {
+                return Err(Fault::Range(at));
+            }
+            if discount.cosines.windows(2).any(|two| two[0][0] >= two[1][0] || two[0][1] >= two[1][1]) {
+                return Err(Fault::NotRising(at));
+            }
+            let better = at.checked_sub(1).map(|before| &discounts[before]);
+            if better.is_some_and(|better| better.below <= discount.below) {
+                return Err(Fault::Order(at));
+            }
+            let left_by_better = |cosine: f64| better.map_or(cosine, |better| better.of(cosine));
+            let places = discount.cosines.iter().chain(better.iter().flat_map(|better| &better.cosines));
+            // Six digits are written.
+            if places.clone().any(|[own, _]| discount.of(*own) > left_by_better(*own) + 1e-6) {
+                return Err(Fault::TooMuch(at));
+            }
+        }
+        Ok(Self(discounts))
+    }
+}
+
+impl From<Discounts> for Vec<Discount> {
+    fn from(discounts: Discounts) -> Self {
+        discounts.0
+    }
+}
+
+impl Discounts {
+    /// What is left of the cosine of two pictures. Of a picture whose quality is not known nothing bad is thought.
+    pub fn left(&self, cosine: f64, qualities: [Option<i32>; 2]) -> f64 {
+        let [Some(one), Some(other)] = qualities else { return cosine };
+        let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
+        discount.map_or(cosine, |discount| discount.of(cosine))
+    }
+
+    pub fn all(&self) -> &[Discount] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discount(below: i32, cosines: &[[f64; 2]]) -> Discount {
+        Discount { below, cosines: cosines.to_vec() }
+    }
+
+    fn toy() -> Discounts {
+        let some = discount(100, &[[0.3, 0.2], [0.5, 0.3], [0.7, 0.6]]);
+        vec![some, discount(0, &[[0.6, 0.1]])].try_into().expect("they fall")
+    }
+
+    #[test]
+    fn the_better_picture_decides() {
+        let toy = toy();
+        let left = |cosine: f64, one, other| (1e6 * toy.left(cosine, [one, other])).round() / 1e6;
+        assert_eq!(left(0.4, Some(100), Some(-500)), 0.4);
+        assert_eq!(left(0.4, None, Some(-500)), 0.4);
+        assert_eq!(left(0.4, Some(99), Some(-500)), 0.25);
+        assert_eq!([0.2, 0.3, 0.9].map(|cosine| left(cosine, Some(0), Some(0))), [0.1, 0.2, 0.8]);
+        assert_eq!([0.2, 1.0].map(|cosine| left(cosine, Some(-1), Some(-9))), [-0.3, 0.5]);
+    }
+
+    #[test]
+    fn what_would_not_fall_is_refused() {
+        let refused = |list: &[Discount]| Discounts::try_from(list.to_vec()).expect_err("it is wrong");
+        assert_eq!(refused(&[discount(1, &[])]), Fault::Range(0));
+        assert_eq!(refused(&[discount(1, &[[0.1, f64::NAN]])]), Fault::Range(0));
+        assert_eq!(refused(&[discount(1, &[[0.1, 0.1], [0.2, 0.1]])]), Fault::NotRising(0));
+        assert_eq!(refused(&[discount(1, &[[0.1, 0.2]])]), Fault::TooMuch(0));
+        let some = discount(100, &[[0.3, 0.2]]);
+        assert_eq!(refused(&[some.clone(), discount(0, &[[0.3, 0.25]])]), Fault::TooMuch(1));
+        assert_eq!(refused(&[some.clone(), some]), Fault::Order(1));
+    }
+
+    #[test]
+    fn they_survive_the_manifest() {
+        let text = toml::to_string(&toml::Table::from_iter([(
+            "discount".to_owned(),
+            toml::Value::try_from(toy()).expect("it is a value"),
+        )]));
+        let table: toml::Table = text.expect("it is a table").parse().expect("it is a table");
+        assert_eq!(table["discount"].clone().try_into::<Discounts>().expect("they are discounts"), toy());
+    }
+}
