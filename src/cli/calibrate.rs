@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ::evaluate::fit::fitting::Fitting;
 use ::evaluate::fit::manifest;
+use ::evaluate::input::collection::Half;
 use ::evaluate::report::html;
 use anyhow::Context as _;
 use face::pack::{MANIFEST, Pack};
@@ -23,6 +24,9 @@ pub struct Args {
     /// The pack, by its name or folder, whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
     #[arg(long, value_name = "NAME|FOLDER")]
     pub pack: Option<String>,
+    /// People of whose photographs worse copies are made, from which it is learned what scores of poor pictures are worth
+    #[arg(long, value_name = "PEOPLE", default_value_t = 150)]
+    pub degraded: usize,
     /// Writes index.html to this folder, which is made if missing
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
@@ -33,7 +37,8 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let pack = Pack::open(folder.as_deref())?;
     let collection = args.about.tell(args.source.read()?.context("no pictures are named")?);
     let descriptions = source::describe(config, &pack, &collection)?;
-    let fitting = Fitting::new(&collection, &descriptions)?;
+    let worse = source::worse(config, &pack, &collection, Half::Fitted, args.degraded)?;
+    let fitting = Fitting::new(&collection, &descriptions, &worse)?;
 
     print!("{fitting}");
     if let Some(report) = &args.report {

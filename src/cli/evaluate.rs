@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ::evaluate::input::collection::Collection;
+use ::evaluate::input::collection::{Collection, Half};
 use ::evaluate::input::list;
+use ::evaluate::measure::degraded::Degraded;
 use ::evaluate::measure::det;
+use ::evaluate::report::profile::Profile;
 use ::evaluate::report::{Report, Tested, charts, html, plot};
 use anyhow::Context as _;
 use face::pack::Pack;
@@ -36,8 +38,14 @@ pub struct Args {
     /// With --liveness: people of whom each attack is made
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "liveness")]
     pub attacks: usize,
+    /// People of whose photographs worse copies are made, to see what scores of poor pictures are worth
+    #[arg(long, value_name = "PEOPLE", default_value_t = 0)]
+    pub degraded: usize,
     #[command(flatten)]
     pub about: About,
+    /// Holds the figures against a published profile, line by line: 800-63A (NIST SP 800-63A-4)
+    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["ages", "liveness"])]
+    pub profile: Option<Profile>,
     /// The pack, by its name or folder [default: the one that serves]
     #[arg(long, value_name = "NAME|FOLDER")]
     pub pack: Option<String>,
@@ -61,14 +69,23 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         return liveness::run(config, &pack, folder, counts, &args.about, args.json.as_deref());
     }
     let collection = collection(args)?;
-    let descriptions = source::describe(config, &pack, &collection)?;
+    let descriptions = source::describe(config, &pack, &collection)?.discounted(pack.discounts.clone());
     let tested = Tested {
         pack: pack.name.clone(),
         template_version: pack.template_version,
         calibration: pack.calibration.clone(),
     };
-    let report = Report::new(&collection, &descriptions, tested);
+    let mut report = Report::new(&collection, &descriptions, tested);
+    if let Some(curves) = pack.curves() {
+        let worse = source::worse(config, &pack, &collection, Half::HeldOut, args.degraded)?;
+        report.degraded = worse.iter().map(|worse| Degraded::new(worse, &curves)).collect();
+    }
     print!("{report}");
+    if let Some(profile) = args.profile {
+        let mut text = String::new();
+        profile.table(&profile.lines(&report)).text(&mut text)?;
+        println!("\n{text}{}", profile.caveats());
+    }
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }

@@ -16,6 +16,7 @@ use packs::trial::Trial;
 use crate::config::Config;
 
 mod list;
+mod sbom;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,6 +45,8 @@ enum Action {
         /// `standard` is the one inside of the program
         name: String,
     },
+    /// Prints what the program and the pack that serves are made of: a bill of materials (`CycloneDX`), as JSON
+    Sbom,
     /// Erases a pack that is not in use
     Remove { name: String },
 }
@@ -73,6 +76,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
             config.pack_folder.use_from_now(&name)?;
             format!("{name} serves from the next start on.\n")
         }
+        Action::Sbom => sbom::json(config)?,
         Action::Remove { name } => {
             config.pack_folder.remove(&name)?;
             format!("{name} is gone.\n")

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use evaluate::Error;
-use evaluate::input::collection::Collection;
+use evaluate::input::collection::{Collection, Half};
 use evaluate::input::descriptions::{self, Descriptions};
+use evaluate::input::worse::{self, Worse};
 use evaluate::input::{folder, lfw, list};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
@@ -74,6 +75,24 @@ pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow
     let descriptions = descriptions::all(&collection.pictures, engines.collect(), &|| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(descriptions)
+}
+
+/// Worse copies of one photograph of each of so many people, described; none of pictures whose people are not known.
+pub fn worse(
+    config: &Config,
+    pack: &Pack,
+    collection: &Collection,
+    half: Half,
+    people: usize,
+) -> anyhow::Result<Vec<Worse>> {
+    if people == 0 || collection.people().is_none() {
+        return Ok(Vec::new());
+    }
+    let chosen = worse::chosen(&collection.pictures, half, people);
+    let bar = progress(chosen.len())?;
+    let described = worse::describe(&chosen, networks(config, pack)?, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(described)
 }
 
 /// For each worker.

@@ -4,6 +4,7 @@ mod fetching;
 mod home;
 mod importing;
 mod installing;
+mod materials;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -6,3 +6,4 @@ pub mod folder;
 pub mod lfw;
 pub mod list;
 pub mod pictures;
+pub mod worse;

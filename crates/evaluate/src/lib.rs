@@ -10,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub mod ages;
+pub mod degrade;
 pub mod fit;
 pub mod input;
 pub mod liveness;
@@ -39,6 +40,8 @@ pub enum Error {
     NoSpread,
     #[error("the fitted curve is no calibration: {0}")]
     Curve(#[from] face::calibration::Fault),
+    #[error("the fitted discounts are none: {0}")]
+    Discounts(#[from] face::discount::Fault),
     #[error("the calibration cannot be written into the manifest: {0}")]
     Manifest(String),
     #[error("the curves cannot be drawn: {0}")]

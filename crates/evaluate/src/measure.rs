@@ -1,6 +1,7 @@
 //! Pairs of faces to error rates, intervals and tables.
 
 pub mod comparison;
+pub mod degraded;
 pub mod det;
 pub mod discard;
 pub mod enrolment;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::input::collection::{Collection, Half, Labelled, Trial};
 use crate::input::descriptions::{Described, Descriptions};
 use crate::measure::comparison::Comparison;
+use crate::measure::degraded::Degraded;
 use crate::measure::det::{self, Curve};
 use crate::measure::discard::Discard;
 use crate::measure::enrolment::Enrolment;
@@ -19,6 +20,7 @@ use crate::measure::reliability::{self, Point};
 pub mod charts;
 pub mod html;
 pub mod plot;
+pub mod profile;
 pub mod text;
 
 /// What tells these reports from others.
@@ -65,6 +67,9 @@ pub struct Report {
     /// Of all pairs.
     pub discard: Option<Discard>,
     pub groups: Vec<Column>,
+    /// Of people whom `calibrate` holds back; empty where it was not asked for.
+    #[serde(default)]
+    pub degraded: Vec<Degraded>,
     /// Of the people whom `calibrate` holds back, or of all pairs where people are not known.
     pub reliability: Vec<Point>,
     /// Not in the JSON: a file of their own.
@@ -129,9 +134,10 @@ impl Report {
                 threads: descriptions.threads,
                 seconds: descriptions.took.as_secs_f64(),
             },
-            folds: folds::accuracy(&compared(collection, &descriptions.faces)),
+            folds: folds::accuracy(&compared(collection, descriptions)),
             discard: Discard::new(&whole),
             groups: groups::columns(collection, descriptions, &all.at_far),
+            degraded: Vec::new(),
             reliability: curve.map_or_else(Vec::new, |calibration| reliability::points(checked, calibration)),
             histogram: Some(Histogram::new(&whole, curve)),
             all,
@@ -164,12 +170,11 @@ fn failures(collection: &Collection, faces: &[Face]) -> Vec<Failure> {
     collection.pictures.iter().zip(faces).filter_map(failure).collect()
 }
 
-fn compared(collection: &Collection, faces: &[Face]) -> Vec<Compared> {
-    let cosine = |[a, b]: [usize; 2]| Some(faces[a].as_ref().ok()?.template.cosine(&faces[b].as_ref().ok()?.template));
+fn compared(collection: &Collection, descriptions: &Descriptions) -> Vec<Compared> {
     let compared = |trial: &Trial| Compared {
         fold: trial.fold,
         same: trial.same,
-        cosine: cosine(trial.pictures).unwrap_or(f64::NEG_INFINITY),
+        cosine: descriptions.cosine(trial.pictures).unwrap_or(f64::NEG_INFINITY),
     };
     collection.folds().iter().map(compared).collect()
 }
@@ -179,6 +184,7 @@ pub mod tests {
     use std::time::Duration;
 
     use face::calibration::{Knot, Origin, Tail};
+    use face::discount::Discounts;
     use face::values::template::Template;
 
     use super::*;
@@ -212,7 +218,7 @@ pub mod tests {
             pictures: (0..80).map(picture).collect(),
             trials: Trials::Folds((0..40).map(trial).collect()),
         };
-        (collection, Descriptions { faces, took: Duration::from_secs(4), threads: 2 })
+        (collection, Descriptions { faces, took: Duration::from_secs(4), threads: 2, discounts: Discounts::default() })
     }
 
     pub fn tested() -> Tested {
@@ -262,7 +268,7 @@ pub mod tests {
         same(
             &json,
             "kind pack templateVersion calibration calibrationMeasuredTo data caveats pictures people failures enrolment \
-             time folds all fitted heldOut discard groups reliability",
+             time folds all fitted heldOut discard groups degraded reliability",
         );
         assert_eq!(json["kind"], "recognition");
         let all = &json["all"];

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use face::curves::{Curves, Types};
+use face::discount::Discounts;
 use face::values::score::Score;
 
 use crate::Error;
 use crate::fit::calibrate::{self, Fit};
+use crate::fit::discounts;
 use crate::input::collection::{Collection, Half};
 use crate::input::descriptions::Descriptions;
+use crate::input::worse::Worse;
 use crate::measure::comparison::Comparison;
 use crate::measure::det::{self, Curve};
 use crate::measure::figures::Figures;
@@ -32,6 +35,8 @@ pub struct Fitting {
     pub general: Fitted,
     /// The pairs of types that occur, each with its curve or why it has none: then the general one is its.
     pub by_types: Vec<(Types, Result<Fitted, Error>)>,
+    /// Of poor pictures.
+    pub discounts: Discounts,
 }
 
 /// One curve.
@@ -59,7 +64,9 @@ pub struct Quantile {
 
 impl Fitting {
     /// Fits the general curve, and one for each pair of types that has pairs enough.
-    pub fn new(collection: &Collection, descriptions: &Descriptions) -> Result<Self, Error> {
+    ///
+    /// `worse` are copies of pictures of the people it is fitted on.
+    pub fn new(collection: &Collection, descriptions: &Descriptions, worse: &[Worse]) -> Result<Self, Error> {
         let fitted = |types: Option<Types>| {
             let [on, held_out] = [Half::Fitted, Half::HeldOut]
                 .map(|half| part::compare(collection, descriptions, Part { half: Some(half), group: None, types }));
@@ -67,10 +74,12 @@ impl Fitting {
             let data = format!("{}; half of the people ({}){of}", collection.data, Half::Fitted);
             Fitted::new(&on, &held_out, data)
         };
+        let general = fitted(None)?;
         Ok(Self {
             data: collection.data.clone(),
             caveats: collection.caveats.clone(),
-            general: fitted(None)?,
+            discounts: discounts::fit(&general.fit.calibration, worse)?,
+            general,
             by_types: part::types(collection).into_iter().map(|types| (types, fitted(Some(types)))).collect(),
         })
     }
@@ -81,7 +90,11 @@ impl Fitting {
             let fitted = fitted.as_ref().ok()?;
             Some((*types, fitted.fit.calibration.clone()))
         });
-        Curves { general: self.general.fit.calibration.clone(), by_types: by_types.collect() }
+        Curves {
+            general: self.general.fit.calibration.clone(),
+            by_types: by_types.collect(),
+            discounts: self.discounts.clone(),
+        }
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use face::calibration::{Calibration, Knot};
 use face::curves::{Curves, Types};
+use face::discount::{Discount, Discounts};
 
 use crate::Error;
 
 /// The headers of tables that are written here, as packs write them.
 const HEADER: &str = "[calibration]";
 const HEADERS_BY_TYPES: &str = "[calibration_by_types.";
+const DISCOUNT: &str = "[[discount]]";
 const KNOTS: &str = "knots";
 const KNOTS_PER_LINE: usize = 4;
 
@@ -17,7 +19,8 @@ const KNOTS_PER_LINE: usize = 4;
 pub fn tables(curves: &Curves) -> Result<String, Error> {
     let by_types = curves.by_types.iter().map(|(types, curve)| (format!("{HEADERS_BY_TYPES}\"{types}\"]"), curve));
     let tables = std::iter::once((HEADER.to_owned(), &curves.general)).chain(by_types);
-    let tables: Vec<String> = tables.map(|(header, curve)| table(&header, curve)).collect::<Result<_, _>>()?;
+    let mut tables: Vec<String> = tables.map(|(header, curve)| table(&header, curve)).collect::<Result<_, _>>()?;
+    tables.extend(curves.discounts.all().iter().map(discount));
     Ok(tables.join("\n"))
 }
 
@@ -37,6 +40,12 @@ fn table(header: &str, calibration: &Calibration) -> Result<String, Error> {
     Ok(text + "]\n")
 }
 
+/// What is left of cosines where both pictures are poor.
+fn discount(discount: &Discount) -> String {
+    let places: Vec<String> = discount.cosines.iter().map(|[own, left]| format!("[{own:?}, {left:?}]")).collect();
+    format!("{DISCOUNT}\nbelow = {}\ncosines = [{}]\n", discount.below, places.join(", "))
+}
+
 /// The text of a manifest with all its curves replaced, or added at its end; everything else stays as it is.
 pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     let mut kept = String::new();
@@ -44,7 +53,7 @@ pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     for line in manifest.lines() {
         // Inside a table, brackets at the beginning of a line only open the next table: arrays are indented.
         if line.starts_with('[') {
-            inside = line.trim_end() == HEADER || line.starts_with(HEADERS_BY_TYPES);
+            inside = [HEADER, DISCOUNT].contains(&line.trim_end()) || line.starts_with(HEADERS_BY_TYPES);
         }
         if !inside {
             kept += line;
@@ -53,7 +62,8 @@ pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     }
     let text = format!("{}\n\n{}", kept.trim_end(), tables(curves)?);
     let parsed: Manifest = toml::from_str(&text).map_err(|error| Error::Manifest(error.to_string()))?;
-    let written = Curves { general: parsed.calibration, by_types: parsed.calibration_by_types };
+    let written =
+        Curves { general: parsed.calibration, by_types: parsed.calibration_by_types, discounts: parsed.discount };
     if written == *curves { Ok(text) } else { Err(Error::Manifest("it is changed".into())) }
 }
 
@@ -63,6 +73,8 @@ struct Manifest {
     calibration: Calibration,
     #[serde(default)]
     calibration_by_types: BTreeMap<Types, Calibration>,
+    #[serde(default)]
+    discount: Discounts,
 }
 
 #[cfg(test)]

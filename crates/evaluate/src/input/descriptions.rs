@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use face::Picture;
+use face::discount::Discounts;
 use face::values::template::Template;
 
 use crate::Error;
@@ -25,12 +26,33 @@ pub struct Descriptions {
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
+    /// What cosines of poor pictures count for; without any, they count as they are.
+    pub discounts: Discounts,
+}
+
+impl From<face::DescribedFace> for Described {
+    fn from(face: face::DescribedFace) -> Self {
+        Self { template: face.template, quality: face.quality.value }
+    }
 }
 
 impl Descriptions {
     /// Mean time that one thread spends on one picture.
     pub fn ms_per_picture(&self) -> f64 {
         self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
+    }
+
+    /// Cosines of poor pictures, and so all figures, are by these discounts.
+    #[must_use]
+    pub fn discounted(self, discounts: Discounts) -> Self {
+        Self { discounts, ..self }
+    }
+
+    /// What the cosine of two of the faces counts for; `None` if one is missing.
+    pub fn cosine(&self, faces: [usize; 2]) -> Option<f64> {
+        let [Ok(a), Ok(b)] = faces.map(|place| self.faces[place].as_ref()) else { return None };
+        let qualities = [a.template.quality(), b.template.quality()];
+        Some(self.discounts.left(a.template.cosine(&b.template), qualities))
     }
 }
 
@@ -43,11 +65,10 @@ where
     C: FnMut(&Picture) -> Result<face::DescribedFace, face::Error> + Send,
 {
     let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
-    let described =
-        |described: face::DescribedFace| Described { template: described.template, quality: described.quality.value };
-    let engine = |mut engine: C| move |picture: &Picture| engine(picture).map(described);
+    let engine = |mut engine: C| move |picture: &Picture| engine(picture).map(Described::from);
     let looked = pictures::each(&paths, engines.into_iter().map(engine).collect(), done)?;
-    Ok(Descriptions { faces: looked.found, took: looked.took, threads: looked.threads })
+    let discounts = Discounts::default();
+    Ok(Descriptions { faces: looked.found, took: looked.took, threads: looked.threads, discounts })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Templates against each other: the cosines of pairs of one person, and of pairs of two.
 
+use face::discount::Discounts;
 use face::values::template::Template;
 use rayon::slice::ParallelSliceMut;
 
@@ -66,6 +67,11 @@ pub struct GenuinePair {
 impl Comparison {
     /// Compares as `pairing` says. Results do not depend on the number of threads.
     pub fn new(samples: &[Sample], pairing: Pairing) -> Self {
+        Self::discounted(samples, pairing, &Discounts::default())
+    }
+
+    /// The same, where cosines of poor pictures count for less.
+    pub fn discounted(samples: &[Sample], pairing: Pairing, discounts: &Discounts) -> Self {
         let people = samples.iter().map(|sample| sample.person + 1).max().unwrap_or(0);
         let mut templates = vec![[0; 2]; people];
         let mut missing = templates.clone();
@@ -73,7 +79,7 @@ impl Comparison {
             let counts = if sample.template.is_some() { &mut templates } else { &mut missing };
             counts[sample.person][sample.side] += 1;
         }
-        let vectors = Vectors::new(samples, pairing);
+        let vectors = Vectors::new(samples, pairing, discounts);
 
         let found = vectors.fold(First::default, First::add, First::join);
         let First { histogram, mut genuine } = found;

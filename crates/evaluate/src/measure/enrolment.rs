@@ -57,6 +57,7 @@ impl Enrolment {
 mod tests {
     use std::time::Duration;
 
+    use face::discount::Discounts;
     use face::values::template::Template;
 
     use super::*;
@@ -71,7 +72,15 @@ mod tests {
             Ok(Described { template: template.ok_or(face::Error::NoFace)?, quality: 0 })
         };
         let collection = Collection { pictures: (0..200).map(picture).collect(), ..Collection::default() };
-        (collection, Descriptions { faces: (0..200).map(face).collect(), took: Duration::ZERO, threads: 1 })
+        (
+            collection,
+            Descriptions {
+                faces: (0..200).map(face).collect(),
+                took: Duration::ZERO,
+                threads: 1,
+                discounts: Discounts::default(),
+            },
+        )
     }
 
     #[test]

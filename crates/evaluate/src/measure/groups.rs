@@ -78,6 +78,7 @@ fn group(collection: &Collection, descriptions: &Descriptions, group: (usize, &s
 mod tests {
     use std::time::Duration;
 
+    use face::discount::Discounts;
     use face::values::template::Template;
 
     use super::*;
@@ -114,7 +115,15 @@ mod tests {
             pictures: (0..42).map(labelled).collect(),
             ..Collection::default()
         };
-        (collection, Descriptions { faces: (0..42).map(face).collect(), took: Duration::ZERO, threads: 1 })
+        (
+            collection,
+            Descriptions {
+                faces: (0..42).map(face).collect(),
+                took: Duration::ZERO,
+                threads: 1,
+                discounts: Discounts::default(),
+            },
+        )
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub fn compare(collection: &Collection, descriptions: &Descriptions, part: Part)
         Some(types) if types.differ() => Pairing::Across,
         _ => Pairing::All,
     };
-    Comparison::new(&samples(collection, descriptions, part), pairing)
+    Comparison::discounted(&samples(collection, descriptions, part), pairing, &descriptions.discounts)
 }
 
 /// The pairs of types that occur among a collection's pictures.
@@ -79,7 +79,7 @@ fn listed<'a>(descriptions: &Descriptions, trials: impl Iterator<Item = &'a Tria
         match faces {
             [Some(a), Some(b)] => Listed {
                 same: trial.same,
-                cosine: Some(a.template.cosine(&b.template) as f32),
+                cosine: descriptions.cosine(trial.pictures).map(|cosine| cosine as f32),
                 quality: a.quality.min(b.quality),
             },
             _ => Listed { same: trial.same, cosine: None, quality: 0 },
@@ -93,6 +93,7 @@ fn listed<'a>(descriptions: &Descriptions, trials: impl Iterator<Item = &'a Tria
 mod tests {
     use std::time::Duration;
 
+    use face::discount::Discounts;
     use face::values::template::Template;
 
     use super::*;
@@ -119,7 +120,7 @@ mod tests {
             ..Collection::default()
         };
         let faces = (0..pictures.len()).map(face).collect();
-        (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1 })
+        (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1, discounts: Discounts::default() })
     }
 
     const TOY: [(&str, Option<ImageType>, &str); 6] = [

@@ -1,5 +1,6 @@
 //! The tables that an evaluation is told in, whatever they are written into.
 
+use crate::measure::degraded::Degraded;
 use crate::measure::discard::Discard;
 use crate::measure::enrolment::Enrolment;
 use crate::measure::figures::{AtFar, AtScore, Figures};
@@ -92,6 +93,43 @@ pub fn fall(found: &Discard) -> String {
     let people =
         found.fall_at_tenth_by_people.map_or_else(String::new, |i| format!(", {} by people", hundredths_of(i)));
     format!("Rejecting a tenth lowers FNMR by {} points of percent{people}.", hundredths(found.fall_at_tenth))
+}
+
+/// Poor pictures of two people against each other, and of one person against the good picture, by what makes them poor.
+pub fn degraded(rows: &[Degraded]) -> Table {
+    let row = |row: &Degraded| {
+        let share = |part: usize, of: usize| if of == 0 { dash() } else { hundredths(part as f64 / of as f64) };
+        let found = row.people - row.lost;
+        let mut cells = vec![
+            format!("{} {}", row.kind, row.grade),
+            share(row.lost, row.people),
+            row.median_quality.map_or_else(dash, |quality| quality.to_string()),
+            share(row.refused, found),
+            grouped(row.impostor_pairs),
+        ];
+        for at in &row.at_score {
+            cells.push(at.fmr.map_or_else(dash, percent));
+            cells.push(at.fmr.map_or_else(dash, |fmr| format!("{:.2}", fmr / at.stated_fmr)));
+        }
+        cells.push(row.at_score.last().and_then(|at| at.fnmr_against_good).map_or_else(dash, hundredths));
+        cells
+    };
+    let head = vec![
+        "degradation",
+        "no face %",
+        "median quality",
+        "below 0 %",
+        "pairs of two people",
+        "FMR at 2500 %",
+        "ratio",
+        "at 3000 %",
+        "ratio",
+        "at 3500 %",
+        "ratio",
+        "FNMR at 3500 against the good picture %",
+    ];
+    let title = "Pictures made worse: two people, both in the same way; one person, against the good picture".into();
+    Table { title, head, rows: rows.iter().map(row).collect() }
 }
 
 pub fn groups(column: &Column) -> Table {

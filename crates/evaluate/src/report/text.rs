@@ -65,6 +65,7 @@ impl Report {
         tables.extend(scored.map(|(whom, figures)| tables::by_score(whom, figures)));
         tables.extend(self.discard.as_ref().map(tables::discard));
         tables.extend(self.groups.iter().map(tables::groups));
+        tables.extend((!self.degraded.is_empty()).then(|| tables::degraded(&self.degraded)));
         tables
     }
 

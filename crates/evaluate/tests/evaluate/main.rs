@@ -3,6 +3,8 @@
 //! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
 //! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
 
+mod worse;
+
 use std::path::Path;
 use std::thread;
 

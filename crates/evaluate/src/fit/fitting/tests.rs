@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use face::discount::Discounts;
 use face::values::picture::ImageType;
 use face::values::template::Template;
 use rand::rngs::StdRng;
@@ -33,13 +34,13 @@ pub fn typed(people: usize) -> (Collection, Descriptions) {
         }
     }
     let collection = Collection { data: "typed toys".into(), pictures, ..Collection::default() };
-    (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1 })
+    (collection, Descriptions { faces, took: Duration::from_secs(1), threads: 1, discounts: Discounts::default() })
 }
 
 #[test]
 fn pairs_of_types_get_curves_of_their_own() {
     let (collection, descriptions) = typed(300);
-    let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
+    let fitting = Fitting::new(&collection, &descriptions, &[]).expect("there are enough");
     let curves = fitting.curves();
     let names: Vec<String> = curves.by_types.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["ID_DOCUMENT ID_DOCUMENT", "ID_DOCUMENT SELFIE", "SELFIE SELFIE"]);
@@ -59,7 +60,7 @@ fn pairs_of_types_get_curves_of_their_own() {
 #[test]
 fn a_curve_of_types_means_its_rate_on_other_people_of_these_types() {
     let (collection, descriptions) = typed(900);
-    let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
+    let fitting = Fitting::new(&collection, &descriptions, &[]).expect("there are enough");
     for (types, fitted) in &fitting.by_types {
         let Ok(fitted) = fitted else { continue };
         let at_2500 = &fitted.held_out.at_score[0];
@@ -72,7 +73,7 @@ fn a_curve_of_types_means_its_rate_on_other_people_of_these_types() {
 #[test]
 fn quantiles_lie_within_their_intervals() {
     let (collection, descriptions) = typed(300);
-    let fitted = Fitting::new(&collection, &descriptions).expect("there are enough").general;
+    let fitted = Fitting::new(&collection, &descriptions, &[]).expect("there are enough").general;
     let shares: Vec<f64> = fitted.quantiles.iter().map(|quantile| quantile.share).collect();
     assert_eq!(shares, SHARES[..shares.len()]);
     assert!(shares.len() >= 5);

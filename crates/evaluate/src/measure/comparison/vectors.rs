@@ -1,5 +1,7 @@
 //! The cosines of all pairs of templates, block by block on all cores.
 
+use face::discount::Discounts;
+use face::values::template::Template;
 use nalgebra::DMatrix;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -22,6 +24,7 @@ pub struct Vectors {
     columns: DMatrix<f32>,
     labels: Vec<Label>,
     pairing: Pairing,
+    discounts: Discounts,
 }
 
 #[derive(Clone, Copy)]
@@ -29,25 +32,30 @@ struct Label {
     person: u32,
     side: usize,
     quality: i32,
+    /// That which the template knows of.
+    kept_quality: Option<i32>,
 }
 
 impl Vectors {
-    pub fn new(samples: &[Sample], pairing: Pairing) -> Self {
-        let described: Vec<(&Sample, &[f32])> =
-            samples.iter().filter_map(|sample| Some((sample, sample.template.as_ref()?.values()))).collect();
-        let dimension = described.first().map_or(0, |(_, values)| values.len());
+    pub fn new(samples: &[Sample], pairing: Pairing, discounts: &Discounts) -> Self {
+        let described: Vec<(&Sample, &Template)> =
+            samples.iter().filter_map(|sample| Some((sample, sample.template.as_ref()?))).collect();
+        let dimension = described.first().map_or(0, |(_, template)| template.values().len());
         // A template's values are rounded to 16 bits, which leaves its length a little off one.
-        let unit = described.iter().flat_map(|(_, values)| {
+        let unit = described.iter().flat_map(|(_, template)| {
+            let values = template.values();
             let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
             values.iter().map(move |v| (f64::from(*v) / length) as f32)
         });
         let columns = DMatrix::from_iterator(dimension, described.len(), unit);
-        let label = |(sample, _): &(&Sample, &[f32])| Label {
+        let label = |(sample, template): &(&Sample, &Template)| Label {
             person: sample.person as u32,
             side: sample.side,
             quality: sample.quality,
+            kept_quality: template.quality(),
         };
-        Self { rows: columns.transpose(), columns, labels: described.iter().map(label).collect(), pairing }
+        let labels = described.iter().map(label).collect();
+        Self { rows: columns.transpose(), columns, labels, pairing, discounts: discounts.clone() }
     }
 
     /// Visits every pair of the pairing once, in blocks on all cores.
@@ -82,7 +90,9 @@ impl Vectors {
                 if self.pairing == Pairing::Across && a.side == b.side {
                     continue;
                 }
-                let (cosine, quality) = (cosines[(row, column)], a.quality.min(b.quality));
+                let qualities = [a.kept_quality, b.kept_quality];
+                let cosine = self.discounts.left(f64::from(cosines[(row, column)]), qualities) as f32;
+                let quality = a.quality.min(b.quality);
                 visit(Pair { cosine, people: [a.person, b.person], quality });
             }
         }

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn the_page_shows_every_curve() {
         let (collection, descriptions) = fitting::tests::typed(250);
-        let fitting = Fitting::new(&collection, &descriptions).expect("there are enough");
+        let fitting = Fitting::new(&collection, &descriptions, &[]).expect("there are enough");
         let html = page("toy & co", &fitting).expect("it can be drawn");
         // Four curves with four drawings each.
         html::assert_whole(&html, 16);

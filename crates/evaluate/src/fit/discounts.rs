@@ -1,0 +1,166 @@
+//! From pairs of different people's poor pictures to what their cosines count for.
+
+use std::collections::BTreeMap;
+
+use face::calibration::Calibration;
+use face::discount::{Discount, Discounts};
+use face::values::score::Score;
+
+use crate::Error;
+use crate::input::worse::Worse;
+
+/// Qualities of the better picture at which another discount begins, from the best down: good pictures need none.
+const STEP: i32 = 50;
+const BEST: i32 = 100;
+const WORST: i32 = -200;
+/// Scores at which cosines are compared.
+const SCORES: [f64; 4] = [2000.0, 2500.0, 3000.0, 3500.0];
+/// The worst kind of degradation may have this many times the rate that is stated: all kinds together then keep to it.
+const WORST_RATE: f64 = 1.5;
+/// So many pairs must lie beyond a cosine for it to be known.
+const EVENTS_MIN: f64 = 20.0;
+/// What lifts a cosine less is no discount.
+const LIFT_MIN: f64 = 0.005;
+const DIGITS: f64 = 1e6;
+
+/// Fits the discounts to worse copies of photographs of different people.
+///
+/// Pairs are grouped by the quality of their better picture, in steps of 50 from 100 down, and by the kind of degradation.
+/// In each group, the cosine that 1.5 times a stated share of the pairs reaches is held against the one at which the
+/// calibration states that share; the kind that needs the highest cosine counts. A rate of which fewer than twenty pairs
+/// would be seen takes the difference of the lowest rate that was. No quality has a lower cosine than a better quality.
+pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
+    let groups = groups(worse);
+    let mut needed: Vec<f64> = SCORES.map(|score| general.cosine(Score(score))).into();
+    let good = needed.clone();
+    let mut discounts: Vec<Discount> = Vec::new();
+    for below in (WORST..=BEST).rev().step_by(STEP as usize) {
+        for (_, cosines) in groups.iter().filter(|((step, _), _)| *step == below) {
+            lift(&mut needed, &good, cosines);
+        }
+        let lifted = needed.iter().zip(&good).any(|(needed, good)| needed - good > LIFT_MIN);
+        if !lifted {
+            continue;
+        }
+        let cosines = needed.iter().zip(&good).map(|(needed, good)| [rounded(*needed), rounded(*good)]);
+        let cosines: Vec<[f64; 2]> = cosines.take_while(|[needed, _]| *needed < 1.0).collect();
+        if discounts.last().is_none_or(|last| last.cosines != cosines) && !cosines.is_empty() {
+            discounts.push(Discount { below, cosines });
+        }
+    }
+    Ok(discounts.try_into()?)
+}
+
+/// Cosines of pairs by the step of quality that they fall below, and by the kind of degradation, the highest first.
+fn groups(worse: &[Worse]) -> BTreeMap<(i32, &'static str), Vec<f64>> {
+    let mut groups: BTreeMap<(i32, &'static str), Vec<f64>> = BTreeMap::new();
+    for set in worse {
+        let faces: Vec<_> = set.faces.iter().filter_map(|face| face.worse.as_ref()).collect();
+        for (at, one) in faces.iter().enumerate() {
+            for other in &faces[..at] {
+                let quality = one.quality.max(other.quality);
+                if quality < BEST {
+                    let step = (quality.div_euclid(STEP) + 1) * STEP;
+                    let cosine = one.template.cosine(&other.template);
+                    groups.entry((step.max(WORST), set.how.name())).or_default().push(cosine);
+                }
+            }
+        }
+    }
+    for cosines in groups.values_mut() {
+        cosines.sort_by(|a, b| b.total_cmp(a));
+    }
+    groups
+}
+
+/// Lifts the cosines needed to what these pairs of two people need, where there are enough of them.
+fn lift(needed: &mut [f64], good: &[f64], cosines: &[f64]) {
+    let mut lifted = None;
+    for (at, score) in SCORES.iter().enumerate() {
+        let events = WORST_RATE * cosines.len() as f64 * Score(*score).false_acceptance_rate_percent() / 100.0;
+        if events >= EVENTS_MIN {
+            lifted = Some(cosines[(events as usize).min(cosines.len() - 1)] - good[at]);
+        }
+        let Some(lifted) = lifted else { return };
+        needed[at] = needed[at].max(good[at] + lifted);
+    }
+    // Where a lower rate needs no higher cosine, it is told from the next one by the last digit.
+    for at in 1..needed.len() {
+        needed[at] = needed[at].max(needed[at - 1] + 2.0 / DIGITS);
+    }
+}
+
+fn rounded(cosine: f64) -> f64 {
+    (cosine * DIGITS).round() / DIGITS
+}
+
+#[cfg(test)]
+mod tests {
+    use face::values::template::Template;
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+    use crate::degrade::Degradation;
+    use crate::fit::calibrate;
+    use crate::input::descriptions::Described;
+    use crate::input::worse::Face;
+    use crate::measure::comparison::{Comparison, Pairing, Sample};
+
+    /// A face that points anywhere in 32 dimensions, drawn towards one place as far as `blur` says.
+    fn face(random: &mut StdRng, blur: f32, quality: i32) -> Described {
+        let mut values: Vec<f32> = (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
+        values[0] += blur;
+        let template = Template::new(1, &values).expect("it is not zero").with_quality(quality);
+        Described { template, quality }
+    }
+
+    fn worse(how: Degradation, blur: f32, quality: i32, seed: u64) -> Worse {
+        let mut random = StdRng::seed_from_u64(seed);
+        let face = |_| Face { good: face(&mut random, 0.0, 300), worse: Some(face(&mut random, blur, quality)) };
+        Worse { how, grade: 1.0, faces: (0..500).map(face).collect() }
+    }
+
+    fn general() -> Calibration {
+        let mut random = StdRng::seed_from_u64(9);
+        let sample =
+            |person| Sample { person, template: Some(face(&mut random, 0.0, 300).template), ..Sample::default() };
+        let comparison = Comparison::new(&(0..1000).map(sample).collect::<Vec<_>>(), Pairing::All);
+        calibrate::fit(&comparison, "a test".into()).expect("there are enough").calibration
+    }
+
+    #[test]
+    fn poor_pictures_keep_the_stated_rate() {
+        let general = general();
+        let sets = [worse(Degradation::Dark, 1.0, 40, 1), worse(Degradation::Blur, 4.0, -60, 2)];
+        let discounts = fit(&general, &sets).expect("they fall");
+        let others = [worse(Degradation::Dark, 1.0, 40, 3), worse(Degradation::Blur, 4.0, -60, 4)];
+        for others in others {
+            let faces: Vec<&Described> = others.faces.iter().filter_map(|face| face.worse.as_ref()).collect();
+            let (mut as_it_is, mut discounted, mut pairs) = (0, 0, 0);
+            let limit = general.cosine(Score(3000.0));
+            for (at, one) in faces.iter().enumerate() {
+                for other in &faces[..at] {
+                    let cosine = one.template.cosine(&other.template);
+                    let left = discounts.left(cosine, [one.template.quality(), other.template.quality()]);
+                    as_it_is += usize::from(cosine >= limit);
+                    discounted += usize::from(left >= limit);
+                    pairs += 1;
+                }
+            }
+            let ratio = |count: usize| count as f64 / f64::from(pairs) / 1e-3;
+            assert!(ratio(as_it_is) > 1.2, "{}", ratio(as_it_is));
+            assert!((0.3..2.0).contains(&ratio(discounted)), "{}", ratio(discounted));
+        }
+        // A good picture beside a poor one has no discount.
+        assert_eq!(discounts.left(0.4, [Some(300), Some(-60)]), 0.4);
+    }
+
+    #[test]
+    fn good_pictures_need_no_discount() {
+        let discounts = fit(&general(), &[worse(Degradation::Dark, 0.0, 40, 5)]).expect("there is nothing wrong");
+        let left = discounts.left(0.5, [Some(40), Some(40)]);
+        assert!((0.47..=0.5).contains(&left), "{left}");
+        assert_eq!(fit(&general(), &[]).expect("there is nothing"), Discounts::default());
+    }
+}
