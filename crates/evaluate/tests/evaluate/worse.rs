@@ -11,17 +11,16 @@ use testkit::project::sample;
 fn reason(how: Degradation) -> Option<QualityReason> {
     Some(match how {
         Degradation::Small => QualityReason::EyesTooClose,
-        Degradation::Enlarged
-        | Degradation::Blur
-        | Degradation::MovedAcross
-        | Degradation::MovedDownwards
-        | Degradation::MovedDown
-        | Degradation::MovedUpwards => QualityReason::Blurred,
+        Degradation::Enlarged | Degradation::Blur | Degradation::MovedAcross | Degradation::MovedDown => {
+            QualityReason::Blurred
+        }
         Degradation::Dark => QualityReason::TooDark,
         Degradation::Compressed => QualityReason::Compressed,
         Degradation::Mask | Degradation::Sunglasses | Degradation::Bar => QualityReason::Occluded,
         // Fingers leave something to be seen, and landmarks of half a face crowd into what there is of it.
         Degradation::Hand | Degradation::CutAside => return None,
+        // Along a slope neighbours are further apart, so that less of a movement is measured.
+        Degradation::MovedDownwards | Degradation::MovedUpwards => return None,
         Degradation::CutAbove | Degradation::CutBelow => QualityReason::OutOfPicture,
     })
 }
