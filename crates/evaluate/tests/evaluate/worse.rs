@@ -17,10 +17,11 @@ fn reason(how: Degradation) -> Option<QualityReason> {
         Degradation::Dark => QualityReason::TooDark,
         Degradation::Compressed => QualityReason::Compressed,
         Degradation::Mask | Degradation::Sunglasses | Degradation::Bar => QualityReason::Occluded,
-        // Fingers leave something to be seen, and landmarks of half a face crowd into what there is of it.
-        Degradation::Hand | Degradation::CutAside => return None,
-        // Along a slope neighbours are further apart, so that less of a movement is measured.
-        Degradation::MovedDownwards | Degradation::MovedUpwards => return None,
+        // Fingers leave something to be seen; landmarks of half a face crowd into what there is of it; along a slope
+        // neighbours are further apart, so that less of a movement is measured.
+        Degradation::Hand | Degradation::CutAside | Degradation::MovedDownwards | Degradation::MovedUpwards => {
+            return None;
+        }
         Degradation::CutAbove | Degradation::CutBelow => QualityReason::OutOfPicture,
     })
 }
