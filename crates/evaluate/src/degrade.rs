@@ -31,7 +31,7 @@ const EARS: [usize; 2] = [234, 454];
 /// Where the lower half of the outline lies in [`OUTLINE`], from ear to ear.
 const JAW: std::ops::Range<usize> = 9..28;
 
-/// How a sensor's answer bends towards black, and its noise in levels of brightness.
+/// A sensor answers little light by this power of it, and adds noise of so many levels of brightness.
 const DARK_GAMMA: f32 = 1.6;
 const DARK_NOISE: f32 = 4.0;
 
@@ -39,7 +39,7 @@ const MASK: [u8; 3] = [150, 185, 205];
 const GLASSES: [u8; 3] = [28, 26, 30];
 const BAR: [u8; 3] = [0, 0, 0];
 
-/// What ruins a photograph of a face.
+/// A way in which a photograph of a face is ruined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Degradation {
@@ -297,7 +297,7 @@ fn painted(pixels: &RgbImage, outlines: &[Outline], colour: [u8; 3]) -> RgbImage
     worse
 }
 
-/// Whether a ray to the right crosses the outline an odd number of times.
+/// Tells whether a point lies inside: a ray to the right then crosses the outline an odd number of times.
 fn is_inside(outline: &[Point], x: f32, y: f32) -> bool {
     let sides = outline.iter().zip(outline.iter().cycle().skip(1));
     let crossed = sides.filter(|(a, b)| (a.y > y) != (b.y > y) && x < a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x));

@@ -86,9 +86,7 @@ impl Curves {
     /// The score of two faces by the curve of their types, for what their pictures leave of the cosine.
     pub fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         let types = Types::new(reference.image_type, candidate.image_type);
-        let qualities = [reference.template.quality(), candidate.template.quality()];
-        let cosine = reference.template.cosine(candidate.template);
-        self.of(types).score(self.discounts.left(cosine, qualities))
+        self.of(types).score(self.discounts.cosine(reference.template, candidate.template))
     }
 }
 

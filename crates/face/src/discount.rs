@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::template::Template;
+
 /// For pairs whose better picture has a quality within a range.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +92,11 @@ impl Discounts {
         let [Some(one), Some(other)] = qualities else { return cosine };
         let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
         discount.map_or(cosine, |discount| discount.of(cosine))
+    }
+
+    /// The same, for two templates, which know the quality of their pictures.
+    pub fn cosine(&self, one: &Template, other: &Template) -> f64 {
+        self.left(one.cosine(other), [one.quality(), other.quality()])
     }
 
     pub fn all(&self) -> &[Discount] {

@@ -186,8 +186,7 @@ fn confirmed(
 /// Whether both eyes lie in the picture: of what lies outside of it landmarks are guesses.
 fn shows_eyes(view: View, mesh: &Mesh) -> bool {
     let Eyes { left, right } = mesh.eyes();
-    let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));
-    [left, right].into_iter().all(|eye| within(eye.x, view.width) && within(eye.y, view.height))
+    view.holds(left) && view.holds(right)
 }
 
 /// Distance of a point from the middle of the picture, in pixels.

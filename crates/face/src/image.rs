@@ -205,6 +205,12 @@ impl View<'_> {
         [pixel[0], pixel[1], pixel[2]]
     }
 
+    /// Whether a point lies in the picture.
+    pub fn holds(self, point: Point) -> bool {
+        let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));
+        within(point.x, self.width) && within(point.y, self.height)
+    }
+
     pub fn longer_side(self) -> usize {
         self.width.max(self.height)
     }

@@ -106,10 +106,7 @@ impl Mesh {
 
     /// The centres of corners and lids, by their place in the picture.
     pub fn eyes(&self) -> Eyes {
-        let [one, other] = EYES.map(|eye| {
-            let [x, y, _] = self.centre(eye);
-            Point { x, y }
-        });
+        let [one, other] = self.eye_centres();
         // In a picture that lies upside down they have changed places.
         if one.x <= other.x { Eyes { left: one, right: other } } else { Eyes { left: other, right: one } }
     }
@@ -118,6 +115,14 @@ impl Mesh {
     pub fn iod(&self) -> f32 {
         let [one, other] = EYES.map(|eye| self.centre(eye));
         one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
+    }
+
+    /// The eye that is on the left of an upright face comes first.
+    fn eye_centres(&self) -> [Point; 2] {
+        EYES.map(|eye| {
+            let [x, y, _] = self.centre(eye);
+            Point { x, y }
+        })
     }
 
     /// x, y and z.
@@ -129,10 +134,7 @@ impl Mesh {
     /// Centres of the eyes, tip of the nose, corners of the mouth; left is what would be left if the face were upright,
     /// however it lies in the picture.
     pub fn five(&self) -> Five {
-        let [left, right] = EYES.map(|eye| {
-            let [x, y, _] = self.centre(eye);
-            Point { x, y }
-        });
+        let [left, right] = self.eye_centres();
         let [nose, left_corner, right_corner] =
             [NOSE_TIP, MOUTH_CORNERS[0], MOUTH_CORNERS[1]].map(|vertex| self.point(vertex));
         [left, right, nose, left_corner, right_corner]

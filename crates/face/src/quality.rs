@@ -26,7 +26,7 @@ use crate::image::View;
 use crate::mesh::{Mesh, Pose};
 use crate::quality::grey::Grey;
 use crate::resample;
-use crate::values::picture::{FaceBox, Quality, QualityReason};
+use crate::values::picture::{FaceBox, Point, Quality, QualityReason};
 
 pub mod blocks;
 pub mod grey;
@@ -165,8 +165,7 @@ pub fn measures(view: View, found: &Found) -> Measures {
 }
 
 fn inside(view: View, mesh: &Mesh) -> f32 {
-    let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));
-    let count = mesh.points.iter().filter(|[x, y, _]| within(*x, view.width) && within(*y, view.height)).count();
+    let count = mesh.points.iter().filter(|[x, y, _]| view.holds(Point { x: *x, y: *y })).count();
     count as f32 / mesh.points.len().max(1) as f32
 }
 

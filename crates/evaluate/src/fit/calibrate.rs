@@ -24,7 +24,7 @@ const MEASURED_STEP: f64 = 50.0;
 /// Distance of extrapolated ones.
 const TAIL_STEP: f64 = 250.0;
 /// Cosines and the tail's law are written with six digits, a tenth of what 16-bit templates resolve.
-const DIGITS: f64 = 1e6;
+pub(super) const DIGITS: f64 = 1e6;
 
 /// A curve fitted, and how well.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ fn gap(impostors: &Impostors, tail: &Tail) -> f64 {
     gaps.fold(0.0, f64::max)
 }
 
-fn rounded(figure: f64, digits: f64) -> f64 {
+pub(super) fn rounded(figure: f64, digits: f64) -> f64 {
     (figure * digits).round() / digits
 }
 

@@ -7,6 +7,7 @@ use face::discount::{Discount, Discounts};
 use face::values::score::Score;
 
 use crate::Error;
+use crate::fit::calibrate::{DIGITS, rounded};
 use crate::input::worse::Worse;
 
 /// Qualities of the better picture at which another discount begins, from the best down: good pictures need none.
@@ -19,9 +20,8 @@ const SCORES: [f64; 4] = [2000.0, 2500.0, 3000.0, 3500.0];
 const WORST_RATE: f64 = 1.5;
 /// So many pairs must lie beyond a cosine for it to be known.
 const EVENTS_MIN: f64 = 20.0;
-/// What lifts a cosine less is no discount.
+/// A group that lifts every cosine by less needs no discount.
 const LIFT_MIN: f64 = 0.005;
-const DIGITS: f64 = 1e6;
 
 /// Fits the discounts to worse copies of photographs of different people.
 ///
@@ -42,7 +42,8 @@ pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
         if !lifted {
             continue;
         }
-        let cosines = needed.iter().zip(&good).map(|(needed, good)| [rounded(*needed), rounded(*good)]);
+        let cosines =
+            needed.iter().zip(&good).map(|(needed, good)| [needed, good].map(|cosine| rounded(*cosine, DIGITS)));
         let cosines: Vec<[f64; 2]> = cosines.take_while(|[needed, _]| *needed < 1.0).collect();
         if discounts.last().is_none_or(|last| last.cosines != cosines) && !cosines.is_empty() {
             discounts.push(Discount { below, cosines });
@@ -88,10 +89,6 @@ fn lift(needed: &mut [f64], good: &[f64], cosines: &[f64]) {
     for at in 1..needed.len() {
         needed[at] = needed[at].max(needed[at - 1] + 2.0 / DIGITS);
     }
-}
-
-fn rounded(cosine: f64) -> f64 {
-    (cosine * DIGITS).round() / DIGITS
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct Fitting {
     pub general: Fitted,
     /// The pairs of types that occur, each with its curve or why it has none: then the general one is its.
     pub by_types: Vec<(Types, Result<Fitted, Error>)>,
-    /// Of poor pictures.
+    /// They say what cosines of poor pictures count for.
     pub discounts: Discounts,
 }
 

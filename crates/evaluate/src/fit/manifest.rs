@@ -40,7 +40,7 @@ fn table(header: &str, calibration: &Calibration) -> Result<String, Error> {
     Ok(text + "]\n")
 }
 
-/// What is left of cosines where both pictures are poor.
+/// Writes one discount as a table of the manifest.
 fn discount(discount: &Discount) -> String {
     let places: Vec<String> = discount.cosines.iter().map(|[own, left]| format!("[{own:?}, {left:?}]")).collect();
     format!("{DISCOUNT}\nbelow = {}\ncosines = [{}]\n", discount.below, places.join(", "))

@@ -26,7 +26,7 @@ pub struct Descriptions {
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
-    /// What cosines of poor pictures count for; without any, they count as they are.
+    /// They say what cosines of poor pictures count for. Without any, cosines count as they are.
     pub discounts: Discounts,
 }
 
@@ -48,11 +48,10 @@ impl Descriptions {
         Self { discounts, ..self }
     }
 
-    /// What the cosine of two of the faces counts for; `None` if one is missing.
+    /// Gives what the cosine of two of the faces counts for; `None` if one is missing.
     pub fn cosine(&self, faces: [usize; 2]) -> Option<f64> {
         let [Ok(a), Ok(b)] = faces.map(|place| self.faces[place].as_ref()) else { return None };
-        let qualities = [a.template.quality(), b.template.quality()];
-        Some(self.discounts.left(a.template.cosine(&b.template), qualities))
+        Some(self.discounts.cosine(&a.template, &b.template))
     }
 }
 

@@ -48,9 +48,7 @@ impl Degraded {
     /// Scores every pair of poor pictures of different people, and every poor picture with its good one.
     pub fn new(worse: &Worse, curves: &Curves) -> Self {
         let found: Vec<(&Face, _)> = worse.faces.iter().filter_map(|face| Some((face, face.worse.as_ref()?))).collect();
-        let score = |a: &Template, b: &Template| {
-            curves.general.score(curves.discounts.left(a.cosine(b), [a.quality(), b.quality()]))
-        };
+        let score = |a: &Template, b: &Template| curves.general.score(curves.discounts.cosine(a, b));
         let mut impostors = Vec::with_capacity(found.len() * found.len() / 2);
         for (at, (_, one)) in found.iter().enumerate() {
             impostors.extend(found[..at].iter().map(|(_, other)| score(&one.template, &other.template).0));
