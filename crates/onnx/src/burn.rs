@@ -2,12 +2,14 @@
 //!
 //! Ranks are known at run time only, so every value is a `Tensor<4>` whose shape has leading ones.
 
-use ::burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use ::burn::tensor::ops::{
+    AvgPoolOptions, ConvOptions, GridSampleOptions, GridSamplePaddingMode, InterpolateMode, MaxPoolOptions,
+};
 use ::burn::tensor::{Device, Int, Slice, Tensor, TensorData, activation, module};
 
 use crate::error::Error;
 use crate::network::{Net, Node, Value, ValueId};
-use crate::operator::{Binary, Op, Pool, Reduce, Tap, Unary, Window};
+use crate::operator::{Binary, GridSample, Op, Pool, Reduce, Tap, Unary, Window};
 
 const RANK: usize = 4;
 
@@ -100,6 +102,7 @@ impl Executor {
             Op::Binary(op) => binary(*op, x, next()),
             Op::Pool { kind, window } => pool(*kind, window, x),
             Op::Resize { rows, columns } => resize(&resize(&x, 2, rows), 3, columns),
+            Op::GridSample(sample) => x.grid_sample_2d(next(), sampling(*sample)),
             Op::Softmax { axis } => activation::softmax(x, missing + axis),
             Op::Reduce { kind, axes } => {
                 axes.iter().fold(Reduction::start(*kind, x), |r, axis| r.along(missing + axis)).end()
@@ -115,6 +118,7 @@ impl Executor {
                 let all: Vec<_> = std::iter::once(x).chain(inputs).collect();
                 Tensor::cat(all, missing + axis)
             }
+            Op::Gather { axis, indices } => x.select(missing + axis, places(indices.iter().copied(), &self.device)),
             Op::Slice { starts, steps } => {
                 let range = |axis: usize| match axis.checked_sub(missing) {
                     None => Slice::new(0, None, 1),
@@ -174,13 +178,20 @@ fn pool(kind: Pool, window: &Window, x: Tensor<RANK>) -> Tensor<RANK> {
     }
 }
 
+fn sampling(GridSample { align_corners, border }: GridSample) -> GridSampleOptions {
+    let padding = if border { GridSamplePaddingMode::Border } else { GridSamplePaddingMode::Zeros };
+    GridSampleOptions::new(InterpolateMode::Bilinear).with_padding_mode(padding).with_align_corners(align_corners)
+}
+
+fn places(indices: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
+    let indices: Vec<i64> = indices.map(|index| index as i64).collect();
+    let count = indices.len();
+    Tensor::from_data(TensorData::new(indices, [count]), device)
+}
+
 fn resize(x: &Tensor<RANK>, axis: usize, taps: &[Tap]) -> Tensor<RANK> {
     let device = x.device();
-    let pick = |at: &dyn Fn(&Tap) -> usize| {
-        let places: Vec<i64> = taps.iter().map(|tap| at(tap) as i64).collect();
-        let places = TensorData::new(places, [taps.len()]);
-        x.clone().select(axis, Tensor::<1, Int>::from_data(places, &device))
-    };
+    let pick = |at: &dyn Fn(&Tap) -> usize| x.clone().select(axis, places(taps.iter().map(at), &device));
     let low = pick(&|tap| tap.low);
     if taps.iter().all(|tap| tap.weight == 0.0) {
         return low;

@@ -55,6 +55,7 @@ impl Lowering<'_> {
             "MaxPool" | "AveragePool" => self.pool(),
             "GlobalAveragePool" | "GlobalMaxPool" => self.global_pool(),
             "Resize" | "Upsample" => self.resize(),
+            "GridSample" => self.grid_sample(),
             "BatchNormalization" => self.batch_normalization(),
             "Gemm" => self.gemm(),
             "MatMul" => self.mat_mul(),

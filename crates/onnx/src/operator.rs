@@ -24,6 +24,9 @@ pub enum Op {
         rows: Vec<Tap>,
         columns: Vec<Tap>,
     },
+    /// Images `[N, C, H, W]`, and where to read them `[N, H', W', 2]`: x and y, -1 to 1 from edge to edge, between pixels
+    /// by straight lines.
+    GridSample(GridSample),
     Softmax {
         axis: usize,
     },
@@ -38,6 +41,11 @@ pub enum Op {
     },
     Concat {
         axis: usize,
+    },
+    /// Parts of one axis, in this order.
+    Gather {
+        axis: usize,
+        indices: Vec<usize>,
     },
     Slice {
         starts: Vec<usize>,
@@ -103,6 +111,27 @@ pub enum Pool {
     Average {
         count_padding: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GridSample {
+    /// Whether -1 and 1 are the middles of the outermost pixels, or their outer edges.
+    pub align_corners: bool,
+    /// Whether pixels outside the image are those at its border, or zeros.
+    pub border: bool,
+}
+
+impl GridSample {
+    /// A place from -1 to 1 in a line of `len` pixels, in pixels: the middle of the first one is 0.
+    pub fn pixel(self, place: f32, len: usize) -> f32 {
+        let len = len as f32;
+        let at = if self.align_corners {
+            (place + 1.0) * (len - 1.0) / 2.0
+        } else {
+            f32::midpoint((place + 1.0) * len, -1.0)
+        };
+        if self.border { at.clamp(0.0, len - 1.0) } else { at }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

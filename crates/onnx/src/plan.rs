@@ -167,11 +167,13 @@ impl<'a> Compiler<'a> {
             Op::Binary(binary) => self.binary(node, *binary),
             Op::Pool { kind, window } => self.pool(node, *kind, *window)?,
             Op::Resize { rows, columns } => self.resize(node, rows, columns),
+            Op::GridSample(sample) => self.grid_sample(node, *sample),
             Op::Softmax { axis } => self.softmax(node, *axis),
             Op::Reduce { kind, axes } => self.reduce(node, *kind, axes),
             Op::Reshape => self.reshape(node),
             Op::Transpose { perm } => self.transpose(node, perm),
             Op::Concat { axis } => self.concat(node, *axis),
+            Op::Gather { axis, indices } => self.gather(node, *axis, indices),
             Op::Slice { starts, steps } => self.slice(node, starts, steps),
             Op::Pad { before, value } => self.pad(node, before, *value),
         }

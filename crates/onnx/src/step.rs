@@ -3,7 +3,7 @@
 use crate::kernels::conv::Conv;
 use crate::kernels::tile;
 use crate::nest::{self, Nest, View};
-use crate::operator::{Binary, Reduce, Tap, Unary, Window};
+use crate::operator::{Binary, GridSample, Reduce, Tap, Unary, Window};
 
 /// Longest row handled at once: two of them stay in the first-level cache.
 const ROW_MAX: usize = 1024;
@@ -23,6 +23,7 @@ pub enum Step {
     Binary(Binary, Nest<3>),
     Average(AverageStep),
     Resize(ResizeStep),
+    GridSample(GridSampleStep),
     Softmax(Lines),
     Reduce(Reduce, Lines),
 }
@@ -41,6 +42,15 @@ pub struct AverageStep {
 pub struct ResizeStep {
     pub rows: Vec<Tap>,
     pub columns: Vec<Tap>,
+    pub input: View,
+    pub output: View,
+}
+
+/// As [`AverageStep`]; `grid` is `[N, H, W, 2]`.
+#[derive(Debug)]
+pub struct GridSampleStep {
+    pub sample: GridSample,
+    pub grid: View,
     pub input: View,
     pub output: View,
 }
@@ -69,6 +79,7 @@ impl Step {
             Self::Binary(binary, walk) => run_binary(arena, *binary, walk),
             Self::Average(average) => average.run(arena),
             Self::Resize(resize) => resize.run(arena),
+            Self::GridSample(sample) => sample.run(arena),
             Self::Softmax(lines) => run_softmax(arena, lines),
             Self::Reduce(kind, lines) => run_reduce(arena, *kind, lines),
         }
@@ -152,23 +163,20 @@ impl AverageStep {
 impl ResizeStep {
     fn run(&self, arena: &mut [f32]) {
         let &[images, channels, ..] = self.output.shape.as_slice() else { unreachable!("an image") };
-        let place = |view: &View, image: usize, y: usize, x: usize| {
-            view.start + image * view.strides[0] + y * view.strides[2] + x * view.strides[3]
-        };
         let mut sums = vec![0.0f32; channels];
         for image in 0..images {
             for (y, row) in self.rows.iter().enumerate() {
                 for (x, column) in self.columns.iter().enumerate() {
-                    let to = place(&self.output, image, y, x);
+                    let to = pixel(&self.output, image, [y, x]);
                     if row.weight == 0.0 && column.weight == 0.0 {
-                        let from = place(&self.input, image, row.low, column.low);
+                        let from = pixel(&self.input, image, [row.low, column.low]);
                         arena.copy_within(from..from + channels, to);
                         continue;
                     }
                     sums.fill(0.0);
                     for (v, share_y) in [(row.low, 1.0 - row.weight), (row.high, row.weight)] {
                         for (u, share_x) in [(column.low, 1.0 - column.weight), (column.high, column.weight)] {
-                            let from = place(&self.input, image, v, u);
+                            let from = pixel(&self.input, image, [v, u]);
                             let share = share_y * share_x;
                             let pixel = &arena[from..from + channels];
                             sums.iter_mut().zip(pixel).for_each(|(s, x)| *s += share * x);
@@ -179,6 +187,47 @@ impl ResizeStep {
             }
         }
     }
+}
+
+impl GridSampleStep {
+    fn run(&self, arena: &mut [f32]) {
+        let &[images, _, height, width] = self.output.shape.as_slice() else { unreachable!("an image") };
+        let &[n, h, w, axis] = self.grid.strides.as_slice() else { unreachable!("places of an image") };
+        for image in 0..images {
+            for y in 0..height {
+                for x in 0..width {
+                    let place = self.grid.start + image * n + y * h + x * w;
+                    let at = [arena[place + axis], arena[place]];
+                    self.read(arena, image, at, pixel(&self.output, image, [y, x]));
+                }
+            }
+        }
+    }
+
+    /// The input at a place (y, x) between four pixels, written at `to`; pixels outside the image are zero.
+    fn read(&self, arena: &mut [f32], image: usize, at: [f32; 2], to: usize) {
+        let channels = self.output.shape[1];
+        let sides = [self.input.shape[2], self.input.shape[3]];
+        let taps = [0, 1].map(|axis| {
+            let at = self.sample.pixel(at[axis], sides[axis]);
+            let low = at.floor();
+            [(low, low + 1.0 - at), (low + 1.0, at - low)]
+        });
+        arena[to..to + channels].fill(0.0);
+        for (y, share_y) in taps[0].into_iter().filter(|(y, _)| (0.0..sides[0] as f32).contains(y)) {
+            for (x, share_x) in taps[1].into_iter().filter(|(x, _)| (0.0..sides[1] as f32).contains(x)) {
+                let from = pixel(&self.input, image, [y as usize, x as usize]);
+                for channel in 0..channels {
+                    arena[to + channel] += share_y * share_x * arena[from + channel];
+                }
+            }
+        }
+    }
+}
+
+/// Where a pixel of an image begins.
+fn pixel(view: &View, image: usize, [y, x]: [usize; 2]) -> usize {
+    view.start + image * view.strides[0] + y * view.strides[2] + x * view.strides[3]
 }
 
 fn run_softmax(arena: &mut [f32], lines: &Lines) {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::lower::Lowering;
 use crate::network::ValueId;
-use crate::operator::{Op, Pool, Tap, Window};
+use crate::operator::{GridSample, Op, Pool, Tap, Window};
 use crate::tensor::Tensor;
 
 /// Largest kernel, stride, padding or image side: sums of a few never overflow.
@@ -127,6 +127,26 @@ impl Lowering<'_> {
         let input = self.input(0)?;
         let shape = vec![n, channels, size[0], size[1]];
         Ok(self.emit(Op::Resize { rows, columns }, vec![input], shape))
+    }
+
+    pub(super) fn grid_sample(&mut self) -> Result<ValueId, Error> {
+        let [n, channels, height, width] = self.image(0)?;
+        let grid = self.image(1)?;
+        if grid[0] != n || grid[3] != 2 || height.max(width) > SIZE_MAX {
+            return Err(self.raw.error(format!("{:?} does not say where to read {n} images", grid)));
+        }
+        let mode = self.raw.text("mode", "linear");
+        let border = match self.raw.text("padding_mode", "zeros") {
+            "zeros" => false,
+            "border" => true,
+            other => return Err(self.raw.error(format!("padding_mode '{other}'"))),
+        };
+        if !matches!(mode, "linear" | "bilinear") {
+            return Err(self.raw.error(format!("mode '{mode}'")));
+        }
+        let sample = GridSample { align_corners: self.raw.int("align_corners", 0) != 0, border };
+        let inputs = vec![self.input(0)?, self.input(1)?];
+        Ok(self.emit(Op::GridSample(sample), inputs, vec![n, channels, grid[1], grid[2]]))
     }
 
     /// Where each of `out` samples lies in a line of `len`, by the node's coordinate convention.

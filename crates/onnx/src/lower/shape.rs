@@ -199,19 +199,33 @@ impl Lowering<'_> {
         Ok(self.new_constant("shape", Tensor::i64(sizes)))
     }
 
-    /// Only of constants along axis 0: what exporters emit to take a size out of a shape.
+    /// By constant indices. Of a constant list it is what exporters emit to take a size out of a shape.
     pub(super) fn gather(&mut self) -> Result<ValueId, Error> {
-        let data = self.constant(0)?.ok_or_else(|| self.raw.error("it has no data"))?.clone();
+        let input = self.input(0)?;
+        let from = self.shape(input);
+        let axis = self.axis(self.raw.int("axis", 0), from.len())?;
         let indices = self.constant(1)?.ok_or_else(|| self.raw.error("it has no indices"))?;
-        let (Some(values), Some(at), [len]) = (data.as_i64(), indices.as_i64(), data.shape.as_slice()) else {
-            return Err(self.raw.error("only of a constant list of integers"));
-        };
-        let mut picked = Vec::with_capacity(at.len());
-        for &index in at {
-            picked.push(values[self.axis(index, *len)?]);
+        let picked = indices.shape.clone();
+        let at = indices.as_i64().ok_or_else(|| self.raw.error("its indices are no integers"))?.to_vec();
+        let indices: Vec<usize> = at.iter().map(|&index| self.axis(index, from[axis])).collect::<Result<_, _>>()?;
+        if let Some(values) = self.net.values[input].constant.as_deref().and_then(Tensor::as_i64)
+            && from.len() == 1
+        {
+            let values = indices.iter().map(|&index| values[index]).collect();
+            return Ok(self.new_constant("gathered", Tensor { shape: picked, data: Data::I64(values) }));
         }
-        let tensor = Tensor { shape: indices.shape.clone(), data: Data::I64(picked) };
-        Ok(self.new_constant("gathered", tensor))
+        if picked.len() > 1 {
+            return Err(self.raw.error(format!("indices {picked:?}: only a list is known")));
+        }
+        let mut shape = from.clone();
+        shape[axis] = indices.len();
+        let gathered = self.emit(Op::Gather { axis, indices }, vec![input], shape);
+        if picked.len() == 1 {
+            return Ok(gathered);
+        }
+        // One index without a list takes its axis away.
+        let left = [&from[..axis], &from[axis + 1..]].concat();
+        Ok(self.emit(Op::Reshape, vec![gathered], left))
     }
 
     /// Between floats nothing happens: every run-time value is f32.

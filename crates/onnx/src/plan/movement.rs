@@ -6,10 +6,10 @@ use crate::fold;
 use crate::kernels::conv::{Conv, OUTSIDE};
 use crate::nest::{Nest, View};
 use crate::network::{Node, ValueId};
-use crate::operator::{Binary, Pool, Reduce, Tap, Window};
+use crate::operator::{Binary, GridSample, Pool, Reduce, Tap, Window};
 use crate::plan::Compiler;
 use crate::plan::layer::places;
-use crate::step::{AverageStep, Lines, ResizeStep, Step};
+use crate::step::{AverageStep, GridSampleStep, Lines, ResizeStep, Step};
 
 impl Compiler<'_> {
     /// Output and input of a node that treats every element alike.
@@ -60,6 +60,15 @@ impl Compiler<'_> {
         self.views[node.output] = Some(output.clone());
         let (rows, columns) = (rows.to_vec(), columns.to_vec());
         self.steps.push(Step::Resize(ResizeStep { rows, columns, input, output }));
+        self.release_copy(owned);
+    }
+
+    pub(super) fn grid_sample(&mut self, node: &Node, sample: GridSample) {
+        let (input, owned) = self.channels_last(self.view(node.inputs[0]));
+        let grid = self.view(node.inputs[1]);
+        let output = self.place(self.shape(node.output));
+        self.views[node.output] = Some(output.clone());
+        self.steps.push(Step::GridSample(GridSampleStep { sample, grid, input, output }));
         self.release_copy(owned);
     }
 
@@ -133,6 +142,22 @@ impl Compiler<'_> {
             let part = View { start, shape: input.shape.clone(), ..output.clone() };
             start += input.shape[axis] * output.strides[axis];
             self.copy(&input, &part);
+        }
+        self.views[node.output] = Some(output);
+    }
+
+    /// Indices that follow each other are copied at once.
+    pub(super) fn gather(&mut self, node: &Node, axis: usize, indices: &[usize]) {
+        let input = self.view(node.inputs[0]);
+        let output = self.place(self.shape(node.output));
+        let mut to = output.start;
+        for run in indices.chunk_by(|one, next| one + 1 == *next) {
+            let mut shape = input.shape.clone();
+            shape[axis] = run.len();
+            let start = input.start + run[0] * input.strides[axis];
+            let from = View { start, shape: shape.clone(), ..input.clone() };
+            self.copy(&from, &View { start: to, shape, ..output.clone() });
+            to += run.len() * output.strides[axis];
         }
         self.views[node.output] = Some(output);
     }

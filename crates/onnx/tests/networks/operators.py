@@ -254,6 +254,24 @@ def resizes():
     case("upsample", {"x": [1, 3, 2, 3]}, nearest, {"s": np.float32([1, 1, 2, 3])}, opset=9)
 
 
+def samples():
+    """Images read where another tensor says, and parts of axes."""
+    for border in ("border", "zeros"):
+        for align in (0, 1):
+            case(
+                f"grid_sample_{border}_{align}",
+                {"x": [2, 5, 6, 7], "g": [2, 3, 4, 2]},
+                [("GridSample", "x,g", "y", {"mode": "bilinear", "padding_mode": border, "align_corners": align})],
+                opset=16,
+            )
+    case("grid_sample_after_layer", {"x": [1, 3, 6, 6], "g": [1, 2, 2, 2]},
+         [("Conv", "x,w", "c", {}), ("GridSample", "c,g", "y", {"mode": "bilinear"})], {"w": normal(20, 3, 1, 1)}, opset=16)  # fmt: skip
+    case("gather_rows", {"x": [1, 9, 3]}, [("Gather", "x,i", "y", {"axis": 1})], {"i": ints(4, 5, 6, 0, -1, 4)})
+    case("gather_columns", {"x": [2, 3, 5]}, [("Gather", "x,i", "y", {"axis": -1})], {"i": ints(3, 1)})
+    case("gather_channels", {"x": [1, 9, 3, 4]}, [("Gather", "x,i", "y", {"axis": 1})], {"i": ints(8, 0, 1)})
+    case("gather_one", {"x": [2, 3, 5]}, [("Gather", "x,i", "y", {"axis": 1})], {"i": np.array(2, np.int64)})
+
+
 convolutions()
 normalisations()
 fusions()
@@ -263,3 +281,4 @@ pools_and_reductions()
 shapes()
 movements()
 resizes()
+samples()
