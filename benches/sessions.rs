@@ -21,7 +21,7 @@ use bioserver::tasks::liveness;
 use bioserver::{api, callback, capture};
 use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
 use evaluate::performer::portrait::Portrait;
-use evaluate::performer::{self, Performance};
+use evaluate::performer::{self, FRAME_MS, Performance};
 use face::FaceEngine;
 use face::networks::{self, Compiled, Networks};
 use face::pack::Pack;
@@ -231,7 +231,8 @@ fn replays(criterion: &mut Criterion) {
             let (status, _, told) = server.ask("POST", &path, "application/json", asked.to_string()).await;
             assert_eq!(status, 200, "{told}");
             let check = Check::read(&serde_json::from_str(&told).expect("it is JSON")).expect("a client can read it");
-            let performance = Performance { liveness_type, challenges: check.challenges.clone(), seed: 1 };
+            let performance =
+                Performance { liveness_type, challenges: check.challenges.clone(), seed: 1, frame_ms: FRAME_MS };
             let frames = performer::perform(&portrait, &performance);
             (session, frames.len(), check.sealed(frames).expect("it can be sealed"))
         })

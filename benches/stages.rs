@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use evaluate::performer::portrait::Portrait;
-use evaluate::performer::{self, Performance};
+use evaluate::performer::{self, FRAME_MS, Performance};
 use face::find::{self, Turns};
 use face::image::Image;
 use face::networks::{Compiled, Networks, Settings};
@@ -80,7 +80,7 @@ fn replays() -> [LivenessCapture; 3] {
     let portrait = Portrait::read(&mut Networks::new(&compiled), &samples()[0].1).expect("it shows a face");
     LivenessType::ALL.map(|liveness_type| {
         let challenges = if liveness_type == LivenessType::Active { vec![Challenge::TurnLeft] } else { vec![] };
-        let performance = Performance { liveness_type, challenges: challenges.clone(), seed: 1 };
+        let performance = Performance { liveness_type, challenges: challenges.clone(), seed: 1, frame_ms: FRAME_MS };
         let frames = performer::perform(&portrait, &performance);
         LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames }
     })

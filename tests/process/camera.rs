@@ -111,7 +111,12 @@ async fn who_does_what_the_page_asks_passes() {
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
         let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
-        let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
+        let performance = Performance {
+            liveness_type: check.liveness_type,
+            challenges: check.challenges,
+            seed: 7,
+            frame_ms: FRAME_MS,
+        };
         let frames = performer::perform(&portrait, &performance);
         assert!(frames.len() <= FILM_FRAMES_MAX, "the page does not film for so long: {}", frames.len());
         let pictures: Vec<Bytes> = frames.into_iter().map(|frame| frame.jpeg).collect();
@@ -124,7 +129,8 @@ async fn who_does_what_the_page_asks_passes() {
 async fn a_photograph_before_the_camera_does_not() {
     let (provider, portrait) = (Provider::start(), portrait());
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
-    let performance = Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7 };
+    let performance =
+        Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7, frame_ms: FRAME_MS };
     let frames = performer::perform(&portrait, &performance);
     let outcome = provider.outcome(&session, &Film::of(std::slice::from_ref(&frames[0].jpeg))).await;
     assert!(outcome == "FAILED" || outcome == "SPOOF", "{outcome}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use evaluate::performer::{self, Performance};
+use evaluate::performer::{self, FRAME_MS, Performance};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -191,7 +191,8 @@ async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
     let ([victim, survivor], _) = nodes_on(&database);
     let (victim, survivor) = (Provider::of(victim), Provider::of(survivor));
     let (session, check) = victim.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
-    let performance = Performance { liveness_type: check.liveness_type, challenges: vec![], seed: 7 };
+    let performance =
+        Performance { liveness_type: check.liveness_type, challenges: vec![], seed: 7, frame_ms: FRAME_MS };
     let capture = check.sealed(performer::perform(&portrait(), &performance)).expect("it can be sealed");
     let mut database = PgConnection::connect(&database).await.expect("it is there");
     let attempts = async |database: &mut PgConnection| -> i64 {

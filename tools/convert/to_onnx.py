@@ -76,6 +76,9 @@ class Weights:
         kernel, *bias = [self.tensors.get(name.split(":")[0]) for name in node["input"][1:]]
         return kernel.transpose(DEPTHWISE if "Depthwise" in node["op"] else DENSE), bias[0] if bias else None
 
+    def integers(self, name):
+        return self.tensors[name].astype(np.int64)
+
     def layer_after(self, tail):
         """Kernel and bias of the one convolution that reads that node."""
         source = self._only(self.nodes, tail)
@@ -150,6 +153,12 @@ class Net:
     def reshape(self, x, name, sizes):
         return self.node("Reshape", name, [x, self.constant(name + ".shape", np.array(sizes, np.int64))])
 
+    def scalar(self, name, value):
+        return self.constant(name, np.array(value, np.float32))
+
+    def gather(self, x, name, axis, indices):
+        return self.node("Gather", name, [x, self.constant(name + ".indices", np.array(indices, np.int64))], axis=axis)
+
     def mean(self, x):
         """Mean of each plane, as [N, C]."""
         return self.node("Flatten", "mean", [self.node("GlobalAveragePool", "mean.pool", [x])])
@@ -159,6 +168,15 @@ class Net:
         for names in (names for node in self.nodes for names in (node.input, node.output)):
             names[:] = [name if old == x else old for old in names]
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]))
+
+    def drop_unread(self):
+        """Drops what no output depends on."""
+        wanted, kept = {output.name for output in self.outputs}, []
+        for node in reversed(self.nodes):
+            if not wanted.isdisjoint(node.output):
+                wanted.update(node.input)
+                kept.insert(0, node)
+        self.nodes, self.tensors = kept, [tensor for tensor in self.tensors if tensor.name in wanted]
 
     def separable(self, x, name, first, second, stride=1):
         """A depthwise convolution and the 1x1 after it, each as kernel and bias."""
@@ -219,6 +237,116 @@ def facemesh(w):
     flag = net.node("Flatten", "flag", [head(x, "flag", (23,), 24, 27, (26,), 31)])
     net.output(points, "points", [468, 3])
     net.output(net.node("Sigmoid", "presence", [flag]), "presence", [1])
+    return net
+
+
+# Of the attention mesh's small networks: their place in the graph, the vertices that they place, and the two between which their crop lies level.
+LIPS = [
+    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409, 78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81,
+    82, 13, 312, 311, 310, 415, 76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408, 62, 96, 89, 179, 86, 15, 316, 403,
+    319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407]
+LEFT_EYE = [
+    33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173, 130, 25, 110, 24, 23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190, 226, 31,
+    228, 229, 230, 231, 232, 233, 244, 113, 225, 224, 223, 222, 221, 189, 35, 124, 46, 53, 52, 65, 143, 111, 117, 118, 119, 120, 121, 128, 245, 156, 70, 63,
+    105, 66, 107, 55, 193]
+RIGHT_EYE = [
+    263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398, 359, 255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257, 258, 286,
+    414, 446, 261, 448, 449, 450, 451, 452, 453, 464, 342, 445, 444, 443, 442, 441, 413, 265, 353, 276, 283, 282, 295, 372, 340, 346, 347, 348, 349, 350, 357,
+    465, 383, 300, 293, 334, 296, 336, 285, 417]
+PARTS = {"": ("lips", LIPS, (61, 291)), "_1": ("left_eye", LEFT_EYE, (33, 133)), "_2": ("right_eye", RIGHT_EYE, (362, 263))}
+
+
+def attention_mesh(w):
+    """Points and presence, as `facemesh`; eyes and lips are placed by networks of their own. Irises are left out.
+
+    Those read the trunk's features, 32 planes of 48x48, through a level square of 16x16 around the part, 1.5 times as large as its points reach. The square is
+    as the operators of MediaPipe make it, and `facemesh-attention-pinto` of the same package; the convolutions come from `facemesh-attention`.
+    """
+    net, results, crops = Net(), {"input_1": "image"}, {}
+    scope = "StatefulPartitionedCall/functional_1/"
+
+    def padding(node, kernel, stride):
+        return same(kernel.shape[2], stride) if base64.b64decode(node["attr"]["padding"]["s"]) == b"SAME" else [0] * 4
+
+    for source, node in w.nodes.items():
+        name = source.removeprefix(scope).split("/")[0]
+        inputs = [value.split(":")[0] for value in node.get("input", [])]
+        for value in inputs:
+            if value.endswith("SpatialTransformer/transform/Reshape_5") and value not in results:
+                key = value.removeprefix(scope + "transform_tensor_bilinear_v2").split("/")[0]
+                crops[key], results[value] = part_of(net, results, *PARTS[key])
+        if node["op"] in ("_FusedConv2D", "DepthwiseConv2dNative") and inputs[0] in results and "iris" not in name:
+            kernel, bias = w.layer(source)
+            stride = int(node["attr"]["strides"]["list"]["i"][1])
+            # The heads' last convolutions cover all that there is: their stride says nothing.
+            x = net.conv(results[inputs[0]], name, kernel, bias, stride, padding(node, kernel, stride))
+            results[source] = net.prelu(x, w.tensors[inputs[3]]) if len(inputs) > 3 else x
+        elif node["op"] == "Prelu" and inputs[0] in results:
+            results[source] = net.prelu(results[inputs[0]], w.tensors[inputs[1]])
+        elif node["op"] == "MaxPool" and inputs[0] in results:
+            results[source] = net.pool("MaxPool", results[inputs[0]], name, 2)
+        elif node["op"] == "Pad" and inputs[0] in results:
+            results[source] = net.pad_end(results[inputs[0]], channels=int(w.integers(inputs[1])[3][1]))
+        elif node["op"] == "AddV2" and all(value in results for value in inputs):
+            results[source] = net.node("Add", name, [results[value] for value in inputs])
+        if name == "output_mesh" and source in results and "mesh" not in results:
+            mesh = net.reshape(results[source], "mesh", [0, 468, 3])
+            results["mesh"] = net.node("Mul", "mesh.features", [net.gather(mesh, "mesh.flat", 2, [0, 1]), net.scalar("mesh.share", 0.25)])
+    return finished(net, results, crops, scope)
+
+
+def part_of(net, results, name, vertices, corners):
+    """The square of features around a part: its origin and its steps along and across, and the features in it."""
+    mesh, number = results["mesh"], lambda part, value: net.scalar(f"{name}.{part}", value)
+    op = lambda kind, part, *inputs, **attributes: net.node(kind, f"{name}.{part}", list(inputs), **attributes)
+    reach = lambda kind, part, x: op(kind, part, x, axes=[1], keepdims=1)
+    chosen = net.gather(mesh, f"{name}.chosen", 1, vertices)
+    level = op("Sub", "level", *[net.gather(mesh, f"{name}.corner{i}", 1, [corner]) for i, corner in reversed(list(enumerate(corners)))])
+    along = op("Div", "along", level, op("ReduceL2", "length", level, axes=[2], keepdims=1))
+    across = op("MatMul", "across", along, net.constant(f"{name}.quarter", np.array([[0, 1], [-1, 0]], np.float32)))
+    middle, steps = None, []
+    for axis, direction in (("x", along), ("y", across)):
+        places = op("ReduceSum", axis, op("Mul", axis + ".parts", chosen, direction), net.constant(f"{name}.{axis}.axes", np.array([2], np.int64)), keepdims=1)
+        low, high = reach("ReduceMin", axis + ".low", places), reach("ReduceMax", axis + ".high", places)
+        half = op("Mul", axis + ".half", op("Add", axis + ".sum", low, high), number(axis + ".mean", 0.5))
+        centre = op("Mul", axis + ".centre", direction, half)
+        middle = centre if middle is None else op("Add", "middle", middle, centre)
+        size = op("Mul", axis + ".size", op("Sub", axis + ".range", high, low), number(axis + ".share", 1.5 / 16))
+        steps.append(op("Mul", axis + ".step", direction, size))
+    corner = op("Mul", "corner", op("Add", "diagonal", *steps), number("eighth", 8.0))
+    origin = op("Sub", "origin", middle, corner)
+    places = origin
+    for axis, step, cells in zip("xy", steps, (np.tile(np.arange(16), 16), np.repeat(np.arange(16), 16))):
+        moved = op("Mul", axis + ".moved", net.constant(f"{name}.{axis}.cells", cells.astype(np.float32).reshape(1, 256, 1)), step)
+        places = op("Add", axis + ".places", places, moved)
+    # From places 0 to 47 to -1 to 1.
+    grid = op("Sub", "grid.shifted", op("Mul", "grid.scaled", places, number("grid.scale", 2 / 47)), number("grid.shift", 1.0))
+    grid = net.reshape(grid, name + ".grid", [0, 16, 16, 2])
+    features = results["StatefulPartitionedCall/functional_1/p_re_lu_3/Relu"]
+    return (origin, *steps), op("GridSample", "features", features, grid, mode="bilinear", padding_mode="border", align_corners=1)
+
+
+def finished(net, results, crops, scope):
+    """All points in pixels of the input; depths are the trunk's."""
+    mesh = "mesh"
+    sources, places = [net.gather(mesh, "flat", 2, [0, 1])], np.arange(468)
+    at = 468
+    for key, (name, vertices, _) in PARTS.items():
+        origin, *steps = crops[key]
+        op = lambda kind, part, *inputs: net.node(kind, f"{name}.{part}", list(inputs))
+        found = net.reshape(results[f"{scope}conv_{name}/BiasAdd"], name + ".found", [0, len(vertices), 2])
+        placed = op("Mul", "placed.origin", origin, net.scalar(name + ".four", 4.0))
+        for column, step in enumerate(steps):
+            placed = op("Add", f"placed.{column}", placed, op("Mul", f"placed.{column}.by", net.gather(found, f"{name}.column{column}", 2, [column]), step))
+        sources.append(placed)
+        places[vertices] = at + np.arange(len(vertices))
+        at += len(vertices)
+    flat = net.gather(net.node("Concat", "all", sources, axis=1), "refined", 1, places)
+    points = net.node("Concat", "points", [flat, net.gather(mesh, "depths", 2, [2])], axis=2)
+    flag = net.node("Flatten", "flag", [results[scope + "conv_faceflag/BiasAdd"]])
+    net.output(points, "points", [468, 3])
+    net.output(net.node("Sigmoid", "presence", [flag]), "presence", [1])
+    net.drop_unread()
     return net
 
 
@@ -288,6 +416,7 @@ FACE_API_VALUES = "RGB, (x - [122.782, 117.001, 104.298]) / 255"
 NETS = {
     "blazeface": (blazeface, "human", "models/blazeface", "Apache-2.0 (Google MediaPipe)", "256x256", "RGB, x / 127.5 - 1"),
     "facemesh": (facemesh, "human", "models/facemesh", "Apache-2.0 (Google MediaPipe)", "192x192", "RGB, x / 255"),
+    "attention_mesh": (attention_mesh, "models", "models/facemesh-attention", "Apache-2.0 (Google MediaPipe)", "192x192", "RGB, x / 255"),
     "mobilefacenet": (mobilefacenet, "models", "models/mobilefacenet", "Apache-2.0 (MobileFaceNet_TF)", "112x112", "RGB, (x - 127.5) / 128"),
     "age_gender": (age_gender, "faceapi", "model/age_gender_model", "MIT (face-api)", "112x112", FACE_API_VALUES),
 }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::measure::interval::{self, Interval};
 use crate::performer::attack::{self, Attack};
 use crate::performer::portrait::Portrait;
-use crate::performer::{self, Performance};
+use crate::performer::{self, FRAME_MS, Performance};
 
 pub mod text;
 
@@ -113,7 +113,8 @@ impl Stage {
         let mut random = [0; 32];
         random[..8].copy_from_slice(&seed.to_be_bytes());
         let count = if liveness_type == LivenessType::Active { CHALLENGES } else { 0 };
-        let performance = Performance { liveness_type, challenges: challenges(0, &random, count), seed };
+        let performance =
+            Performance { liveness_type, challenges: challenges(0, &random, count), seed, frame_ms: FRAME_MS };
         let frames = match attack {
             None => performer::perform(portrait, &performance),
             Some(attack) => attack::attack(attack, portrait, &self.other, &performance),

@@ -22,7 +22,7 @@ pub mod raster;
 pub mod setting;
 pub mod triangulate;
 
-/// Milliseconds from one frame to the next.
+/// Milliseconds from one frame to the next of a camera that takes ten a second.
 pub const FRAME_MS: u32 = 100;
 
 /// What a person shows the camera.
@@ -33,6 +33,8 @@ pub struct Performance {
     pub challenges: Vec<Challenge>,
     /// How this person moves, and how the camera sees it.
     pub seed: u64,
+    /// Milliseconds from one frame to the next.
+    pub frame_ms: u32,
 }
 
 /// A film of the person of the portrait, who does what is asked.
@@ -40,14 +42,14 @@ pub fn perform(portrait: &Portrait, performance: &Performance) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(performance.seed);
     let film = Film::of(performance, &mut random);
     let mut camera = Camera::new(&mut random);
-    frames((0..film.frames()).map(|number| camera.shot(&portrait.drawn(&film.pose(number)))))
+    frames(performance.frame_ms, (0..film.frames()).map(|number| camera.shot(&portrait.drawn(&film.pose(number)))))
 }
 
 /// Pictures as frames, at the times that a camera with a little jitter takes them.
-fn frames(shots: impl Iterator<Item = bytes::Bytes>) -> Vec<Frame> {
+fn frames(frame_ms: u32, shots: impl Iterator<Item = bytes::Bytes>) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(1);
-    let mut jitter = |number: u32| if number == 0 { 0 } else { random.random_range(0..FRAME_MS / 5) };
-    shots.zip(0..).map(|(jpeg, number)| Frame { t_ms: number * FRAME_MS + jitter(number), jpeg }).collect()
+    let mut jitter = |number: u32| if number == 0 { 0 } else { random.random_range(0..frame_ms / 5) };
+    shots.zip(0..).map(|(jpeg, number)| Frame { t_ms: number * frame_ms + jitter(number), jpeg }).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Whether a capture shows a living person who does what was asked: what it shows is measured, then judged.
 
+use bytes::Bytes;
+
 use crate::find::{self, Turns};
 use crate::image::Image;
 use crate::liveness::judge::Evidence;
@@ -9,7 +11,7 @@ use crate::networks::Networks;
 use crate::values::liveness::{Frame, LivenessType};
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
-use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, spoof};
+use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, quality, spoof};
 
 pub mod flat;
 pub mod judge;
@@ -39,50 +41,60 @@ impl Networks {
 
     /// What a capture shows, whatever it is held to.
     pub fn measure(&mut self, replay: &LivenessCapture) -> Result<Measured, Error> {
-        let track = track::follow(self, &replay.frames)?;
+        let frames = track::looked_at(&replay.frames);
+        let track = track::follow(self, &frames)?;
         let rest = Rest::of(&track.shots);
         let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.liveness_type)).unwrap_or_default();
         let mut looks = vec![];
         for shot in &chosen {
-            looks.extend(look(self, replay, track.shots[*shot].frame)?);
+            looks.extend(look(self, &frames[track.shots[*shot].frame].jpeg)?);
         }
-        let real = reality(self, replay, &track, rest.as_ref())?;
+        let real = reality(self, &frames, &track, rest.as_ref())?;
         let (looked, same) = (looks.len(), least_score(self, &looks));
-        let best = looks.into_iter().max_by_key(|look| look.described.quality.value);
-        let quality = best.as_ref().map(|best| best.described.quality.value);
-        let seen = seen(&replay.frames, &track, rest.as_ref());
-        Ok(Measured { evidence: Evidence { real, looks: looked, same, quality, ..seen }, best })
+        let sight = looks.iter().map(|look| look.sight).max();
+        let best = looks.into_iter().map(|look| look.best).max_by_key(|best| best.described.quality.value);
+        let seen = seen(&replay.frames, &frames, &track, rest.as_ref());
+        Ok(Measured { evidence: Evidence { real, looks: looked, same, sight, ..seen }, best })
     }
 }
 
-/// Of each part of a film the shot that shows the face best: ahead, eyes open. Of one look, one shot.
+/// Of each part of a film the shot that shows the face best: eyes open, at rest. Only faces that look ahead are compared:
+/// turned ones score less, whoever they are. Of one look, one shot.
 fn parts(shots: &[Shot], rest: &Rest, liveness_type: LivenessType) -> Vec<usize> {
     let parts = if liveness_type == LivenessType::Passive { 1 } else { PARTS.min(shots.len()) };
     let fault = |shot: &Shot| rest.away(shot).max(0.0) + (1.0 - shot.eyes / rest.eyes.max(1e-3)).max(0.0);
     let best = |part: usize| {
         let range = part * shots.len() / parts..(part + 1) * shots.len() / parts;
-        range.min_by(|a, b| fault(&shots[*a]).total_cmp(&fault(&shots[*b])))
+        let compared = range.filter(|shot| parts == 1 || movements::is_ahead(shots[*shot].yaw, shots[*shot].pitch));
+        compared.min_by(|a, b| fault(&shots[*a]).total_cmp(&fault(&shots[*b])))
     };
     (0..parts).filter_map(best).collect()
 }
 
-/// A frame as a photograph of the person; `None` where it shows nobody after all.
-fn look(networks: &mut Networks, replay: &LivenessCapture, frame: usize) -> Result<Option<Best>, Error> {
-    let jpeg = &replay.frames[frame].jpeg;
+/// A frame as a photograph of the person.
+struct Look {
+    best: Best,
+    /// See [`quality::sight`].
+    sight: i32,
+}
+
+/// `None` where the frame shows nobody after all.
+fn look(networks: &mut Networks, jpeg: &Bytes) -> Result<Option<Look>, Error> {
     let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
     let view = image.view();
     let Some(found) = find::largest(networks, &image, Turns::None)? else { return Ok(None) };
     let described = describe::face(networks, view, &found, describe::digest(jpeg))?;
     let years = age::years(networks, view, &found.mesh)?;
-    Ok(Some(Best { jpeg: jpeg.clone(), described, years }))
+    let sight = quality::sight(&quality::measures(view, &found));
+    Ok(Some(Look { best: Best { jpeg: jpeg.clone(), described, years }, sight }))
 }
 
-fn side(look: &Best) -> ComparedFace<'_> {
-    ComparedFace { template: &look.described.template, image_type: ImageType::VideoFrame }
+fn side(look: &Look) -> ComparedFace<'_> {
+    ComparedFace { template: &look.best.described.template, image_type: ImageType::VideoFrame }
 }
 
 /// The least score of two of them; `None` of fewer, or without a calibration.
-fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
+fn least_score(networks: &Networks, looks: &[Look]) -> Option<Score> {
     let curves = networks.curves()?;
     let pairs = looks.iter().enumerate().flat_map(|(place, one)| looks[..place].iter().map(move |other| (one, other)));
     let scores = pairs.map(|(one, other)| curves.score(side(one), side(other)));
@@ -92,7 +104,7 @@ fn least_score(networks: &Networks, looks: &[Best]) -> Option<Score> {
 /// The mean of what the networks against spoofs give; frames in which the face is not at rest are passed over.
 fn reality(
     networks: &mut Networks,
-    replay: &LivenessCapture,
+    frames: &[Frame],
     track: &Track,
     rest: Option<&Rest>,
 ) -> Result<Option<f32>, Error> {
@@ -105,7 +117,7 @@ fn reality(
     let mut total = 0.0;
     for part in 0..count {
         let place = places[(2 * part + 1) * places.len() / (2 * count)];
-        let jpeg = &replay.frames[track.shots[place].frame].jpeg;
+        let jpeg = &frames[track.shots[place].frame].jpeg;
         let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
         let Some(real) = spoof::real(networks, image.view(), &track.meshes[place])? else { return Ok(None) };
         total += real;
@@ -128,13 +140,12 @@ fn unseen_ms_max(frames: &[Frame], shots: &[Shot]) -> u32 {
     longest
 }
 
-/// Everything but what further networks say.
-fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
+/// Everything but what further networks say. `all` holds the frames that were not looked at, too.
+fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
     let shots = &track.shots;
     let shown: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
-    let times: Vec<u32> = frames.iter().map(|frame| frame.t_ms).collect();
+    let times: Vec<u32> = all.iter().map(|frame| frame.t_ms).collect();
     let later = |pair: &[u32]| pair[1].checked_sub(pair[0]).filter(|ms| *ms > 0).unwrap_or(u32::MAX);
-    let is_ahead = rest.is_some_and(|rest| rest.is_ahead() && shots.last().is_some_and(|shot| rest.holds(shot)));
     Evidence {
         frames: track.frames,
         seen: shots.len(),
@@ -142,15 +153,17 @@ fn seen(frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
         length_ms: shown.last().zip(shown.first()).map_or(0, |(last, first)| last.saturating_sub(*first)),
         gap_ms_max: times.windows(2).map(later).max().unwrap_or(0),
         unseen_ms_max: unseen_ms_max(frames, shots),
-        speed_max: motion::speed_max(shots),
+        speed: motion::speed(shots),
         stir: motion::stir(shots),
+        mouth: motion::mouth(shots),
+        eyes: motion::eyes(shots),
         relief: motion::relief(shots),
         movements: rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default(),
-        is_ahead,
+        is_ahead: rest.is_some_and(|rest| rest.is_back(shots)),
         real: None,
         looks: 0,
         same: None,
-        quality: None,
+        sight: None,
     }
 }
 

@@ -50,6 +50,7 @@ struct Shared {
     /// The detector takes every size: it is compiled for the pass at hand.
     detector: Detector,
     landmarks: Stage,
+    film_landmarks: Stage,
     recognizers: Vec<Recognizer>,
     age: Stage,
     spoofs: Vec<Spoof>,
@@ -92,6 +93,7 @@ pub struct Networks {
     /// The detector for the finer pass that was last made.
     finer: Option<Finer>,
     landmarks: Runner,
+    film_landmarks: Runner,
     recognizers: Vec<Runner>,
     age: Runner,
     spoofs: Vec<Runner>,
@@ -119,9 +121,11 @@ impl Compiled {
             let stage = one(&recognizer.network, &[("", &[1, recognizer.dimension])])?;
             Ok(Recognizer { stage, alignment: recognizer.alignment.clone(), length: recognizer.length })
         };
+        let points: [(&str, &[usize]); 2] = [("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])];
         Ok(Self(Arc::new(Shared {
             detector: Detector::new(&pack.detector, engine)?,
-            landmarks: one(&pack.landmarks, &[("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])])?,
+            landmarks: one(&pack.landmarks, &points)?,
+            film_landmarks: one(&pack.film_landmarks, &points)?,
             recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
             age: one(&pack.age, &[("age", &[1, 1])])?,
             spoofs: pack.spoofs.iter().map(spoof).collect::<Result<_, Fault>>()?,
@@ -219,16 +223,24 @@ impl Stage {
         let mut outputs = runner.run(&[&self.input.fill(planes)]).map_err(failed)?;
         Ok(self.places.iter().map(|place| std::mem::take(&mut outputs[*place])).collect())
     }
+
+    fn mesh(&self, runner: &mut Runner, view: View, square: Square) -> Result<Mesh, Error> {
+        let map = square.crop(self.input.width);
+        let planes = resample::warped(view, map, self.input.width);
+        let outputs = self.run(runner, &planes)?;
+        Ok(mesh::read(&outputs[0], outputs[1][0], map))
+    }
 }
 
 impl Networks {
     /// Cheap: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
-        let Shared { detector, landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
+        let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
+            film_landmarks: Runner::new(&film_landmarks.executable),
             recognizers: recognizers.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
             age: Runner::new(&age.executable),
             spoofs: spoofs.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
@@ -281,11 +293,12 @@ impl Networks {
 
     /// The mesh of the face in a square of the picture.
     pub fn landmarks(&mut self, view: View, square: Square) -> Result<Mesh, Error> {
-        let stage = &self.shared.0.landmarks;
-        let map = square.crop(stage.input.width);
-        let planes = resample::warped(view, map, stage.input.width);
-        let outputs = stage.run(&mut self.landmarks, &planes)?;
-        Ok(mesh::read(&outputs[0], outputs[1][0], map))
+        self.shared.0.landmarks.mesh(&mut self.landmarks, view, square)
+    }
+
+    /// The same of a film's frame: slower, and lids and lips lie where they are.
+    pub fn film_landmarks(&mut self, view: View, square: Square) -> Result<Mesh, Error> {
+        self.shared.0.film_landmarks.mesh(&mut self.film_landmarks, view, square)
     }
 
     /// How many recognizers the pack has.

@@ -16,7 +16,8 @@
 //! alignment = { five = […] }    # where points of the face lie in its input, in pixels: see `align`
 //! length = 8.1                  # of the vector for a good picture, if poor pictures give shorter ones
 //!
-//! [detector]                    # likewise [landmarks] and [age]; those left out are the built-in pack's
+//! [detector]                    # likewise [landmarks], [film_landmarks] (in films, where lids and lips count) and [age];
+//!                               # those left out are the built-in pack's
 //!
 //! [[spoof]]                     # one or several whose mean counts; left out: the built-in pack's; `spoof = []`: none
 //! crop = 2.7                    # sides of what it is shown, in those of the face's box
@@ -56,10 +57,11 @@ const DIMENSION_MAX: usize = 4096;
 const CROPS: std::ops::RangeInclusive<f32> = 1.0..=8.0;
 
 /// The files of the pack inside of the program.
-const BUILT_IN: [(&str, &[u8]); 10] = [
+const BUILT_IN: [(&str, &[u8]); 11] = [
     (MANIFEST, include_bytes!("../../../models/pack.toml")),
     ("blazeface.onnx", include_bytes!("../../../models/blazeface.onnx")),
     ("facemesh.onnx", include_bytes!("../../../models/facemesh.onnx")),
+    ("attention_mesh.onnx", include_bytes!("../../../models/attention_mesh.onnx")),
     ("age_gender.onnx", include_bytes!("../../../models/age_gender.onnx")),
     ("recognizer.onnx", include_bytes!("../../../models/recognizer.onnx")),
     ("spoof.onnx", include_bytes!("../../../models/spoof.onnx")),
@@ -77,6 +79,8 @@ pub struct Pack {
     pub template_version: u16,
     pub detector: Network,
     pub landmarks: Network,
+    /// As `landmarks`, in films: there it counts how far lids and lips are open.
+    pub film_landmarks: Network,
     pub age: Network,
     /// At least one.
     pub recognizers: Vec<Recognizer>,
@@ -170,8 +174,9 @@ impl Pack {
         let text = files.get(MANIFEST)?;
         let text = std::str::from_utf8(&text).map_err(|e| files.manifest(e))?;
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
-        let Manifest { name, template_version, detector, landmarks, age, recognizer, spoof, liveness, .. } = manifest;
-        let whole = detector.is_some() && landmarks.is_some() && age.is_some() && spoof.is_some();
+        let Manifest { name, template_version, detector, landmarks, film_landmarks, age, .. } = manifest;
+        let whole = [&detector, &landmarks, &film_landmarks, &age].iter().all(|entry| entry.is_some());
+        let whole = whole && manifest.spoof.is_some();
         let lender = if whole { None } else { Some(Self::built_in()?) };
         let or_lent =
             |role: &str, entry: Option<NetworkEntry>, read_outs: &[ReadOut], lent: fn(&Self) -> &Network| match (
@@ -182,7 +187,7 @@ impl Pack {
                 (None, None) => Err(files.manifest(format!("missing field `{role}`"))),
             };
         let detectors = [ReadOut::Blazeface, ReadOut::Yunet];
-        let (spoofs, thresholds) = match (spoof, &lender) {
+        let (spoofs, thresholds) = match (manifest.spoof, &lender) {
             // What was measured was the whole check, with the lender's recognizer.
             (None, Some(lender)) => (lender.spoofs.clone(), Liveness { measured: None, ..lender.liveness.clone() }),
             (entries, _) => {
@@ -195,10 +200,13 @@ impl Pack {
             template_version,
             detector: or_lent("detector", detector, &detectors, |pack| &pack.detector)?,
             landmarks: or_lent("landmarks", landmarks, &[ReadOut::Facemesh], |pack| &pack.landmarks)?,
+            film_landmarks: or_lent("film_landmarks", film_landmarks, &[ReadOut::Facemesh], |pack| {
+                &pack.film_landmarks
+            })?,
             age: or_lent("age", age, &[ReadOut::Age], |pack| &pack.age)?,
-            recognizers: files.recognizers(recognizer)?,
+            recognizers: files.recognizers(manifest.recognizer)?,
             spoofs,
-            liveness: liveness.unwrap_or(thresholds),
+            liveness: manifest.liveness.unwrap_or(thresholds),
             calibration: manifest.calibration,
             calibration_by_types: manifest.calibration_by_types,
             discounts: manifest.discount,
@@ -221,7 +229,12 @@ impl Pack {
 
     /// The networks, each with its role.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
-        let single = [("detector", &self.detector), ("landmarks", &self.landmarks), ("age", &self.age)];
+        let single = [
+            ("detector", &self.detector),
+            ("landmarks", &self.landmarks),
+            ("film_landmarks", &self.film_landmarks),
+            ("age", &self.age),
+        ];
         let recognizers = self.recognizers.iter().map(|recognizer| ("recognizer", &recognizer.network));
         let spoofs = self.spoofs.iter().map(|spoof| ("spoof", &spoof.network));
         single.into_iter().chain(recognizers).chain(spoofs)
@@ -321,7 +334,7 @@ mod tests {
         let pack = Pack::built_in().expect("it is whole");
         assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 3, 192));
         // One of them twice.
-        assert_eq!(pack.networks().count(), 6);
+        assert_eq!(pack.networks().count(), 7);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
     }
 

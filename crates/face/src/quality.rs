@@ -95,6 +95,9 @@ const FLAT: Curve = &[(0.2, 0.0), (0.35, 150.0), (0.6, 350.0)];
 /// Photographs of frontal faces have this pitch on average, in degrees: the mean mesh looks up a little.
 const PITCH: f32 = 5.0;
 
+/// Eyes nearer to each other than this show neither lids nor paper; pixels.
+const SIGHT_IOD_MIN: f32 = 16.0;
+
 /// What was measured on one face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measures {
@@ -189,8 +192,34 @@ fn flat(view: View, face_box: FaceBox) -> f32 {
     same as f32 / all.max(1) as f32
 }
 
+/// How well a picture shows a face to whoever only wants to see what it does: below 0 it does not. Small, noisy and
+/// compressed pictures, as webcams take them, serve for that, though they make no good template.
+pub fn sight(measures: &Measures) -> i32 {
+    let is_small = measures.iod < SIGHT_IOD_MIN;
+    let counts = |reason: QualityReason| match reason {
+        QualityReason::EyesTooClose => is_small,
+        QualityReason::HardToRecognize | QualityReason::Noisy | QualityReason::Compressed => false,
+        _ => true,
+    };
+    let lost: f32 = losses(measures).iter().filter(|(reason, _)| counts(*reason)).map(|(_, lost)| lost).sum();
+    (BEST - lost).round() as i32
+}
+
 pub fn quality(measures: &Measures) -> Quality {
-    let mut losses = [
+    let mut losses = losses(measures);
+    losses.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let (uncertain, faults): (Vec<_>, Vec<_>) =
+        losses.iter().partition(|(reason, _)| *reason == QualityReason::HardToRecognize);
+    let sum = |losses: Vec<&(QualityReason, f32)>| losses.iter().map(|(_, lost)| lost).sum::<f32>();
+    let (uncertain, faults) = (sum(uncertain), sum(faults));
+    let value = BEST - uncertain.max(faults) - MILDER * uncertain.min(faults);
+    let reasons = losses.into_iter().filter(|(_, lost)| *lost >= REASON_MIN).map(|(reason, _)| reason).collect();
+    Quality { value: value.round() as i32, reasons }
+}
+
+/// What each fault takes away.
+fn losses(measures: &Measures) -> [(QualityReason, f32); 13] {
+    [
         (QualityReason::HardToRecognize, measures.certainty.map_or(0.0, |certainty| lost(CERTAINTY, certainty))),
         (QualityReason::EyesTooClose, lost(IOD, measures.iod)),
         (QualityReason::Blurred, lost(DETAIL, measures.detail)),
@@ -204,15 +233,7 @@ pub fn quality(measures: &Measures) -> Quality {
         (QualityReason::OutOfPicture, lost(INSIDE, measures.inside)),
         (QualityReason::Occluded, lost(EYE, measures.eye) + lost(MOUTH_SHOWN, measures.mouth)),
         (QualityReason::NotAPhotograph, lost(FLAT, measures.flat)),
-    ];
-    losses.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    let (uncertain, faults): (Vec<_>, Vec<_>) =
-        losses.iter().partition(|(reason, _)| *reason == QualityReason::HardToRecognize);
-    let sum = |losses: Vec<&(QualityReason, f32)>| losses.iter().map(|(_, lost)| lost).sum::<f32>();
-    let (uncertain, faults) = (sum(uncertain), sum(faults));
-    let value = BEST - uncertain.max(faults) - MILDER * uncertain.min(faults);
-    let reasons = losses.into_iter().filter(|(_, lost)| *lost >= REASON_MIN).map(|(reason, _)| reason).collect();
-    Quality { value: value.round() as i32, reasons }
+    ]
 }
 
 fn lost(curve: Curve, measure: f32) -> f32 {
@@ -248,6 +269,20 @@ mod tests {
     #[test]
     fn a_face_without_fault_has_the_best_quality() {
         assert_eq!(quality(&FINE), Quality { value: BEST as i32, reasons: vec![] });
+    }
+
+    #[test]
+    fn a_webcam_shows_well_enough_what_a_face_does() {
+        let webcam = Measures { iod: 38.0, noise: 9.0, blocks: 2.5, detail: 0.02, certainty: Some(0.8), ..FINE };
+        assert!(quality(&webcam).value < 0 && sight(&webcam) > 100, "{:?} {}", quality(&webcam), sight(&webcam));
+        for measures in [
+            Measures { iod: 10.0, ..webcam },
+            Measures { brightness: 5.0, ..FINE },
+            Measures { inside: 0.5, ..FINE },
+            Measures { eye: 0.0, mouth: 0.0, ..FINE },
+        ] {
+            assert!(sight(&measures) < 0, "{measures:?}: {}", sight(&measures));
+        }
     }
 
     #[test]

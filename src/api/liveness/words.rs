@@ -51,6 +51,6 @@ words!(
 );
 words!(
     wire_reason: Reason => ReplayReason,
-    NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, FaceChanged, Cut, FlatMotion, Frozen,
+    NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, EyesClosed, FaceChanged, Cut, FlatMotion, Frozen,
     SpoofNetwork
 );

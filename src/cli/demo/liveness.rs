@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use evaluate::performer::attack::{self, Attack};
 use evaluate::performer::portrait::Portrait;
-use evaluate::performer::{self, Performance};
+use evaluate::performer::{self, FRAME_MS, Performance};
 use face::networks::Networks;
 use face::samples;
 use face::values::liveness::Frame;
@@ -55,7 +55,7 @@ async fn check(
     let check = Check::read(&client.verified(&asked)?)?;
     say(&format!("\nBefore the camera: {who}\n  asked      {}", check.shown()))?;
     let (liveness_type, challenges) = (check.liveness_type, check.challenges.clone());
-    let frames = film(&Performance { liveness_type, challenges, seed: SEED });
+    let frames = film(&Performance { liveness_type, challenges, seed: SEED, frame_ms: FRAME_MS });
     let (count, sealed) = (frames.len(), check.sealed(frames)?);
     say(&format!("  captured   {count} frames, {} kB sealed", sealed.len() / 1000))?;
     client.capture(&session, sealed).await?;

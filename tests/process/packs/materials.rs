@@ -16,7 +16,10 @@ fn the_bill_of_materials_names_networks_and_crates() {
     let of = |kind: &str| components.iter().filter(|component| component["type"] == kind).collect::<Vec<_>>();
     let networks = of("machine-learning-model");
     let names: Vec<&str> = networks.iter().filter_map(|network| network["name"].as_str()).collect();
-    assert_eq!(names, ["blazeface.onnx", "facemesh.onnx", "age_gender.onnx", "recognizer.onnx", "spoof.onnx"]);
+    assert_eq!(
+        names,
+        ["blazeface.onnx", "facemesh.onnx", "attention_mesh.onnx", "age_gender.onnx", "recognizer.onnx", "spoof.onnx"]
+    );
     for component in components {
         let hash = component["hashes"][0]["content"].as_str().expect("each has a checksum");
         assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{component}");

@@ -9,7 +9,7 @@ use crate::performer::camera::Camera;
 use crate::performer::motion::{Film, Pose};
 use crate::performer::portrait::{HEIGHT, Portrait, WIDTH};
 use crate::performer::raster::{self, Canvas, Vertex};
-use crate::performer::{self, FRAME_MS, Performance};
+use crate::performer::{self, Performance};
 
 /// A kind of attack (ISO/IEC 30107-3: an attack instrument species, or an attack on the capture itself).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
@@ -68,7 +68,7 @@ pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance
             let mut camera = Camera::new(&mut random);
             let shown = portrait.drawn(&Pose::default());
             let count = Film::of(performance, &mut random).frames();
-            performer::frames((0..count).map(|_| camera.shot(&shown)))
+            performer::frames(performance.frame_ms, (0..count).map(|_| camera.shot(&shown)))
         }
         Attack::Replayed => performer::perform(portrait, &asked_otherwise(performance)),
         Attack::WrongOrder => performer::perform(portrait, &in_wrong_order(performance)),
@@ -182,12 +182,12 @@ impl<'a> Sheet<'a> {
 
 /// The sheet before a camera, in a hand that is never still.
 fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Frame> {
-    let count = Film::of(performance, random).frames();
-    let hand = Film::of_a_hand(count as f32 * FRAME_MS as f32 / 1000.0, random);
+    let film = Film::of(performance, random);
+    let hand = Film::of_a_hand(&film, random);
     let size = random.random_range(0.85..1.15);
     let behind = wall(random);
     let mut camera = Camera::new(random);
-    let shots: Vec<_> = (0..count)
+    let shots: Vec<_> = (0..film.frames())
         .map(|frame| {
             let mut canvas = behind.clone();
             let picture = bordered((sheet.shown)(frame), sheet.border);
@@ -202,7 +202,7 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
             camera.shot(&canvas)
         })
         .collect();
-    performer::frames(shots.into_iter())
+    performer::frames(performance.frame_ms, shots.into_iter())
 }
 
 /// A wall, nearly grey, on which light falls from one side.

@@ -4,7 +4,7 @@ use face::values::liveness::{Challenge, LivenessType};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use crate::performer::{FRAME_MS, Performance};
+use crate::performer::Performance;
 
 /// Where a head is, and what its face does.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -54,6 +54,7 @@ pub struct Film {
     /// What nobody can help: slow swaying, of each part its own.
     sway: [Sway; 6],
     length_s: f32,
+    frame_s: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +83,8 @@ impl Sway {
 impl Film {
     pub fn of(performance: &Performance, random: &mut StdRng) -> Self {
         let sway = [1.6, 1.2, 1.0, 0.02, 0.015, 0.015].map(|size| Sway::new(size, random));
-        let mut film = Self { movements: vec![], sway, length_s: 0.0 };
+        let frame_s = performance.frame_ms as f32 / 1000.0;
+        let mut film = Self { movements: vec![], sway, length_s: 0.0, frame_s };
         match performance.liveness_type {
             LivenessType::Active => film.challenges(&performance.challenges, random),
             LivenessType::Passive => film.length_s = 1.0,
@@ -130,11 +132,11 @@ impl Film {
     }
 
     pub fn frames(&self) -> u32 {
-        (self.length_s * 1000.0 / FRAME_MS as f32) as u32
+        (self.length_s / self.frame_s).round() as u32
     }
 
     pub fn pose(&self, frame: u32) -> Pose {
-        let t_s = frame as f32 * FRAME_MS as f32 / 1000.0;
+        let t_s = frame as f32 * self.frame_s;
         let [yaw, pitch, roll, x, y, nearer] = self.sway.map(|sway| sway.at(t_s));
         let mut pose = Pose { yaw, pitch, roll, x, y, nearer, ..Pose::default() };
         for movement in &self.movements {
@@ -147,9 +149,9 @@ impl Film {
         pose
     }
 
-    /// A hand that holds a sheet or a display: slower and wider than a head's swaying.
-    pub fn of_a_hand(seconds: f32, random: &mut StdRng) -> Self {
+    /// A hand that holds a sheet or a display before the camera of a film: slower and wider than a head's swaying.
+    pub fn of_a_hand(held: &Self, random: &mut StdRng) -> Self {
         let sway = [9.0, 7.0, 2.5, 0.12, 0.08, 0.08].map(|size| Sway::new(size, random));
-        Self { movements: vec![], sway, length_s: seconds }
+        Self { movements: vec![], sway, ..*held }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::liveness::motion::{Speed, Stir};
 use crate::liveness::movements::{self, Movement};
 use crate::pack::liveness::Liveness;
 use crate::values::liveness::{Challenge, LivenessType, Reason, SecurityLevel};
@@ -15,14 +16,23 @@ const FILM_MS_MIN: u32 = 1500;
 const FILM_SHOTS_MIN: usize = 10;
 /// Between two frames of a film: cameras drop one now and then, and do not stop for longer.
 const GAP_MS_MAX: u32 = 700;
-/// Distances of the eyes a second. Who turns the head as fast as is asked for reaches 2; a head cannot be thrown about at
-/// more than 300 degrees a second, which takes the tip of a nose to 6.
-const SPEED_MAX: f32 = 6.0;
+/// Distances of the eyes a second. Who turns the head as fast as is asked for reaches 2, and who throws it about 6 to 9;
+/// a face that jumps from rest to rest was not moved by a neck.
+const SPEED_MAX: f32 = 10.0;
+const JUMP_MAX: f32 = 5.0;
 /// What a head's points leave of the best homography for a turn by one radian. Moved photographs leave 0.22 and more, and
 /// a plane what the landmark network's unrest makes of it: 0.06.
 const RELIEF_MIN: f32 = 0.12;
-/// A still with noise on it has 0.4 to 0.9, somebody who tries to keep still 3 and more.
+/// A still with noise on it has about 1, somebody who tries to keep still most often 3 and more.
 const STIR_MIN: f32 = 1.8;
+/// Distances of the eyes. The shape of a still changes by less than the first, whatever its noise and the ratio, and more
+/// than the second is enough without a ratio.
+const CHANGE_MIN: f32 = 0.005;
+const CHANGE_ENOUGH: f32 = 0.013;
+/// A mouth that opens or closes by so much of its width is no still's.
+const MOUTH_MIN: f32 = 0.08;
+/// How wide eyes are open, in their own width: open ones have 0.1 and more in 99 of 100 photographs, shut ones up to 0.07.
+const EYES_MIN: f32 = 0.09;
 /// Faces of the film that are compared: of fewer nothing follows.
 const LOOKS_MIN: usize = 2;
 
@@ -40,10 +50,14 @@ pub struct Evidence {
     /// than the one before counts as a gap that has no end.
     pub gap_ms_max: u32,
     pub unseen_ms_max: u32,
-    /// See [`super::motion::speed_max`].
-    pub speed_max: f32,
+    /// See [`super::motion::speed`].
+    pub speed: Speed,
     /// See [`super::motion::stir`].
-    pub stir: Option<f32>,
+    pub stir: Option<Stir>,
+    /// See [`super::motion::mouth`].
+    pub mouth: f32,
+    /// See [`super::motion::eyes`].
+    pub eyes: f32,
     /// See [`super::motion::relief`].
     pub relief: Option<f32>,
     /// See [`movements::movements`].
@@ -56,8 +70,8 @@ pub struct Evidence {
     pub looks: usize,
     /// The least score of two of them; `None` of a pack without calibration.
     pub same: Option<Score>,
-    /// Of the best frame.
-    pub quality: Option<i32>,
+    /// How well the best frame shows the face: see [`crate::quality::sight`].
+    pub sight: Option<i32>,
 }
 
 /// Two frames of one person's film score far above this: false acceptance rates of 1, 0.1 and 0.01 %.
@@ -83,19 +97,21 @@ impl Evidence {
             return vec![Reason::NoFace];
         }
         let is_spoof = self.real.is_some_and(|real| real < limits.spoof_min.at(level));
-        let is_cut = self.gap_ms_max > GAP_MS_MAX || self.speed_max > SPEED_MAX;
+        let is_fast = self.speed.max > SPEED_MAX || self.speed.jump > JUMP_MAX;
+        let is_cut = self.gap_ms_max > GAP_MS_MAX || is_fast;
         let is_short = self.length_ms < FILM_MS_MIN || self.seen < FILM_SHOTS_MIN;
-        let is_poor = self.quality.is_none_or(|quality| quality < 0) || is_film && self.looks < LOOKS_MIN;
+        let is_poor = self.sight.is_none_or(|sight| sight < 0) || is_film && self.looks < LOOKS_MIN;
         let is_active = liveness_type == LivenessType::Active;
         let faults = [
             (Reason::SpoofNetwork, is_spoof),
             (Reason::FaceChanged, is_film && self.same.is_some_and(|same| same < same_min(level))),
             (Reason::Cut, is_film && is_cut),
             (Reason::FlatMotion, is_film && self.relief.is_some_and(|relief| relief < RELIEF_MIN)),
-            (Reason::Frozen, is_film && self.stir.is_some_and(|stir| stir < STIR_MIN)),
+            (Reason::Frozen, is_film && self.is_frozen()),
             (Reason::MultipleFaces, self.faces_max > 1),
             (Reason::TooShort, is_film && is_short),
             (Reason::ChallengeNotPerformed, is_active && !self.performs(asked)),
+            (Reason::EyesClosed, self.eyes < EYES_MIN),
             (Reason::PoorQuality, is_poor),
         ];
         faults.into_iter().filter(|(_, is_at_fault)| *is_at_fault).map(|(reason, _)| reason).collect()
@@ -104,6 +120,14 @@ impl Evidence {
     fn is_nobody(&self, is_film: bool) -> bool {
         let is_lost = (self.seen as f32) < SEEN_MIN * self.frames as f32 || self.unseen_ms_max > UNSEEN_MS_MAX;
         self.seen == 0 || is_film && is_lost
+    }
+
+    /// Whether all that changes is noise. A blink, a mouth that moves or a shape that changes by much shows life that the
+    /// ratio of variances overlooks in somebody who holds still.
+    fn is_frozen(&self) -> bool {
+        let blinks = self.movements.iter().any(|movement| movement.challenge == Challenge::Blink);
+        let is_still = |stir: Stir| stir.change < CHANGE_MIN || stir.change < CHANGE_ENOUGH && stir.ratio < STIR_MIN;
+        !blinks && self.mouth < MOUTH_MIN && self.stir.is_some_and(is_still)
     }
 
     fn performs(&self, asked: &[Challenge]) -> bool {
@@ -120,9 +144,14 @@ mod tests {
     fn the_documented_thresholds_are_these() {
         let [low, medium, high] = SecurityLevel::ALL.map(|level| same_min(level).0);
         assert_documented(&format!("LOW {low}, MEDIUM {medium}, HIGH {high}"));
-        assert_documented(&format!("{GAP_MS_MAX} ms; {SPEED_MAX} distances of the eyes a second"));
+        assert_documented(&format!(
+            "{GAP_MS_MAX} ms; {SPEED_MAX} distances of the eyes a second, {JUMP_MAX} from rest"
+        ));
         assert_documented(&format!("{RELIEF_MIN} distances of the eyes a radian"));
-        assert_documented(&format!("ratio of variances {STIR_MIN}"));
+        assert_documented(&format!(
+            "ratio of variances {STIR_MIN}; shape {CHANGE_MIN} and {CHANGE_ENOUGH} distances of the eyes; mouth {MOUTH_MIN}"
+        ));
+        assert_documented(&format!("less than {EYES_MIN} of their width"));
         let seconds = f64::from(FILM_MS_MIN) / 1000.0;
         assert_documented(&format!("less than {seconds} s, or of fewer than {FILM_SHOTS_MIN} frames"));
         let (share, seconds) = (100.0 * SEEN_MIN, UNSEEN_MS_MAX / 1000);
@@ -141,15 +170,17 @@ mod tests {
             length_ms: 4000,
             gap_ms_max: 120,
             unseen_ms_max: 120,
-            speed_max: 1.5,
-            stir: Some(12.0),
+            speed: Speed { max: 1.5, jump: 1.0 },
+            stir: Some(Stir { ratio: 12.0, change: 0.02 }),
+            mouth: 0.1,
+            eyes: 0.24,
             relief: Some(0.25),
             movements: vec![turn, blink],
             is_ahead: true,
             real: Some(0.95),
             looks: 3,
             same: Some(Score(5000.0)),
-            quality: Some(200),
+            sight: Some(200),
         }
     }
 
@@ -169,16 +200,17 @@ mod tests {
             (Evidence { frames: 9, seen: 9, ..good() }, Reason::TooShort),
             (Evidence { gap_ms_max: 1200, ..good() }, Reason::Cut),
             (Evidence { gap_ms_max: u32::MAX, ..good() }, Reason::Cut),
-            (Evidence { speed_max: 8.0, ..good() }, Reason::Cut),
-            (Evidence { stir: Some(0.9), ..good() }, Reason::Frozen),
+            (Evidence { speed: Speed { max: 12.0, jump: 0.0 }, ..good() }, Reason::Cut),
+            (Evidence { speed: Speed { max: 8.0, jump: 8.0 }, ..good() }, Reason::Cut),
             (Evidence { relief: Some(0.05), ..good() }, Reason::FlatMotion),
             (Evidence { movements: vec![], ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { is_ahead: false, ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { real: Some(0.1), ..good() }, Reason::SpoofNetwork),
             (Evidence { same: Some(Score(1500.0)), ..good() }, Reason::FaceChanged),
+            (Evidence { eyes: 0.05, ..good() }, Reason::EyesClosed),
             (Evidence { looks: 1, ..good() }, Reason::PoorQuality),
-            (Evidence { quality: Some(-1), ..good() }, Reason::PoorQuality),
-            (Evidence { quality: None, ..good() }, Reason::PoorQuality),
+            (Evidence { sight: Some(-1), ..good() }, Reason::PoorQuality),
+            (Evidence { sight: None, ..good() }, Reason::PoorQuality),
         ] {
             assert_eq!(judged(&evidence, LivenessType::Active), [reason], "{evidence:?}");
         }
@@ -190,7 +222,24 @@ mod tests {
     fn nothing_is_asked_of_a_passive_film() {
         let film = Evidence { movements: vec![], relief: None, ..good() };
         assert_eq!(judged(&film, LivenessType::PassiveVideo), []);
-        assert_eq!(judged(&Evidence { stir: Some(1.0), ..film }, LivenessType::PassiveVideo), [Reason::Frozen]);
+    }
+
+    #[test]
+    fn any_sign_of_life_is_enough() {
+        let still = Evidence { movements: vec![], mouth: 0.01, ..good() };
+        let still = Evidence { stir: Some(Stir { ratio: 0.9, change: 0.008 }), ..still };
+        let turned = Evidence { stir: Some(Stir { ratio: 12.0, change: 0.003 }), ..still.clone() };
+        for frozen in [&still, &turned] {
+            assert_eq!(judged(frozen, LivenessType::PassiveVideo), [Reason::Frozen]);
+        }
+        for living in [
+            Evidence { movements: good().movements, ..still.clone() },
+            Evidence { mouth: 0.2, ..still.clone() },
+            Evidence { stir: Some(Stir { ratio: 0.9, change: 0.03 }), ..still.clone() },
+            Evidence { stir: Some(Stir { ratio: 5.0, change: 0.008 }), ..still.clone() },
+        ] {
+            assert_eq!(judged(&living, LivenessType::PassiveVideo), [], "{living:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! How a face's points move over a film: whether they can be a living head's.
 
+use std::collections::BTreeMap;
+
 use nalgebra::{Matrix2, Vector2};
+use serde::Serialize;
 
 use crate::liveness::flat;
 use crate::liveness::track::Shot;
@@ -8,23 +11,46 @@ use crate::values::picture::Point;
 
 /// The landmark network's own unrest, and a camera's: distances of the eyes. No speed is made of it.
 const UNREST: f32 = 0.05;
-/// Shots that a part of a film has at least, where it is asked whether the parts differ.
-const PART_SHOTS: usize = 5;
-const PARTS_MAX: usize = 12;
+/// A speed is taken over so long at least: what happens between two frames that follow closely looks faster than it is.
+/// Below a tenth of a second, since cameras that take ten frames a second are a little early or late.
+const STRIDE_MS: u32 = 80;
+/// What is swung speeds up and slows down: before and after its fastest it moves at this share of it at least.
+const SWING: f32 = 0.25;
+/// Shots of so long are averaged before their shapes are compared, so that a camera that takes more of them shows no more.
+const SAMPLE_MS: u32 = 200;
+/// A part of a film, where it is asked whether the parts differ.
+const PART_SAMPLES: usize = 3;
 /// Less than this, in distances of the eyes, is no change: of pictures that are all the same the network's crop alone moves.
 const CHANGE_MIN: f64 = 1e-3;
-/// Heads that turn by less show nothing of their relief; degrees.
-const TURN_MIN: f32 = 9.0;
-/// Points are averaged over so many shots: the network's unrest is larger than what a flat picture leaves.
-const AVERAGED: usize = 3;
+/// Heads that turn to the side by less show too little of their relief, and a change of expression looks like it; degrees.
+const TURN_MIN: f32 = 15.0;
+/// Points are averaged over so long: the network's unrest is larger than what a flat picture leaves.
+const AVERAGED_MS: u32 = 300;
 
-/// The highest speed of a face from one shot to the next, in distances of the eyes a second.
-pub fn speed_max(shots: &[Shot]) -> f32 {
-    let speed = |pair: &[Shot]| {
-        let seconds = pair[1].t_ms.saturating_sub(pair[0].t_ms).max(1) as f32 / 1000.0;
-        (distance(&pair[0], &pair[1]) - UNREST).max(0.0) / seconds
-    };
-    shots.windows(2).map(speed).fold(0.0, f32::max)
+/// How fast a face goes, in distances of the eyes a second.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Speed {
+    pub max: f32,
+    /// The highest speed that comes from rest and ends in it: that of a jump, not of a swing.
+    pub jump: f32,
+}
+
+pub fn speed(shots: &[Shot]) -> Speed {
+    let mut strides = vec![0.0];
+    let mut from = 0;
+    for to in 1..shots.len() {
+        let ms = shots[to].t_ms.saturating_sub(shots[from].t_ms);
+        if ms >= STRIDE_MS {
+            strides.push((distance(&shots[from], &shots[to]) - UNREST).max(0.0) / (ms as f32 / 1000.0));
+            from = to;
+        }
+    }
+    strides.push(0.0);
+    let is_jump = |stride: &&[f32]| stride[0].max(stride[2]) < SWING * stride[1];
+    Speed {
+        max: strides.iter().copied().fold(0.0, f32::max),
+        jump: strides.windows(3).filter(is_jump).map(|stride| stride[1]).fold(0.0, f32::max),
+    }
 }
 
 /// The mean distance of a face's points in two shots, in distances of the eyes.
@@ -34,35 +60,73 @@ fn distance(one: &Shot, other: &Shot) -> f32 {
     total / one.points.len().max(1) as f32 / one.iod.max(1.0)
 }
 
-/// How much more a face's shape changes from part to part of a film than within the parts, as a ratio of variances
-/// (the F of an analysis of variance): about 1 where noise is all that changes, more where the face lives. `None` of a
-/// film too short for two parts.
+/// How the shape of a face changes over a film.
 ///
 /// The shape is where the points lie once the best affine map has brought them to their mean places: to shift, zoom or
 /// shear a still picture changes nothing.
-pub fn stir(shots: &[Shot]) -> Option<f32> {
-    let parts = (shots.len() / PART_SHOTS).min(PARTS_MAX);
-    if parts < 2 {
-        return None;
-    }
-    let unit = shots.iter().map(|shot| f64::from(shot.iod)).sum::<f64>() / shots.len() as f64;
-    let mean = mean_points(shots);
-    let shapes: Vec<Vec<Vector2<f64>>> = shots.iter().map(|shot| off(&shot.points, &mean, unit)).collect();
-    let whole = mean_shape(&shapes);
-    let (mut between, mut within) = (0.0, 0.0);
-    for part in 0..parts {
-        let part = &shapes[part * shapes.len() / parts..(part + 1) * shapes.len() / parts];
-        let own = mean_shape(part);
-        between += part.len() as f64 * squares(&own, &whole);
-        within += part.iter().map(|shape| squares(shape, &own)).sum::<f64>();
-    }
-    let floor = 2.0 * mean.len() as f64 * CHANGE_MIN.powi(2);
-    let of_noise = within / (shapes.len() - parts) as f64 + floor;
-    Some((between / (parts - 1) as f64 / of_noise) as f32)
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Stir {
+    /// How much more the shape changes from part to part than within the parts, as a ratio of variances (the F of an
+    /// analysis of variance): about 1 where noise is all that changes, more where the face lives.
+    pub ratio: f32,
+    /// How far the shapes of two parts are apart at most: root mean square over the points, in distances of the eyes.
+    pub change: f32,
 }
 
+/// `None` of a film too short for two parts.
+pub fn stir(shots: &[Shot]) -> Option<Stir> {
+    let mean = mean_points(shots)?;
+    let unit = shots.iter().map(|shot| f64::from(shot.iod)).sum::<f64>() / shots.len() as f64;
+    let shapes: Vec<Shape> = shots.iter().map(|shot| off(&shot.points, &mean, unit)).collect();
+    let start = shots[0].t_ms;
+    let mut samples: BTreeMap<u32, Vec<Shape>> = BTreeMap::new();
+    for (shot, shape) in shots.iter().zip(shapes) {
+        samples.entry(shot.t_ms.saturating_sub(start) / SAMPLE_MS).or_default().push(shape);
+    }
+    let samples: Vec<Shape> = samples.values().map(|shapes| mean_shape(shapes)).collect();
+    let parts: Vec<&[Shape]> = samples.chunks_exact(PART_SAMPLES).collect();
+    if parts.len() < 2 {
+        return None;
+    }
+    let means: Vec<Shape> = parts.iter().map(|part| mean_shape(part)).collect();
+    let whole = mean_shape(&means);
+    let between = means.iter().map(|own| PART_SAMPLES as f64 * squares(own, &whole)).sum::<f64>();
+    let own = parts.iter().zip(&means);
+    let within = own.flat_map(|(part, own)| part.iter().map(move |shape| squares(shape, own))).sum::<f64>();
+    let floor = 2.0 * mean.len() as f64 * CHANGE_MIN.powi(2);
+    let of_noise = within / (parts.len() * (PART_SAMPLES - 1)) as f64 + floor;
+    let pairs = means.iter().enumerate().flat_map(|(place, one)| means[..place].iter().map(move |other| (one, other)));
+    let furthest = pairs.map(|(one, other)| squares(one, other)).fold(0.0, f64::max);
+    Some(Stir {
+        ratio: (between / (parts.len() - 1) as f64 / of_noise) as f32,
+        change: (furthest / mean.len() as f64).sqrt() as f32,
+    })
+}
+
+/// How far a mouth opens over a film, in its own width: from the tenth to the ninetieth of a hundred shots, since a few are
+/// misread.
+pub fn mouth(shots: &[Shot]) -> f32 {
+    let mouth = |shot: &Shot| shot.mouth;
+    tenth(shots, mouth, 9) - tenth(shots, mouth, 1)
+}
+
+/// How wide the eyes are open in nine tenths of a film at most, in their own width. Zero without shots.
+pub fn eyes(shots: &[Shot]) -> f32 {
+    tenth(shots, |shot| shot.eyes, 9)
+}
+
+/// What so many tenths of the shots do not exceed.
+fn tenth(shots: &[Shot], value: impl Fn(&Shot) -> f32, tenths: usize) -> f32 {
+    let mut values: Vec<f32> = shots.iter().map(value).collect();
+    values.sort_by(f32::total_cmp);
+    values.get(tenths * values.len().saturating_sub(1) / 10).copied().unwrap_or(0.0)
+}
+
+/// Points about their middle.
+type Shape = Vec<Vector2<f64>>;
+
 /// Where the best affine map takes points, seen from where they are to lie, in units of `unit`.
-fn off(points: &[Point], mean: &[Point], unit: f64) -> Vec<Vector2<f64>> {
+fn off(points: &[Point], mean: &[Point], unit: f64) -> Shape {
     let (from, to) = (centred(points), centred(mean));
     let (mut across, mut own) = (Matrix2::zeros(), Matrix2::zeros());
     for (f, t) in from.iter().zip(&to) {
@@ -73,13 +137,13 @@ fn off(points: &[Point], mean: &[Point], unit: f64) -> Vec<Vector2<f64>> {
     from.iter().zip(&to).map(|(f, t)| (map * f - t) / unit.max(1.0)).collect()
 }
 
-fn centred(points: &[Point]) -> Vec<Vector2<f64>> {
+fn centred(points: &[Point]) -> Shape {
     let vectors: Vec<_> = points.iter().map(|point| Vector2::new(f64::from(point.x), f64::from(point.y))).collect();
     let middle = vectors.iter().sum::<Vector2<f64>>() / vectors.len().max(1) as f64;
     vectors.into_iter().map(|vector| vector - middle).collect()
 }
 
-fn mean_shape(shapes: &[Vec<Vector2<f64>>]) -> Vec<Vector2<f64>> {
+fn mean_shape(shapes: &[Shape]) -> Shape {
     let count = shapes.len() as f64;
     (0..shapes[0].len()).map(|at| shapes.iter().map(|shape| shape[at]).sum::<Vector2<f64>>() / count).collect()
 }
@@ -88,26 +152,28 @@ fn squares(one: &[Vector2<f64>], other: &[Vector2<f64>]) -> f64 {
     one.iter().zip(other).map(|(a, b)| (a - b).norm_squared()).sum()
 }
 
-fn mean_points(shots: &[Shot]) -> Vec<Point> {
+/// `None` of no shots.
+fn mean_points(shots: &[Shot]) -> Option<Vec<Point>> {
     let count = shots.len() as f32;
     let sum = |at: usize, value: fn(&Point) -> f32| shots.iter().map(|shot| value(&shot.points[at])).sum::<f32>();
     let point = |at: usize| Point { x: sum(at, |point| point.x) / count, y: sum(at, |point| point.y) / count };
-    (0..shots[0].points.len()).map(point).collect()
+    Some((0..shots.first()?.points.len()).map(point).collect())
 }
 
-/// What the best homography leaves between the first view of a face and the one that is turned most from it: its root
-/// mean square in distances of the eyes, for a turn by one radian. `None` where the head hardly turns.
+/// What the best homography leaves between the first view of a face and the one that is turned most to a side from it:
+/// its root mean square in distances of the eyes, for a turn by one radian. `None` where the head hardly turns.
 pub fn relief(shots: &[Shot]) -> Option<f32> {
     let first = shots.first()?;
-    let turn = |shot: &Shot| (shot.yaw - first.yaw).hypot(shot.pitch - first.pitch);
-    let (place, most) = shots.iter().enumerate().max_by(|(_, a), (_, b)| turn(a).total_cmp(&turn(b)))?;
+    let turn = |shot: &Shot| (shot.yaw - first.yaw).abs();
+    let most = shots.iter().max_by(|a, b| turn(a).total_cmp(&turn(b)))?;
     let degrees = turn(most);
     if degrees < TURN_MIN {
         return None;
     }
-    let around = place.saturating_sub(AVERAGED / 2)..(place + AVERAGED / 2 + 1).min(shots.len());
-    let from = mean_points(&shots[..AVERAGED.min(place)]);
-    let left = flat::residual(&from, &mean_points(&shots[around]), first.iod)?;
+    let around = |t_ms: u32| shots.iter().filter(move |shot| shot.t_ms.abs_diff(t_ms) <= AVERAGED_MS / 2).cloned();
+    let from = mean_points(&around(first.t_ms).collect::<Vec<_>>())?;
+    let to = mean_points(&around(most.t_ms).collect::<Vec<_>>())?;
+    let left = flat::residual(&from, &to, first.iod)?;
     Some(left / degrees.to_radians())
 }
 
@@ -121,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_documented_turn_is_this() {
-        assert_documented(&format!("where the head turns by {TURN_MIN}°"));
+        assert_documented(&format!("where the head turns aside by {TURN_MIN}°"));
     }
 
     const IOD: f32 = 90.0;
@@ -148,19 +214,21 @@ mod tests {
 
     #[test]
     fn noise_is_told_from_life() {
+        let stir = |shots: &[Shot]| stir(shots).expect("it is long enough");
         let sway = |t_s: f32| 2.0 * (2.0 * t_s).sin();
-        assert!(stir(&film(sway, 80.0, 0.5)).is_some_and(|stir| stir > 4.0), "{:?}", stir(&film(sway, 80.0, 0.5)));
+        let living = stir(&film(sway, 80.0, 0.5));
+        assert!(living.ratio > 4.0 && living.change > 0.01, "{living:?}");
         let still = film(|_| 0.0, 80.0, 0.5);
-        assert!(stir(&still).is_some_and(|stir| stir < 1.5), "{:?}", stir(&still));
+        assert!(stir(&still).ratio < 1.5, "{:?}", stir(&still));
         // Neither do shifting and zooming it make it live, nor does repeating one picture.
         let mut moved = still.clone();
         for (place, shot) in moved.iter_mut().enumerate() {
             let (zoom, shift) = (1.0 + 0.004 * place as f32, 1.5 * place as f32);
             shot.points.iter_mut().for_each(|point| *point = Point { x: point.x * zoom + shift, y: point.y * zoom });
         }
-        assert!(stir(&moved).is_some_and(|stir| stir < 1.5), "{:?}", stir(&moved));
-        assert!(stir(&film(|_| 0.0, 80.0, 0.0)).is_some_and(|stir| stir < 0.1));
-        assert_eq!(stir(&still[..9]), None);
+        assert!(stir(&moved).ratio < 1.5, "{:?}", stir(&moved));
+        assert!(stir(&film(|_| 0.0, 80.0, 0.0)).ratio < 0.1);
+        assert_eq!(super::stir(&still[..9]), None);
     }
 
     #[test]
@@ -174,11 +242,23 @@ mod tests {
     }
 
     #[test]
-    fn speed_is_distance_over_time() {
+    fn speed_is_distance_over_time_and_jumps_are_told_from_swings() {
         let mut shots = film(|_| 0.0, 80.0, 0.0);
-        assert_eq!(speed_max(&shots), 0.0);
-        shots[20].points.iter_mut().for_each(|point| point.x += IOD);
-        let speed = speed_max(&shots);
-        assert!((speed - (1.0 - UNREST) / 0.1).abs() < 0.01, "{speed}");
+        assert_eq!(speed(&shots), Speed::default());
+        let moved = |shots: &mut [Shot], by: f32| {
+            shots.iter_mut().flat_map(|shot| &mut shot.points).for_each(|point| point.x += by * IOD);
+        };
+        moved(&mut shots[20..], 1.0);
+        let fast = (1.0 - UNREST) / 0.1;
+        assert!((speed(&shots).jump - fast).abs() < 0.01, "{:?}", speed(&shots));
+        // The same way and one before it and one after it.
+        moved(&mut shots[19..], 0.4);
+        moved(&mut shots[21..], 0.4);
+        let swing = speed(&shots);
+        assert!((swing.max - fast).abs() < 0.01 && swing.jump == 0.0, "{swing:?}");
+        // Frames that follow closely count together.
+        let twice: Vec<Shot> =
+            shots.iter().flat_map(|shot| [shot.clone(), Shot { t_ms: shot.t_ms + 20, ..shot.clone() }]).collect();
+        assert!((speed(&twice).max - fast).abs() < 0.3 * fast, "{:?}", speed(&twice));
     }
 }

@@ -17,13 +17,19 @@ const MOUTH: f32 = 0.2;
 const REST: f32 = 0.5;
 /// A movement that was not asked for counts from here on: between the two a hand that shakes may have made it.
 const UNASKED: f32 = 1.3;
-/// Closed eyes, as a share of the same eyes open before and after. The landmark network's lids move less than real ones:
-/// closed ones are seen at 0.7 to 0.87, open ones at 0.93 and more.
-const CLOSED: f32 = 0.89;
+/// Closed eyes, as a share of the same eyes open before and after: closed ones are seen at 0.12 to 0.36, open ones at 0.9
+/// and more, and a camera of few frames a second catches a blink on its way.
+const CLOSED: f32 = 0.6;
 /// So long before and after, eyes show how wide they are open: long enough for most of it to lie outside a blink.
 const OPEN_MS: u32 = 1500;
-/// The beginning, which shows how a face is at rest.
+/// The beginning, which shows how a face is at rest, and the end, which shows whether it looks ahead again.
 const BEGINNING_MS: u32 = 600;
+const END_MS: u32 = 500;
+/// Heads do not come back to where they were. One that keeps still for so long, by less than this share of a movement,
+/// and not further from its rest than a movement goes, rests there anew.
+const PLATEAU_MS: u32 = 400;
+const PLATEAU: f32 = 0.2;
+const PLATEAU_SHOTS: usize = 3;
 /// How long head and mouth are away from rest; less is a twitch or a picture that was put in, more is another pose.
 const AWAY_MS: std::ops::RangeInclusive<u32> = 200..=5000;
 /// Eyes that stay closed for longer do not blink.
@@ -58,19 +64,56 @@ impl Rest {
         let start = shots.first()?.t_ms;
         let first: Vec<&Shot> =
             shots.iter().take_while(|shot| shot.t_ms <= start.saturating_add(BEGINNING_MS)).collect();
-        let median = |value: fn(&Shot) -> f32| percentile(first.iter().map(|shot| value(shot)), 0.5);
+        // Whoever blinks in the beginning has open eyes all the same.
+        Self::among(&first, first.iter().map(|shot| shot.eyes).fold(0.0, f32::max))
+    }
+
+    /// The middle of some shots of eyes that are so wide open; `None` of no shots.
+    fn among(shots: &[&Shot], eyes: f32) -> Option<Self> {
+        let median = |value: fn(&Shot) -> f32| percentile(shots.iter().map(|shot| value(shot)), 0.5);
         Some(Self {
             yaw: median(|shot| shot.yaw)?,
             pitch: median(|shot| shot.pitch)?,
-            // Whoever blinks in the beginning has open eyes all the same.
-            eyes: first.iter().map(|shot| shot.eyes).fold(0.0, f32::max),
+            eyes,
             mouth: median(|shot| shot.mouth)?,
         })
     }
 
+    /// Where the face rests at each shot, if it rests here before the first.
+    fn over(self, shots: &[Shot]) -> Vec<Self> {
+        let mut rest = self;
+        let mut rests = Vec::with_capacity(shots.len());
+        for place in 0..shots.len() {
+            rest = rest.anew(&shots[..=place]).unwrap_or(rest);
+            rests.push(rest);
+        }
+        rests
+    }
+
+    /// Where the face rests now if it has come to rest elsewhere.
+    fn anew(&self, shots: &[Shot]) -> Option<Self> {
+        let now = shots.last()?.t_ms;
+        let start = shots.partition_point(|shot| shot.t_ms.saturating_add(PLATEAU_MS) < now);
+        let last: Vec<&Shot> = shots[start..].iter().collect();
+        let is_long = start > 0 && last.len() >= PLATEAU_SHOTS;
+        let here = Self::among(&last, self.eyes).filter(|here| is_long && here.is_ahead())?;
+        let is_still = last.iter().all(|shot| here.away(shot) < PLATEAU);
+        let middle = Shot { yaw: here.yaw, pitch: here.pitch, mouth: here.mouth, ..last[0].clone() };
+        (is_still && self.away(&middle) < 1.0).then_some(here)
+    }
+
+    /// Whether a film that begins here ends with a face that looks ahead again, about where it began.
+    pub fn is_back(&self, shots: &[Shot]) -> bool {
+        let Some(now) = shots.last().map(|shot| shot.t_ms) else { return false };
+        let last: Vec<&Shot> = shots.iter().filter(|shot| shot.t_ms.saturating_add(END_MS) >= now).collect();
+        let Some(end) = Self::among(&last, self.eyes) else { return false };
+        let middle = Shot { yaw: end.yaw, pitch: end.pitch, mouth: end.mouth, ..last[0].clone() };
+        self.is_ahead() && end.is_ahead() && self.away(&middle) < 1.0
+    }
+
     /// Whether a face at rest looks ahead, as whoever looks at a camera does.
     pub fn is_ahead(&self) -> bool {
-        self.yaw.abs() <= AHEAD_YAW && AHEAD_PITCH.contains(&self.pitch)
+        is_ahead(self.yaw, self.pitch)
     }
 
     /// What a face moved by most, as a share of what makes it a movement.
@@ -91,6 +134,11 @@ impl Rest {
     pub fn holds(&self, shot: &Shot) -> bool {
         self.away(shot) < REST
     }
+}
+
+/// Whether whoever turns the head by so many degrees looks ahead.
+pub fn is_ahead(yaw: f32, pitch: f32) -> bool {
+    yaw.abs() <= AHEAD_YAW && AHEAD_PITCH.contains(&pitch)
 }
 
 impl Movement {
@@ -114,16 +162,17 @@ impl Movement {
 
 /// The movements of a film by their beginnings. One that does not end is none.
 pub fn movements(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
-    let mut found = [heads(shots, rest), lids(shots, rest)].concat();
+    let rests = rest.over(shots);
+    let mut found = [heads(shots, &rests), lids(shots, &rests)].concat();
     found.sort_by_key(|movement| movement.from_ms);
     found
 }
 
 /// Of head and mouth.
-fn heads(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
+fn heads(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     let mut found = vec![];
     let mut current: Option<Movement> = None;
-    for shot in shots {
+    for (shot, rest) in shots.iter().zip(rests) {
         let (challenge, size) = rest.most(shot);
         if rest.holds(shot) {
             let ended = current.take().filter(|movement| movement.size >= 1.0);
@@ -140,8 +189,9 @@ fn heads(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
 }
 
 /// Blinks: lids that close and open again.
-fn lids(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
-    let seen: Vec<&Shot> = shots.iter().filter(|shot| rest.holds(shot)).collect();
+fn lids(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
+    let seen: Vec<&Shot> =
+        shots.iter().zip(rests).filter(|(shot, rest)| rest.holds(shot)).map(|(shot, _)| shot).collect();
     let mut found = vec![];
     let mut closed_from: Option<u32> = None;
     for shot in &seen {
@@ -236,7 +286,7 @@ mod tests {
     fn each_movement_is_told_from_the_others() {
         let right = (-23.0, -6.0, 0.05, 0.27);
         let (up, down) = ((3.0, -18.0, 0.1, 0.33), (1.0, 14.0, 0.05, 0.2));
-        let (mouth, blink) = ((2.0, 0.0, 0.5, 0.29), (2.0, -3.0, 0.05, 0.25));
+        let (mouth, blink) = ((2.0, 0.0, 0.5, 0.29), (2.0, -3.0, 0.05, 0.08));
         assert_eq!(
             moving(&[LEFT, right, up, down, mouth, blink]),
             [TurnLeft, TurnRight, LookUp, LookDown, OpenMouth, Blink]
@@ -249,9 +299,9 @@ mod tests {
     #[test]
     fn lids_are_compared_with_those_before_and_after() {
         // Whoever looks a little down narrows the eyes a little, and does not blink.
-        let narrow = [(2.0, 0.0, 0.05, 0.28); 40];
+        let narrow = [(2.0, 0.0, 0.05, 0.2); 40];
         assert_eq!(made(&[&STILL[..], &narrow[..]].concat()), []);
-        let blink = [(2.0, 0.0, 0.05, 0.24); 3];
+        let blink = [(2.0, 0.0, 0.05, 0.1); 3];
         let made = made(&[&narrow[..20], &blink[..], &narrow[..20]].concat());
         assert_eq!(made, [Movement { challenge: Blink, size: 1.0, from_ms: 2000, to_ms: 2300 }]);
     }
@@ -280,6 +330,18 @@ mod tests {
         assert!(perform(&[Movement { size: 1.1, ..nod }, turn], &[TurnLeft]));
         assert!(!perform(&[nod, turn], &[TurnLeft]));
         assert!(!perform(&[Movement { to_ms: 4500, ..blink }], &[Blink]));
+    }
+
+    #[test]
+    fn heads_need_not_come_back_to_where_they_were() {
+        // After a turn the head stays a little to the left, and turns left again from there.
+        let (there, again) = ((9.0, -2.0, 0.05, 0.3), (33.0, -1.0, 0.05, 0.3));
+        let shown = [&STILL[..], &[LEFT; 4], &[there; 8], &[again; 4], &[there; 8]].concat();
+        assert_eq!(made(&shown).iter().map(|movement| movement.challenge).collect::<Vec<_>>(), [TurnLeft, TurnLeft]);
+        let (shots, still) = (film(&shown), film(&STILL));
+        let is_back = |shots: &[Shot]| Rest::of(&still).expect("it has shots").is_back(shots);
+        assert!(is_back(&shots) && is_back(&still));
+        assert!(!is_back(&shots[..11]) && !is_back(&[]));
     }
 
     #[test]

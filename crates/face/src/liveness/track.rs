@@ -10,8 +10,10 @@ use crate::values::picture::Point;
 
 /// A mesh less present than this is no face's.
 const PRESENCE_MIN: f32 = 0.5;
-/// A face that moved on is looked for anew after so many frames, and so are others beside it.
-const DETECTED_EVERY: usize = 15;
+/// Frames that come sooner after the one before are passed over: more than some fifteen a second show nothing new.
+const LOOK_MS: u32 = 55;
+/// A face that moved on is looked for anew after so long, and so are others beside it.
+const DETECTED_EVERY_MS: u32 = 1500;
 /// To look for a face takes longer than to follow one: a film that hides it time and again must not stall a worker.
 const DETECTIONS_MAX: usize = 30;
 /// Lids of an eye that face each other, and its corners.
@@ -55,12 +57,24 @@ pub struct Track {
     pub faces_max: usize,
 }
 
-/// Follows the largest face. Frames that cannot be read show nobody, and those beyond [`FRAMES_MAX`] are not looked at.
+/// The frames that are looked at, of those up to [`FRAMES_MAX`]: cameras take different numbers a second, and the verdict must
+/// not depend on it. A frame that is not later than the one before stays, since that is a fault.
+pub fn looked_at(frames: &[Frame]) -> Vec<Frame> {
+    let mut kept: Vec<Frame> = vec![];
+    for frame in &frames[..frames.len().min(FRAMES_MAX)] {
+        let since = kept.last().and_then(|last| frame.t_ms.checked_sub(last.t_ms));
+        if since.is_none_or(|ms| ms == 0 || ms >= LOOK_MS) {
+            kept.push(frame.clone());
+        }
+    }
+    kept
+}
+
+/// Follows the largest face. Frames that cannot be read show nobody.
 pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error> {
-    let frames = &frames[..frames.len().min(FRAMES_MAX)];
     let mut track = Track { frames: frames.len(), ..Track::default() };
     let mut last: Option<Mesh> = None;
-    let (mut since, mut detections) = (0, 0);
+    let (mut detected_ms, mut detections) = (0, 0);
     for (place, frame) in frames.iter().enumerate() {
         if place > 0 && frame.jpeg == frames[place - 1].jpeg {
             track.repeat(place, frame.t_ms);
@@ -71,21 +85,23 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
             Err(Error::Undecodable(_) | Error::TooManyPixels { .. }) => continue,
             Err(error) => return Err(error),
         };
-        let followed = match last.take().filter(|_| since < DETECTED_EVERY && place + 1 < frames.len()) {
-            Some(mesh) => Some(networks.landmarks(image.view(), mesh.square())?),
+        let followed = match last
+            .take()
+            .filter(|_| frame.t_ms.saturating_sub(detected_ms) < DETECTED_EVERY_MS && place + 1 < frames.len())
+        {
+            Some(mesh) => Some(networks.film_landmarks(image.view(), mesh.square())?),
             None => None,
         };
-        since += 1;
         let mesh = if let Some(mesh) = followed.filter(|mesh| mesh.presence >= PRESENCE_MIN) {
             mesh
         } else {
             if detections == DETECTIONS_MAX {
                 continue;
             }
-            (since, detections) = (0, detections + 1);
+            (detected_ms, detections) = (frame.t_ms, detections + 1);
             let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
             track.faces_max = track.faces_max.max(found.faces);
-            found.mesh
+            networks.film_landmarks(image.view(), found.mesh.square())?
         };
         if let Some(shot) = Shot::of(place, frame.t_ms, &mesh) {
             track.shots.push(shot);
@@ -134,12 +150,27 @@ impl Shot {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::liveness::assert_documented;
 
     #[test]
     fn the_documented_detections_are_these() {
-        assert_documented(&format!("every {DETECTED_EVERY} frames"));
+        assert_documented(&format!("every {} s", f64::from(DETECTED_EVERY_MS) / 1000.0));
+        assert_documented(&format!("sooner than {LOOK_MS} ms"));
         assert_documented(&format!("at most {DETECTIONS_MAX} times"));
+    }
+
+    #[test]
+    fn about_as_many_frames_are_looked_at_whatever_the_camera_takes() {
+        let looked_at = |every_ms: usize| {
+            let frames: Vec<Frame> =
+                (0..3000).step_by(every_ms).map(|t_ms| Frame { t_ms: t_ms as u32, jpeg: Bytes::new() }).collect();
+            looked_at(&frames).len()
+        };
+        assert_eq!([100, 66, 33, 11].map(looked_at), [30, 46, 46, 30]);
+        let at = |t_ms: u32| Frame { t_ms, jpeg: Bytes::new() };
+        assert_eq!(super::looked_at(&[at(0), at(100), at(100), at(50), at(60)]).len(), 4);
     }
 }

@@ -18,6 +18,7 @@ pub struct Manifest {
     pub template_version: u16,
     pub detector: Option<NetworkEntry>,
     pub landmarks: Option<NetworkEntry>,
+    pub film_landmarks: Option<NetworkEntry>,
     pub age: Option<NetworkEntry>,
     pub recognizer: Vec<RecognizerEntry>,
     pub spoof: Option<Vec<SpoofEntry>>,
@@ -32,7 +33,12 @@ pub struct Manifest {
 impl Manifest {
     /// What is said of each network that is its own, with the network's role.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, &NetworkEntry)> {
-        let single = [("detector", &self.detector), ("landmarks", &self.landmarks), ("age", &self.age)];
+        let single = [
+            ("detector", &self.detector),
+            ("landmarks", &self.landmarks),
+            ("film_landmarks", &self.film_landmarks),
+            ("age", &self.age),
+        ];
         let single = single.into_iter().filter_map(|(role, entry)| Some((role, entry.as_ref()?)));
         let recognizers = self.recognizer.iter().map(|recognizer| ("recognizer", &recognizer.network));
         single.chain(recognizers).chain(self.spoof.iter().flatten().map(|spoof| ("spoof", &spoof.network)))

@@ -78,13 +78,15 @@ pub enum Reason {
     PoorQuality,
     /// A challenge was not performed, or not in the order asked for.
     ChallengeNotPerformed,
+    /// The eyes are shut throughout.
+    EyesClosed,
     /// The capture shows different people.
     FaceChanged,
     /// The face jumps: frames are missing, or were put together.
     Cut,
     /// The face moves as a flat picture does.
     FlatMotion,
-    /// The picture does not move as that of a living person does.
+    /// Nothing lives in the picture: a still, or somebody who holds so still that nothing tells the two apart.
     Frozen,
     /// The network against spoofs takes it for a print or a screen.
     SpoofNetwork,
@@ -93,7 +95,7 @@ pub enum Reason {
 impl Reason {
     /// True if the reason points to an attack; otherwise the person may try again.
     pub fn is_attack(self) -> bool {
-        matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::Frozen | Self::SpoofNetwork)
+        matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::SpoofNetwork)
     }
 }
 

@@ -2,17 +2,22 @@
 
 use bytes::Bytes;
 use evaluate::performer::attack::{Attack, attack};
+use evaluate::performer::camera::Camera;
+use evaluate::performer::motion::Pose;
 use evaluate::performer::portrait::Portrait;
-use evaluate::performer::{self, Performance};
+use evaluate::performer::{self, FRAME_MS, Performance};
+use face::liveness::judge::Evidence;
 use face::networks::Networks;
 use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
 use face::{LivenessCapture, Verdict, samples};
 use onnx::Engine;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 use crate::networks;
 
 fn performance(liveness_type: LivenessType, challenges: &[Challenge]) -> Performance {
-    Performance { liveness_type, challenges: challenges.to_vec(), seed: 4 }
+    Performance { liveness_type, challenges: challenges.to_vec(), seed: 4, frame_ms: FRAME_MS }
 }
 
 fn portrait(networks: &mut Networks) -> Portrait {
@@ -45,6 +50,60 @@ fn whoever_does_what_is_asked_is_accepted() {
         assert!(frames.iter().any(|frame| frame.jpeg == best.jpeg));
         assert!(best.described.quality.value > 0 && (18.0..90.0).contains(&best.years), "{best:?}");
     }
+}
+
+/// What was measured on a film, and why it is refused at the highest level.
+fn judged(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> (Vec<Reason>, Evidence) {
+    let evidence = networks.measure(&replay(asked, frames)).expect("the networks run").evidence;
+    let reasons = evidence.judge(asked.liveness_type, SecurityLevel::High, &asked.challenges, networks.liveness());
+    (reasons, evidence)
+}
+
+/// A verdict is worth little if it depends on how many frames a second a camera takes.
+#[test]
+fn the_verdict_is_the_same_at_every_frame_rate() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    for frame_ms in [FRAME_MS, 66, 33] {
+        let at = |asked: Performance| Performance { frame_ms, ..asked };
+        let film = at(performance(LivenessType::PassiveVideo, &[]));
+        for asked in [&film, &at(performance(LivenessType::Active, &[Challenge::LookDown]))] {
+            let (reasons, evidence) = judged(&mut networks, asked, performer::perform(&portrait, asked));
+            assert_eq!(reasons, [], "{frame_ms} ms: {evidence:?}");
+        }
+        for (kind, reason) in [(Attack::Still, Reason::Frozen), (Attack::Dropped, Reason::Cut)] {
+            let (reasons, evidence) = judged(&mut networks, &film, attack(kind, &portrait, &portrait, &film));
+            assert!(reasons.contains(&reason), "{} at {frame_ms} ms: {evidence:?}", kind.name());
+        }
+    }
+}
+
+/// What the landmark network makes of a turned face is less at rest than that of one that looks ahead.
+#[test]
+fn a_still_is_frozen_however_the_head_is_turned_in_it() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let asked = performance(LivenessType::PassiveVideo, &[]);
+    for pose in [Pose { yaw: 18.0, ..Pose::default() }, Pose { yaw: -25.0, pitch: 10.0, ..Pose::default() }] {
+        let mut camera = Camera::new(&mut StdRng::seed_from_u64(9));
+        let still = portrait.drawn(&pose);
+        let frames = (0..30).map(|number| Frame { t_ms: 100 * number, jpeg: camera.shot(&still) }).collect();
+        let (reasons, evidence) = judged(&mut networks, &asked, frames);
+        assert!(reasons.contains(&Reason::Frozen), "{pose:?}: {evidence:?}");
+    }
+}
+
+#[test]
+fn who_sleeps_is_refused() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = Portrait::read(&mut networks, samples::OTHER.1).expect("it shows a face");
+    let asked = performance(LivenessType::PassiveVideo, &[]);
+    let mut camera = Camera::new(&mut StdRng::seed_from_u64(9));
+    let shut = |number: u32| Pose { lids: 1.0, yaw: 3.0 * (0.2 * number as f32).sin(), ..Pose::default() };
+    let shown = |number: u32| Frame { t_ms: 100 * number, jpeg: camera.shot(&portrait.drawn(&shut(number))) };
+    let frames: Vec<Frame> = (0..30).map(shown).collect();
+    let (reasons, evidence) = judged(&mut networks, &asked, frames);
+    assert_eq!(reasons, [Reason::EyesClosed], "{evidence:?}");
 }
 
 /// Every one of these is refused, among others for its reason.

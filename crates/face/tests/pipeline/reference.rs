@@ -87,6 +87,24 @@ fn the_landmarks_agree_with_their_reference() {
 }
 
 #[test]
+fn the_landmarks_of_films_agree_with_their_reference() {
+    let file = |name: &str| {
+        let file = project::path(&format!("crates/face/tests/pipeline/attention_mesh.{name}"));
+        std::fs::read(file).expect("it is in the project")
+    };
+    let picture = image::load_from_memory(&file("png")).expect("it is a picture").into_rgb8();
+    let expected: Value = serde_json::from_slice(&file("json")).expect("it is JSON");
+    let expected: Vec<f32> = expected["points"].as_array().expect("a list").iter().map(number).collect();
+    let planes = planes(192, |channel, y, x| picture.get_pixel(x as u32, y as u32).0[channel].into());
+    let pack = Pack::built_in().expect("it is whole");
+    for engine in ENGINES {
+        let output = run(&pack.film_landmarks, engine, &planes);
+        assert_near(&output("points"), &expected, 1e-2, "points");
+        assert_near(&output("presence"), &[1.0], 1e-5, "presence");
+    }
+}
+
+#[test]
 fn the_age_agrees_with_its_reference() {
     let Some(reference) = Reference::read() else { return };
     let pack = Pack::built_in().expect("it is whole");

@@ -10,7 +10,8 @@ use testkit::project;
 
 use crate::refusals;
 
-const FILES: [&str; 4] = ["age_gender.onnx", "blazeface.onnx", "facemesh.onnx", "recognizer.onnx"];
+const FILES: [&str; 5] =
+    ["age_gender.onnx", "attention_mesh.onnx", "blazeface.onnx", "facemesh.onnx", "recognizer.onnx"];
 
 fn bytes(file: &str) -> Bytes {
     fs::read(project::path("models").join(file)).unwrap().into()

@@ -20,7 +20,7 @@ const SIDE: usize = 256;
 #[test]
 fn the_built_in_networks_agree_on_every_engine() {
     let files = files(&project::path("models"));
-    assert_eq!(files.len(), 5, "the built-in pack has five networks: {files:?}");
+    assert_eq!(files.len(), 6, "the built-in pack has six networks: {files:?}");
     agree(&files);
 }
 
