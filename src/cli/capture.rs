@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use evaluate::input::film;
 use face::values::challenges::challenges;
 use face::values::liveness::{Challenge, FRAMES_MAX, Frame, LivenessType};
 use futures_util::{StreamExt, stream};
-use image::ImageFormat;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -155,48 +155,10 @@ impl Check {
 }
 
 fn frames(path: &Path, fps: u32) -> anyhow::Result<Vec<Frame>> {
-    let pictures = if path.is_dir() { folder(path)? } else { mjpeg(&std::fs::read(path)?, path)? };
+    let pictures = film::pictures(path, SIDE_MAX)?;
     if !(1..=FRAMES_MAX).contains(&pictures.len()) {
         bail!("{} has {} frames; a capture has 1 to {FRAMES_MAX}", path.display(), pictures.len());
     }
     let at = |number: usize| number as u32 * 1000 / fps;
     Ok(pictures.into_iter().enumerate().map(|(number, jpeg)| Frame { t_ms: at(number), jpeg }).collect())
-}
-
-fn folder(path: &Path) -> anyhow::Result<Vec<Bytes>> {
-    let entries = std::fs::read_dir(path).with_context(|| path.display().to_string())?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
-    files.retain(|file| {
-        let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        matches!(extension.as_deref(), Some("jpg" | "jpeg" | "png"))
-    });
-    files.sort();
-    files.iter().map(|file| picture(file)).collect()
-}
-
-/// As a JPEG of a size that captures may have.
-fn picture(path: &Path) -> anyhow::Result<Bytes> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let picture = image::load_from_memory(&bytes).with_context(|| path.display().to_string())?;
-    let is_fine = image::guess_format(&bytes).ok() == Some(ImageFormat::Jpeg);
-    if is_fine && picture.width().max(picture.height()) <= SIDE_MAX {
-        return Ok(bytes.into());
-    }
-    let mut jpeg = std::io::Cursor::new(vec![]);
-    picture.thumbnail(SIDE_MAX, SIDE_MAX).to_rgb8().write_to(&mut jpeg, ImageFormat::Jpeg)?;
-    Ok(jpeg.into_inner().into())
-}
-
-/// The pictures of an MJPEG file: each begins with a marker that stands nowhere else.
-fn mjpeg(bytes: &[u8], path: &Path) -> anyhow::Result<Vec<Bytes>> {
-    const START: [u8; 3] = [0xff, 0xd8, 0xff];
-    let starts: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(&START)).collect();
-    if starts.first() != Some(&0) {
-        bail!(
-            "{} is no folder and no MJPEG; `ffmpeg -i {0} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames",
-            path.display()
-        );
-    }
-    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
-    Ok(starts.iter().zip(ends).map(|(start, end)| Bytes::copy_from_slice(&bytes[*start..end])).collect())
 }

@@ -16,6 +16,7 @@ use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
 mod ages;
+mod attacks;
 mod liveness;
 
 /// Measure a pack of networks on labelled pictures
@@ -30,21 +31,29 @@ pub struct Args {
     #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
     pub ages: Option<PathBuf>,
     /// The same kind of folder. Films the people in it, attacks and all, and measures whom checks of liveness let through
-    #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
+    #[arg(long, value_name = "DIR", group = "source")]
     pub liveness: Option<PathBuf>,
     /// With --liveness: people who are filmed
     #[arg(long, value_name = "NUMBER", default_value_t = 200, requires = "liveness")]
     pub trials: usize,
     /// With --liveness: people of whom each attack is made
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "liveness")]
-    pub attacks: usize,
+    pub attacked: usize,
+    /// Folder of your own recordings, a folder in it for each species: `bonafide`, `print`, `display`… A recording is a folder
+    /// of frames, an MJPEG file or one picture; `NAME.reference.jpg` beside it is a photograph of the person. Measures
+    /// whom passive checks of liveness let through
+    #[arg(long, value_name = "DIR", group = "source")]
+    pub attacks: Option<PathBuf>,
+    /// With --attacks: frames a second of the recordings
+    #[arg(long, value_name = "NUMBER", default_value_t = 25, requires = "attacks", value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub fps: u32,
     /// People of whose photographs worse copies are made, to see what scores of poor pictures are worth
     #[arg(long, value_name = "PEOPLE", default_value_t = 0)]
     pub degraded: usize,
     #[command(flatten)]
     pub about: About,
     /// Holds the figures against a published profile, line by line: 800-63A (NIST SP 800-63A-4)
-    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["ages", "liveness"])]
+    #[arg(long, value_name = "PROFILE", conflicts_with_all = ["ages", "liveness", "attacks"])]
     pub profile: Option<Profile>,
     /// The pack, by its name or folder [default: the one that serves]
     #[arg(long, value_name = "NAME|FOLDER")]
@@ -52,9 +61,22 @@ pub struct Args {
     /// Writes all figures to this file, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Writes index.html, det.csv and det.svg to this folder, which is made if missing
+    /// Writes index.html to this folder, which is made if missing, and det.csv and det.svg for scores
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+}
+
+/// Where figures are written, beside the terminal.
+#[derive(Debug, Clone, Copy)]
+struct Out<'a> {
+    json: Option<&'a Path>,
+    report: Option<&'a Path>,
+}
+
+impl Args {
+    fn out(&self) -> Out<'_> {
+        Out { json: self.json.as_deref(), report: self.report.as_deref() }
+    }
 }
 
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
@@ -65,8 +87,11 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         return ages::run(config, &pack, folder, &args.about, args.json.as_deref());
     }
     if let Some(folder) = &args.liveness {
-        let counts = liveness::Counts { bona_fide: args.trials, attacked: args.attacks };
-        return liveness::run(config, &pack, folder, counts, &args.about, args.json.as_deref());
+        let counts = liveness::Counts { bona_fide: args.trials, attacked: args.attacked };
+        return liveness::run(config, &pack, folder, counts, &args.about, args.out());
+    }
+    if let Some(folder) = &args.attacks {
+        return attacks::run(config, &pack, folder, args.fps, &args.about, args.out());
     }
     let collection = collection(args)?;
     let descriptions = source::describe(config, &pack, &collection)?.discounted(pack.discounts.clone());

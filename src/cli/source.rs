@@ -55,6 +55,11 @@ impl About {
         self.data.clone().unwrap_or_else(|| folder_name(folder))
     }
 
+    /// What readers must know of any figures, and what they must know of these.
+    pub fn caveats(&self, of_all: impl IntoIterator<Item = String>) -> Vec<String> {
+        of_all.into_iter().chain(self.caveat.iter().cloned()).collect()
+    }
+
     /// The collection with what is said of it.
     pub fn tell(&self, collection: Collection) -> Collection {
         let Collection { data, mut caveats, .. } = collection;

@@ -1,7 +1,9 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
+mod attacks;
 mod browser;
 mod camera;
+mod commands;
 mod curl;
 mod demo;
 mod fuzz;

@@ -2,8 +2,10 @@
 
 pub mod collection;
 pub mod descriptions;
+pub mod film;
 pub mod folder;
 pub mod lfw;
 pub mod list;
 pub mod pictures;
+pub mod recordings;
 pub mod worse;

@@ -18,6 +18,7 @@ pub mod measure;
 pub mod page;
 pub mod performer;
 pub mod report;
+pub mod threads;
 
 /// Why an evaluation or a calibration came to nothing.
 #[derive(Debug, thiserror::Error)]

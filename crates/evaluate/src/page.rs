@@ -59,7 +59,7 @@ pub fn markdown(evaluations: &[Evaluation]) -> Result<String, std::fmt::Error> {
                 writeln!(page, "```")?;
             }
             Evaluation::Liveness(report) => {
-                writeln!(page, "\n## Liveness: pack {}, on films made of {}", report.pack, report.data)?;
+                writeln!(page, "\n## Liveness: pack {}, on {}", report.pack, report.data)?;
                 for note in report.notes() {
                     writeln!(page, "\n- {note}")?;
                 }

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use ::evaluate::ages;
 use ::evaluate::input::pictures;
-use ::evaluate::liveness::{Report, Stage, Trial};
+use ::evaluate::liveness::stage::{CAVEATS, Stage};
+use ::evaluate::liveness::{Report, Trial};
+use ::evaluate::report::html;
 use anyhow::Context as _;
 use face::pack::Pack;
 use face::{Picture, WantedFace};
 use sha2::{Digest, Sha256};
 
-use crate::cli::evaluate::write;
+use crate::cli::evaluate::{Out, make, write};
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 
@@ -29,15 +31,8 @@ pub struct Counts {
     pub attacked: usize,
 }
 
-/// Prints the report on films made of the pictures of `folder`, and writes it as JSON if that is wanted.
-pub fn run(
-    config: &Config,
-    pack: &Pack,
-    folder: &Path,
-    counts: Counts,
-    about: &About,
-    json: Option<&Path>,
-) -> anyhow::Result<()> {
+/// Reports on films made of the pictures of `folder`.
+pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &About, out: Out) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let grown = portraits.iter().filter(|portrait| (YEARS_MIN..=YEARS_MAX).contains(&portrait.years));
     let mut paths: Vec<&Path> = grown.map(|portrait| portrait.path.as_path()).collect();
@@ -61,11 +56,21 @@ pub fn run(
             }
         }
     }
-    let mut report = Report::new(pack.name.clone(), about.data(folder), &trials, unusable);
-    report.caveats.extend(about.caveat.iter().cloned());
+    let unusable = format!("{unusable} pictures were passed over, whose faces are not as people are before a camera.");
+    let caveats = about.caveats(std::iter::once(unusable).chain(CAVEATS.map(String::from)));
+    let data = format!("films made of {}", about.data(folder));
+    told(&Report::new(pack.name.clone(), data, &trials, caveats), out)
+}
+
+/// Prints a report, and writes it where that is wanted.
+pub fn told(report: &Report, out: Out) -> anyhow::Result<()> {
     print!("{report}");
-    if let Some(path) = json {
-        write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    if let Some(path) = out.json {
+        write(path, &(serde_json::to_string_pretty(report)? + "\n"))?;
+    }
+    if let Some(folder) = out.report {
+        make(folder)?;
+        write(&folder.join("index.html"), &html::liveness::page(report)?)?;
     }
     Ok(())
 }

@@ -11,7 +11,8 @@ use prost::Message;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::packs::{bioserver, refused, succeeded, upstream};
+use crate::commands::{bioserver, refused, succeeded};
+use crate::packs::upstream;
 
 /// Side of the test's own network, and of the squares of which it gives the mean colours.
 const SIDE: i64 = 96;

@@ -11,8 +11,9 @@ use packs::published;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::commands::{bioserver, refused, succeeded};
 use crate::packs::home::Home;
-use crate::packs::{bioserver, refused, succeeded, upstream};
+use crate::packs::upstream;
 
 /// All files of a folder and those in it.
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::packs::{bioserver, succeeded};
+use crate::commands::{bioserver, succeeded};
 
 #[test]
 fn the_bill_of_materials_names_networks_and_crates() {

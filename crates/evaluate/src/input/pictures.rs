@@ -1,15 +1,13 @@
 //! Picture files through the networks, on as many threads as there are engines.
 
+use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use bytes::Bytes;
 use face::{Picture, WantedFace};
 
-use crate::Error;
+use crate::{Error, threads};
 
 /// The server's own default bound on a picture.
 const PICTURE_BYTES_MAX: u64 = 10 << 20;
@@ -33,29 +31,16 @@ where
 {
     let started = Instant::now();
     let threads = engines.len();
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(paths.iter().map(|_| None).collect::<Vec<_>>());
-    let work = |mut engine: C| -> Result<(), Error> {
-        while let Some((at, path)) = take(&next, paths) {
+    let reading = |mut engine: C| {
+        move |path: &&Path| {
             let picture = Picture { bytes: read(path)?, rotation: false, wanted: WantedFace::Central };
-            let one = engine(&picture);
-            found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(one);
+            let found = engine(&picture);
             done();
+            Ok(found)
         }
-        Ok(())
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = engines.into_iter().map(|engine| scope.spawn(|| work(engine))).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Err(Error::Panicked)))
-    })?;
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let found = found.into_iter().collect::<Option<_>>().ok_or(Error::NoCoders)?;
+    let found = threads::each(paths, engines.into_iter().map(reading).collect())?;
     Ok(Looked { found, took: started.elapsed(), threads })
-}
-
-fn take<'a>(next: &AtomicUsize, paths: &[&'a Path]) -> Option<(usize, &'a Path)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    Some((at, paths.get(at)?))
 }
 
 fn read(path: &Path) -> Result<Bytes, Error> {

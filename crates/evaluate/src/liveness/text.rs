@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::liveness::{Refused, Report};
-use crate::measure::number::percent;
+use crate::measure::number::{dash, percent};
 use crate::measure::table::Table;
 
 impl Report {
     pub fn table(&self) -> Table {
         Table {
-            title: format!("Liveness by pack {}, films made of {}", self.pack, self.data),
+            title: format!("Liveness by pack {}, {}", self.pack, self.data),
             head: vec![
                 "type",
                 "film",
@@ -17,6 +17,9 @@ impl Report {
                 "error at LOW, %",
                 "MEDIUM",
                 "HIGH",
+                "unjudged",
+                "IAPMR at HIGH, %",
+                "EER of the networks, %",
                 "frames",
                 "ms",
                 "refused for, at HIGH",
@@ -29,9 +32,7 @@ impl Report {
     pub fn notes(&self) -> Vec<String> {
         let errors =
             "The error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals.";
-        let unusable =
-            format!("{} pictures were passed over, whose faces are not as people are before a camera.", self.unusable);
-        [errors.to_owned(), unusable].into_iter().chain(self.caveats.iter().cloned()).collect()
+        std::iter::once(errors.to_owned()).chain(self.caveats.iter().cloned()).collect()
     }
 }
 
@@ -46,9 +47,11 @@ impl fmt::Display for Report {
 fn row(refused: &Refused) -> Vec<String> {
     let error = |level: usize| match (refused.error[level], refused.error_interval[level]) {
         (Some(error), Some(i)) => format!("{} [{}, {}]", percent(error), percent(i.low), percent(i.high)),
-        _ => "-".to_owned(),
+        _ => dash(),
     };
     let reasons = refused.reasons.iter().map(|(reason, count)| format!("{reason} {count}"));
+    let share = |share: Option<f64>| share.map_or_else(dash, percent);
+    let impostors = refused.impostors.map(|found| found.accepted[2] as f64 / found.trials.max(1) as f64);
     vec![
         refused.liveness_type.clone(),
         refused.species.clone(),
@@ -56,6 +59,9 @@ fn row(refused: &Refused) -> Vec<String> {
         error(0),
         error(1),
         error(2),
+        refused.unjudged[2].to_string(),
+        share(impostors),
+        share(refused.equal_error),
         format!("{:.0}", refused.frames),
         format!("{:.0}", refused.took_ms),
         reasons.collect::<Vec<_>>().join(", "),

@@ -1,6 +1,7 @@
 //! What the figures of an evaluation and of a calibration look like.
 
 use crate::fit::calibrate::Tailed;
+use crate::liveness::errors::Point as Errors;
 use crate::measure::det::Curve;
 use crate::measure::discard::Discard;
 use crate::measure::histogram::{Histogram, Measure};
@@ -28,6 +29,21 @@ pub fn det(curves: &[Curve]) -> Plot {
         x: Axis { name: "false match rate", range: FMR_MIN..1.0, scale: Scale::Log },
         y: Axis { name: "false non-match rate", range: FNMR_MIN..1.0, scale: Scale::Log },
         series,
+    }
+}
+
+/// Attacks accepted against people refused, a curve for each type of check: of each species, that which is accepted most.
+pub fn attacks(curves: &[(&'static str, Vec<Errors>)]) -> Plot {
+    let series = curves.iter().zip([BLUE, ORANGE, GREEN].into_iter().cycle()).map(|((name, points), colour)| {
+        let line = points.iter().map(|point| (point.apcer, point.bpcer)).collect();
+        Series { name, colour, shape: Shape::Line(line) }
+    });
+    let axis = |name| Axis { name, range: 0.0..1.0, scale: Scale::Linear };
+    Plot {
+        title: "Errors of the networks against spoofs",
+        x: axis("attacks accepted, of the species that does best (APCER)"),
+        y: axis("people refused (BPCER)"),
+        series: series.collect(),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::measure::table::{self, Table};
 use crate::report::plot::{self, Plot};
 
 pub mod calibration;
+pub mod liveness;
 pub mod recognition;
 
 const STYLE: &str =

@@ -1,0 +1,103 @@
+//! A film on disk: a folder of pictures, or JPEG pictures one after the other in one file (MJPEG).
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use image::ImageFormat;
+
+use crate::Error;
+
+/// What begins each picture of an MJPEG file, and stands nowhere else in it.
+const START: [u8; 3] = [0xff, 0xd8, 0xff];
+/// What names of frames end with, in any case.
+const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
+
+/// The pictures of a film as JPEG files, in the order of their names or in that of the file; larger ones are made so
+/// small that no side is longer than `side_max` pixels.
+pub fn pictures(path: &Path, side_max: u32) -> Result<Vec<Bytes>, Error> {
+    if path.is_dir() {
+        return frames(path)?.iter().map(|file| picture(file, side_max)).collect();
+    }
+    let bytes = read(path)?;
+    if bytes.starts_with(&START) {
+        Ok(split(&bytes))
+    } else {
+        Err(fault(path, NEITHER.replace("{}", &path.display().to_string())))
+    }
+}
+
+const NEITHER: &str =
+    "it is no folder and no MJPEG; `ffmpeg -i {} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames";
+
+/// The pictures in a folder, by their names.
+pub fn frames(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unread = |source| Error::Read { path: folder.to_owned(), source };
+    let entries = fs::read_dir(folder).map_err(unread)?;
+    let mut files =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unread)?;
+    files.retain(|file| is_picture(file));
+    files.sort();
+    Ok(files)
+}
+
+pub fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && path.is_file()
+}
+
+/// A picture as a JPEG file with no side longer than `side_max` pixels.
+pub fn picture(path: &Path, side_max: u32) -> Result<Bytes, Error> {
+    let bytes = read(path)?;
+    let undecodable = |source: image::ImageError| fault(path, source.to_string());
+    let picture = image::load_from_memory(&bytes).map_err(undecodable)?;
+    let is_jpeg = image::guess_format(&bytes).ok() == Some(ImageFormat::Jpeg);
+    if is_jpeg && picture.width().max(picture.height()) <= side_max {
+        return Ok(bytes.into());
+    }
+    let mut jpeg = Cursor::new(vec![]);
+    let small =
+        if picture.width().max(picture.height()) > side_max { picture.thumbnail(side_max, side_max) } else { picture };
+    small.to_rgb8().write_to(&mut jpeg, ImageFormat::Jpeg).map_err(undecodable)?;
+    Ok(jpeg.into_inner().into())
+}
+
+fn split(bytes: &[u8]) -> Vec<Bytes> {
+    let starts: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(&START)).collect();
+    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
+    starts.iter().zip(ends).map(|(start, end)| Bytes::copy_from_slice(&bytes[*start..end])).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+fn fault(path: &Path, fault: String) -> Error {
+    Error::Data { path: path.to_owned(), fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+
+    use super::*;
+
+    #[test]
+    fn folders_and_files_give_the_same_pictures() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let place = |name: &str| folder.path().join(name);
+        for (name, side) in [("2.jpg", 40), ("1.JPG", 30), ("3.png", 90)] {
+            RgbImage::new(side, side).save(place(name)).expect("there is room");
+        }
+        fs::write(place("notes.txt"), "").expect("there is room");
+        let made = pictures(folder.path(), 60).expect("they are pictures");
+        let sides: Vec<u32> =
+            made.iter().map(|jpeg| image::load_from_memory(jpeg).expect("a picture").width()).collect();
+        assert_eq!(sides, [30, 40, 60]);
+        fs::write(place("all.mjpeg"), made.concat()).expect("there is room");
+        assert_eq!(pictures(&place("all.mjpeg"), 60).expect("it is a film"), made);
+        let refused = pictures(&place("notes.txt"), 60).expect_err("it is no film").to_string();
+        assert!(refused.contains("ffmpeg -i"), "{refused}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Trials on an operator's own recordings.
+
+use bytes::Bytes;
+use face::networks::Networks;
+use face::values::liveness::{FRAMES_MAX, Frame, LivenessType, SecurityLevel};
+use face::values::picture::ImageType;
+use face::values::score::Score;
+use face::values::template::Template;
+use face::{ComparedFace, LivenessCapture, Picture, WantedFace};
+
+use crate::liveness::Trial;
+
+/// A best frame that scores so much against the person's photograph is taken for that person: a false acceptance rate of
+/// one in ten thousand.
+pub const MATCHED: Score = Score(3500.0);
+
+/// What must be known before a figure is believed.
+pub const CAVEATS: [&str; 3] = [
+    "A film is judged by its first 150 frames; active checks are not measured, since nothing was asked of whom the recordings show.",
+    "Unjudged are those refused only for NO_FACE, MULTIPLE_FACES, TOO_SHORT or POOR_QUALITY; they count as refused.",
+    "IAPMR is the share of attacks that are accepted and score 3500 or more against the photograph beside them.",
+];
+
+/// Trials of each passive type on a recording of so many frames a second; one frame alone is no film. `reference` is a
+/// photograph of the person.
+pub fn trials(
+    networks: &mut Networks,
+    species: &str,
+    pictures: &[Bytes],
+    fps: u32,
+    reference: Option<&Bytes>,
+) -> Result<Vec<Trial>, face::Error> {
+    let known = match reference {
+        Some(bytes) => {
+            let picture = Picture { bytes: bytes.clone(), rotation: true, wanted: WantedFace::Largest };
+            Some(networks.describe(&picture)?.template)
+        }
+        None => None,
+    };
+    let at = |number: usize| number as u32 * 1000 / fps.max(1);
+    let frames = pictures.iter().take(FRAMES_MAX).enumerate();
+    let frames: Vec<Frame> = frames.map(|(number, jpeg)| Frame { t_ms: at(number), jpeg: jpeg.clone() }).collect();
+    let types = [LivenessType::Passive, LivenessType::PassiveVideo];
+    let types = if frames.len() > 1 { &types[..] } else { &types[..1] };
+    let mut trials = vec![];
+    for liveness_type in types {
+        let (level, challenges) = (SecurityLevel::High, vec![]);
+        let capture = LivenessCapture { liveness_type: *liveness_type, level, challenges, frames: frames.clone() };
+        let (trial, best) = Trial::made(networks, &capture, species)?;
+        let found = best.as_ref().map(|best| &best.described.template);
+        let matched = known.as_ref().map(|known| found.is_some_and(|found| is_matched(networks, known, found)));
+        trials.push(Trial { matched, ..trial });
+    }
+    Ok(trials)
+}
+
+/// False for a pack without calibration, which has no scores.
+fn is_matched(networks: &Networks, known: &Template, found: &Template) -> bool {
+    let side = |template, image_type| ComparedFace { template, image_type };
+    let (known, found) = (side(known, ImageType::Selfie), side(found, ImageType::VideoFrame));
+    networks.curves().is_some_and(|curves| curves.score(known, found).0 >= MATCHED.0)
+}

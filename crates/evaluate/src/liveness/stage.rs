@@ -1,0 +1,107 @@
+//! Trials on films that a performer makes of portraits.
+
+use face::find::{self, Turns};
+use face::image::Image;
+use face::liveness::track::Shot;
+use face::networks::Networks;
+use face::values::challenges::challenges;
+use face::values::liveness::{LivenessType, SecurityLevel};
+use face::{LivenessCapture, Picture, quality, samples};
+use sha2::{Digest, Sha256};
+
+use crate::input::recordings::BONA_FIDE;
+use crate::liveness::Trial;
+use crate::performer::attack::{self, Attack};
+use crate::performer::portrait::Portrait;
+use crate::performer::{self, FRAME_MS, Performance};
+
+/// What these films ask for, as checks do by default.
+const CHALLENGES: usize = 2;
+/// Below that, a face fills too few pixels of its photograph to be filmed.
+const IOD_MIN: f32 = 40.0;
+/// Whoever starts a film looks at the camera, eyes open, mouth closed; so do the photographs that are filmed. Degrees
+/// from the mean pose of photographs, and openings as [`Shot`] has them.
+const YAW_MAX: f32 = 12.0;
+const PITCH: std::ops::RangeInclusive<f32> = -8.0..=18.0;
+const EYES_MIN: f32 = 0.22;
+const MOUTH_MAX: f32 = 0.2;
+/// Of a picture's quality: good enough to be compared.
+const QUALITY_MIN: i32 = 0;
+/// What must be known before a figure is believed.
+pub const CAVEATS: [&str; 3] = [
+    "All films are synthetic: portraits that a program moves, and prints and displays that it draws.",
+    "They show whether the checks do what they are meant to; real people and real attacks will give other figures.",
+    "The thresholds were chosen with such films in view.",
+];
+
+/// A performer with networks to look at it.
+pub struct Stage {
+    networks: Networks,
+    other: Portrait,
+}
+
+impl Stage {
+    pub fn new(mut networks: Networks) -> Result<Self, face::Error> {
+        let other = Portrait::read(&mut networks, samples::OTHER.1)?;
+        Ok(Self { networks, other })
+    }
+
+    /// Whether a picture shows a face as it is before a camera.
+    pub fn takes(&mut self, picture: &Picture) -> Result<bool, face::Error> {
+        let image = Image::decode(&picture.bytes, self.networks.settings().pixels_max, self.networks.memory())?;
+        let Some(found) = find::largest(&mut self.networks, &image, Turns::None)? else { return Ok(false) };
+        let is_good = quality::of(image.view(), &found, None).value >= QUALITY_MIN && found.mesh.iod() >= IOD_MIN;
+        let Some(shot) = Shot::of(0, 0, &found.mesh).filter(|_| is_good && found.faces == 1) else { return Ok(false) };
+        let is_ahead = shot.yaw.abs() <= YAW_MAX && PITCH.contains(&shot.pitch);
+        Ok(is_ahead && shot.eyes >= EYES_MIN && shot.mouth <= MOUTH_MAX)
+    }
+
+    /// A film of each type by the person of a picture.
+    pub fn bona_fide(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
+        let (portrait, seed) = self.portrait(picture)?;
+        let trial = |liveness_type| self.trial(&portrait, liveness_type, None, seed);
+        LivenessType::ALL.into_iter().map(trial).collect()
+    }
+
+    /// Each attack on each type that it concerns.
+    pub fn attacks(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
+        let (portrait, seed) = self.portrait(picture)?;
+        let mut trials = vec![];
+        for liveness_type in LivenessType::ALL {
+            for attack in Attack::ALL.into_iter().filter(|attack| attack.concerns(liveness_type)) {
+                trials.push(self.trial(&portrait, liveness_type, Some(attack), seed)?);
+            }
+        }
+        Ok(trials)
+    }
+
+    /// A portrait and the seed that follows from its picture.
+    fn portrait(&mut self, picture: &Picture) -> Result<(Portrait, u64), face::Error> {
+        let portrait = Portrait::read(&mut self.networks, &picture.bytes)?;
+        let digest = Sha256::digest(&picture.bytes);
+        let seed = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        Ok((portrait, seed))
+    }
+
+    fn trial(
+        &mut self,
+        portrait: &Portrait,
+        liveness_type: LivenessType,
+        attack: Option<Attack>,
+        seed: u64,
+    ) -> Result<Trial, face::Error> {
+        let mut random = [0; 32];
+        random[..8].copy_from_slice(&seed.to_be_bytes());
+        let count = if liveness_type == LivenessType::Active { CHALLENGES } else { 0 };
+        let performance =
+            Performance { liveness_type, challenges: challenges(0, &random, count), seed, frame_ms: FRAME_MS };
+        let frames = match attack {
+            None => performer::perform(portrait, &performance),
+            Some(attack) => attack::attack(attack, portrait, &self.other, &performance),
+        };
+        let challenges = performance.challenges;
+        let capture = LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames };
+        let (trial, _) = Trial::made(&mut self.networks, &capture, attack.map_or(BONA_FIDE, Attack::name))?;
+        Ok(trial)
+    }
+}

@@ -1,0 +1,62 @@
+//! `evaluate --attacks` on a small set of recordings that the test makes.
+
+use std::fs;
+use std::path::Path;
+
+use evaluate::performer::attack::{Attack, attack};
+use evaluate::performer::{self, FRAME_MS, Performance};
+use face::samples;
+use face::values::liveness::{Frame, LivenessType};
+use serde_json::Value;
+
+use crate::commands::{bioserver, succeeded};
+use crate::provider;
+
+/// A recording as a folder of frames.
+fn film(folder: &Path, frames: &[Frame]) {
+    fs::create_dir_all(folder).expect("there is room");
+    for (number, frame) in frames.iter().enumerate() {
+        fs::write(folder.join(format!("{number:03}.jpg")), &frame.jpeg).expect("there is room");
+    }
+}
+
+#[test]
+fn recordings_are_counted_by_type_and_species() {
+    let data = tempfile::tempdir().expect("there is room");
+    let recordings = data.path().join("recordings");
+    let portrait = provider::portrait();
+    let asked =
+        Performance { liveness_type: LivenessType::PassiveVideo, challenges: vec![], seed: 3, frame_ms: FRAME_MS };
+    film(&recordings.join("bonafide/one"), &performer::perform(&portrait, &asked));
+    let stills = attack(Attack::Still, &portrait, &portrait, &asked);
+    film(&recordings.join("injected/two"), &stills);
+    fs::write(recordings.join("injected/two.reference.jpg"), samples::ONE[0].1).expect("there is room");
+    fs::write(recordings.join("injected/three.jpg"), &stills[0].jpeg).expect("there is room");
+    fs::create_dir(recordings.join("print")).expect("there is room");
+    let print = attack(Attack::Print, &portrait, &portrait, &asked);
+    let bytes: Vec<u8> = print.iter().flat_map(|frame| frame.jpeg.to_vec()).collect();
+    fs::write(recordings.join("print/four.mjpeg"), bytes).expect("there is room");
+
+    let path = |name: &str| data.path().join(name).to_str().expect("it is UTF-8").to_owned();
+    let (folder, json, report) = (path("recordings"), path("figures.json"), path("report"));
+    let arguments = ["evaluate", "--attacks", &folder, "--fps", "10", "--json", &json, "--report", &report];
+    let told = succeeded(&bioserver(data.path(), &arguments));
+    assert!(told.contains("recordings of recordings") && told.contains("IAPMR"), "{told}");
+
+    let figures: Value = serde_json::from_slice(&fs::read(json).expect("it was written")).expect("it is JSON");
+    let rows = figures["rows"].as_array().expect("a list");
+    let row = |liveness_type: &str, species: &str| {
+        let is_it = |row: &&Value| row["livenessType"] == liveness_type && row["species"] == species;
+        rows.iter().find(is_it).unwrap_or_else(|| panic!("{liveness_type} {species}: {told}"))
+    };
+    assert_eq!(rows.len(), 6, "{told}");
+    let person = row("LIVENESS_PASSIVE_VIDEO", "bonafide");
+    assert_eq!((&person["trials"], &person["refused"]), (&1.into(), &vec![0, 0, 0].into()), "{told}");
+    // One picture is no film.
+    let [looks, films] = ["LIVENESS_PASSIVE", "LIVENESS_PASSIVE_VIDEO"].map(|kind| row(kind, "injected"));
+    assert_eq!((&looks["trials"], &films["trials"]), (&2.into(), &1.into()), "{told}");
+    assert_eq!(films["reasons"][0][0], "FROZEN", "{told}");
+    assert_eq!(films["impostors"]["trials"], 1, "{told}");
+    assert_eq!(row("LIVENESS_PASSIVE_VIDEO", "print")["trials"], 1, "{told}");
+    assert!(fs::read_to_string(Path::new(&report).join("index.html")).expect("it was written").contains("<svg"));
+}
