@@ -1,5 +1,6 @@
 //! The real networks against reference numbers, and the pipeline against photographs.
 
+mod degraded;
 mod files;
 mod liveness;
 mod packs;
