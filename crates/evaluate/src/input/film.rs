@@ -9,8 +9,11 @@ use image::ImageFormat;
 
 use crate::Error;
 
-/// What begins each picture of an MJPEG file, and stands nowhere else in it.
+/// What begins each picture of an MJPEG file.
 const START: [u8; 3] = [0xff, 0xd8, 0xff];
+/// Markers of JPEG (ITU-T T.81, table B.1) that have no length: restarts, and the end of the picture, its last.
+const ALONE: std::ops::RangeInclusive<u8> = 0xd0..=0xd9;
+const END: u8 = 0xd9;
 /// What names of frames end with, in any case.
 const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
 
@@ -63,10 +66,37 @@ pub fn picture(path: &Path, side_max: u32) -> Result<Bytes, Error> {
     Ok(jpeg.into_inner().into())
 }
 
+/// The pictures of an MJPEG file; what lies between them is passed over, and so is a last one that breaks off.
 fn split(bytes: &[u8]) -> Vec<Bytes> {
-    let starts: Vec<usize> = (0..bytes.len()).filter(|place| bytes[*place..].starts_with(&START)).collect();
-    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
-    starts.iter().zip(ends).map(|(start, end)| Bytes::copy_from_slice(&bytes[*start..end])).collect()
+    let mut found = vec![];
+    let mut at = 0;
+    while let Some(start) = bytes[at..].windows(START.len()).position(|three| three == START) {
+        let rest = &bytes[at + start..];
+        let Some(len) = picture_len(rest) else { break };
+        found.push(Bytes::copy_from_slice(&rest[..len]));
+        at += start + len;
+    }
+    found
+}
+
+/// How long the picture is that begins here, by its segments: one may hold a small picture of its own. `None` if it
+/// breaks off.
+fn picture_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    loop {
+        let [mark, marker] = *bytes.get(at..at + 2)? else { return None };
+        // Between markers lie the bytes of a scan, in which 0 follows FF.
+        if mark != 0xff || marker == 0 || marker == 0xff {
+            at += 1;
+        } else if marker == END {
+            return Some(at + 2);
+        } else if ALONE.contains(&marker) {
+            at += 2;
+        } else {
+            let len = usize::from(u16::from_be_bytes(*bytes.get(at + 2..)?.first_chunk()?));
+            at += 2 + len;
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -97,6 +127,12 @@ mod tests {
         assert_eq!(sides, [30, 40, 60]);
         fs::write(place("all.mjpeg"), made.concat()).expect("there is room");
         assert_eq!(pictures(&place("all.mjpeg"), 60).expect("it is a film"), made);
+        // The sample's own file has a small picture in its EXIF.
+        let sample = testkit::project::sample("obama.jpg");
+        fs::write(place("thumbnails.mjpeg"), [&sample[..], &sample[..], &sample[..500]].concat())
+            .expect("there is room");
+        let made = pictures(&place("thumbnails.mjpeg"), 5000).expect("it is a film");
+        assert!(made.len() == 2 && made.iter().all(|one| *one == sample), "{}", made.len());
         let refused = pictures(&place("notes.txt"), 60).expect_err("it is no film").to_string();
         assert!(refused.contains("ffmpeg -i"), "{refused}");
     }
