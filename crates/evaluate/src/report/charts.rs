@@ -2,6 +2,7 @@
 
 use crate::fit::calibrate::Tailed;
 use crate::liveness::errors::Point as Errors;
+use crate::measure::degraded::Degraded;
 use crate::measure::det::Curve;
 use crate::measure::discard::Discard;
 use crate::measure::histogram::{Histogram, Measure};
@@ -110,6 +111,28 @@ pub fn reliability(points: &[Point]) -> Plot {
             Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(FMR_MIN, FMR_MIN), (1.0, 1.0)]) },
             Series { name: "", colour: BLUE, shape: Shape::Bars(bars.collect()) },
             Series { name: "observed", colour: BLUE, shape: Shape::Points(seen) },
+        ],
+    }
+}
+
+/// Seen rates of poor pictures against stated ones: a point for each kind, grade and score with as many pairs as an event
+/// at the stated rate takes. Those above the upper line are seen more than twice as often as stated.
+pub fn degraded(rows: &[Degraded]) -> Plot {
+    let enough = |row: &Degraded, stated: f64| row.impostor_pairs as f64 * stated >= 1.0;
+    let points = rows.iter().flat_map(|row| {
+        let seen = row.at_score.iter().filter(|at| enough(row, at.stated_fmr));
+        // What was never seen lies on the lower edge.
+        seen.filter_map(|at| Some((at.stated_fmr, at.fmr?.max(FMR_MIN))))
+    });
+    let axis = |name| Axis { name, range: FMR_MIN..1.0, scale: Scale::Log };
+    Plot {
+        title: "What scores of poor pictures state, and what is seen",
+        x: axis("stated false match rate"),
+        y: axis("observed false match rate, both pictures poor"),
+        series: vec![
+            Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(FMR_MIN, FMR_MIN), (1.0, 1.0)]) },
+            Series { name: "twice", colour: ORANGE, shape: Shape::Line(vec![(FMR_MIN, 2.0 * FMR_MIN), (0.5, 1.0)]) },
+            Series { name: "kinds of degradation", colour: BLUE, shape: Shape::Points(points.collect()) },
         ],
     }
 }

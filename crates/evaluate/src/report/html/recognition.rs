@@ -43,6 +43,10 @@ pub fn page(report: &Report) -> Result<String, Error> {
         page.figure(&charts::reliability(&report.reliability), &format!("{whom}; the bars hold 95 %, by people."))?;
         page.table(&tables::reliability(format!("{whom}: stated and observed"), &report.reliability));
     }
+    if !report.degraded.is_empty() {
+        page.heading("Poor pictures");
+        page.figure(&charts::degraded(&report.degraded), "The table above says which point is which kind.")?;
+    }
     if let Some(discard) = &report.discard {
         page.heading("Quality");
         page.figure(&charts::discard(discard), &tables::fall(discard))?;
@@ -59,6 +63,7 @@ pub fn page(report: &Report) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::degraded::{AtScore, Degraded};
     use crate::report::tests::{tested, toy};
     use crate::report::{Tested, html};
 
@@ -73,6 +78,27 @@ mod tests {
         {
             assert!(shown.contains(words), "{words}");
         }
+        let at_score = AtScore {
+            score: 2500,
+            stated_fmr: 0.01,
+            false_matches: 5,
+            fmr: Some(0.005),
+            fmr_by_pairs: None,
+            fnmr_against_good: None,
+        };
+        let blurred = Degraded {
+            kind: "blurred".into(),
+            grade: 2.0,
+            people: 10,
+            lost: 0,
+            refused: 1,
+            median_quality: Some(-5),
+            impostor_pairs: 1000,
+            at_score: vec![at_score],
+        };
+        let poor = page(&Report { degraded: vec![blurred], ..report }).expect("it can be drawn");
+        html::assert_whole(&poor, 5);
+        assert!(poor.contains("Poor pictures"));
         let bare = Report::new(&collection, &descriptions, Tested { calibration: None, ..tested() });
         html::assert_whole(&page(&bare).expect("it can be drawn"), 3);
     }
