@@ -13,12 +13,13 @@ const PAGE: &str = include_str!("capture_page/index.html");
 const TEXTS: &str = include_str!("capture_page/texts.json");
 
 /// The paths that this module serves.
-pub const PATHS: [&str; 8] = [
+pub const PATHS: [&str; 9] = [
     "/capture",
     "/capture/style.css",
     "/capture/page.js",
     "/capture/camera.js",
     "/capture/capture.js",
+    "/capture/cues.js",
     "/capture/server.js",
     "/capture/jose.js",
     "/capture/texts.json",
@@ -47,13 +48,14 @@ fn escaped(text: &str) -> String {
 
 /// Adds the page to what is served.
 pub fn add(routes: Route, prefix: &str) -> Route {
-    let [page_path, style, script, camera, capture, server, jose, texts] = PATHS;
+    let [page_path, style, script, camera, capture, cues, server, jose, texts] = PATHS;
     routes
         .at(page_path, get(file("text/html; charset=utf-8", page(prefix))))
         .at(style, get(file("text/css; charset=utf-8", include_str!("capture_page/style.css"))))
         .at(script, get(code(include_str!("capture_page/page.js"))))
         .at(camera, get(code(include_str!("capture_page/camera.js"))))
         .at(capture, get(code(include_str!("capture_page/capture.js"))))
+        .at(cues, get(code(include_str!("capture_page/cues.js"))))
         .at(server, get(code(include_str!("capture_page/server.js"))))
         .at(jose, get(code(include_str!("capture_page/jose.js"))))
         .at(texts, get(file("application/json", TEXTS)))

@@ -17,7 +17,7 @@ const CAMERA_MS: u32 = 33;
 /// A face at rest before the film: the page begins while the first half of it is shown.
 const REST_FRAMES: usize = 10;
 /// So long the page films for two movements, and some more.
-const SHOWN_FRAMES: usize = 120;
+const SHOWN_FRAMES: usize = 130;
 const FILM_FRAMES_MAX: usize = 72;
 /// Of the film's ends, on which the face is at rest.
 const END_FRAMES: usize = 6;
@@ -99,6 +99,9 @@ impl Provider {
         browser.page.execute_async(BEGIN, vec![]).await.expect("the mark is seen");
         let end = browser.find("main[data-state=end]").await;
         let outcome = end.attr("data-outcome").await.expect("it is there").expect("it has an outcome");
+        // Two for each of two movements.
+        let cues = browser.find("main").await.attr("data-cues").await.expect("it is there");
+        assert_eq!(cues.as_deref(), Some("4"));
         browser.page.clone().close().await.expect("it closes");
         assert_eq!(self.status(session).await, outcome);
         outcome
