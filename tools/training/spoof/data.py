@@ -13,38 +13,32 @@ from faces import Faces, crop
 from teacher import CROPS
 
 Random = numpy.random.Generator
-MODELS = Path(__file__).resolve().parents[2] / "models"
-SEED = 20261125
-CHUNK = 64
-HELD_OUT = 0.15
-# Chips of UTKFace end where their faces do; the detector wants some room.
-CHIP_ROOM = 60
+MODELS = Path(__file__).resolve().parents[3] / "models"
+SEED = 20261129
+CHUNK = 16
 # Scenes of each kind that every portrait is put into.
-SCENES = 4
+SCENES = 24
 
 
 @dataclass
 class Portrait:
     path: Path
-    is_chip: bool
 
     @property
     def is_held_out(self) -> bool:
-        """By person. UTKFace names nobody; most of its people are there once."""
-        person = self.path.name if self.is_chip else self.path.parent.name
-        return int(hashlib.sha256(person.encode()).hexdigest(), 16) % 1000 < 1000 * HELD_OUT
+        """An eighth of the people, the same as in ../recognizer."""
+        return hashlib.sha256(self.path.stem.encode()).digest()[0] % 8 == 0
 
     def read(self, faces: Faces):
-        """The picture, and its face's box or `None`."""
-        picture, room = cv2.imread(str(self.path)), CHIP_ROOM if self.is_chip else 0
-        box = faces.box(cv2.copyMakeBorder(picture, room, room, room, room, cv2.BORDER_CONSTANT))
-        return picture, box if box is None else box - [room, room, 0, 0]
+        """The picture with the person in a fourth channel, and the face's box or `None`."""
+        picture = cv2.imread(str(self.path))
+        box = faces.box(picture)
+        return (picture if box is None else numpy.dstack([picture, scenes.person(picture, box)])), box
 
 
 def portraits(folder: Path) -> list[Portrait]:
-    """All pictures of both sets in a random order, always the same."""
-    found = [Portrait(path, True) for path in sorted((folder / "utkface").rglob("*.jpg"))]
-    found += [Portrait(path, False) for path in sorted((folder / "lfw").rglob("*.jpg"))]
+    """All pictures of the folder, one of each person, in a random order that is always the same."""
+    found = [Portrait(path) for path in sorted(folder.glob("*.jpg"))]
     numpy.random.default_rng(SEED).shuffle(found)
     return found
 
@@ -63,37 +57,31 @@ class Maker:
         cv2.setNumThreads(1)
         networks = Faces(MODELS)
         random = numpy.random.default_rng([SEED, index])
-        # Nobody's surroundings are both trained on and measured on.
-        others = {out: [one.path for one in self.everyone if not one.is_chip and one.is_held_out == out] for out in (0, 1)}
         rows = []
         for portrait in self.everyone[index * CHUNK : (index + 1) * CHUNK]:
-            picture, box = portrait.read(networks)
-            if box is not None and box[2] > 30:
-                rows += of_portrait(portrait, picture, box, others[portrait.is_held_out], random)
+            pixels, box = portrait.read(networks)
+            if box is not None:
+                rows += of_portrait(portrait, pixels, box, random)
         columns = {name: numpy.stack([row[name] for row in rows]) for name in rows[0]}
         partial = kept.with_suffix(".partial.npz")
         numpy.savez(partial, **columns)
         partial.rename(kept)
 
 
-def of_portrait(portrait: Portrait, picture: numpy.ndarray, box: numpy.ndarray, others: list[Path], random: Random):
-    """The portrait as it is, if it has surroundings, genuine scenes and as many attacks."""
-    photographs = []
-    if not portrait.is_chip:
-        photographs.append((scenes.REAL, True, (picture, box)))
+def of_portrait(portrait: Portrait, pixels: numpy.ndarray, box: numpy.ndarray, random: Random):
+    """The portrait as it is, genuine scenes and as many attacks."""
+    photographs = [(scenes.REAL, True, (pixels[:, :, :3], box))]
     attacks = random.choice(list(scenes.ATTACKS), SCENES)
     for label in [scenes.REAL] * SCENES + attacks.tolist():
-        photographs.append((label, False, scenes.taken(picture, box, scenes.SPECIES[label], others, random)))
+        photographs.append((label, False, scenes.taken(pixels, box, scenes.SPECIES[label], random)))
     return [
-        {
-            "crops": numpy.stack([crop(view, place, scale) for scale in CROPS]),
-            "label": label,
-            "plain": plain,
-            "chip": portrait.is_chip,
-            "held_out": portrait.is_held_out,
-        }
+        {"crops": crops_of(view, place), "label": label, "plain": plain, "held_out": portrait.is_held_out}
         for label, plain, (view, place) in photographs
     ]
+
+
+def crops_of(view: numpy.ndarray, place: numpy.ndarray) -> numpy.ndarray:
+    return numpy.stack([crop(view, place, scale) for scale in CROPS])
 
 
 def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
@@ -107,3 +95,16 @@ def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, nump
                 print(f"{at + 1} of {count} chunks", flush=True)
     loaded = [dict(numpy.load(work / f"{index:04}.npz")) for index in range(count)]
     return {name: numpy.concatenate([chunk[name] for chunk in loaded]) for name in loaded[0]}
+
+
+def untouched(folder: Path, count: int) -> numpy.ndarray:
+    """Crops of pictures of other people as they are, to compare student and teachers on: at most `count` of the folder."""
+    cv2.setNumThreads(1)
+    found = sorted(folder.rglob("*.jpg"))
+    networks, crops = Faces(MODELS), []
+    for path in found[:: max(len(found) // count, 1)]:
+        picture = cv2.imread(str(path))
+        box = networks.box(picture)
+        if box is not None:
+            crops.append(crops_of(picture, box))
+    return numpy.stack(crops)

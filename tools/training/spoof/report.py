@@ -38,9 +38,6 @@ def of_scores(data: dict[str, numpy.ndarray], scores: numpy.ndarray) -> dict:
     made, told = genuine(data) & ~data["plain"], {}
     for label, species in ATTACKS.items():
         told[species] = measured(scores[made], scores[data["label"] == label])
-    for is_chip, source in [(True, "UTKFace"), (False, "LFW")]:
-        of_source = data["chip"] == is_chip
-        told[source] = measured(scores[made & of_source], scores[~genuine(data) & of_source])
     for which, rows in [("plain genuine", data["plain"]), ("genuine", made), ("attacks", ~genuine(data))]:
         told[f"{which}, quantiles 2 5 10 25 50 75 %"] = quantiles(scores[rows])
     return told
