@@ -115,14 +115,12 @@ pub struct Report {
 
 impl Report {
     pub fn new(pack: String, data: String, trials: &[Trial], caveats: Vec<String>) -> Self {
-        let mut species: Vec<&str> = trials.iter().map(|trial| trial.species.as_str()).collect();
-        species.sort_by_key(|name| *name != BONA_FIDE);
-        let mut known: Vec<&str> = vec![];
-        species.into_iter().for_each(|name| {
-            if !known.contains(&name) {
-                known.push(name)
+        let mut species: Vec<&str> = vec![];
+        for trial in trials.iter().filter(|trial| trial.is_bona_fide()).chain(trials) {
+            if !species.contains(&trial.species.as_str()) {
+                species.push(&trial.species);
             }
-        });
+        }
         let mut rows = vec![];
         for liveness_type in LivenessType::ALL {
             let of = |name: &str| -> Vec<&Trial> {
@@ -130,7 +128,7 @@ impl Report {
             };
             let people = of(BONA_FIDE);
             rows.extend(
-                known.iter().map(|name| of(name)).filter(|own| !own.is_empty()).map(|own| refused(&own, &people)),
+                species.iter().map(|name| of(name)).filter(|own| !own.is_empty()).map(|own| refused(&own, &people)),
             );
         }
         Self { kind: KIND.to_owned(), pack, data, rows, caveats }

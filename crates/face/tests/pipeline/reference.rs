@@ -89,7 +89,7 @@ fn the_landmarks_agree_with_their_reference() {
 #[test]
 fn the_landmarks_of_films_agree_with_their_reference() {
     let file = |name: &str| {
-        let file = project::path(&format!("crates/face/tests/pipeline/attention_mesh.{name}"));
+        let file = project::path(format!("crates/face/tests/pipeline/attention_mesh.{name}"));
         std::fs::read(file).expect("it is in the project")
     };
     let picture = image::load_from_memory(&file("png")).expect("it is a picture").into_rgb8();

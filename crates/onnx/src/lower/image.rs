@@ -133,7 +133,7 @@ impl Lowering<'_> {
         let [n, channels, height, width] = self.image(0)?;
         let grid = self.image(1)?;
         if grid[0] != n || grid[3] != 2 || height.max(width) > SIZE_MAX {
-            return Err(self.raw.error(format!("{:?} does not say where to read {n} images", grid)));
+            return Err(self.raw.error(format!("{grid:?} does not say where to read {n} images")));
         }
         let mode = self.raw.text("mode", "linear");
         let border = match self.raw.text("padding_mode", "zeros") {
