@@ -62,7 +62,7 @@ async fn the_accurate_pack_is_fetched_made_used_and_removed() {
         .collect();
     assert_eq!(names[0], (&"standard".into(), &"built-in".into(), &false.into()));
     assert_eq!(names[1], (&"accurate".into(), &"installed".into(), &true.into()));
-    assert_eq!(listed[1]["networks"].as_array().map(Vec::len), Some(7));
+    assert_eq!(listed[1]["networks"].as_array().map(Vec::len), Some(8));
     assert!(refused(&run(&["packs", "remove", "accurate"])).contains("in use"));
 
     let pack = Pack::read(&data.path().join("packs/accurate")).expect("it is whole");
