@@ -159,6 +159,5 @@ fn frames(path: &Path, fps: u32) -> anyhow::Result<Vec<Frame>> {
     if !(1..=FRAMES_MAX).contains(&pictures.len()) {
         bail!("{} has {} frames; a capture has 1 to {FRAMES_MAX}", path.display(), pictures.len());
     }
-    let at = |number: usize| number as u32 * 1000 / fps;
-    Ok(pictures.into_iter().enumerate().map(|(number, jpeg)| Frame { t_ms: at(number), jpeg }).collect())
+    Ok(film::timed(pictures, fps))
 }

@@ -2,6 +2,7 @@
 
 pub mod collection;
 pub mod descriptions;
+pub mod files;
 pub mod film;
 pub mod folder;
 pub mod lfw;

@@ -30,7 +30,7 @@ pub struct Trial {
     /// Why it is refused, by level.
     pub reasons: [Vec<Reason>; 3],
     pub evidence: Evidence,
-    /// Whether its best frame matches the person whom it shows or is meant to show; `None` without a photograph of them.
+    /// True if its best frame matches the person whom it shows or is meant to show; `None` without a photograph of them.
     pub matched: Option<bool>,
     /// From the frames to what is judged.
     pub took: Duration,
@@ -74,12 +74,12 @@ pub struct Refused {
     /// By level, those that were refused only because they could not be judged.
     #[serde(default)]
     pub unjudged: [u64; 3],
-    /// Of the attacks that come with a photograph of whom they are meant to show: how many are accepted, by level, and
-    /// match that photograph at a score of 3500 (IAPMR).
+    /// Counts the attacks that come with a photograph of whom they are meant to show, and those of them that are accepted
+    /// and match that photograph at a score of 3500 (IAPMR).
     #[serde(default)]
     pub impostors: Option<Impostors>,
-    /// Of an attack: where as many bona fide captures as attacks are on the wrong side of a threshold on what the networks
-    /// against spoofs give, that share of them.
+    /// A threshold on what the networks against spoofs give has as many bona fide captures as attacks on its wrong side;
+    /// this is their share. Bona fide rows have none.
     #[serde(default)]
     pub equal_error: Option<f64>,
     /// Why, at the highest level, most frequent first.
@@ -152,6 +152,7 @@ fn refused(trials: &[&Trial], people: &[&Trial]) -> Refused {
     let mut reasons: Vec<_> = reasons.into_iter().filter(|(_, count)| *count > 0).collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let is_attack = !first.is_bona_fide();
+    let reals = |trials: &[&Trial]| errors::reals(trials.iter().map(|trial| &trial.evidence));
     Refused {
         liveness_type: first.liveness_type.name().to_owned(),
         species: first.species.clone(),
@@ -161,7 +162,7 @@ fn refused(trials: &[&Trial], people: &[&Trial]) -> Refused {
         error_interval: errors.map(|errors| interval::of_rate(errors, count)),
         unjudged,
         impostors: if is_attack { impostors(trials) } else { None },
-        equal_error: if is_attack { errors::equal(&errors::reals(people), &errors::reals(trials)) } else { None },
+        equal_error: if is_attack { errors::equal(&reals(people), &reals(trials)) } else { None },
         reasons,
         frames: mean(|trial| trial.evidence.frames as f64),
         took_ms: mean(|trial| 1000.0 * trial.took.as_secs_f64()),

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::find::{self, Found, Turns};
 use crate::image::{Image, View};
 use crate::networks::Networks;
+use crate::quality::Measures;
 use crate::recognize::{self, Recognized};
 use crate::values::picture::{FaceBox, Landmarks};
 use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, quality};
@@ -45,12 +46,23 @@ impl Networks {
     }
 }
 
-/// A face that was found in `view`, described so that it can be compared.
+/// Describes a face that was found in `view` so that it can be compared.
 pub fn face(networks: &mut Networks, view: View, found: &Found, digest: String) -> Result<DescribedFace, Error> {
+    Ok(measured(networks, view, found, digest)?.0)
+}
+
+/// Does the same, and gives what its quality was made of.
+pub fn measured(
+    networks: &mut Networks,
+    view: View,
+    found: &Found,
+    digest: String,
+) -> Result<(DescribedFace, Measures), Error> {
     let landmarks = Landmarks { eyes: Some(found.mesh.eyes()), face_box: Some(within(view, found.detection.face_box)) };
     let Recognized { template, certainty } = recognize::recognize(networks, view, found)?;
-    let quality = quality::of(view, found, certainty);
-    Ok(DescribedFace { digest, landmarks, template: template.with_quality(quality.value), quality })
+    let measures = Measures { certainty, ..quality::measures(view, found) };
+    let quality = quality::quality(&measures);
+    Ok((DescribedFace { digest, landmarks, template: template.with_quality(quality.value), quality }, measures))
 }
 
 /// SHA-256 of an image file, in lower-case hex.

@@ -83,10 +83,9 @@ fn look(networks: &mut Networks, jpeg: &Bytes) -> Result<Option<Look>, Error> {
     let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
     let view = image.view();
     let Some(found) = find::largest(networks, &image, Turns::None)? else { return Ok(None) };
-    let described = describe::face(networks, view, &found, describe::digest(jpeg))?;
+    let (described, measures) = describe::measured(networks, view, &found, describe::digest(jpeg))?;
     let years = age::years(networks, view, &found.mesh)?;
-    let sight = quality::sight(&quality::measures(view, &found));
-    Ok(Some(Look { best: Best { jpeg: jpeg.clone(), described, years }, sight }))
+    Ok(Some(Look { best: Best { jpeg: jpeg.clone(), described, years }, sight: quality::sight(&measures) }))
 }
 
 fn side(look: &Look) -> ComparedFace<'_> {

@@ -2,26 +2,31 @@
 
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
+use face::values::liveness::Frame;
 use image::ImageFormat;
 
 use crate::Error;
+use crate::input::files;
 
-/// What begins each picture of an MJPEG file.
+/// Each picture of an MJPEG file begins with these bytes.
 const START: [u8; 3] = [0xff, 0xd8, 0xff];
 /// Markers of JPEG (ITU-T T.81, table B.1) that have no length: restarts, and the end of the picture, its last.
 const ALONE: std::ops::RangeInclusive<u8> = 0xd0..=0xd9;
 const END: u8 = 0xd9;
-/// What names of frames end with, in any case.
+/// Names of frames end with one of these, in any case.
 const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
 
 /// The pictures of a film as JPEG files, in the order of their names or in that of the file; larger ones are made so
 /// small that no side is longer than `side_max` pixels.
 pub fn pictures(path: &Path, side_max: u32) -> Result<Vec<Bytes>, Error> {
     if path.is_dir() {
-        return frames(path)?.iter().map(|file| picture(file, side_max)).collect();
+        let mut frames = files::entries(path)?;
+        frames.retain(|file| is_picture(file));
+        frames.sort();
+        return frames.iter().map(|file| picture(file, side_max)).collect();
     }
     let bytes = read(path)?;
     if bytes.starts_with(&START) {
@@ -34,20 +39,13 @@ pub fn pictures(path: &Path, side_max: u32) -> Result<Vec<Bytes>, Error> {
 const NEITHER: &str =
     "it is no folder and no MJPEG; `ffmpeg -i {} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames";
 
-/// The pictures in a folder, by their names.
-pub fn frames(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unread = |source| Error::Read { path: folder.to_owned(), source };
-    let entries = fs::read_dir(folder).map_err(unread)?;
-    let mut files =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unread)?;
-    files.retain(|file| is_picture(file));
-    files.sort();
-    Ok(files)
+pub fn is_picture(path: &Path) -> bool {
+    files::is_one_of(path, &ENDINGS)
 }
 
-pub fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && path.is_file()
+/// Gives pictures the times of a camera that takes so many a second.
+pub fn timed(pictures: impl IntoIterator<Item = Bytes>, fps: u32) -> Vec<Frame> {
+    pictures.into_iter().zip(0..).map(|(jpeg, number)| Frame { t_ms: number * 1000 / fps.max(1), jpeg }).collect()
 }
 
 /// A picture as a JPEG file with no side longer than `side_max` pixels.
@@ -79,8 +77,8 @@ fn split(bytes: &[u8]) -> Vec<Bytes> {
     found
 }
 
-/// How long the picture is that begins here, by its segments: one may hold a small picture of its own. `None` if it
-/// breaks off.
+/// Follows the segments of the picture that begins here, one of which may hold a small picture of its own, and says how
+/// long it is; `None` if it breaks off.
 fn picture_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 2;
     loop {

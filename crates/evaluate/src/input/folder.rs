@@ -1,10 +1,10 @@
 //! A folder of pictures: one folder for each person, or one picture.
 
-use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::input::collection::{Collection, Labelled, PICTURES_MAX};
+use crate::input::files;
 
 /// What names of pictures end with, in any case.
 const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
@@ -14,13 +14,12 @@ const ALONE: &str = "Every person has one picture: nothing is said about how oft
 /// and each that lies in it directly shows somebody else. Other files, and folders further down, are passed over.
 pub fn read(folder: &Path) -> Result<Collection, Error> {
     let mut pictures = Vec::new();
-    for entry in entries(folder)? {
-        let (path, name) = (entry.path(), name(&entry));
+    for path in files::entries(folder)? {
+        let name = files::name(&path);
         if path.is_dir() {
-            let inside = entries(&path)?.into_iter().filter(|entry| is_picture(&entry.path()));
-            pictures
-                .extend(inside.map(|entry| labelled(&name, format!("{name}/{}", self::name(&entry)), entry.path())));
-        } else if is_picture(&path) {
+            let inside = files::entries(&path)?.into_iter().filter(|path| files::is_one_of(path, &ENDINGS));
+            pictures.extend(inside.map(|path| labelled(&name, format!("{name}/{}", files::name(&path)), path)));
+        } else if files::is_one_of(&path, &ENDINGS) {
             pictures.push(labelled(&name, name.clone(), path));
         }
         if pictures.len() > PICTURES_MAX {
@@ -41,20 +40,6 @@ pub fn read(folder: &Path) -> Result<Collection, Error> {
     })
 }
 
-fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
-    let unread = |source| Error::Read { path: folder.to_owned(), source };
-    fs::read_dir(folder).map_err(unread)?.collect::<Result<_, _>>().map_err(unread)
-}
-
-fn name(entry: &DirEntry) -> String {
-    entry.file_name().to_string_lossy().into_owned()
-}
-
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) && path.is_file()
-}
-
 fn labelled(person: &str, name: String, path: PathBuf) -> Labelled {
     Labelled { person: person.to_owned(), name, path, ..Labelled::default() }
 }
@@ -65,6 +50,8 @@ fn fault(folder: &Path, fault: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {

@@ -1,16 +1,15 @@
 //! An operator's own recordings of people and of attacks, in a folder for each species.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::input::film;
+use crate::input::{files, film};
 
 /// The folder of what living people recorded.
 pub const BONA_FIDE: &str = "bonafide";
-/// What the name of a film in one file ends with.
+/// The name of a film in one file ends with one of these.
 const MJPEG: [&str; 2] = ["mjpeg", "mjpg"];
-/// What follows a recording's name in that of a photograph of the person whom it shows, or is meant to show.
+/// This follows a recording's name in that of a photograph of the person whom it shows, or is meant to show.
 const REFERENCE: &str = "reference";
 
 /// One recording.
@@ -30,12 +29,12 @@ pub struct Recording {
 /// photograph of the person of the recording `NAME`. Other files are passed over.
 pub fn read(folder: &Path) -> Result<Vec<Recording>, Error> {
     let mut found = vec![];
-    for species in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let inside = entries(&species)?;
+    for species in files::entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        let inside = files::entries(&species)?;
         for path in &inside {
             if is_recording(path) {
                 found.push(Recording {
-                    species: name(&species),
+                    species: files::name(&species),
                     path: path.clone(),
                     reference: reference(path, &inside),
                 });
@@ -53,11 +52,9 @@ pub fn read(folder: &Path) -> Result<Vec<Recording>, Error> {
 }
 
 fn is_recording(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let is_film = ending.is_some_and(|ending| MJPEG.contains(&ending.as_str())) && path.is_file();
     let is_reference =
         path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == REFERENCE));
-    path.is_dir() || is_film || film::is_picture(path) && !is_reference
+    path.is_dir() || files::is_one_of(path, &MJPEG) || film::is_picture(path) && !is_reference
 }
 
 /// The photograph beside a recording that belongs to it.
@@ -68,18 +65,10 @@ fn reference(recording: &Path, beside: &[PathBuf]) -> Option<PathBuf> {
     beside.iter().find(is_it).cloned()
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unread = |source| Error::Read { path: folder.to_owned(), source };
-    let entries = fs::read_dir(folder).map_err(unread)?;
-    entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unread)
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -98,7 +87,7 @@ mod tests {
         make(&["bonafide/c.png"]);
         let found = read(folder.path()).expect("both are there");
         let told: Vec<_> =
-            found.iter().map(|one| (one.species.as_str(), name(&one.path), one.reference.is_some())).collect();
+            found.iter().map(|one| (one.species.as_str(), files::name(&one.path), one.reference.is_some())).collect();
         let expected = [("bonafide", "c.png", false), ("print", "a", true), ("print", "b.mjpeg", false)];
         assert_eq!(told, expected.map(|(species, name, has)| (species, name.to_owned(), has)));
     }

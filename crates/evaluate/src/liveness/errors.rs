@@ -2,8 +2,6 @@
 
 use face::liveness::judge::Evidence;
 
-use crate::liveness::{Refused, Trial};
-
 /// At one threshold on what the networks give, the share of attacks accepted and of people refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -11,14 +9,9 @@ pub struct Point {
     pub bpcer: f64,
 }
 
-/// How real the captures look to the networks, of those that show a face.
-pub fn reals(trials: &[&Trial]) -> Vec<f32> {
-    trials.iter().filter_map(|trial| trial.evidence.real).collect()
-}
-
-/// The same of a report's row.
-pub fn reals_of(row: &Refused) -> Vec<f32> {
-    row.evidence.iter().filter_map(|evidence: &Evidence| evidence.real).collect()
+/// Says how real the captures look to the networks, of those that show a face.
+pub fn reals<'a>(measured: impl IntoIterator<Item = &'a Evidence>) -> Vec<f32> {
+    measured.into_iter().filter_map(|evidence| evidence.real).collect()
 }
 
 /// Both errors at every value that a capture has, in rising order; none without people or attacks.

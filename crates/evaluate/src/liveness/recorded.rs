@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use face::networks::Networks;
-use face::values::liveness::{FRAMES_MAX, Frame, LivenessType, SecurityLevel};
+use face::values::liveness::{FRAMES_MAX, LivenessType, SecurityLevel};
 use face::values::picture::ImageType;
 use face::values::score::Score;
 use face::values::template::Template;
 use face::{ComparedFace, LivenessCapture, Picture, WantedFace};
 
+use crate::input::film;
 use crate::liveness::Trial;
 
 /// A best frame that scores so much against the person's photograph is taken for that person: a false acceptance rate of
@@ -37,9 +38,7 @@ pub fn trials(
         }
         None => None,
     };
-    let at = |number: usize| number as u32 * 1000 / fps.max(1);
-    let frames = pictures.iter().take(FRAMES_MAX).enumerate();
-    let frames: Vec<Frame> = frames.map(|(number, jpeg)| Frame { t_ms: at(number), jpeg: jpeg.clone() }).collect();
+    let frames = film::timed(pictures.iter().take(FRAMES_MAX).cloned(), fps);
     let types = [LivenessType::Passive, LivenessType::PassiveVideo];
     let types = if frames.len() > 1 { &types[..] } else { &types[..1] };
     let mut trials = vec![];

@@ -98,8 +98,7 @@ impl Rest {
         let is_long = start > 0 && last.len() >= PLATEAU_SHOTS;
         let here = Self::among(&last, self.eyes).filter(|here| is_long && here.is_ahead())?;
         let is_still = last.iter().all(|shot| here.away(shot) < PLATEAU);
-        let middle = Shot { yaw: here.yaw, pitch: here.pitch, mouth: here.mouth, ..last[0].clone() };
-        (is_still && self.away(&middle) < 1.0).then_some(here)
+        (is_still && self.most(here.yaw, here.pitch, here.mouth).1 < 1.0).then_some(here)
     }
 
     /// Whether a film that begins here ends with a face that looks ahead again, about where it began.
@@ -107,8 +106,7 @@ impl Rest {
         let Some(now) = shots.last().map(|shot| shot.t_ms) else { return false };
         let last: Vec<&Shot> = shots.iter().filter(|shot| shot.t_ms.saturating_add(END_MS) >= now).collect();
         let Some(end) = Self::among(&last, self.eyes) else { return false };
-        let middle = Shot { yaw: end.yaw, pitch: end.pitch, mouth: end.mouth, ..last[0].clone() };
-        self.is_ahead() && end.is_ahead() && self.away(&middle) < 1.0
+        self.is_ahead() && end.is_ahead() && self.most(end.yaw, end.pitch, end.mouth).1 < 1.0
     }
 
     /// Whether a face at rest looks ahead, as whoever looks at a camera does.
@@ -117,17 +115,17 @@ impl Rest {
     }
 
     /// What a face moved by most, as a share of what makes it a movement.
-    fn most(&self, shot: &Shot) -> (Challenge, f32) {
-        let (yaw, pitch) = ((shot.yaw - self.yaw) / YAW, (shot.pitch - self.pitch) / PITCH);
+    fn most(&self, yaw: f32, pitch: f32, mouth: f32) -> (Challenge, f32) {
+        let (yaw, pitch) = ((yaw - self.yaw) / YAW, (pitch - self.pitch) / PITCH);
         let turn = (if yaw > 0.0 { Challenge::TurnLeft } else { Challenge::TurnRight }, yaw.abs());
         let nod = (if pitch > 0.0 { Challenge::LookDown } else { Challenge::LookUp }, pitch.abs());
-        let mouth = (Challenge::OpenMouth, (shot.mouth - self.mouth) / MOUTH);
+        let mouth = (Challenge::OpenMouth, (mouth - self.mouth) / MOUTH);
         [nod, mouth].into_iter().fold(turn, |most, other| if other.1 > most.1 { other } else { most })
     }
 
     /// How far head and mouth are from rest, as a share of what makes a movement.
     pub fn away(&self, shot: &Shot) -> f32 {
-        self.most(shot).1
+        self.most(shot.yaw, shot.pitch, shot.mouth).1
     }
 
     /// Whether head and mouth are at rest.
@@ -173,7 +171,7 @@ fn heads(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     let mut found = vec![];
     let mut current: Option<Movement> = None;
     for (shot, rest) in shots.iter().zip(rests) {
-        let (challenge, size) = rest.most(shot);
+        let (challenge, size) = rest.most(shot.yaw, shot.pitch, shot.mouth);
         if rest.holds(shot) {
             let ended = current.take().filter(|movement| movement.size >= 1.0);
             found.extend(ended.map(|movement| Movement { to_ms: shot.t_ms, ..movement }));

@@ -27,10 +27,13 @@ pub fn page(report: &Report) -> Result<String, Error> {
 /// The curve of the species whose errors are largest where both are equal.
 fn worst(report: &Report, liveness_type: LivenessType) -> Vec<Point> {
     let rows: Vec<&Refused> = report.rows.iter().filter(|row| row.liveness_type == liveness_type.name()).collect();
-    let people = rows.iter().find(|row| row.species == BONA_FIDE).map(|row| errors::reals_of(row));
+    let people = rows.iter().find(|row| row.species == BONA_FIDE).map(|row| errors::reals(&row.evidence));
     let equal = |row: &&&Refused| row.equal_error.unwrap_or(-1.0);
     let attack = rows.iter().filter(|row| row.species != BONA_FIDE).max_by(|a, b| equal(a).total_cmp(&equal(b)));
-    people.zip(attack).map(|(people, attack)| errors::points(&people, &errors::reals_of(attack))).unwrap_or_default()
+    people
+        .zip(attack)
+        .map(|(people, attack)| errors::points(&people, &errors::reals(&attack.evidence)))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
