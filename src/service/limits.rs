@@ -19,7 +19,7 @@ const UNDER_WAY: Duration = Duration::from_secs(1);
 /// Requests of a minute may come all at once; then one whenever its share of a minute has gone by.
 type Rate = RateLimiter<NotKeyed, InMemoryState, Time, NoOpMiddleware<Duration>>;
 
-/// Our clock, as the limiter reads it.
+/// Our clock, as the limiter reads it. Setting the time of day back must not refuse anybody.
 #[derive(Debug, Clone)]
 struct Time(Clock);
 
@@ -27,7 +27,7 @@ impl clock::Clock for Time {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_millis(self.0.now().utc().timestamp_millis().try_into().unwrap_or(0))
+        self.0.monotonic()
     }
 }
 
@@ -138,6 +138,22 @@ mod tests {
         assert!(ask().is_some());
         clock.advance(TimeDelta::seconds(60));
         assert!((0..6).all(|_| ask().is_none()));
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_set_refuses_nobody_and_admits_nobody() {
+        let clock = Clock::default();
+        let meters = Meters::new(clock.clone());
+        let caller = caller(limits(Some(6), None));
+        let ask = || wait(&meters.admit(&caller, Limits::default()));
+        assert_eq!(ask(), None);
+        clock.set(TimeDelta::minutes(-2));
+        assert!((0..5).all(|_| ask().is_none()), "a minute's requests are there as before");
+        assert!(ask().is_some());
+        clock.set(TimeDelta::hours(1));
+        assert!(ask().is_some(), "no time has passed");
+        clock.advance(TimeDelta::seconds(10));
+        assert_eq!(ask(), None);
     }
 
     #[test]
