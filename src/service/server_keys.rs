@@ -71,6 +71,24 @@ async fn insert(
     row.map_or(Ok(made), |row| opened(master, row))
 }
 
+/// The newest `limit` keys of these algorithms, newest first, each with its algorithm. One that this server did not seal is reported and left
+/// out: whoever can write to the database could have put it there.
+pub async fn list(
+    store: &Store,
+    master: &Master,
+    algorithms: [&str; 2],
+    limit: i64,
+) -> Result<Vec<(String, StoredKey)>, store::Error> {
+    let mut tx = store.read().await?;
+    let rows = store::server_keys::list(&mut tx, algorithms, limit).await?;
+    let open = |row: ServerKey| {
+        let algorithm = row.algorithm.clone();
+        let opened = opened(master, row).inspect_err(|error| tracing::error!(%error, "a key is not published"));
+        Some((algorithm, opened.ok()?))
+    };
+    Ok(rows.into_iter().filter_map(open).collect())
+}
+
 fn opened(master: &Master, row: ServerKey) -> Result<StoredKey, Error> {
     let opened = master.open(&place(&row.kid), &row.private_key_sealed);
     let der = opened.map_err(|source| Error::Sealed { kid: row.kid.clone(), source })?;

@@ -36,8 +36,6 @@ pub enum Error {
     Sign(#[from] sign::Error),
     #[error(transparent)]
     Kept(#[from] server_keys::Error),
-    #[error("the public key in the store is damaged: {0}")]
-    Jwk(#[from] serde_json::Error),
 }
 
 /// A signer for this node. Nodes that open one at once, on an empty store, end up with the same key.
@@ -46,12 +44,12 @@ pub async fn open(store: &Store, master: &Master, settings: Settings, clock: &Cl
         Settings::Own(key) => key,
         Settings::Kept(algorithm) => kept(store, master, algorithm, clock.now()).await?,
     };
-    Ok(Signer::new(active, public_keys(store).await?))
+    Ok(Signer::new(active, public_keys(store, master).await?))
 }
 
-/// The key set that verifies this server's answers: what a signer publishes, without the master key.
-pub async fn published(store: &Store, settings: &Settings) -> Result<Value, Error> {
-    let mut keys = public_keys(store).await?;
+/// The key set that verifies this server's answers: what a signer publishes.
+pub async fn published(store: &Store, master: &Master, settings: &Settings) -> Result<Value, Error> {
+    let mut keys = public_keys(store, master).await?;
     if let Settings::Own(key) = settings {
         keys.push(key.jwk().clone());
     }
@@ -72,8 +70,12 @@ async fn kept(store: &Store, master: &Master, algorithm: Algorithm, now: Moment)
     Ok(Key::read(algorithm, kept.der, kept.certificate)?)
 }
 
-async fn public_keys(store: &Store) -> Result<Vec<Value>, Error> {
-    let mut tx = store.read().await?;
-    let rows = store::server_keys::published(&mut tx, Algorithm::ALL.map(Algorithm::name), PUBLISHED_MAX).await?;
-    Ok(rows.iter().map(|jwk| serde_json::from_str(jwk)).collect::<Result<_, _>>()?)
+/// The public halves of the keys that are kept, taken from the private ones: those alone are sealed.
+async fn public_keys(store: &Store, master: &Master) -> Result<Vec<Value>, Error> {
+    let kept = server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name), PUBLISHED_MAX).await?;
+    let public = |(algorithm, kept): (String, StoredKey)| {
+        let algorithm = algorithm.parse().map_err(|_| sign::Error::Algorithm(algorithm))?;
+        Ok(Key::read(algorithm, kept.der, kept.certificate)?.jwk().clone())
+    };
+    kept.into_iter().map(public).collect()
 }

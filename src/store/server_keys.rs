@@ -60,10 +60,11 @@ pub async fn active(tx: &mut Tx, algorithm: &str) -> Result<Option<ServerKey>, E
     .await)?)
 }
 
-/// The public halves of the newest `limit` keys of these algorithms, as JSON, newest first.
-pub async fn published(tx: &mut Tx, algorithms: [&str; 2], limit: i64) -> Result<Vec<String>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_scalar(
-        "SELECT jwk FROM server_keys WHERE algorithm IN ($1, $2) ORDER BY created DESC, kid LIMIT $3"
+/// The newest `limit` keys of these algorithms, newest first.
+pub async fn list(tx: &mut Tx, algorithms: [&str; 2], limit: i64) -> Result<Vec<ServerKey>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT kid, algorithm, private_key_sealed, jwk, certificate, created, retired FROM server_keys
+         WHERE algorithm IN ($1, $2) ORDER BY created DESC, kid LIMIT $3"
     )
     .bind(algorithms[0])
     .bind(algorithms[1])

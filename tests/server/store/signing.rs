@@ -4,7 +4,8 @@ use bioserver::clock::Clock;
 use bioserver::seal::Master;
 use bioserver::service::{server_keys, signing};
 use bioserver::sign::key::Key;
-use bioserver::sign::{Algorithm, Signer, verify};
+use bioserver::sign::{self, Algorithm, Signer, verify};
+use bioserver::store::server_keys::ServerKey;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use secrecy::ExposeSecret;
@@ -18,6 +19,7 @@ on_both!(
     another_algorithm_has_another_key,
     an_operators_own_key_signs,
     another_master_key_opens_nothing,
+    a_key_that_somebody_else_put_there_is_not_published,
 );
 
 async fn signer(store: &Store, master: &Master, algorithm: Algorithm) -> Signer {
@@ -31,7 +33,7 @@ async fn the_first_key_is_made_and_stays(settings: Settings) {
     assert_eq!(first.jwks(), second.jwks());
     assert_eq!(first.certificate_pem(), second.certificate_pem());
     assert!(first.certificate_pem().starts_with("-----BEGIN CERTIFICATE-----"));
-    let published = signing::published(&store, &signing::Settings::default()).await.unwrap();
+    let published = signing::published(&store, &master, &signing::Settings::default()).await.unwrap();
     assert_eq!(verify(&second.sign(b"{}").unwrap(), &published).unwrap(), b"{}");
 }
 
@@ -64,8 +66,38 @@ async fn an_operators_own_key_signs(settings: Settings) {
     let signer = signing::open(&store, &master, own(), &clock).await.unwrap();
     verify(&before, &signer.jwks()).unwrap();
     verify(&signer.sign(b"{}").unwrap(), &signer.jwks()).unwrap();
-    let published = signing::published(&store, &own()).await.unwrap();
+    let published = signing::published(&store, &master, &own()).await.unwrap();
     assert_eq!(published["keys"].as_array().unwrap().len(), 2);
+}
+
+async fn a_key_that_somebody_else_put_there_is_not_published(settings: Settings) {
+    let (store, master, now) = (open(&settings).await, Master::make(), Clock::default().now());
+    let own = signer(&store, &master, Algorithm::Es256).await;
+    let forger = Key::make(Algorithm::Es256, now).unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let own_row = store::server_keys::active(&mut tx, "ES256").await.unwrap().unwrap();
+    let of_forger = |kid: &str, private_key_sealed: Vec<u8>| ServerKey {
+        kid: kid.to_owned(),
+        algorithm: "ES256".to_owned(),
+        private_key_sealed,
+        jwk: forger.jwk().to_string(),
+        certificate: forger.certificate_pem().to_owned(),
+        created: now,
+        retired: Some(now),
+    };
+    // Sealed by a key of the forger's own, and copied from a row of this server.
+    let sealed =
+        Master::make().seal(&format!("signing_keys/{}/private_key", forger.kid()), forger.der().expose_secret());
+    for row in [of_forger(forger.kid(), sealed), of_forger("copied", own_row.private_key_sealed.clone())] {
+        assert!(store::server_keys::insert(&mut tx, &row).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    let forged = Signer::new(forger, vec![]).sign(b"{}").unwrap();
+    let published = signing::published(&store, &master, &signing::Settings::default()).await.unwrap();
+    for keys in [published, signer(&store, &master, Algorithm::Es256).await.jwks()] {
+        assert_eq!(keys, own.jwks());
+        assert!(matches!(verify(&forged, &keys), Err(sign::Error::UnknownKey(_))));
+    }
 }
 
 async fn another_master_key_opens_nothing(settings: Settings) {
