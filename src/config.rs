@@ -202,6 +202,7 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let requests_per_minute = limit(&table::REQUESTS_PER_MINUTE);
     let requests_at_once = limit(&table::REQUESTS_AT_ONCE);
     let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once, liveness_reasons: None };
+    let verified_faces_only = sources.plain(&table::VERIFIED_FACES_ONLY, default.verified_faces_only);
     let media_sealed = sources.plain(&table::MEDIA_SEALED, default.media_sealed);
     let checks_at_once = sources.plain(&table::REPLAYS_AT_ONCE, workers);
     let mut seconds = |setting, default: Duration| Duration::from_secs(sources.plain(setting, default.as_secs()));
@@ -212,6 +213,7 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
         ttl_seconds,
         ttl_seconds_max,
         faces_max,
+        verified_faces_only,
         media_sealed,
         checks_at_once,
         check_wait_max,

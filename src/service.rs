@@ -65,6 +65,8 @@ pub struct Policy {
     pub ttl_seconds_max: i64,
     /// Faces of one session.
     pub faces_max: i64,
+    /// Whether faces that come as JSON are refused unless this server signed them as they are.
+    pub verified_faces_only: bool,
     /// Whether images are sealed before they are handed to the media store.
     pub media_sealed: bool,
     /// Captures that this node looks at at once.
@@ -86,6 +88,7 @@ impl Default for Policy {
             ttl_seconds: 300,
             ttl_seconds_max: 86_400,
             faces_max: 100,
+            verified_faces_only: false,
             media_sealed: true,
             checks_at_once: 2,
             check_wait_max: Duration::from_secs(30),
@@ -147,6 +150,8 @@ pub enum Error {
     TemplateDamaged(#[from] Damage),
     #[error("the face has no template")]
     TemplateMissing,
+    #[error("the face is not as this server signed it")]
+    FaceNotVerified,
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]

@@ -102,6 +102,11 @@ impl Signer {
         Ok(format!("{head}..{signature}"))
     }
 
+    /// As [`verify`], by the published keys.
+    pub fn verify(&self, jws: &str) -> Result<Vec<u8>, Error> {
+        verify(jws, &self.jwks())
+    }
+
     /// The published keys: `{"keys": […]}`, the active one first.
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.published })

@@ -106,6 +106,8 @@ settings! {
         "How long a session lives at most. A provider may have a maximum of its own.";
     SESSION_FACES_MAX = "session_faces_max", Holds::Whole(1, FACES_LISTED_MAX as u64), None,
         "Faces in a session.";
+    VERIFIED_FACES_ONLY = "verified_faces_only", SWITCH, None,
+        "Whether faces sent as JSON must be as this server signed them. Otherwise those that are not say `\"verified\": false`.";
     REQUESTS_PER_MINUTE = "requests_per_minute", COUNT, Some("no limit"),
         "Requests of each provider on each node; beyond them 429 with `Retry-After`. A provider may have its own limit.";
     REQUESTS_AT_ONCE = "requests_at_once", COUNT, Some("no limit"),

@@ -42,6 +42,8 @@ pub struct Face {
     pub landmarks: Option<Landmarks>,
     pub template: Option<Template>,
     pub image_rotation_enabled: Option<bool>,
+    /// For a face that came as JSON: whether this server signed it as it is.
+    pub verified: Option<bool>,
     pub created: Option<Moment>,
     pub expires: Option<Moment>,
 }

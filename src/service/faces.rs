@@ -36,7 +36,7 @@ pub struct NewFace {
 
 /// A face that this server described before, as its holder sends it back.
 pub struct FormerFace {
-    /// Without its template. What it says is the sender's word.
+    /// Without its template. Unless it is verified, what it says is the sender's word.
     pub face: Face,
     pub template: Option<String>,
     /// The version that the sender says the template has.
@@ -84,6 +84,7 @@ pub async fn create_from_former(
     once: Option<IdempotentRequest>,
 ) -> Result<FaceId, Error> {
     require(caller, Permission::Face)?;
+    require_verified(deps, &former)?;
     let template = template(deps, &former)?;
     let live = match admit(deps, caller, session, once.as_ref()).await? {
         Admission::AlreadyMade(face) => return Ok(face),
@@ -279,9 +280,16 @@ pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Mom
         landmarks: Some(described.landmarks),
         template: Some(described.template),
         image_rotation_enabled: new.image_rotation_enabled,
+        verified: None,
         created: Some(now),
         expires: None,
     }
+}
+
+/// Refuses a face that this server did not sign as it is, where the operator wants that.
+pub(super) fn require_verified(deps: &Deps, former: &FormerFace) -> Result<(), Error> {
+    let is_refused = deps.policy.verified_faces_only && former.face.verified != Some(true);
+    if is_refused { Err(Error::FaceNotVerified) } else { Ok(()) }
 }
 
 /// The template of a former face, if this server compares its kind.

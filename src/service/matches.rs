@@ -73,6 +73,7 @@ pub async fn image_with_face(
     correlation: Correlation,
 ) -> Result<Match, Error> {
     require(caller, Permission::Match)?;
+    faces::require_verified(deps, &reference)?;
     let known = faces::template(deps, &reference)?;
     let described = faces::describe(deps, "candidateImage", &candidate).await?;
     let now = deps.clock.now();

@@ -30,4 +30,5 @@ mod sessions;
 mod shape;
 mod store;
 mod system;
+mod verified;
 mod wire;

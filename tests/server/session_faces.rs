@@ -77,7 +77,7 @@ async fn a_face_is_made_from_one_that_was_answered(app: TestApp) {
     let first = made(&app.post(&faces).json(&direct).await);
     let from_session = app.get(&first).send().await.ok();
     let other = open(&app, &json!({})).await;
-    for sent in [&direct, &unsigned, &from_session] {
+    for (sent, verified) in [(&direct, true), (&unsigned, false), (&from_session, true)] {
         let reply = app.post(&format!("{other}/faces")).json(sent).await;
         let face = app.get(&made(&reply)).send().await.ok();
         assert_ne!(face["id"], sent["id"]);
@@ -95,6 +95,7 @@ async fn a_face_is_made_from_one_that_was_answered(app: TestApp) {
         }
         assert_eq!(face.get("friendlyName"), sent.get("friendlyName").filter(|name| !name.is_null()));
         assert!(face["expires"].is_string());
+        assert_eq!(face["verified"], verified);
     }
     assert_shape(&app, "face-from-json", &app.get(&first).send().await);
     let image = app.get(&format!("{first}/image")).send().await;

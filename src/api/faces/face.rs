@@ -1,12 +1,14 @@
 //! Faces, as answers and requests carry them.
 
 use face::values::picture::{self, Eyes, FaceBox, Point, Quality};
+use serde_json::Value;
 
 use crate::api::types;
-use crate::api::wire::Timestamp;
+use crate::api::wire::{Timestamp, Wire};
 use crate::domain::{self, FaceId};
 use crate::service::Deps;
 use crate::service::faces::FormerFace;
+use crate::sign::Signer;
 
 /// As answers carry it. `landmarks` is always there: clients look into it unasked.
 pub fn wire(face: domain::face::Face) -> types::Face {
@@ -23,6 +25,7 @@ pub fn wire(face: domain::face::Face) -> types::Face {
         template_version: face.template.as_ref().map(|template| template.version().into()),
         template: face.template.map(|template| template.encode()),
         image_rotation_enabled: face.image_rotation_enabled,
+        verified: face.verified,
         created: face.created.map(Timestamp),
         expires: face.expires.map(Timestamp),
         signature: None,
@@ -36,6 +39,7 @@ pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<types::Q
 
 /// A face that was an answer before. Its moments and its signature are of that answer.
 pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
+    let verified = Some(is_as_signed(&deps.signer, &face));
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
     FormerFace {
         template: face.template,
@@ -50,10 +54,22 @@ pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
             landmarks: face.landmarks.map(landmarks),
             template: None,
             image_rotation_enabled: face.image_rotation_enabled,
+            verified,
             created: None,
             expires: None,
         },
     }
+}
+
+/// Whether this server signed the face: each member that it has is as it was signed. What was signed as unverified
+/// stays so, and an answer of another kind is no face: it lacks members.
+fn is_as_signed(signer: &Signer, face: &types::KnownFace) -> bool {
+    let payload = face.signature.as_deref().and_then(|jws| signer.verify(jws).ok());
+    let signed = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
+    let Some(signed) = signed.filter(|signed| signed["verified"] != false) else { return false };
+    let (Ok(signed), Value::Object(sent)) = (types::KnownFace::read(signed), face.write()) else { return false };
+    let signed = signed.write();
+    sent.iter().all(|(name, value)| name == "signature" || signed.get(name) == Some(value))
 }
 
 fn landmarks(landmarks: types::Landmarks) -> picture::Landmarks {

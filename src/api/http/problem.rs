@@ -179,6 +179,9 @@ impl From<service::Error> for Problem {
             Error::TemplateMissing => {
                 bad("TEMPLATE_INVALID", "Send a face that was created from an image, as it was received.")
             }
+            Error::FaceNotVerified => {
+                bad("FACE_NOT_VERIFIED", "Send it as it was received, with its signature, or send its image.")
+            }
             Error::SessionNotFound(_) => not_found("SESSION_NOT_FOUND", "It may have ended; open a new one."),
             Error::FaceNotFound(_) => not_found("FACE_NOT_FOUND", ""),
             Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some, or open another session."),

@@ -34,6 +34,7 @@ pub async fn prepare(deps: &Deps, live: &LiveSession, key: &Key, best: &Best) ->
         landmarks: Some(best.described.landmarks),
         template: Some(best.described.template.clone()),
         image_rotation_enabled: None,
+        verified: None,
         created: Some(deps.clock.now()),
         expires: None,
     };
