@@ -2,16 +2,18 @@
 
 use face::age;
 use face::values::liveness::Reason;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use uuid::Uuid;
 
 use crate::api::contract::legacy;
 use crate::api::http::auth::OptionalCaller;
 use crate::api::http::payload::json::Json;
 use crate::api::liveness::words::{asked_type, level, wire_state, wire_type};
+use crate::api::wire::Wire;
 use crate::api::{Api, liveness, types};
 use crate::domain::{Caller, SessionId};
 use crate::service;
+use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::{NewLiveness, Standing};
 use crate::service::sessions::NewSession;
 
@@ -19,17 +21,19 @@ impl legacy::LegacyApi for Api {
     async fn init_liveness_session(
         &self,
         caller: Caller,
+        Header(key): Header<Option<String>>,
         Json(body): Json<types::NewLivenessSession>,
     ) -> Result<legacy::InitLivenessSessionOk, legacy::InitLivenessSessionError> {
-        Ok(legacy::InitLivenessSessionOk::Created(self.session_with_liveness(&caller, body).await?))
+        Ok(legacy::InitLivenessSessionOk::Created(self.session_with_liveness(&caller, key, body).await?))
     }
 
     async fn init_liveness_session_v2(
         &self,
         caller: Caller,
+        Header(key): Header<Option<String>>,
         Json(body): Json<types::NewLivenessSession>,
     ) -> Result<legacy::InitLivenessSessionV2Ok, legacy::InitLivenessSessionV2Error> {
-        Ok(legacy::InitLivenessSessionV2Ok::Created(self.session_with_liveness(&caller, body).await?))
+        Ok(legacy::InitLivenessSessionV2Ok::Created(self.session_with_liveness(&caller, key, body).await?))
     }
 
     async fn get_video_server_capabilities(
@@ -71,12 +75,14 @@ impl legacy::LegacyApi for Api {
 }
 
 impl Api {
-    /// Opens a session and begins its check; answers its path.
+    /// Opens a session and begins its check; answers its path. `key` is the Idempotency-Key.
     async fn session_with_liveness(
         &self,
         caller: &Caller,
+        key: Option<String>,
         body: types::NewLivenessSession,
     ) -> Result<String, service::Error> {
+        let once = key.map(|key| IdempotentRequest::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let check = NewLiveness {
             liveness_type: asked_type(body.liveness_mode)?,
             level: body.security_level.map(level).unwrap_or_default(),
@@ -93,7 +99,7 @@ impl Api {
             ttl_seconds: None,
             callback_url: body.callback_url,
         };
-        let id = service::liveness::init_session(&self.deps, caller, session, check).await?;
+        let id = service::liveness::init_session(&self.deps, caller, session, check, once).await?;
         Ok(format!("/v2/bio-sessions/{id}"))
     }
 

@@ -20,9 +20,7 @@ pub struct IdempotentRequest {
 impl IdempotentRequest {
     /// `key` is the sender's name for the request, `parts` what it asks for: the same, however it was written.
     pub fn new(key: &str, parts: &[&[u8]]) -> Result<Self, Error> {
-        if key.is_empty() || key.len() > KEY_LEN_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::IdempotencyKey("must have 1 to 255 visible ASCII characters"));
-        }
+        check(key.as_bytes())?;
         let mut body = Sha256::new();
         for part in parts {
             body.update((part.len() as u64).to_le_bytes());
@@ -59,6 +57,14 @@ impl IdempotentRequest {
         let made = IdempotencyRecord { body_sha256: self.body_sha256.to_vec(), session, face };
         Ok(store::idempotency::insert(tx, place, &self.key_sha256, &made, now).await?)
     }
+}
+
+/// Refuses what cannot be a sender's name for a request.
+pub fn check(key: &[u8]) -> Result<(), Error> {
+    if (1..=KEY_LEN_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) {
+        return Ok(());
+    }
+    Err(Error::IdempotencyKey("must have 1 to 255 visible ASCII characters"))
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
+use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::sealed::{CheckRequest, Outcome};
-use crate::service::sessions::{self, NewSession};
+use crate::service::sessions::{self, FirstCheck, NewSession};
 use crate::service::{Deps, Error, require, require_in};
 use crate::store::liveness::LivenessCheck;
 use crate::{capture, store};
@@ -74,19 +75,13 @@ pub async fn init_session(
     caller: &Caller,
     session: NewSession,
     check: NewLiveness,
+    once: Option<IdempotentRequest>,
 ) -> Result<SessionId, Error> {
     require(caller, Permission::Liveness)?;
-    let (opened, now) = (sessions::open(deps, caller, session)?, deps.clock.now());
-    let id = opened.session.id;
-    let asked = asked(check);
-    let asked_sealed = asked.seal(&sessions::key(deps, &opened)?, id)?;
-    let mut tx = deps.store.begin().await?;
-    store::sessions::insert(&mut tx, caller.provider, &opened.session, &opened.key_sealed).await?;
-    store::liveness::begin(&mut tx, id, &asked_sealed, now.plus(CAPTURE_WITHIN)).await?;
-    store::usage::count(&mut tx, caller.provider, Operation::CreateSession, now).await?;
-    store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
-    tx.commit().await?;
-    Ok(id)
+    let opened = sessions::open(deps, caller, session)?;
+    let asked_sealed = asked(check).seal(&sessions::key(deps, &opened)?, opened.session.id)?;
+    let check = FirstCheck { asked_sealed, due: opened.session.created.plus(CAPTURE_WITHIN) };
+    sessions::insert(deps, caller, &opened, Some(&check), once).await
 }
 
 /// What [`init`] answered.

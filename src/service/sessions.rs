@@ -40,13 +40,7 @@ pub async fn create(
     new: NewSession,
     once: Option<IdempotentRequest>,
 ) -> Result<SessionId, Error> {
-    let LiveSession { session, key_sealed } = open(deps, caller, new)?;
-    for _ in 0..TRIES_MAX {
-        if let Some(id) = insert(deps, caller, &session, &key_sealed, once.as_ref()).await? {
-            return Ok(id);
-        }
-    }
-    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+    insert(deps, caller, &open(deps, caller, new)?, None, once).await
 }
 
 /// A session that is still to be put into the store, with a key of its own.
@@ -69,12 +63,35 @@ pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live
     Ok(LiveSession { session, key_sealed: deps.master.wrap(&key_place(id), &Key::make()) })
 }
 
-/// The id of what is there now; `None` if another request of the same key was faster, and is gone already.
-async fn insert(
+/// The liveness check that begins with its session.
+pub(super) struct FirstCheck {
+    pub asked_sealed: Vec<u8>,
+    pub due: Moment,
+}
+
+/// Puts an opened session into the store, and its check if one begins with it: both or neither. Answers the id of what
+/// is there now.
+pub(super) async fn insert(
     deps: &Deps,
     caller: &Caller,
-    session: &Session,
-    key_sealed: &[u8],
+    opened: &LiveSession,
+    check: Option<&FirstCheck>,
+    once: Option<IdempotentRequest>,
+) -> Result<SessionId, Error> {
+    for _ in 0..TRIES_MAX {
+        if let Some(id) = try_insert(deps, caller, opened, check, once.as_ref()).await? {
+            return Ok(id);
+        }
+    }
+    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+}
+
+/// `None` if another request of the same key was faster, and is gone already.
+async fn try_insert(
+    deps: &Deps,
+    caller: &Caller,
+    LiveSession { session, key_sealed }: &LiveSession,
+    check: Option<&FirstCheck>,
     once: Option<&IdempotentRequest>,
 ) -> Result<Option<SessionId>, Error> {
     let (place, now) = (KeyScope(caller.provider.0), session.created);
@@ -88,6 +105,10 @@ async fn insert(
         return Ok(once.made(&mut tx, place, now).await?.map(|made| made.session));
     }
     store::usage::count(&mut tx, caller.provider, Operation::CreateSession, now).await?;
+    if let Some(FirstCheck { asked_sealed, due }) = check {
+        store::liveness::begin(&mut tx, session.id, asked_sealed, *due).await?;
+        store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
+    }
     tx.commit().await?;
     Ok(Some(session.id))
 }

@@ -307,8 +307,13 @@ async fn older_clients_find_what_they_know(app: TestApp) {
     assert_eq!(app.get(&format!("{face}/image")).send().await.body, frame(0));
     assert_eq!(app.get(&format!("{face}/matches")).send().await.ok(), json!([]));
 
-    let prefixed = app.post("/v2/init-liveness-session").json(&json!({ "livenessMode": "LIVENESS_HIGH" })).await;
+    let named =
+        async |about: &Value| app.post("/v2/init-liveness-session").header("idempotency-key", "one").json(about).await;
+    let prefixed = named(&json!({ "livenessMode": "LIVENESS_HIGH" })).await;
     assert_eq!(prefixed.status, 201);
+    let again = named(&json!({ "livenessMode": "LIVENESS_HIGH" })).await;
+    assert_eq!(again.header("location"), prefixed.header("location"), "it opened one session");
+    assert_eq!(named(&about).await.refusal().1, "IDEMPOTENCY_KEY_REUSED");
     let refused = app.post("/v2/init-liveness-session").json(&json!({ "livenessMode": "NO_LIVENESS" })).await;
     assert_eq!(refused.refusal().1, "LIVENESS_TYPE_NOT_SUPPORTED");
     let open_to_all = app.request(Method::GET, "/video-server/v2/capabilities").send().await.ok();

@@ -17,6 +17,7 @@ on_both!(
     a_callback_is_checked_when_it_is_given,
     clients_differ_and_are_all_understood,
     a_named_request_opens_one_session,
+    a_name_that_cannot_be_read_is_refused,
     a_name_counts_while_its_session_lives,
     named_requests_at_once_open_one_session,
 );
@@ -154,12 +155,26 @@ async fn a_named_request_opens_one_session(app: TestApp) {
     // Names are each provider's own.
     let stranger = app.make_key("stranger", &Permission::ALL, None).await;
     assert_ne!(at(&open(&stranger, "one", r#"{"correlationId":"b","ttlSeconds":60}"#).await), at(&first));
+}
+
+/// Ignored, each would open a session of its own whenever it is sent again.
+async fn a_name_that_cannot_be_read_is_refused(app: TestApp) {
     let long = "x".repeat(256);
-    for name in ["two words", long.as_str()] {
-        let (status, code, message) = open(&app.key, name, "{}").await.refusal();
-        assert_eq!((status, code.as_str()), (400, "INVALID_PARAMETER"));
-        assert!(message.starts_with("Idempotency-Key: must have 1 to 255"), "{message}");
+    let legacy = json!({ "livenessMode": "LIVENESS_HIGH" });
+    let root = format!("{PREFIX}/v2");
+    let paths = [(format!("{root}/bio-sessions"), &json!({})), (format!("{root}/init-liveness-session"), &legacy)];
+    for (path, body) in paths.iter().chain([&("/video-server/init-liveness-session".to_owned(), &legacy)]) {
+        for name in ["", "two words", "schlüssel", "\u{1f511}", long.as_str()] {
+            let request = app.request(Method::POST, path).header("apikey", &app.key);
+            let named = request.with(|request| request.header("idempotency-key", name.as_bytes()));
+            let (status, code, message) = named.json(body).await.refusal();
+            assert_eq!((status, code.as_str()), (400, "INVALID_PARAMETER"), "{path}: {name:?}");
+            assert!(message.starts_with("Idempotency-Key: must have 1 to 255"), "{message}");
+        }
     }
+    let twice = app.post(SESSIONS).header("idempotency-key", "one").header("idempotency-key", "other");
+    assert_eq!(twice.json(&json!({})).await.refusal().1, "MALFORMED_REQUEST");
+    assert!(app.used().await.is_empty(), "nothing was opened");
 }
 
 async fn a_name_counts_while_its_session_lives(app: TestApp) {

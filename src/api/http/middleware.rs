@@ -13,6 +13,7 @@ use crate::api::http::problem::Problem;
 use crate::api::{capture_page, docs};
 
 mod draining;
+mod head;
 mod methods;
 
 /// On every answer that does not say otherwise: it may be about a person.
@@ -29,15 +30,22 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     request.set_body(body);
     request.set_data(UnderWay::default());
     let path = request.uri().path().to_owned();
-    let mut response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => ours(prefix, &path, response.into_response()).await,
-        Ok(Err(error)) => refused(prefix, &path, Problem::of_framework(error, &[])).into_response(),
-        Err(panic) => Problem::internal(format!("panic: {}", panic_text(&*panic))).into_response(),
+    let mut response = match head::check(&request) {
+        Ok(()) => answered(prefix, &path, next, request).await,
+        Err(problem) => problem.into_response(),
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+async fn answered<E: Endpoint>(prefix: &str, path: &str, next: Arc<E>, request: Request) -> Response {
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => ours(prefix, path, response.into_response()).await,
+        Ok(Err(error)) => refused(prefix, path, Problem::of_framework(error, &[])).into_response(),
+        Err(panic) => Problem::internal(format!("panic: {}", panic_text(&*panic))).into_response(),
+    }
 }
 
 /// A refusal without our body came from the framework, as text.

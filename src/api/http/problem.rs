@@ -59,6 +59,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "MALFORMED_BODY", message)
     }
 
+    /// A head that is not as HTTP has it.
+    pub fn malformed_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "MALFORMED_REQUEST", message)
+    }
+
     /// `what` is the body, or one of its parts by name.
     pub fn too_large(what: &str, bytes_max: usize) -> Self {
         let message = format!("{what}: larger than {bytes_max} bytes. Send less.");
