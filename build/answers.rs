@@ -45,7 +45,8 @@ fn answer(document: &OpenAPI, status: u16, response: &Response) -> Result<Answer
     if status >= 400 && !refusal {
         return Err(format!("a refusal is {ERROR_SCHEMA} as application/json"));
     }
-    if status == 429 && !headers.iter().any(|header| header.name == "Retry-After" && header.required) {
+    let passes = status == 429 || status == 503;
+    if passes && !headers.iter().any(|header| header.name == "Retry-After" && header.required) {
         return Err("must have a required header Retry-After".to_owned());
     }
     Ok(Answer { status, variant, description: response.description.trim().to_owned(), content, headers })

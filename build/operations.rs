@@ -113,6 +113,7 @@ impl Operation {
         if self.access != Access::Open {
             needed.push((401, "a key can be wrong"));
             needed.push((429, "a provider can ask too much"));
+            needed.push((503, "the database can be away"));
         }
         if self.body.is_some() || !self.parameters.is_empty() {
             needed.push((400, "what is sent can be wrong"));

@@ -34,7 +34,7 @@ impl App {
         let master = config.master_key.master()?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
-        let media = Media::open(&config.media)?;
+        let media = Media::open(&config.media)?.within(config.media_wait);
         let settings = workers::Settings {
             threads: Some(config.workers),
             wait_max: config.queue_wait,

@@ -51,6 +51,8 @@ pub struct Config {
     pub master_key: seal::Source,
     /// Where images are kept.
     pub media: media::Settings,
+    /// For how long a request waits for it.
+    pub media_wait: Duration,
     pub callbacks: callback::Settings,
     pub policy: Policy,
     pub log: Log,
@@ -128,7 +130,7 @@ impl Config {
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
-    let store = store(sources, &data);
+    let store = kept::store(sources, &data);
     let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
     let pack_folder = PackFolder::new(data.join("packs"));
     let pack = pack(sources, &pack_folder);
@@ -141,6 +143,7 @@ fn fill(sources: &mut Sources) -> Config {
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
+    let media_wait = Duration::from_millis(sources.plain(&table::MEDIA_WAIT_MS, media::WAIT_MAX.as_millis() as u64));
     let callbacks = outbound::callbacks(sources);
     let policy = Policy { image_pixels_max, ..policy(sources, workers) };
     let format = sources.plain(&table::LOG_FORMAT, LogFormat::Text);
@@ -159,6 +162,7 @@ fn fill(sources: &mut Sources) -> Config {
         signing,
         master_key,
         media,
+        media_wait,
         callbacks,
         policy,
         log: Log { format, filter },
@@ -223,22 +227,6 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
     }
 }
 
-fn store(sources: &mut Sources, data: &Path) -> store::settings::Settings {
-    let default = store::settings::Settings::Sqlite(data.join("bioserver.db"));
-    sources.show(&table::DATABASE_URL, default.to_string(), Source::Default);
-    let Some((text, source)) = sources.secret(&table::DATABASE_URL) else { return default };
-    match text.expose_secret().parse::<store::settings::Settings>() {
-        Ok(settings) => {
-            sources.show(&table::DATABASE_URL, settings.to_string(), source);
-            settings
-        }
-        Err(problem) => {
-            sources.refuse(&table::DATABASE_URL, source, problem);
-            default
-        }
-    }
-}
-
 fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> seal::Source {
     let kept = data.join("master.key");
     sources.show(&table::MASTER_KEY, format!("kept in {}", kept.display()), Source::Default);
@@ -250,7 +238,7 @@ fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &P
             }
             Err(error) => sources.refuse(&table::MASTER_KEY, source, error.to_string()),
         },
-        None if matches!(store, store::settings::Settings::Postgres(_)) => {
+        None if matches!(store, store::settings::Settings::Postgres(..)) => {
             let problem = "with Postgres it must be given: all nodes share it".to_owned();
             sources.refuse(&table::MASTER_KEY, Source::Default, problem);
         }

@@ -16,11 +16,16 @@ use object_store::prefix::PrefixStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::fs;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Of one request to a bucket: an image goes through in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Whoever puts, gets or erases one name waits no longer, unless the operator says so.
+pub const WAIT_MAX: Duration = Duration::from_millis(1500);
+/// Beyond that, a second for so many bytes.
+const BYTES_PER_SECOND_MIN: f64 = 1_048_576.0;
 /// Of a request with its repetitions.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRIES_MAX: usize = 3;
@@ -60,6 +65,8 @@ pub enum Error {
     Store(#[from] object_store::Error),
     #[error("{path}: {source}")]
     Folder { path: PathBuf, source: io::Error },
+    #[error("media: no answer in time")]
+    Slow,
 }
 
 /// A store of named bytes. A clone shares it. Names are paths: `sessions/<id>/<id>`.
@@ -69,6 +76,7 @@ pub struct Media {
     /// The local folder that they lie in, if it is one.
     root: Option<PathBuf>,
     place: MediaLocation,
+    wait_max: Duration,
 }
 
 /// Where names are looked up by others than this server.
@@ -101,7 +109,13 @@ impl Media {
             Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str()))
         };
         let place = MediaLocation { region: s3.region.clone(), bucket: s3.bucket.clone(), folder: s3.folder.clone() };
-        Ok(Self { objects, root: None, place })
+        Ok(Self { objects, root: None, place, wait_max: WAIT_MAX })
+    }
+
+    /// The same store, whose users wait no longer than this for one name, and a second more for each mebibyte.
+    #[must_use]
+    pub fn within(self, wait_max: Duration) -> Self {
+        Self { wait_max, ..self }
     }
 
     pub fn place(&self) -> &MediaLocation {
@@ -111,32 +125,43 @@ impl Media {
     /// Puts `bytes` in the place of what had this name, wholly or not at all.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
         let name = Path::from(name);
-        let mut collisions = 0;
-        while let Err(error) = self.objects.put(&name, bytes.clone().into()).await {
-            // A folder that is removed takes the unfinished file with it. The error does not tell that from others.
-            collisions += 1;
-            if self.root.is_none() || collisions == COLLISIONS_MAX {
-                return Err(error.into());
+        let putting = async {
+            let mut collisions = 0;
+            while let Err(error) = self.objects.put(&name, bytes.clone().into()).await {
+                // A folder that is removed takes the unfinished file with it. The error does not tell that from others.
+                collisions += 1;
+                if self.root.is_none() || collisions == COLLISIONS_MAX {
+                    return Err(error);
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        Ok(self.answer(bytes.len() as u64, putting).await??)
     }
 
     /// `None` if there is nothing of this name.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
-        match self.objects.get(&Path::from(name)).await {
-            Ok(found) => Ok(Some(found.bytes().await?)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let found = match self.answer(0, self.objects.get(&Path::from(name))).await? {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let size = found.meta.size;
+        Ok(Some(self.answer(size, found.bytes()).await??))
     }
 
     /// Fine if there is nothing of this name.
     pub async fn erase(&self, name: &str) -> Result<(), Error> {
-        match self.objects.delete(&Path::from(name)).await {
+        match self.answer(0, self.objects.delete(&Path::from(name))).await? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What comes of a request about so many bytes, if it comes in time.
+    async fn answer<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T, Error> {
+        let within = self.wait_max + Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND_MIN);
+        timeout(within, request).await.map_err(|_| Error::Slow)
     }
 
     /// Erases everything whose name begins with `folder/`. Fine if someone else does so meanwhile.
@@ -170,7 +195,7 @@ fn local(path: &std::path::Path) -> Result<Media, Error> {
     // A folder goes with the last file in it: its name is a session's.
     let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true);
     let place = MediaLocation { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
-    Ok(Media { objects: Arc::new(objects), root: Some(root), place })
+    Ok(Media { objects: Arc::new(objects), root: Some(root), place, wait_max: WAIT_MAX })
 }
 
 /// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would

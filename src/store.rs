@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::store::outage::Outage;
+use crate::store::postgres::Bounds;
 use crate::store::settings::Settings;
 
 pub mod callbacks;
@@ -17,6 +19,8 @@ pub mod idempotency;
 pub mod keys;
 pub mod liveness;
 mod open;
+pub mod outage;
+pub mod postgres;
 pub mod providers;
 pub mod server_keys;
 pub mod sessions;
@@ -26,14 +30,14 @@ pub mod usage;
 /// A pool of connections. A clone shares it.
 #[derive(Debug, Clone)]
 pub enum Store {
-    Postgres(PgPool),
+    Postgres(PgPool, Bounds),
     Sqlite(SqlitePool),
 }
 
 /// A unit of work. Dropped without [`Tx::commit`], it leaves no trace.
 #[derive(Debug)]
 pub enum Tx {
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Transaction<'static, Postgres>, Bounds),
     Sqlite(Transaction<'static, Sqlite>),
 }
 
@@ -41,10 +45,19 @@ pub enum Tx {
 pub enum Error {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("the database did not answer in time")]
+    Slow,
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
+}
+
+impl Error {
+    /// Why the database does not do its work now; `None` for a fault of the statement.
+    pub fn outage(&self) -> Option<Outage> {
+        outage::of(self)
+    }
 }
 
 /// Writes a statement once and type-checks it against both databases.
@@ -53,13 +66,13 @@ pub enum Error {
 macro_rules! on {
     ($tx:expr, |$conn:ident| $body:expr) => {
         match $tx {
-            $crate::store::Tx::Postgres(tx) => {
+            $crate::store::Tx::Postgres(tx, bounds) => {
                 let $conn = &mut **tx;
-                $body
+                $crate::store::postgres::answer(bounds, async { $body }).await
             }
             $crate::store::Tx::Sqlite(tx) => {
                 let $conn = &mut **tx;
-                $body
+                $body.map_err($crate::store::Error::from)
             }
         }
     };
@@ -71,7 +84,7 @@ impl Store {
     /// there is none. Safe on any number of nodes at once.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         match settings {
-            Settings::Postgres(options) => open::postgres(options).await,
+            Settings::Postgres(options, bounds) => open::postgres(options, *bounds).await,
             Settings::Sqlite(path) => open::sqlite(path).await,
         }
     }
@@ -80,7 +93,7 @@ impl Store {
     /// first write, where it could fail half-way.
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         })
     }
@@ -88,7 +101,7 @@ impl Store {
     /// Begins work that only reads: on SQLite it neither waits for writers nor holds them up.
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
         })
     }
@@ -103,7 +116,7 @@ impl Store {
     /// Waits for work under way, then ends all connections.
     pub async fn close(&self) {
         match self {
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool, _) => pool.close().await,
             Self::Sqlite(pool) => pool.close().await,
         }
     }
@@ -114,14 +127,14 @@ impl Tx {
     /// words. Statements differ in no other way.
     fn on_postgres(&self, words: &'static str) -> &'static str {
         match self {
-            Self::Postgres(_) => words,
+            Self::Postgres(..) => words,
             Self::Sqlite(_) => "",
         }
     }
 
     pub async fn commit(self) -> Result<(), Error> {
         match self {
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx, bounds) => postgres::answer(&bounds, tx.commit()).await?,
             Self::Sqlite(tx) => tx.commit().await?,
         }
         Ok(())

@@ -12,6 +12,7 @@ pub mod deliver;
 pub mod liveness;
 pub mod strays;
 pub mod sweep;
+pub mod usage;
 
 /// Whether a step has left something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     Task {
         name: "liveness",
         step: |deps| liveness::step(deps).boxed(),
@@ -43,6 +44,7 @@ const TASKS: [Task; 4] = [
     },
     Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500)),
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1)),
+    Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5)),
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1)),
 ];
 

@@ -1,15 +1,51 @@
-//! Where images are kept.
+//! Where rows and images are kept.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
 
 use crate::config::source::{Source, Sources, plain};
 use crate::config::{table, value};
 use crate::media::{Credentials, S3, Settings};
+use crate::store::postgres::Bounds;
+use crate::store::settings;
 
 /// What a store without regions is told.
 const REGION: &str = "us-east-1";
 /// As Amazon has them; other stores allow no more.
 const BUCKET_CHARS: std::ops::RangeInclusive<usize> = 3..=63;
+
+pub fn store(sources: &mut Sources, data: &Path) -> settings::Settings {
+    let default = settings::Settings::Sqlite(data.join("bioserver.db"));
+    sources.show(&table::DATABASE_URL, default.to_string(), Source::Default);
+    let given = sources.secret(&table::DATABASE_URL);
+    let bounds = bounds(sources);
+    let Some((text, source)) = given else { return default };
+    match text.expose_secret().parse::<settings::Settings>() {
+        Ok(settings) => {
+            sources.show(&table::DATABASE_URL, settings.to_string(), source);
+            settings.within(bounds)
+        }
+        Err(problem) => {
+            sources.refuse(&table::DATABASE_URL, source, problem);
+            default
+        }
+    }
+}
+
+fn bounds(sources: &mut Sources) -> Bounds {
+    let default = Bounds::default();
+    let connections = sources.plain(&table::DATABASE_CONNECTIONS, default.connections);
+    let mut milliseconds =
+        |setting, default: Duration| Duration::from_millis(sources.plain(setting, default.as_millis() as u64));
+    let connect = milliseconds(&table::DATABASE_CONNECT_MS, default.connect);
+    let statement = milliseconds(&table::DATABASE_STATEMENT_MS, default.statement);
+    let lock = milliseconds(&table::DATABASE_LOCK_MS, default.lock);
+    let idle = milliseconds(&table::DATABASE_IDLE_MS, default.idle);
+    let keepalive = sources.plain(&table::DATABASE_KEEPALIVE_SECONDS, default.keepalive.as_secs());
+    Bounds { connections, connect, statement, lock, idle, keepalive: Duration::from_secs(keepalive) }
+}
 
 pub fn media(sources: &mut Sources, data: &Path) -> Settings {
     let default = data.join("media").display().to_string();

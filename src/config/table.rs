@@ -43,6 +43,7 @@ pub enum Holds {
 const SWITCH: Holds = Holds::OneOf(&["true", "false"]);
 const COUNT: Holds = Holds::Whole(1, u32::MAX as u64);
 const SECONDS: Holds = Holds::Whole(1, 3600);
+const MILLISECONDS: Holds = Holds::Whole(50, 3_600_000);
 
 impl Setting {
     /// What may be given, in words.
@@ -72,6 +73,18 @@ settings! {
     DATABASE_URL = "database_url",
         Holds::Secret("postgres://user:password@host:port/database, sqlite:path"), Some("a SQLite file in the data folder"),
         "With Postgres, any number of nodes serve together.";
+    DATABASE_CONNECTIONS = "database_connections", Holds::Whole(2, 1000), None,
+        "Connections of each node to Postgres.";
+    DATABASE_CONNECT_MS = "database_connect_ms", MILLISECONDS, None,
+        "A request that waits longer for a connection to Postgres gets 503.";
+    DATABASE_STATEMENT_MS = "database_statement_ms", MILLISECONDS, None,
+        "A statement that takes Postgres longer is given up, and its request gets 503.";
+    DATABASE_LOCK_MS = "database_lock_ms", MILLISECONDS, None,
+        "The same for a statement that waits for a lock of another request.";
+    DATABASE_IDLE_MS = "database_idle_ms", MILLISECONDS, None,
+        "Postgres undoes a transaction, and frees its locks, whose node does not go on for so long.";
+    DATABASE_KEEPALIVE_SECONDS = "database_keepalive_seconds", SECONDS, None,
+        "Postgres asks after so long whether a silent node is there, and drops one that is silent four times as long.";
     PREFIX = "prefix", Holds::Text("a path such as /bioserver-app, with no slash at its end"), None,
         "What the contract's paths begin with.";
     PACK = "pack", Holds::Text("a pack's name or an existing folder"), Some("the one in use"),
@@ -127,6 +140,8 @@ settings! {
         "Where images are kept. All nodes need the same place.";
     MEDIA_SEALED = "media_sealed", SWITCH, None,
         "Whether images are encrypted before they are kept.";
+    MEDIA_WAIT_MS = "media_wait_ms", MILLISECONDS, None,
+        "A request that waits longer for an image there gets 503; each mebibyte gives it a second more.";
     S3_REGION = "s3_region", Holds::Text("a region such as eu-central-1"), None,
         "The region of the bucket.";
     S3_ENDPOINT = "s3_endpoint", Holds::Text("a URL such as https://minio.example:9000"), Some("that of the region"),

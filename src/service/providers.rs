@@ -43,6 +43,14 @@ pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<L
     Ok(Some(limits))
 }
 
+/// Adds up to `limit` counted events up, and says how many there were.
+pub async fn add_up_usage(store: &Store, limit: i64) -> Result<usize, store::Error> {
+    let mut tx = store.begin().await?;
+    let added = store::usage::add_up(&mut tx, limit).await?;
+    tx.commit().await?;
+    Ok(added)
+}
+
 /// What all providers, or the one of this name, have used from `first` to `last`, both included: the first
 /// [`USAGE_MAX`] lines. `None` when there is no provider of that name.
 pub async fn usage(

@@ -8,14 +8,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, SqlStr, SqlitePool};
 
+use super::postgres::{self, Bounds};
 use super::{Error, Store};
 
-/// Per node. Statements are short, and no connection is held while a network runs.
-const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 /// Readers; SQLite lets one write at a time.
 const SQLITE_CONNECTIONS_MAX: u32 = 8;
 /// A free connection, or the other writer's end, comes within milliseconds unless the disk is stuck.
@@ -30,6 +29,7 @@ macro_rules! schema {
             (2, "sessions", include_str!(concat!("../../migrations/", $folder, "/0002_sessions.sql"))),
             (3, "replays", include_str!(concat!("../../migrations/", $folder, "/0003_replays.sql"))),
             (4, "callbacks", include_str!(concat!("../../migrations/", $folder, "/0004_callbacks.sql"))),
+            (5, "usage_events", include_str!(concat!("../../migrations/", $folder, "/0005_usage_events.sql"))),
         ])
     };
 }
@@ -41,15 +41,10 @@ fn schema(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
     Migrator::with_migrations(steps.iter().map(step).collect())
 }
 
-pub async fn postgres(options: &PgConnectOptions) -> Result<Store, Error> {
-    let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS_MAX)
-        .acquire_timeout(WAIT_MAX)
-        .connect_with(options.clone())
-        .await?;
+pub async fn postgres(options: &PgConnectOptions, bounds: Bounds) -> Result<Store, Error> {
     // Under an advisory lock, so that nodes which start at once take turns.
-    schema!("postgres").run(&pool).await?;
-    Ok(Store::Postgres(pool))
+    let migrate = async |pool| Ok(schema!("postgres").run(&pool).await?);
+    Ok(Store::Postgres(postgres::open(options.clone(), bounds, migrate).await?, bounds))
 }
 
 pub async fn sqlite(path: &Path) -> Result<Store, Error> {

@@ -6,12 +6,25 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
+use crate::store::postgres::Bounds;
+
 /// Where everything is kept. Shown without its password.
 #[derive(Clone)]
 pub enum Settings {
-    Postgres(Box<PgConnectOptions>),
+    Postgres(Box<PgConnectOptions>, Bounds),
     /// The file.
     Sqlite(PathBuf),
+}
+
+impl Settings {
+    /// The same place, where nothing waits longer than this. An `SQLite` file has bounds of its own.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        match self {
+            Self::Postgres(options, _) => Self::Postgres(options, bounds),
+            sqlite @ Self::Sqlite(_) => sqlite,
+        }
+    }
 }
 
 impl FromStr for Settings {
@@ -23,7 +36,7 @@ impl FromStr for Settings {
     fn from_str(url: &str) -> Result<Self, String> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgConnectOptions::from_str(url).map_err(|_| "this is no valid Postgres URL".to_owned())?;
-            return Ok(Self::Postgres(Box::new(options.application_name("bioserver"))));
+            return Ok(Self::Postgres(Box::new(options.application_name("bioserver")), Bounds::default()));
         }
         let path = url.strip_prefix("sqlite:").ok_or("it starts neither with 'postgres://' nor with 'sqlite:'")?;
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -37,7 +50,7 @@ impl FromStr for Settings {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Postgres(options) => {
+            Self::Postgres(options, _) => {
                 let host = match options.get_socket() {
                     Some(socket) => socket.display().to_string(),
                     None => format!("{}:{}", options.get_host(), options.get_port()),

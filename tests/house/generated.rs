@@ -39,6 +39,7 @@ paths:
         '415': { $ref: '#/components/responses/Refused' }
         '429': { $ref: '#/components/responses/Busy' }
         '500': { $ref: '#/components/responses/Refused' }
+        '503': { $ref: '#/components/responses/Busy' }
   /root:
     servers: [{ url: / }]
     get:
@@ -265,6 +266,11 @@ fn whoever_has_a_key_can_ask_too_much() {
         "        '429': { $ref: '#/components/responses/Busy' }\n",
         "",
         "makeThing: the answer 429 is missing: a provider can ask too much",
+    );
+    refused(
+        "        '503': { $ref: '#/components/responses/Busy' }\n",
+        "",
+        "makeThing: the answer 503 is missing: the database can be away",
     );
 }
 

@@ -17,7 +17,7 @@ use testkit::project::sample;
 use crate::provider::{Provider, portrait};
 use crate::server::Server;
 
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
 const LEASE_SECONDS: &str = "30";
 /// Requests under way at once.
@@ -45,23 +45,28 @@ fn count_files(folder: &Path) -> usize {
     entries.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
 }
 
-async fn open(client: &Client, node: &Server, about: &Value) -> Option<String> {
+pub async fn open(client: &Client, node: &Server, about: &Value) -> Option<String> {
     let reply = node.request(client, Method::POST, "/v2/bio-sessions").json(about).send().await.ok()?;
     assert_eq!(reply.status(), 201);
     Some(location(&reply))
 }
 
-fn location(reply: &reqwest::Response) -> String {
+pub fn location(reply: &reqwest::Response) -> String {
     reply.headers()["location"].to_str().expect("it is text").to_owned()
 }
 
 async fn add(client: &Client, node: &Server, session: &str, image: &str) -> String {
-    let part = Part::bytes(sample(image)).file_name("image.jpg");
-    let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
-    let request = node.request(client, Method::POST, &format!("{session}/faces")).multipart(form);
-    let reply = request.send().await.expect("it answers");
+    let reply = add_to(client, node, session, sample(image)).await;
     assert_eq!(reply.status(), 201);
     location(&reply)
+}
+
+/// Asks for a face of this image.
+pub async fn add_to(client: &Client, node: &Server, session: &str, image: Vec<u8>) -> reqwest::Response {
+    let part = Part::bytes(image).file_name("image.jpg");
+    let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
+    let request = node.request(client, Method::POST, &format!("{session}/faces")).multipart(form);
+    request.send().await.expect("it answers")
 }
 
 async fn read(client: &Client, node: &Server, path: &str) -> Value {

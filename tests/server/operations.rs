@@ -15,7 +15,11 @@ use crate::session_faces::{JPEG, add};
 use crate::sessions::open;
 use crate::shape::assert_shape;
 
-on_both!(every_operation_answers_as_documented, every_secured_operation_wants_a_key, every_secured_operation_can_fail,);
+on_both!(
+    every_operation_answers_as_documented,
+    every_secured_operation_wants_a_key,
+    every_secured_operation_says_that_the_database_is_away,
+);
 
 const NOBODYS: &str = "0991cedc-9111-4b9d-9e4e-8d6eb4db488f";
 
@@ -97,13 +101,13 @@ async fn every_secured_operation_wants_a_key(app: TestApp) {
     }
 }
 
-async fn every_secured_operation_can_fail(app: TestApp) {
+async fn every_secured_operation_says_that_the_database_is_away(app: TestApp) {
     app.deps.store.close().await;
     for (method, path, id, wants_key) in documented(&app) {
         let reply = app.request(method, &nobodys(&path)).header("apikey", &app.key).send().await;
         if wants_key || id == "getCapabilities" || id == "getVideoServerCapabilities" {
-            assert_eq!(reply.status, 500, "{id}");
-            assert_shape(&app, "internal-error", &reply);
+            assert_eq!(reply.status, 503, "{id}");
+            assert_shape(&app, "database-unavailable", &reply);
         }
     }
 }

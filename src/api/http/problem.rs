@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::api::types::ApiError;
 use crate::api::wire::{Invalid, Wire};
-use crate::{capture, service};
+use crate::{capture, media, service, store};
 
 /// A refusal, as the client gets it.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Problem {
 
 /// Sent with 401. No `Basic` here: browsers would ask for a password of their own accord.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"bioserver\"");
+/// `Retry-After` while a dependency is away: a database that is started anew, or fails over, takes some seconds.
+const OUTAGE: Duration = Duration::from_secs(2);
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -92,16 +94,40 @@ impl Problem {
     }
 
     fn too_many(why: &str, retry_after: Duration) -> Self {
+        Self::later(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", why, retry_after)
+    }
+
+    /// The same request may be answered otherwise after a while.
+    fn later(status: StatusCode, code: &'static str, why: &str, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let seconds = seconds.max(1);
         let message = format!("{why} Send the request again after {seconds} seconds.");
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message);
-        problem.with(header::RETRY_AFTER, seconds.into())
+        Self::new(status, code, message).with(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// Something that the server needs does not do its work now; `cause` goes to the log alone.
+    fn unavailable(code: &'static str, why: &str, cause: String) -> Self {
+        let problem = Self::later(StatusCode::SERVICE_UNAVAILABLE, code, why, OUTAGE);
+        Self { cause: Some(cause), ..problem }
     }
 
     /// `what` does not work now.
     pub fn not_ready(what: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", format!("Not ready: {what}."))
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", format!("Not ready: {what}."));
+        problem.with(header::RETRY_AFTER, OUTAGE.as_secs().into())
+    }
+
+    fn of_store(error: &store::Error) -> Self {
+        let cause = format!("store: {error}");
+        match error.outage() {
+            Some(outage) => Self::unavailable("DATABASE_UNAVAILABLE", &format!("The database {outage}."), cause),
+            None => Self::internal(cause),
+        }
+    }
+
+    /// Whatever is wrong with it, it is the place of images that does not do its work.
+    fn of_media(error: &media::Error) -> Self {
+        Self::unavailable("MEDIA_UNAVAILABLE", "Images can neither be kept nor read now.", error.to_string())
     }
 
     #[must_use]
@@ -212,9 +238,9 @@ impl From<service::Error> for Problem {
             Error::CallbackUrl(why) => Self::invalid(&Invalid::new(why).within("callbackURL")),
             Error::IdempotencyKey(why) => Self::invalid(&Invalid::new(why).within("Idempotency-Key")),
             Error::Seal(error) => Self::internal(format!("seal: {error}")),
-            Error::Media(error) => Self::internal(format!("media: {error}")),
+            Error::Media(error) => Self::of_media(&error),
             Error::Failed(why) => Self::internal(why),
-            Error::Store(error) => Self::internal(format!("store: {error}")),
+            Error::Store(error) => Self::of_store(&error),
             Error::Sign(error) => Self::internal(format!("sign: {error}")),
         }
     }

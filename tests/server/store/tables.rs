@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
 use crate::both::on_both;
-use crate::store::nodes::open;
+use crate::store::nodes::{open, taken_by_nodes};
 
 on_both!(
     providers_have_unique_names,
@@ -20,6 +20,8 @@ on_both!(
     keys_are_listed_by_provider_and_age,
     usage_is_counted_by_provider_operation_and_day,
     usage_counted_at_once_adds_up,
+    usage_stays_the_same_when_it_is_added_up,
+    nodes_add_up_each_event_once,
     a_providers_limits_come_with_its_keys,
     one_key_of_an_algorithm_signs,
     work_without_a_commit_leaves_no_trace,
@@ -192,6 +194,52 @@ async fn usage_counted_at_once_adds_up(settings: Settings) {
     let day = at(0).utc().date_naive();
     let mut tx = store.read().await.unwrap();
     assert_eq!(store::usage::between(&mut tx, provider.id, day, day).await.unwrap()[0].count, 100);
+}
+
+/// A provider and day with this many events of an operation, and of another one of the day before.
+async fn counted(store: &Store, count: usize) -> (Provider, [NaiveDate; 2]) {
+    let provider = provider(store, "sp").await;
+    let days = [at(-86_400), at(0)];
+    let mut tx = store.begin().await.unwrap();
+    store::usage::count(&mut tx, provider.id, Operation::Match, days[0]).await.unwrap();
+    for _ in 0..count {
+        store::usage::count(&mut tx, provider.id, Operation::MatchImages, days[1]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    (provider, days.map(|day| day.utc().date_naive()))
+}
+
+async fn usage_stays_the_same_when_it_is_added_up(settings: Settings) {
+    let store = open(&settings).await;
+    let (provider, [first, last]) = counted(&store, 5).await;
+    let mut tx = store.begin().await.unwrap();
+    let expected = store::usage::between(&mut tx, provider.id, first, last).await.unwrap();
+    assert_eq!(expected.iter().map(|used| used.count).collect::<Vec<_>>(), [1, 5]);
+    for added in [4, 2, 0] {
+        assert_eq!(store::usage::add_up(&mut tx, 4).await.unwrap(), added);
+        assert_eq!(store::usage::between(&mut tx, provider.id, first, last).await.unwrap(), expected);
+        let of_all = store::usage::of_all(&mut tx, None, first, last, 10).await.unwrap();
+        assert_eq!(of_all.iter().map(|used| used.count).collect::<Vec<_>>(), [1, 5]);
+    }
+    // What comes later is added to the sum.
+    store::usage::count(&mut tx, provider.id, Operation::MatchImages, at(0)).await.unwrap();
+    assert_eq!(store::usage::add_up(&mut tx, 4).await.unwrap(), 1);
+    assert_eq!(store::usage::between(&mut tx, provider.id, last, last).await.unwrap()[0].count, 6);
+}
+
+async fn nodes_add_up_each_event_once(settings: Settings) {
+    let store = open(&settings).await;
+    let (provider, [_, last]) = counted(&store, 60).await;
+    let added = taken_by_nodes(&store, |store| async move {
+        let mut tx = store.begin().await.unwrap();
+        let added = store::usage::add_up(&mut tx, 7).await.unwrap();
+        tx.commit().await.unwrap();
+        vec![(); added]
+    })
+    .await;
+    assert_eq!(added.len(), 61);
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(store::usage::between(&mut tx, provider.id, last, last).await.unwrap()[0].count, 60);
 }
 
 async fn one_key_of_an_algorithm_signs(settings: Settings) {

@@ -52,6 +52,8 @@ fn every_refusal_says_what_to_do() {
         (Error::IdempotencyKey("must be short"), 400, "INVALID_PARAMETER", "Idempotency-Key: must be short."),
         (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key came with another request."),
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
+        (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
+        (Error::Media(media::Error::Slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
         (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },

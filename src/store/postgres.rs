@@ -1,0 +1,119 @@
+//! A pool of connections to Postgres in which nothing waits for ever.
+//!
+//! Postgres ends statements and locks that take too long, and transactions whose node does not go on. This side gives up
+//! on a database that says nothing at all, and drops the connection.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgPool};
+use tokio::time::timeout;
+
+use crate::store::Error;
+
+/// Nodes and databases are often started together: for so long a new node waits for its database.
+const START_MAX: Duration = Duration::from_secs(10);
+/// A migration may wait so long for another node's.
+const MIGRATION_LOCK_MAX: Duration = Duration::from_secs(60);
+/// After a statement's time is over, Postgres has so long to say so.
+const GRACE: Duration = Duration::from_millis(250);
+/// A connection that nobody hears of is given up after so many questions.
+const KEEPALIVES: u32 = 3;
+
+/// How long anything may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections of this node.
+    pub connections: u32,
+    /// For a free connection, a new one included.
+    pub connect: Duration,
+    pub statement: Duration,
+    /// Of a statement, for a lock that another one holds.
+    pub lock: Duration,
+    /// Of a transaction, for its next statement.
+    pub idle: Duration,
+    /// Between two questions whether the other side of a silent connection is there.
+    pub keepalive: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 16,
+            connect: Duration::from_millis(1500),
+            statement: Duration::from_millis(1500),
+            lock: Duration::from_secs(1),
+            idle: Duration::from_secs(5),
+            keepalive: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Bounds {
+    /// For how long this side waits for a statement.
+    fn answer(&self) -> Duration {
+        self.statement + GRACE
+    }
+
+    /// A statement that makes Postgres keep these bounds on a connection. Postgres asks whether a silent node is still
+    /// there, since the locks of a lost one must go; keepalives are ignored where there is no network.
+    fn statement(&self) -> String {
+        let Self { statement, lock, idle, keepalive, .. } = self;
+        let [statement, lock, idle] = [statement, lock, idle].map(Duration::as_millis);
+        let seconds = keepalive.as_secs();
+        let lost_ms = keepalive.as_millis() * u128::from(1 + KEEPALIVES);
+        format!(
+            "SET statement_timeout = {statement}; SET lock_timeout = {lock};
+             SET idle_in_transaction_session_timeout = {idle};
+             SET tcp_keepalives_idle = {seconds}; SET tcp_keepalives_interval = {seconds};
+             SET tcp_keepalives_count = {KEEPALIVES}; SET tcp_user_timeout = {lost_ms}"
+        )
+    }
+}
+
+/// The pool, on a database whose schema `migrate` has brought up to date.
+pub async fn open<F: Future<Output = Result<(), Error>>>(
+    options: PgConnectOptions,
+    bounds: Bounds,
+    migrate: impl FnOnce(PgPool) -> F,
+) -> Result<PgPool, Error> {
+    let lock_ms = MIGRATION_LOCK_MAX.as_millis();
+    let first = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(START_MAX)
+        .after_connect(move |one, _| Box::pin(async move { set(one, format!("SET lock_timeout = {lock_ms}")).await }));
+    let first = first.connect_with(options.clone()).await?;
+    migrate(first.clone()).await?;
+    first.close().await;
+
+    let pool = PgPoolOptions::new()
+        .max_connections(bounds.connections)
+        .acquire_timeout(bounds.connect)
+        .after_connect(move |one, _| Box::pin(async move { set(one, bounds.statement()).await }))
+        // The pool's own test has no bound.
+        .test_before_acquire(false)
+        .before_acquire(move |one, _| Box::pin(alive(one, bounds.connect / 3)))
+        // A connection whose statement was given up must not be waited for, nor hold its place.
+        .after_release(move |one, _| Box::pin(alive(one, bounds.connect)));
+    Ok(pool.connect_lazy_with(options))
+}
+
+async fn set(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.map(|_| ())
+}
+
+/// An error has the pool drop the connection.
+async fn alive(connection: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
+    timeout(within, connection.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    Ok(true)
+}
+
+/// The result of a statement, for which this side waits no longer than its bounds say.
+pub async fn answer<T>(bounds: &Bounds, statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+    Ok(timeout(bounds.answer(), statement).await.map_err(|_| Error::Slow)??)
+}
+
+/// A transaction, connection included.
+pub async fn begin<T>(bounds: &Bounds, begun: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+    Ok(timeout(bounds.connect + GRACE, begun).await.map_err(|_| Error::Slow)??)
+}

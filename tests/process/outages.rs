@@ -1,0 +1,136 @@
+//! A database or a bucket that is away, and nodes that hang: whoever asks is told so soon, and nobody else is harmed.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use testkit::postgres;
+use testkit::project::sample;
+use tokio::net::TcpListener;
+
+use crate::nodes::{MASTER_KEY, add_to, location, open};
+use crate::proxy::{Proxy, Way};
+use crate::server::Server;
+
+/// Half of what a request once waited for a database that is away. Two seconds are promised, on a machine with nothing
+/// else to do.
+const SOON: Duration = Duration::from_secs(5);
+/// More than a pool has connections.
+const AT_ONCE: usize = 24;
+
+async fn get(client: &Client, node: &Server, path: &str) -> Response {
+    node.request(client, Method::GET, path).send().await.expect("it answers")
+}
+
+async fn refused(reply: Response, code: &str) {
+    assert_eq!(reply.status(), 503);
+    let wait = reply.headers()["retry-after"].to_str().expect("it is text").parse::<u64>();
+    assert!(wait.expect("it is a number of seconds") >= 1);
+    let refusal: Value = reply.json().await.expect("it is JSON");
+    assert_eq!(refusal["code"], code, "{refusal}");
+}
+
+/// Waits until a read is answered as it should be.
+async fn back(client: &Client, node: &Server, path: &str) {
+    let begun = Instant::now();
+    while get(client, node, path).await.status() != 200 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
+    let proxy = Proxy::start();
+    let node = Server::configured(&[("DATABASE_URL", &proxy.url), ("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
+    let client = Client::new();
+    let session = open(&client, &node, &json!({})).await.expect("it answers");
+    for way in [Way::Frozen, Way::Cut, Way::Frozen] {
+        // The pool is full of connections, which the outage meets at work or idle.
+        let read = || get(&client, &node, &session);
+        tokio::join!(join_all((0..AT_ONCE).map(|_| read())), async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            proxy.set(way);
+        });
+        let begun = Instant::now();
+        for reply in join_all((0..AT_ONCE).map(|_| read())).await {
+            refused(reply, "DATABASE_UNAVAILABLE").await;
+        }
+        assert!(begun.elapsed() < SOON, "{way:?}: {:?}", begun.elapsed());
+        let about = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
+        refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
+        proxy.set(Way::Open);
+        back(&client, &node, &session).await;
+        // All connections are good again, not one of them.
+        for reply in join_all((0..AT_ONCE).map(|_| read())).await {
+            assert_eq!(reply.status(), 200);
+        }
+    }
+}
+
+/// The provider's requests as they were counted.
+async fn counted(database: &str) -> i64 {
+    let mut database = PgConnection::connect(database).await.expect("it is there");
+    let sum = "SELECT CAST(COALESCE((SELECT SUM(count) FROM usage WHERE operation = 'createBioSession'), 0)
+        + (SELECT COUNT(*) FROM usage_events WHERE operation = 'createBioSession') AS BIGINT)";
+    sqlx::query_scalar(sum).fetch_one(&mut database).await.expect("it counts")
+}
+
+/// Once, a node that was stopped in the middle of a request held a row that all requests of its provider need.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_stopped_at_work_harms_no_other() {
+    const STOPS: usize = 6;
+    let database = postgres::database();
+    let variables = [("DATABASE_URL", database.as_str()), ("BIOSERVER_MASTER_KEY", MASTER_KEY)];
+    let [stopped, other] = [(); 2].map(|()| Server::configured(&variables));
+    let client = Client::new();
+    let mut opened = 0;
+    for stop in 0..STOPS {
+        let load = async {
+            let many = (0..AT_ONCE).map(|_| open_or_not(&client, &stopped));
+            join_all(many).await.into_iter().filter(|status| *status == 201).count()
+        };
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(5 * (1 + stop as u64))).await;
+            stopped.pause();
+            for _ in 0..AT_ONCE {
+                assert!(open(&client, &other, &json!({})).await.is_some());
+            }
+            stopped.go_on();
+            AT_ONCE
+        };
+        let (before, after) = tokio::join!(load, stop);
+        opened += before + after;
+    }
+    assert!(opened > STOPS * AT_ONCE, "nothing was at work when the node was stopped");
+    assert_eq!(counted(&database).await, opened as i64, "each session that was accepted is counted once");
+}
+
+async fn open_or_not(client: &Client, node: &Server) -> u16 {
+    let request = node.request(client, Method::POST, "/v2/bio-sessions").json(&json!({}));
+    request.send().await.expect("it answers").status().as_u16()
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_answer_is_said_to_be_away() {
+    // The kernel connects, and nobody answers.
+    let bucket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let endpoint = format!("http://{}", bucket.local_addr().expect("it has an address"));
+    let node = Server::configured(&[
+        ("BIOSERVER_MEDIA", "s3://images"),
+        ("BIOSERVER_S3_ENDPOINT", &endpoint),
+        ("BIOSERVER_S3_ACCESS_KEY_ID", "id"),
+        ("BIOSERVER_S3_SECRET_ACCESS_KEY", "secret"),
+    ]);
+    let client = Client::new();
+    let session = open(&client, &node, &json!({ "imageStorageEnabled": true })).await.expect("it answers");
+    let begun = Instant::now();
+    refused(add_to(&client, &node, &session, sample("obama.jpg")).await, "MEDIA_UNAVAILABLE").await;
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    // Whoever needs no images is served.
+    let session = open(&client, &node, &json!({})).await.expect("it answers");
+    let face = location(&add_to(&client, &node, &session, sample("obama.jpg")).await);
+    assert_eq!(get(&client, &node, &face).await.status(), 200);
+}

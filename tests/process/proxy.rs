@@ -1,0 +1,85 @@
+//! A way to the test's Postgres that can be blocked, as networks are.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use tempfile::TempDir;
+use testkit::postgres;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime;
+use tokio::sync::watch;
+
+/// How Postgres names its socket.
+const SOCKET: &str = ".s.PGSQL.5432";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Open,
+    /// Connections stand, and nothing gets through.
+    Frozen,
+    /// There are no connections.
+    Cut,
+}
+
+/// Its thread ends with the process.
+pub struct Proxy {
+    /// The database's, by this way.
+    pub url: String,
+    way: watch::Sender<Way>,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// To a new, empty database.
+    pub fn start() -> Self {
+        let direct = postgres::database();
+        let (before, rest) = direct.split_once("host=").expect("it is a socket in a folder");
+        let (host, after) = rest.split_once('&').expect("it names a user");
+        let folder = tempfile::tempdir().expect("there is room");
+        let url = format!("{before}host={}&{after}", folder.path().display());
+        let (way, ways) = watch::channel(Way::Open);
+        let (near, far) = (folder.path().join(SOCKET), Path::new(host).join(SOCKET));
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+            runtime.block_on(serve(&near, &far, ways));
+        });
+        while !folder.path().join(SOCKET).exists() {}
+        Self { url, way, _folder: folder }
+    }
+
+    pub fn set(&self, way: Way) {
+        self.way.send_replace(way);
+    }
+}
+
+async fn serve(near: &Path, far: &Path, ways: watch::Receiver<Way>) {
+    let listener = UnixListener::bind(near).expect("the folder is ours");
+    while let Ok((client, _)) = listener.accept().await {
+        if *ways.borrow() == Way::Cut {
+            continue;
+        }
+        tokio::spawn(connect(client, far.to_owned(), ways.clone()));
+    }
+}
+
+async fn connect(client: UnixStream, far: PathBuf, mut ways: watch::Receiver<Way>) {
+    let server = UnixStream::connect(far).await.expect("Postgres listens");
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let (there, back) = (copy(from_client, to_server, ways.clone()), copy(from_server, to_client, ways.clone()));
+    tokio::select! {
+        () = there => {}
+        () = back => {}
+        _ = ways.wait_for(|way| *way == Way::Cut) => {}
+    }
+}
+
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: watch::Receiver<Way>) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut bytes).await {
+        if ways.wait_for(|way| *way == Way::Open).await.is_err() || to.write_all(&bytes[..length]).await.is_err() {
+            return;
+        }
+    }
+}
