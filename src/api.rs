@@ -1,14 +1,9 @@
 //! The contract as HTTP: mounts the tags; every refusal leaves through `http::problem`.
 
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use poem::listener::TcpAcceptor;
-use poem::{Endpoint, EndpointExt, Response, Server};
+use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApiService;
-use tokio::net::TcpListener;
 
 use crate::api::http::middleware;
 use crate::api::http::payload::Limits;
@@ -35,8 +30,6 @@ pub mod wire;
 
 /// How long keys and certificate may be kept: a new key is announced before it signs.
 pub const KEYS_CACHED: &str = "public, max-age=300";
-
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves every operation of the document; its handlers stand in one file for each tag.
 #[derive(Clone)]
@@ -96,14 +89,4 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
         let prefix = prefix.clone();
         async move { Ok(middleware::around(&prefix, next, request).await) }
     })
-}
-
-/// Answers on `listener` until `stop` is ready; requests that were begun then have half a minute to end.
-pub async fn serve(
-    endpoint: impl Endpoint + 'static,
-    listener: TcpListener,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let acceptor = TcpAcceptor::from_tokio(listener)?;
-    Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(endpoint, stop, Some(STOP_PATIENCE)).await
 }

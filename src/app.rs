@@ -11,6 +11,8 @@ use face::{FaceEngine, Picture, WantedFace, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::api::http::connections;
+use crate::api::http::connections::places::Places;
 use crate::api::http::payload::Limits;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -24,6 +26,7 @@ use crate::{api, callback, tasks};
 pub struct App {
     pub deps: Deps,
     settings: api::Settings,
+    connections: connections::Settings,
 }
 
 impl App {
@@ -59,7 +62,7 @@ impl App {
             policy: config.policy,
         };
         let limits = Limits::of_images(config.image_bytes_max);
-        Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits } })
+        Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits }, connections: config.connections })
     }
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
@@ -67,7 +70,8 @@ impl App {
         let deps = self.deps.clone();
         let (stop_tasks, stopped) = watch::channel(false);
         let tasks = tokio::spawn(tasks::run(deps.clone(), stopped));
-        let served = api::serve(api::endpoint(self.deps, self.settings), listener, stop).await;
+        let places = Places::new(connections::fit_to_files(self.connections), deps.clock.clone());
+        let served = connections::serve(api::endpoint(self.deps, self.settings), listener, places, stop).await;
         drop(stop_tasks);
         tasks.await?;
         deps.store.close().await;

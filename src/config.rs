@@ -13,6 +13,7 @@ use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
 
+use crate::api::http::connections;
 use crate::config::source::{InForce, Source, Sources, plain};
 use crate::domain::Limits;
 use crate::seal::{self, Master};
@@ -21,6 +22,7 @@ use crate::sign::Algorithm;
 use crate::sign::key::Key;
 use crate::{callback, media, store};
 
+mod edge;
 mod kept;
 mod outbound;
 pub mod source;
@@ -31,6 +33,7 @@ mod value;
 #[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
+    pub connections: connections::Settings,
     /// What the embedded default keeps: the database and the master key.
     pub data: PathBuf,
     pub store: store::settings::Settings,
@@ -129,6 +132,7 @@ impl Config {
 /// Every setting in turn; one that is wrong is noted and has its default.
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let connections = edge::connections(sources);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = kept::store(sources, &data);
     let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
@@ -150,6 +154,7 @@ fn fill(sources: &mut Sources) -> Config {
     let filter = sources.value(&table::LOG_FILTER, "info".to_owned(), value::log_filter);
     Config {
         listen,
+        connections,
         data,
         store,
         prefix,

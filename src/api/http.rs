@@ -1,6 +1,7 @@
 //! HTTP, whatever the operation: credentials, bodies, responses and refusals, and what surrounds every request.
 
 pub mod auth;
+pub mod connections;
 pub mod middleware;
 pub mod payload;
 pub mod problem;

@@ -68,6 +68,14 @@ macro_rules! settings {
 settings! {
     LISTEN = "listen", Holds::Text("an address and port"), None,
         "The address that the server listens on.";
+    CONNECTIONS_MAX = "connections_max", Holds::Whole(1, 1_000_000), None,
+        "Connections at once, as far as the limit of open files allows. Beyond them the one that is idle longest is closed.";
+    CONNECTIONS_PER_ADDRESS_MAX = "connections_per_address_max", Holds::Whole(1, 1_000_000), None,
+        "The same of one client address (IPv6: of one /64). Behind a proxy, all connections are the proxy's.";
+    HEAD_SECONDS = "head_seconds", SECONDS, None,
+        "A new connection that has not sent the head of a request by then is closed.";
+    IDLE_SECONDS = "idle_seconds", SECONDS, None,
+        "A connection without a request is closed then, and one whose answer is not read. Longer than a proxy's own limit.";
     DATA = "data", Holds::Text("a folder"), None,
         "Database, images and master key of the embedded default.";
     DATABASE_URL = "database_url",

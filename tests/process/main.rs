@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod camera;
 mod commands;
+mod connections;
 mod curl;
 mod demo;
 mod fuzz;

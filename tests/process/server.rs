@@ -24,6 +24,21 @@ pub fn program(data: &std::path::Path) -> Command {
     command
 }
 
+/// The same command, as another program begins it.
+fn begun_by(starter: &[&str], program: Command) -> Command {
+    let [name, arguments @ ..] = starter else { return program };
+    let mut command = Command::new(name);
+    command.args(arguments).arg(program.get_program());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(program.get_current_dir().expect("it has one"));
+    command
+}
+
 impl Server {
     pub fn start() -> Self {
         Self::configured(&[])
@@ -31,6 +46,11 @@ impl Server {
 
     /// With these variables besides.
     pub fn configured(variables: &[(&str, &str)]) -> Self {
+        Self::under(&[], variables)
+    }
+
+    /// The same, begun by another program that becomes it: `prlimit --nofile=1024:`.
+    pub fn under(starter: &[&str], variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("there is room");
         let program = || {
             let mut program = program(data.path());
@@ -42,7 +62,7 @@ impl Server {
         let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
         let key = made["key"].as_str().expect("it prints the key").to_owned();
 
-        let mut serve = program();
+        let mut serve = begun_by(starter, program());
         serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         let mut process = serve.spawn().expect("it starts");
         let said = BufReader::new(process.stdout.take().expect("it is piped"));
@@ -55,6 +75,18 @@ impl Server {
     /// A request of the contract, with the key.
     pub fn request(&self, client: &Client, method: Method, path: &str) -> RequestBuilder {
         client.request(method, format!("{}/bioserver-app{path}", self.url)).header("apikey", &self.key)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.lock().expect("nobody panicked").id()
+    }
+
+    /// How many sockets it has open.
+    pub fn sockets(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it is running");
+        // One that is closed meanwhile is none.
+        let files = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        files.filter(|file| file.to_string_lossy().starts_with("socket:")).count()
     }
 
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.
@@ -74,7 +106,7 @@ impl Server {
     }
 
     fn signal(&self, signal: &str) {
-        let id = self.process.lock().expect("nobody panicked").id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
     }
 }

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bioserver::api;
-use bioserver::api::http::payload;
+use bioserver::api::http::connections::places::Places;
+use bioserver::api::http::{connections, payload};
 use bioserver::domain::{Caller, Limits, Moment, Permission};
 use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::{Deps, Policy};
@@ -75,7 +76,9 @@ impl TestApp {
         let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
-        tokio::spawn(api::serve(api::endpoint(deps.clone(), settings), listener, std::future::pending()));
+        let places = Places::new(connections::Settings::default(), deps.clock.clone());
+        let endpoint = api::endpoint(deps.clone(), settings);
+        tokio::spawn(connections::serve(endpoint, listener, places, std::future::pending()));
         let document = api::docs::json(PREFIX);
         let client = reqwest::Client::new();
         let mut app =

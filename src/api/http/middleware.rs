@@ -28,7 +28,8 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     let expects = request.headers().contains_key(header::EXPECT);
     let body = draining::until_sent(request.take_body(), expects);
     request.set_body(body);
-    request.set_data(UnderWay::default());
+    let under_way = UnderWay::default();
+    request.set_data(under_way.clone());
     let path = request.uri().path().to_owned();
     let mut response = match head::check(&request) {
         Ok(()) => answered(prefix, &path, next, request).await,
@@ -37,6 +38,8 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
+    // Until the answer is sent.
+    response.set_data(under_way);
     response
 }
 

@@ -1,0 +1,234 @@
+//! Connections: accepted within limits, served as HTTP/1.1 or HTTP/2, and closed when nothing happens on them.
+//!
+//! A client that sends nothing, sends slowly or does not read its answers holds a connection and no more: it is closed
+//! after a while, and before that when another one needs its place.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint, Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+
+use crate::api::http::auth::UnderWay;
+use crate::api::http::connections::places::{Answering, Place, Places};
+use crate::api::http::connections::seldom::Seldom;
+use crate::clock::Clock;
+
+pub mod places;
+mod seldom;
+
+/// Requests that were begun when the server stops have so long to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// After a failure that is the machine's, such as too many open files: another try at once would fail as well.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Descriptors for all but connections: databases, images, callbacks, files.
+const FILES_RESERVED: u64 = 256;
+/// Where files are few, so many connections there are at least.
+const CONNECTIONS_LEAST: u64 = 16;
+/// The longest head, and what is read of a body at once.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// HTTP/2: requests in flight on one connection.
+const STREAMS_MAX: u32 = 64;
+/// HTTP/2: requests that were reset before they were begun, and faults of the client, each before it is hung up on.
+const RESETS_MAX: usize = 20;
+/// HTTP/2: the longest list of headers.
+const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+/// HTTP/2: a client whose machine is gone is found out by a ping.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// What the operator decides about connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Connections in all.
+    pub connections_max: usize,
+    /// Connections of one client address; of one network of 64 bits with IPv6.
+    pub per_address_max: usize,
+    /// The time for the first request's head, from the connection's begin.
+    pub head: Duration,
+    /// The time without a request, and that an answer may wait to be read on.
+    pub idle: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let (head, idle) = (Duration::from_secs(10), Duration::from_secs(75));
+        Self { connections_max: 4096, per_address_max: 512, head, idle }
+    }
+}
+
+/// Raises the limit of open files as far as the system lets it; the connections then are as many as it has room for.
+pub fn fit_to_files(settings: Settings) -> Settings {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files is not known");
+        u64::MAX
+    });
+    let room = files.saturating_sub(FILES_RESERVED).max(CONNECTIONS_LEAST);
+    let connections_max = usize::try_from(room).unwrap_or(usize::MAX).min(settings.connections_max);
+    if connections_max < settings.connections_max {
+        tracing::warn!(files, connections_max, "the hard limit of open files allows fewer connections than configured");
+    }
+    Settings { connections_max, ..settings }
+}
+
+/// Answers on `listener` until `stop` is ready; requests that were begun then have half a minute to end.
+pub async fn serve(
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    listener: TcpListener,
+    places: Places,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let local = LocalAddr(listener.local_addr()?.into());
+    let (endpoint, mut refusals) = (Arc::new(endpoint), Seldom::default());
+    let (stopping, stopped) = watch::channel(false);
+    let (mut connections, mut stop, mut accepting) =
+        (JoinSet::new(), pin!(stop), Accepting::new(listener, places.clock()));
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            stream = accepting.next() => {
+                let Ok(address) = stream.peer_addr() else { continue };
+                let Some(place) = places.take(address.ip()) else {
+                    if let Some(times) = refusals.say(places.clock().monotonic()) {
+                        tracing::warn!(address = %address.ip(), times, "connections are refused: all are busy");
+                    }
+                    continue;
+                };
+                let (endpoint, addresses) = (endpoint.clone(), (local.clone(), RemoteAddr(address.into())));
+                connections.spawn(talk(stream, addresses, endpoint, place, stopped.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(accepting);
+    stopping.send_replace(true);
+    let ended = timeout(STOP_PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!(connections = connections.len(), "requests are broken off: the server stops");
+    }
+    Ok(())
+}
+
+/// Takes connections from a listener, and does not give up.
+struct Accepting {
+    listener: TcpListener,
+    clock: Clock,
+    failures: Seldom,
+}
+
+impl Accepting {
+    fn new(listener: TcpListener, clock: &Clock) -> Self {
+        Self { listener, clock: clock.clone(), failures: Seldom::default() }
+    }
+
+    async fn next(&mut self) -> TcpStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(error) if is_of_connection(&error) => {}
+                Err(error) => {
+                    if let Some(times) = self.failures.say(self.clock.monotonic()) {
+                        tracing::error!(%error, times, "connections cannot be accepted");
+                    }
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// A fault of the one connection that was to be accepted.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Serves one connection until its client leaves it, its place is wanted or the server stops.
+async fn talk<E: Endpoint<Output = Response> + 'static>(
+    stream: TcpStream,
+    (local, remote): (LocalAddr, RemoteAddr),
+    endpoint: Arc<E>,
+    place: Place,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let (endpoint, answering) = (endpoint.clone(), place.answering());
+        let request = Request::from((request, local.clone(), remote.clone(), Scheme::HTTP));
+        async move {
+            let mut response = endpoint.get_response(request).await;
+            let under_way = response.extensions_mut().remove::<UnderWay>();
+            let response: hyper::Response<_> = response.into();
+            Ok::<_, Infallible>(response.map(|body| Answer { body, _until_sent: (answering, under_way) }))
+        }
+    });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(place.idle()));
+    let http = http();
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            // Its faults are the client's.
+            _ = connection.as_mut() => return,
+            () = place.ended() => return,
+            _ = stopped.wait_for(|stopped| *stopped), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    // Times are the place's.
+    http.http1().header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_header_list_size(HEADERS_BYTES_MAX)
+        .keep_alive_interval(PING_EVERY);
+    http
+}
+
+/// A response's body. While it is sent, its request is under way.
+struct Answer<B> {
+    body: B,
+    _until_sent: (Answering, Option<UnderWay>),
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
