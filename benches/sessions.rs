@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bioserver::capture::key::Keys;
 use bioserver::cli::capture::Check;
 use bioserver::clock::Clock;
-use bioserver::domain::{Operation, Permission, SessionId};
+use bioserver::domain::{Operation, OwnerId, Permission, SessionId};
 use bioserver::media::{self, Media};
 use bioserver::seal::Master;
 use bioserver::service::keys::{self, Credentials, NewKey};
@@ -66,6 +66,8 @@ impl Server {
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
+                owner: OwnerId::new(),
+                eraser: Arc::default(),
                 capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),
                 callbacks: callback::Client::new(callback::Settings::default()).unwrap(),

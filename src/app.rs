@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
 use crate::service::limits::Meters;
-use crate::service::{Deps, capture_keys, signing};
+use crate::service::{Deps, capture_keys, signing, storage};
 use crate::store::Store;
 use crate::{api, callback, tasks};
 
@@ -38,6 +38,7 @@ impl App {
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
+        let owner = storage::owner(&store).await?;
         let settings = workers::Settings {
             threads: Some(config.workers),
             wait_max: config.queue_wait,
@@ -56,6 +57,8 @@ impl App {
             clock,
             master,
             media,
+            owner,
+            eraser: Arc::default(),
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
             callbacks: callback::Client::new(config.callbacks)?,

@@ -97,7 +97,22 @@ macro_rules! ids {
         })*
     };
 }
-ids!(SessionId, FaceId, AgeId, CallbackId);
+ids!(
+    SessionId,
+    FaceId,
+    AgeId,
+    CallbackId,
+    /// The server, all nodes of it together, that media belong to.
+    OwnerId
+);
+
+impl SessionId {
+    /// When it was made; `None` of an id that this server did not make.
+    pub fn made(self) -> Option<Moment> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(seconds.try_into().ok()?, nanos).map(Moment::new)
+    }
+}
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]

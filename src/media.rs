@@ -17,7 +17,6 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, Re
 use secrecy::{ExposeSecret, SecretString};
 use tokio::fs;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 /// Of one request to a bucket: an image goes through in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -201,15 +200,13 @@ fn local(path: &std::path::Path) -> Result<Media, Error> {
 /// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would
 /// leave what it does not list: files whose writer died, which are images all the same.
 async fn remove(root: &std::path::Path, path: &std::path::Path) -> io::Result<()> {
-    // Under another name nothing more is put into it. If this dies here, that is a stray as others are.
-    let moved = path.with_file_name(Uuid::new_v4().to_string());
-    let removed = match fs::rename(path, &moved).await {
-        Ok(()) => fs::remove_dir_all(&moved).await,
-        failed => failed,
-    };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    // Under another name nothing more is put into it. If this dies here, whoever removes the folder again finds it.
+    let moved = path.with_extension("erased");
+    for step in [fs::remove_dir_all(&moved).await, fs::rename(path, &moved).await, fs::remove_dir_all(&moved).await] {
+        match step {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
     for above in path.ancestors().skip(1).take_while(|&above| above != root) {
         if fs::remove_dir(above).await.is_err() {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use face::FaceEngine;
 use face::image::PIXELS_MAX;
 use face::values::template::Damage;
+use tokio::sync::Notify;
 
 use crate::capture::key::Keys;
 use crate::clock::Clock;
 use crate::domain::face::Mode;
-use crate::domain::{Caller, FaceId, Limits, Permission, SessionId};
+use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
 use crate::service::limits::Meters;
@@ -20,9 +21,11 @@ use crate::store::{self, Store};
 use crate::{callback, capture};
 
 pub mod ages;
+pub mod back_off;
 pub mod callbacks;
 pub mod capture_keys;
 pub mod capture_tokens;
+pub mod erasures;
 pub mod faces;
 pub mod health;
 pub mod idempotency;
@@ -35,6 +38,7 @@ pub mod server_keys;
 pub mod sessions;
 pub mod signing;
 pub mod storage;
+pub mod strays;
 
 /// What the rules work with. A clone shares everything.
 #[derive(Clone)]
@@ -45,6 +49,10 @@ pub struct Deps {
     /// Seals the keys of sessions.
     pub master: Master,
     pub media: Media,
+    /// Whose the media are that it keeps.
+    pub owner: OwnerId,
+    /// Told when there are media to erase.
+    pub eraser: Arc<Notify>,
     /// Open captures.
     pub capture_keys: Arc<Keys>,
     pub pace: Arc<CapturePace>,

@@ -14,12 +14,14 @@ use crate::store::settings::Settings;
 
 pub mod callbacks;
 mod column;
+pub mod erasures;
 pub mod faces;
 pub mod idempotency;
 pub mod keys;
 pub mod liveness;
 mod open;
 pub mod outage;
+pub mod owner;
 pub mod postgres;
 pub mod providers;
 pub mod server_keys;

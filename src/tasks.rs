@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::service::Deps;
 
 pub mod deliver;
+pub mod erase;
 pub mod liveness;
 pub mod strays;
 pub mod sweep;
@@ -33,7 +34,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "liveness",
         step: |deps| liveness::step(deps).boxed(),
@@ -46,7 +47,14 @@ const TASKS: [Task; 5] = [
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1)),
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5)),
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1)),
+    Task {
+        wake: |deps| deps.eraser.notified().boxed(),
+        ..Task::alone("erase", |deps| erase::step(deps).boxed(), ERASE_PAUSE)
+    },
 ];
+
+/// Media that cannot be erased are tried again about as often.
+const ERASE_PAUSE: Duration = Duration::from_secs(1);
 
 type Step = for<'a> fn(&'a Deps) -> BoxFuture<'a, anyhow::Result<Progress>>;
 

@@ -1,10 +1,12 @@
 //! A bio-session: what belongs to one user's case, for as long as it lives.
 
-use super::{Moment, SessionId};
+use super::{Moment, OwnerId, SessionId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,
+    /// Whose its media are; `None` from before media had owners.
+    pub owner: Option<OwnerId>,
     /// The caller's own names for it.
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,

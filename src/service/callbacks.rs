@@ -3,24 +3,20 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use rand::RngExt;
 use serde_json::json;
 
 use crate::callback::{Attempt, Message, Secret};
 use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::seal::Master;
-use crate::service::{Deps, Error};
+use crate::service::{Deps, Error, back_off};
 use crate::store::callbacks::LeasedCallback;
 use crate::store::{self, Store};
 
 /// For how long one is left to the node that took it: longer than a host may take to answer.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// The pause after the first attempt; it doubles with each.
-const BACK_OFF_FIRST_S: f64 = 1.0;
-const BACK_OFF_MAX_S: f64 = 300.0;
-/// Of a pause, so much is left to chance: those that failed together are not sent together again.
-const JITTER: std::ops::Range<f64> = 0.75..1.25;
+/// Between two attempts, unless the host asks for a longer one.
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(5);
 /// With the pauses above, a day and a half.
 const ATTEMPTS_MAX: i64 = 400;
 const LISTED_MAX: i64 = 1000;
@@ -63,9 +59,8 @@ pub async fn send(deps: &Deps, leased: &LeasedCallback) -> Result<Attempt, Error
 
 /// Before the next attempt after so many: what the host asks for, if that is more.
 fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
-    let doubled = BACK_OFF_FIRST_S * 2f64.powi((attempts - 1).clamp(0, 30) as i32);
-    let own = Duration::from_secs_f64(doubled.min(BACK_OFF_MAX_S) * rand::rng().random_range(JITTER));
-    TimeDelta::from_std(own.max(asked.unwrap_or_default())).unwrap_or(TimeDelta::MAX)
+    let asked = TimeDelta::from_std(asked.unwrap_or_default()).unwrap_or(TimeDelta::MAX);
+    back_off::pause(attempts, PAUSE_MAX).max(asked)
 }
 
 /// What signs callbacks to a provider; it is made when there is none.
@@ -136,12 +131,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_and_hosts_may_ask_for_longer_ones() {
+    fn hosts_may_ask_for_longer_pauses() {
         let seconds = |attempts, asked| pause(attempts, asked).as_seconds_f64();
-        for (attempts, about) in [(1, 1.0), (2, 2.0), (5, 16.0), (9, 256.0), (10, 300.0), (400, 300.0)] {
-            let pause = seconds(attempts, None);
-            assert!((0.75 * about..=1.25 * about).contains(&pause), "{attempts}: {pause}");
-        }
+        assert!(seconds(400, None) <= 375.0);
         assert_eq!(seconds(1, Some(Duration::from_mins(1))), 60.0);
         assert!(seconds(9, Some(Duration::from_secs(1))) > 100.0);
     }

@@ -11,7 +11,7 @@ use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
 use crate::seal::Key;
 use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::IdempotentRequest;
-use crate::service::{Deps, Error, require, sessions};
+use crate::service::{Deps, Error, erasures, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
 use crate::store::idempotency::KeyScope;
@@ -105,29 +105,39 @@ pub async fn list(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Ve
     Ok(all(deps, caller, session).await?.1)
 }
 
+/// Deletes a face; its image is erased as soon as its place lets that happen. One that was deleted before is fine.
 pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(), Error> {
     require(caller, Permission::Face)?;
+    let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let live = sessions::hold(&mut tx, caller, session, deps.clock.now()).await?;
-    if !store::faces::delete(&mut tx, session, id).await? {
+    let live = sessions::hold(&mut tx, caller, session, now).await?;
+    if store::faces::delete(&mut tx, session, id).await? {
+        erase_images(&mut tx, &live.session, &[id], now).await?;
+    } else if !store::faces::was_deleted(&mut tx, session, id).await? {
         return Err(Error::FaceNotFound(id));
     }
     tx.commit().await?;
-    if live.session.image_storage_enabled {
-        deps.media.erase(&media_name(session, id)).await?;
-    }
+    deps.eraser.notify_one();
     Ok(())
 }
 
+/// As [`delete`], of all faces of the session.
 pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(), Error> {
     require(caller, Permission::Face)?;
+    let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let live = sessions::hold(&mut tx, caller, session, deps.clock.now()).await?;
+    let live = sessions::hold(&mut tx, caller, session, now).await?;
     let deleted = store::faces::delete_all(&mut tx, session).await?;
+    erase_images(&mut tx, &live.session, &deleted, now).await?;
     tx.commit().await?;
-    if live.session.image_storage_enabled {
-        for id in deleted {
-            deps.media.erase(&media_name(session, id)).await?;
+    deps.eraser.notify_one();
+    Ok(())
+}
+
+async fn erase_images(tx: &mut store::Tx, session: &Session, faces: &[FaceId], now: Moment) -> Result<(), Error> {
+    if session.image_storage_enabled {
+        for face in faces {
+            erasures::owe(tx, &media_name(session, *face), now).await?;
         }
     }
     Ok(())
@@ -145,14 +155,14 @@ pub(super) async fn all(deps: &Deps, caller: &Caller, session: SessionId) -> Res
     Ok((live.session, faces))
 }
 
-/// A face of the session, and the session's key.
-async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, Key), Error> {
+/// A face of the session, its session and the session's key.
+async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, Session, Key), Error> {
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let kept = store::faces::find(&mut tx, session, id).await?.ok_or(Error::FaceNotFound(id))?;
     drop(tx);
     let key = sessions::key(deps, &live)?;
-    Ok((Content::open(&kept, &key, &live.session)?, key))
+    Ok((Content::open(&kept, &key, &live.session)?, live.session, key))
 }
 
 /// What is known of a face that is to be made, before any work is done for it.
@@ -221,16 +231,25 @@ async fn keep(
     let kept = content.seal(&key, session)?;
     let has_image = image.is_some();
     if let Some((image, bytes)) = image {
-        deps.media.put(&media_name(session, id), image.sealed(bytes, &key, session, id)).await?;
+        deps.media.put(&media_name(&live.session, id), image.sealed(bytes, &key, session, id)).await?;
     }
     let inserted = insert(deps, caller, session, &kept, asked).await;
     if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
         // Why the face was refused matters more: what stays goes with the session, or as a stray.
-        if let Err(error) = deps.media.erase(&media_name(session, id)).await {
+        if let Err(error) = forget_image(deps, &live.session, id).await {
             tracing::warn!(%error, %session, "an image without a face is not yet erased");
         }
     }
     inserted
+}
+
+/// Has an image erased whose face was refused.
+async fn forget_image(deps: &Deps, session: &Session, face: FaceId) -> Result<(), Error> {
+    let mut tx = deps.store.begin().await?;
+    erase_images(&mut tx, session, &[face], deps.clock.now()).await?;
+    tx.commit().await?;
+    deps.eraser.notify_one();
+    Ok(())
 }
 
 /// The id of what is there now: another one if another request of the same idempotency key was faster.
@@ -258,8 +277,8 @@ async fn insert(
     Ok(kept.id)
 }
 
-fn media_name(session: SessionId, face: FaceId) -> String {
-    format!("{}/{face}", sessions::media_folder(session))
+fn media_name(session: &Session, face: FaceId) -> String {
+    format!("{}/{face}", sessions::media_folder(session.owner, session.id))
 }
 
 /// The only face of `new.image`; a refusal names the request's `part`.

@@ -1,28 +1,22 @@
 //! Bio-sessions: alive until their time is over, then nobody's.
 
 use chrono::TimeDelta;
-use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
-use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
+use crate::domain::{Caller, Moment, Operation, OwnerId, Permission, SessionId};
 use crate::seal::Key;
 use crate::service::idempotency::IdempotentRequest;
-use crate::service::{Deps, Error, require};
+use crate::service::{Deps, Error, erasures, require};
 use crate::store;
 use crate::store::idempotency::KeyScope;
 use crate::store::sessions::{EndedSession, LiveSession};
 
-/// The folder of all media of sessions.
-pub const MEDIA: &str = "sessions";
+/// The folder of all media of an owner's sessions.
+pub(super) const MEDIA: &str = "sessions";
 
-/// For how long erasing what has ended is left to one node: far longer than it takes.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Requests of one idempotency key that end while another one waits for them.
 const TRIES_MAX: usize = 3;
-/// Sessions whose media are erased at once: a distant bucket answers each in its own time.
-const ERASED_AT_ONCE: usize = 8;
-
 /// What a session is to be.
 pub struct NewSession {
     pub correlation_id: Option<String>,
@@ -53,6 +47,7 @@ pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live
     let (id, now) = (SessionId::new(), deps.clock.now());
     let session = Session {
         id,
+        owner: Some(deps.owner),
         correlation_id: new.correlation_id,
         evidence_id: new.evidence_id,
         image_storage_enabled: new.image_storage_enabled,
@@ -119,7 +114,8 @@ pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session,
     Ok(live(&mut tx, caller, id, deps.clock.now()).await?.session)
 }
 
-/// Ends a session. Its key is destroyed before anything else; what cannot be erased now is left to the sweep.
+/// Ends a session: with its row go its key and all that belongs to it. Its media are erased as soon as their place lets
+/// that happen.
 pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), Error> {
     require(caller, Permission::Session)?;
     let now = deps.clock.now();
@@ -128,52 +124,29 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
     if store::liveness::find(&mut tx, id).await?.is_some_and(|check| check.status == LivenessStatus::InProgress) {
         return Err(Error::LivenessInProgress);
     }
-    let ended = store::sessions::end(&mut tx, caller.provider, id, now, now.plus(LEASE)).await?;
-    let ended = ended.ok_or(Error::SessionNotFound(id))?;
-    tx.commit().await?;
-    if let Err(error) = erase(deps, &[ended]).await {
-        tracing::warn!(%error, session = %id, "what belonged to an ended session is not yet erased");
-    }
+    erase(deps, tx, id, now).await?;
     Ok(())
 }
 
-/// Up to `limit` sessions whose time is over. Their keys are destroyed; erasing them is the caller's.
-pub async fn take_ended(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<EndedSession>, Error> {
-    let mut tx = deps.store.begin().await?;
-    let ended = store::sessions::take_ended(&mut tx, now, now.plus(LEASE), limit).await?;
+/// Up to `limit` sessions whose time is over.
+pub async fn overdue(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
+    let mut tx = deps.store.read().await?;
+    Ok(store::sessions::overdue(&mut tx, now, limit).await?)
+}
+
+/// Ends a session whose time is over; `None` if another node was faster. One that cannot be ended holds up no other.
+pub async fn end(deps: &Deps, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
+    erase(deps, deps.store.begin().await?, id, now).await
+}
+
+async fn erase(deps: &Deps, mut tx: store::Tx, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
+    let ended = store::sessions::delete(&mut tx, id).await?;
+    if let Some(ended) = ended.filter(|ended| ended.image_storage_enabled) {
+        erasures::owe(&mut tx, &format!("{}/", media_folder(ended.owner, id)), now).await?;
+    }
     tx.commit().await?;
+    deps.eraser.notify_one();
     Ok(ended)
-}
-
-/// Erases what belongs to sessions that have ended: media first, since rows are what leads to them.
-pub async fn erase(deps: &Deps, ended: &[EndedSession]) -> Result<(), Error> {
-    // Owned: a borrowed iterator's closures do not make a future that may change threads.
-    let folders: Vec<String> =
-        ended.iter().filter(|ended| ended.image_storage_enabled).map(|ended| media_folder(ended.id)).collect();
-    let erasing = folders.into_iter().map(|folder| async move { deps.media.erase_under(&folder).await });
-    stream::iter(erasing).buffer_unordered(ERASED_AT_ONCE).try_collect::<()>().await?;
-    let mut tx = deps.store.begin().await?;
-    for session in ended {
-        store::sessions::delete(&mut tx, session.id).await?;
-    }
-    Ok(tx.commit().await?)
-}
-
-/// Erases media whose session is no more: those of a face that was being made when its session ended, on
-/// a node that died then. Answers how many sessions' media were erased.
-pub async fn erase_strays(deps: &Deps) -> Result<usize, Error> {
-    let mut erased = 0;
-    for folder in deps.media.folders(MEDIA).await? {
-        let Ok(id) = folder.parse() else { continue };
-        let mut tx = deps.store.read().await?;
-        let exists = store::sessions::exists(&mut tx, SessionId(id)).await?;
-        drop(tx);
-        if !exists {
-            deps.media.erase_under(&media_folder(SessionId(id))).await?;
-            erased += 1;
-        }
-    }
-    Ok(erased)
 }
 
 /// The session, if it is the caller's and alive at `now`.
@@ -201,9 +174,12 @@ pub(super) fn key(deps: &Deps, live: &LiveSession) -> Result<Key, Error> {
     Ok(deps.master.unwrap(&key_place(live.session.id), &live.key_sealed)?)
 }
 
-/// Where the images of the session's faces lie.
-pub(super) fn media_folder(id: SessionId) -> String {
-    format!("{MEDIA}/{id}")
+/// Where the media of a session lie.
+pub(super) fn media_folder(owner: Option<OwnerId>, id: SessionId) -> String {
+    match owner {
+        Some(owner) => format!("{owner}/{MEDIA}/{id}"),
+        None => format!("{MEDIA}/{id}"),
+    }
 }
 
 fn key_place(id: SessionId) -> String {

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::domain::OwnerId;
 use crate::service::{Deps, Error};
+use crate::store::{self, Store};
 
 /// Where a medium lies, as the contract says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +31,12 @@ pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> 
         hash,
         content_type: content_type.to_owned(),
     })
+}
+
+/// The owner that media are marked with, the same on every node.
+pub async fn owner(store: &Store) -> Result<OwnerId, store::Error> {
+    let mut tx = store.begin().await?;
+    let owner = store::owner::keep(&mut tx, OwnerId::new()).await?;
+    tx.commit().await?;
+    Ok(owner)
 }

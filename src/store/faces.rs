@@ -49,8 +49,16 @@ pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<Sto
         .await)?)
 }
 
-/// Whether there was such a face.
+/// Whether there was such a face. While its session lives, it is known as deleted.
 pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO deleted_faces (face, session) SELECT id, session FROM faces WHERE session = $1 AND id = $2"
+    )
+    .bind(session)
+    .bind(id)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
     Ok(on!(tx, |conn| sqlx::query("DELETE FROM faces WHERE session = $1 AND id = $2")
         .bind(session)
         .bind(id)
@@ -59,9 +67,28 @@ pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool,
         .map(|done| done.rows_affected() == 1))?)
 }
 
+/// As [`delete`], of all faces of the session.
 pub async fn delete_all(tx: &mut Tx, session: SessionId) -> Result<Vec<FaceId>, Error> {
+    on!(tx, |conn| sqlx::query(
+        "INSERT INTO deleted_faces (face, session) SELECT id, session FROM faces WHERE session = $1"
+    )
+    .bind(session)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
     Ok(on!(tx, |conn| sqlx::query_scalar("DELETE FROM faces WHERE session = $1 RETURNING id")
         .bind(session)
         .fetch_all(conn)
         .await)?)
+}
+
+/// Whether there was such a face before it was deleted.
+pub async fn was_deleted(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
+    let found: Option<FaceId> =
+        on!(tx, |conn| sqlx::query_scalar("SELECT face FROM deleted_faces WHERE session = $1 AND face = $2")
+            .bind(session)
+            .bind(id)
+            .fetch_optional(conn)
+            .await)?;
+    Ok(found.is_some())
 }

@@ -35,9 +35,36 @@ pub struct LeasedCapture {
     pub capture_sealed: Vec<u8>,
     /// How often it was leased, this time included.
     pub attempts: i64,
+    /// How often it met a database or a place of media that was away.
+    pub faults: i64,
     pub received: Moment,
 }
-row!(LeasedCapture { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, received });
+row!(LeasedCapture { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, faults, received });
+
+/// One node's turn at a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    pub session: SessionId,
+    pub attempts: i64,
+    pub faults: i64,
+}
+
+impl LeasedCapture {
+    pub fn lease(&self) -> Lease {
+        Lease { session: self.session.id, attempts: self.attempts, faults: self.faults }
+    }
+}
+
+/// Why a lease is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBack {
+    /// The attempt counts.
+    Failed,
+    /// It does not: the networks were busy.
+    Busy,
+    /// It does not: the database or the place of media was away.
+    Fault,
+}
 
 impl fmt::Debug for LeasedCapture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +78,8 @@ pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Mo
         sqlx::query(
         "INSERT INTO replays (session, status, asked_sealed, due, attempts) VALUES ($1, $2, $3, $4, 0)
          ON CONFLICT (session) DO UPDATE SET status = excluded.status, asked_sealed = excluded.asked_sealed,
-             due = excluded.due, capture_sealed = NULL, result_sealed = NULL, received = NULL, leased = NULL, attempts = 0
+             due = excluded.due, capture_sealed = NULL, result_sealed = NULL, received = NULL, leased = NULL, attempts = 0,
+             faults = 0
          WHERE replays.status <> $5"
     )
     .bind(session)
@@ -128,7 +156,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT ",
         session_columns!(),
-        ", provider, key_sealed, asked_sealed, capture_sealed, attempts, received
+        ", provider, key_sealed, asked_sealed, capture_sealed, attempts, faults, received
          FROM replays JOIN sessions ON sessions.id = replays.session WHERE replays.session = $1"
     ))
     .bind(session)
@@ -150,15 +178,18 @@ pub async fn renew(tx: &mut Tx, leased: &LeasedCapture, until: Moment) -> Result
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Gives a leased capture back: another attempt may begin at `when`, and this one does not count if `uncounted`.
-pub async fn give_back(tx: &mut Tx, leased: &LeasedCapture, when: Moment, uncounted: bool) -> Result<(), Error> {
+/// Gives a capture back: another attempt may begin at `when`. Nothing happens if the lease went to another.
+pub async fn give_back(tx: &mut Tx, lease: Lease, when: Moment, why: GivenBack) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
-        "UPDATE replays SET leased = $3, attempts = attempts - $4 WHERE session = $1 AND attempts = $2"
+        "UPDATE replays SET leased = $4, attempts = attempts - $5, faults = faults + $6
+         WHERE session = $1 AND attempts = $2 AND faults = $3"
     )
-    .bind(leased.session.id)
-    .bind(leased.attempts)
+    .bind(lease.session)
+    .bind(lease.attempts)
+    .bind(lease.faults)
     .bind(when)
-    .bind(i64::from(uncounted))
+    .bind(i64::from(why != GivenBack::Failed))
+    .bind(i64::from(why == GivenBack::Fault))
     .execute(conn)
     .await
     .map(|_| ()))?;

@@ -30,6 +30,7 @@ macro_rules! schema {
             (3, "replays", include_str!(concat!("../../migrations/", $folder, "/0003_replays.sql"))),
             (4, "callbacks", include_str!(concat!("../../migrations/", $folder, "/0004_callbacks.sql"))),
             (5, "usage_events", include_str!(concat!("../../migrations/", $folder, "/0005_usage_events.sql"))),
+            (6, "erasures", include_str!(concat!("../../migrations/", $folder, "/0006_erasures.sql"))),
         ])
     };
 }

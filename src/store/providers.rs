@@ -70,6 +70,11 @@ pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
         .await)?)
 }
 
+/// The longest life of a session that any provider has a limit of its own for.
+pub async fn ttl_seconds_max(tx: &mut Tx) -> Result<Option<i64>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT MAX(ttl_seconds_max) FROM providers").fetch_one(conn).await)?)
+}
+
 /// The first `limit` providers, by name: for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedProvider>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!(

@@ -3,16 +3,16 @@
 use sqlx::AssertSqlSafe;
 
 use crate::domain::session::Session;
-use crate::domain::{Moment, ProviderId, SessionId};
+use crate::domain::{Moment, OwnerId, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
-row!(Session { id, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
+row!(Session { id, owner, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
 
 /// The columns of a [`Session`], as a literal for `concat!`.
 macro_rules! session_columns {
     () => {
-        "sessions.id, correlation_id, evidence_id, image_storage_enabled, callback_url, sessions.created, expires"
+        "sessions.id, owner, correlation_id, evidence_id, image_storage_enabled, callback_url, sessions.created, expires"
     };
 }
 pub(crate) use session_columns;
@@ -26,20 +26,21 @@ pub struct LiveSession {
 }
 row!(LiveSession { session as flat, key_sealed });
 
-/// A session that is over, and not yet erased.
+/// A session that is no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedSession {
     pub id: SessionId,
+    pub owner: Option<OwnerId>,
     pub image_storage_enabled: bool,
     pub expires: Moment,
 }
-row!(EndedSession { id, image_storage_enabled, expires });
+row!(EndedSession { id, owner, image_storage_enabled, expires });
 
 pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_sealed: &[u8]) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO sessions (id, provider, correlation_id, evidence_id, image_storage_enabled, callback_url,
-                               key_sealed, created, expires)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+                               key_sealed, created, expires, owner)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     )
     .bind(session.id)
     .bind(provider)
@@ -50,6 +51,7 @@ pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_se
     .bind(key_sealed)
     .bind(session.created)
     .bind(session.expires)
+    .bind(session.owner)
     .execute(conn)
     .await
     .map(|_| ()))?;
@@ -79,50 +81,23 @@ pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment)
     find(tx, provider, id, now).await
 }
 
-/// Ends a session before its time and destroys its key; `None` if there is none that is alive. Until
-/// `leased`, erasing it is left to the caller.
-pub async fn end(
-    tx: &mut Tx,
-    provider: ProviderId,
-    id: SessionId,
-    now: Moment,
-    leased: Moment,
-) -> Result<Option<EndedSession>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "UPDATE sessions SET key_sealed = NULL, expires = $3, leased = $4
-         WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL
-         RETURNING id, image_storage_enabled, expires"
-    )
-    .bind(id)
-    .bind(provider)
-    .bind(now)
-    .bind(leased)
-    .fetch_optional(conn)
-    .await)?)
-}
-
-/// Up to `limit` sessions that are over, longest over first, their keys destroyed. Until `leased` no other
-/// node takes them; if this one dies, another does then.
-pub async fn take_ended(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<EndedSession>, Error> {
-    let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
-    let statement = format!(
-        "UPDATE sessions SET key_sealed = NULL, leased = $2 WHERE id IN (
-             SELECT id FROM sessions WHERE expires <= $1 AND (leased IS NULL OR leased <= $1)
-             ORDER BY expires LIMIT $3 {lock})
-         RETURNING id, image_storage_enabled, expires"
-    );
-    Ok(on!(tx, |conn| sqlx::query_as(AssertSqlSafe(statement))
+/// Up to `limit` sessions that are over, longest over first.
+pub async fn overdue(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT id FROM sessions WHERE expires <= $1 ORDER BY expires LIMIT $2")
         .bind(now)
-        .bind(leased)
         .bind(limit)
         .fetch_all(conn)
         .await)?)
 }
 
-/// Erases a session, and all rows that belong to it.
-pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<(), Error> {
-    on!(tx, |conn| sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id).execute(conn).await.map(|_| ()))?;
-    Ok(())
+/// Erases a session, its key, and all rows that belong to it; `None` if there is none.
+pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<Option<EndedSession>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "DELETE FROM sessions WHERE id = $1 RETURNING id, owner, image_storage_enabled, expires"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await)?)
 }
 
 /// Since when a session is over that is not yet erased: for how long the sweep lags behind.

@@ -17,7 +17,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
         Ok(None) => tracing::info!(%session, attempts, "a capture is left to another attempt"),
         Err(error) => {
             tracing::error!(%session, attempts, %error, "a capture could not be looked at");
-            captures::retry(deps, &leased).await?;
+            captures::retry(deps, &leased, &error).await?;
         }
     }
     Ok(Progress::More)

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::domain::Moment;
 use crate::service::liveness::captures;
 use crate::service::{Deps, sessions};
 use crate::tasks::Progress;
@@ -17,20 +18,31 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     if late + given_up > 0 {
         tracing::info!(late, given_up, "liveness checks are ended without a result");
     }
-    let ended = sessions::take_ended(deps, now, BATCH).await?;
-    if let Some(longest) = ended.iter().map(|session| session.expires).min() {
-        let lag = now.utc() - longest.utc();
-        sessions::erase(deps, &ended).await?;
-        let (erased, lag_ms) = (ended.len(), lag.num_milliseconds());
-        if lag > LAG_MAX {
-            tracing::warn!(erased, lag_ms, "sessions are erased late");
-        } else {
-            tracing::debug!(erased, lag_ms, "sessions are erased");
-        }
-    }
-    if ended.len() as i64 == BATCH {
+    if end_sessions(deps, now).await? as i64 == BATCH {
         return Ok(Progress::More);
     }
     deps.store.forget().await?;
     Ok(Progress::Idle)
+}
+
+/// Ends sessions, each by itself. Says how many.
+async fn end_sessions(deps: &Deps, now: Moment) -> anyhow::Result<usize> {
+    let (mut erased, mut lag) = (0, TimeDelta::zero());
+    for session in sessions::overdue(deps, now, BATCH).await? {
+        match sessions::end(deps, session, now).await {
+            Ok(None) => {}
+            Ok(Some(ended)) => {
+                erased += 1;
+                lag = lag.max(now.utc() - ended.expires.utc());
+            }
+            Err(error) => tracing::error!(%session, %error, "a session could not be erased"),
+        }
+    }
+    let lag_ms = lag.num_milliseconds();
+    if lag > LAG_MAX {
+        tracing::warn!(erased, lag_ms, "sessions are erased late");
+    } else if erased > 0 {
+        tracing::debug!(erased, lag_ms, "sessions are erased");
+    }
+    Ok(erased)
 }

@@ -167,7 +167,8 @@ async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
 
     let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
     let kept = signing::Settings::default();
-    let signer = signing::open(&store, &Master::make(), kept, &Clock::default()).await.unwrap();
+    let master = Master::keep(&place.0.path().join("data/master.key")).unwrap();
+    let signer = signing::open(&store, &master, kept, &Clock::default()).await.unwrap();
     let jws = signer.sign(br#"{"score":2500.5,"a":1}"#).unwrap();
     let answer = place.write("answer.json", &format!(r#"{{"score":2500.5,"a":1,"signature":"{jws}"}}"#));
     let pretty =
@@ -273,6 +274,7 @@ async fn ended(store: &Store, status: CallbackStatus, last: &str) -> (CallbackId
     let now = Clock::default().now();
     let session = Session {
         id: SessionId::new(),
+        owner: None,
         correlation_id: None,
         evidence_id: None,
         image_storage_enabled: false,

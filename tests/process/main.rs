@@ -2,12 +2,14 @@
 
 mod attacks;
 mod browser;
+mod bucket;
 mod camera;
 mod commands;
 mod connections;
 mod curl;
 mod demo;
 mod fuzz;
+mod keeping;
 mod keys;
 mod nodes;
 mod outages;

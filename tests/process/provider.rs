@@ -44,8 +44,14 @@ impl Provider {
         let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         let made = request.send().await.expect("it answers");
         let session = made.headers()["location"].to_str().expect("it is text").to_owned();
+        let check = self.begin_in(&session, about).await;
+        (session, check)
+    }
+
+    /// Begins a check: what is asked.
+    pub async fn begin_in(&self, session: &str, about: &Value) -> Check {
         let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), Some(about)).await;
-        (session, Check::read(&asked).expect("it is whole"))
+        Check::read(&asked).expect("it is whole")
     }
 
     pub async fn status(&self, session: &str) -> String {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::TestApp;
 use crate::both::on_both;
-use crate::ending::settle;
+use crate::ending::{Away, images, settle, settle_without_media};
 use crate::liveness::{Sealed, begin, capture_of, frame, send, state, status_path, tell};
 use crate::sessions::open;
 use crate::shape::assert_shape;
@@ -22,6 +22,7 @@ on_both!(
     each_broken_capture_is_told_apart,
     media_are_kept_where_that_is_asked_for,
     a_capture_that_fails_is_tried_three_times,
+    a_capture_waits_for_a_place_of_media_that_is_away,
     nothing_of_a_capture_lies_in_the_open,
 );
 
@@ -123,7 +124,8 @@ async fn media_are_kept_where_that_is_asked_for(app: TestApp) {
     let image = format!("{session}/faces/{}/image", status["bestImageId"].as_str().expect("it has an id"));
     assert_eq!(app.get(&image).send().await.body, frame(0));
     assert_eq!(app.delete(&session).send().await.status, 204);
-    assert_eq!(std::fs::read_dir(&app.media_folder).map_or(0, Iterator::count), 0, "all is erased");
+    settle(&app).await;
+    assert_eq!(images(&app), 0, "all is erased");
 }
 
 async fn a_capture_that_fails_is_tried_three_times(app: TestApp) {
@@ -148,6 +150,20 @@ async fn a_capture_that_fails_is_tried_three_times(app: TestApp) {
     tell(&app, &[]);
     settle(&app).await;
     assert_eq!(state(&app, &session).await["status"], "SUCCESS");
+}
+
+async fn a_capture_waits_for_a_place_of_media_that_is_away(app: TestApp) {
+    let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 3600 })).await;
+    Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await).to(&app, &session).await;
+    let away = Away::begin(&app);
+    for _ in 0..9 {
+        settle_without_media(&app).await;
+        assert_eq!(state(&app, &session).await["status"], "IN_PROGRESS");
+        app.deps.clock.advance(TimeDelta::minutes(1));
+    }
+    away.end();
+    settle(&app).await;
+    assert_eq!((state(&app, &session).await["status"].as_str(), images(&app)), (Some("SUCCESS"), 1));
 }
 
 async fn nothing_of_a_capture_lies_in_the_open(app: TestApp) {

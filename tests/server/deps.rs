@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use bioserver::callback;
 use bioserver::capture::key as capture_key;
 use bioserver::clock::Clock;
+use bioserver::domain::OwnerId;
 use bioserver::media::{self, Media};
 use bioserver::seal::Master;
 use bioserver::service::limits::Meters;
@@ -34,6 +35,8 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),
+        owner: OwnerId::new(),
+        eraser: Arc::default(),
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),
         callbacks: callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made"),

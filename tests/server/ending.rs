@@ -1,10 +1,11 @@
 //! Sessions end on time, and nothing of them stays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use bioserver::domain::SessionId;
-use bioserver::service::sessions;
+use bioserver::domain::{Limits, OwnerId, SessionId};
+use bioserver::service::strays::{self, Strays};
+use bioserver::service::{Deps, sessions};
 use bioserver::{store, tasks};
 use chrono::TimeDelta;
 use face::calibration::Origin;
@@ -17,21 +18,25 @@ use serde_json::json;
 use testkit::script::Script;
 
 use crate::app::TestApp;
-use crate::both::on_both;
+use crate::both::{Database, Subject, on_both};
 use crate::faces::upload;
-use crate::session_faces::JPEG;
+use crate::session_faces::{JPEG, add};
 use crate::sessions::open;
 
 on_both!(
     what_has_ended_is_erased_whole,
-    a_sweep_that_died_half_way_is_ended_by_another,
+    what_a_dead_node_was_to_erase_is_erased_by_another,
     a_deleted_session_is_erased_at_once,
-    media_that_no_session_leads_to_are_erased,
+    no_session_waits_for_a_place_of_media_that_is_away,
+    a_face_is_deleted_while_the_place_of_media_is_away,
+    media_that_no_session_leads_to_are_erased_when_they_are_old,
+    many_strays_are_left_to_the_operator,
+    another_servers_media_are_left_alone,
     more_than_one_batch_is_swept,
 );
 
 /// Files anywhere under a folder.
-pub fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -42,6 +47,32 @@ pub fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         }
     }
     found
+}
+
+/// How many images are kept.
+pub fn images(app: &TestApp) -> usize {
+    files(&app.media_folder).iter().filter(|path| path.components().any(|part| part.as_os_str() == "sessions")).count()
+}
+
+/// A place of media that is away until [`Away::end`]: nothing can be put, read or erased there.
+pub struct Away {
+    folder: PathBuf,
+    aside: PathBuf,
+}
+
+impl Away {
+    pub fn begin(app: &TestApp) -> Self {
+        let folder = app.media_folder.clone();
+        let aside = folder.with_extension("aside");
+        std::fs::rename(&folder, &aside).expect("it is there");
+        std::fs::write(&folder, "no folder").expect("it can be written");
+        Self { folder, aside }
+    }
+
+    pub fn end(self) {
+        std::fs::remove_file(&self.folder).expect("it is there");
+        std::fs::rename(&self.aside, &self.folder).expect("it is there");
+    }
 }
 
 pub fn session_id(path: &str) -> SessionId {
@@ -73,54 +104,146 @@ async fn what_has_ended_is_erased_whole(app: TestApp) {
     app.deps.clock.advance(TimeDelta::seconds(59));
     settle(&app).await;
     assert!(is_in_store(&app, session_id(&short)).await);
-    assert_eq!(files(&app.media_folder).len(), 2);
+    assert_eq!(images(&app), 2);
     app.deps.clock.advance(TimeDelta::seconds(1));
     assert_eq!(app.get(&short).send().await.status, 404, "at once, though not yet swept");
     settle(&app).await;
     assert!(!is_in_store(&app, session_id(&short)).await);
     assert!(is_in_store(&app, session_id(&long)).await);
-    assert_eq!(files(&app.media_folder).len(), 1);
+    assert_eq!(images(&app), 1);
     assert_eq!(app.get(&long).send().await.status, 200);
 }
 
-async fn a_sweep_that_died_half_way_is_ended_by_another(app: TestApp) {
+async fn what_a_dead_node_was_to_erase_is_erased_by_another(app: TestApp) {
     let session = with_image(&app, 60).await;
     app.deps.clock.advance(TimeDelta::seconds(60));
-    // Keys are destroyed, and the node dies before anything is erased.
-    let taken = sessions::take_ended(&app.deps, app.deps.clock.now(), 10).await.expect("it takes");
+    // The row is gone, and the node dies before the image is.
+    let ended = sessions::end(&app.deps, session_id(&session), app.deps.clock.now()).await.expect("it ends");
+    assert_eq!(ended.map(|ended| ended.id), Some(session_id(&session)));
+    assert!(!is_in_store(&app, session_id(&session)).await);
+    // Another one takes what is to be erased, and dies, too.
+    let now = app.deps.clock.now();
+    let mut tx = app.deps.store.begin().await.expect("it begins");
+    let taken = store::erasures::take(&mut tx, now, now.plus(TimeDelta::seconds(60)), 10).await.expect("it takes");
+    tx.commit().await.expect("it commits");
     assert_eq!(taken.len(), 1);
     settle(&app).await;
-    assert!(is_in_store(&app, session_id(&session)).await, "it is left to the node that took it");
+    assert_eq!(images(&app), 1, "it is left to the node that took it");
     app.deps.clock.advance(TimeDelta::seconds(60));
     settle(&app).await;
-    assert!(!is_in_store(&app, session_id(&session)).await);
-    assert!(files(&app.media_folder).is_empty());
-    // Or it dies after the media are gone, and before the rows are.
-    let session = with_image(&app, 60).await;
-    app.deps.clock.advance(TimeDelta::seconds(60));
-    sessions::take_ended(&app.deps, app.deps.clock.now(), 10).await.expect("it takes");
-    std::fs::remove_dir_all(app.media_folder.join("sessions")).expect("it is there");
-    app.deps.clock.advance(TimeDelta::seconds(60));
-    settle(&app).await;
-    assert!(!is_in_store(&app, session_id(&session)).await);
+    assert_eq!(images(&app), 0);
 }
 
 async fn a_deleted_session_is_erased_at_once(app: TestApp) {
     let session = with_image(&app, 60).await;
     assert_eq!(app.delete(&session).send().await.status, 204);
     assert!(!is_in_store(&app, session_id(&session)).await);
-    assert!(files(&app.media_folder).is_empty());
     assert_eq!(app.delete(&session).send().await.status, 404);
+    settle(&app).await;
+    assert_eq!(images(&app), 0);
 }
 
-async fn media_that_no_session_leads_to_are_erased(app: TestApp) {
-    with_image(&app, 60).await;
-    let stray = format!("sessions/{}/{}", SessionId::new(), SessionId::new());
-    app.deps.media.put(&stray, JPEG.into()).await.expect("it is put");
-    assert_eq!(files(&app.media_folder).len(), 2);
+/// As [`settle`], while the place of media is away: that nobody can look for strays is the only failure.
+pub async fn settle_without_media(app: &TestApp) {
+    let error = tasks::settle(&app.deps).await.expect_err("nothing can be listed there");
+    assert!(error.to_string().starts_with("media: "), "{error}");
+}
+
+/// Lets a minute go by, and every task have its turns.
+async fn a_minute_later(app: &TestApp) {
+    app.deps.clock.advance(TimeDelta::minutes(1));
+    settle(app).await;
+}
+
+async fn no_session_waits_for_a_place_of_media_that_is_away(app: TestApp) {
+    let kept = with_image(&app, 60).await;
+    let deleted = with_image(&app, 3600).await;
+    let plain = open(&app, &json!({ "ttlSeconds": 60 })).await;
+    let away = Away::begin(&app);
+    assert_eq!(app.delete(&deleted).send().await.status, 204);
+    for _ in 0..3 {
+        app.deps.clock.advance(TimeDelta::minutes(1));
+        settle_without_media(&app).await;
+    }
+    for session in [&kept, &deleted, &plain] {
+        assert!(!is_in_store(&app, session_id(session)).await);
+    }
+    away.end();
+    assert_eq!(images(&app), 2);
+    a_minute_later(&app).await;
+    assert_eq!(images(&app), 0);
+}
+
+async fn a_face_is_deleted_while_the_place_of_media_is_away(app: TestApp) {
+    let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 3600 })).await;
+    let [one, other] = [add(&app, &session, JPEG).await, add(&app, &session, b"\xff\xd8\xff, another").await];
+    let away = Away::begin(&app);
+    for _ in 0..2 {
+        assert_eq!(app.delete(&one).send().await.status, 204, "it can be repeated");
+        settle_without_media(&app).await;
+    }
+    assert_eq!(app.delete(&format!("{session}/faces")).send().await.status, 204);
+    assert_eq!(app.delete(&other).send().await.status, 204);
+    assert_eq!(app.get(&one).send().await.refusal().1, "FACE_NOT_FOUND");
+    away.end();
+    assert_eq!(images(&app), 2);
+    a_minute_later(&app).await;
+    assert_eq!((images(&app), app.get(&session).send().await.status), (0, 200));
+    let never = format!("{session}/faces/{}", SessionId::new());
+    assert_eq!(app.delete(&never).send().await.refusal().1, "FACE_NOT_FOUND");
+}
+
+/// Media of a session that is not in the database.
+async fn stray(app: &TestApp, owner: OwnerId) -> String {
+    let name = format!("{owner}/sessions/{}/{}", SessionId::new(), SessionId::new());
+    app.deps.media.put(&name, JPEG.into()).await.expect("it is put");
+    name
+}
+
+/// After so long no session is alive that is alive now.
+fn longest_life(app: &TestApp) -> TimeDelta {
+    TimeDelta::seconds(app.deps.policy.ttl_seconds_max) + TimeDelta::hours(2)
+}
+
+async fn media_that_no_session_leads_to_are_erased_when_they_are_old(app: TestApp) {
+    let stray = stray(&app, app.deps.owner).await;
     settle(&app).await;
-    assert_eq!(files(&app.media_folder).len(), 1);
+    assert_eq!(images(&app), 1, "its session may be about to be written");
+    // A provider may be allowed longer ones.
+    let a_week = 7 * 86_400;
+    app.limit(Limits { ttl_seconds_max: Some(a_week), ..Limits::default() }).await;
+    app.deps.clock.advance(longest_life(&app));
+    let alive = with_image(&app, a_week).await;
+    settle(&app).await;
+    assert_eq!(images(&app), 2);
+    app.limit(Limits::default()).await;
+    settle(&app).await;
     assert_eq!(app.deps.media.get(&stray).await.expect("it reads"), None);
+    app.deps.clock.advance(longest_life(&app));
+    settle(&app).await;
+    assert_eq!((images(&app), app.get(&alive).send().await.status), (1, 200), "it is in the database");
+}
+
+async fn many_strays_are_left_to_the_operator(app: TestApp) {
+    for _ in 0..11 {
+        stray(&app, app.deps.owner).await;
+    }
+    app.deps.clock.advance(longest_life(&app));
+    let found = strays::look(&app.deps).await.expect("it looks");
+    settle(&app).await;
+    assert_eq!((found, images(&app)), (Strays::TooMany(11), 11));
+}
+
+async fn another_servers_media_are_left_alone(app: TestApp) {
+    with_image(&app, 60).await;
+    stray(&app, app.deps.owner).await;
+    // In the same place, with a database of its own.
+    let other = Deps { owner: OwnerId::new(), ..app.deps.clone() };
+    let empty = TestApp::on(Database::sqlite()).await;
+    let other = Deps { store: empty.deps.store.clone(), ..other };
+    other.clock.advance(longest_life(&app));
+    tasks::settle(&other).await.expect("every step succeeds");
+    assert_eq!(images(&app), 2);
 }
 
 async fn more_than_one_batch_is_swept(app: TestApp) {
@@ -197,7 +320,7 @@ async fn a_face_whose_session_ends_meanwhile_is_refused_and_leaves_nothing() {
         assert_eq!(reply.refusal().1, "SESSION_NOT_FOUND");
         settle(&app).await;
         assert!(!is_in_store(&app, session_id(session)).await);
-        assert!(files(&app.media_folder).is_empty(), "an image stayed behind");
+        assert_eq!(images(&app), 0, "an image stayed behind");
     };
     // Its time is over.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;

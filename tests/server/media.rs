@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use bioserver::media::{Credentials, Media, S3, Settings};
 use bytes::Bytes;
 use tempfile::TempDir;
-
-mod moto;
+use testkit::moto;
 
 /// Makes two tests of each scenario: in a folder, and in a bucket.
 macro_rules! in_both {

@@ -128,8 +128,11 @@ fn hide(value: &mut Value) {
                     }
                     ("key", Value::String(key)) => {
                         let steps: Vec<&str> = key.split('/').collect();
-                        assert!(matches!(steps.as_slice(), ["sessions", session, _] if is_id(session)), "{key}");
-                        *member = "sessions/[uuid]/[name]".into();
+                        assert!(
+                            matches!(steps.as_slice(), [owner, "sessions", session, _] if is_id(owner) && is_id(session)),
+                            "{key}"
+                        );
+                        *member = "[uuid]/sessions/[uuid]/[name]".into();
                     }
                     ("hash", Value::String(hash)) => {
                         assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -10,6 +10,7 @@
 //! | [`python`], [`node`] | other people's implementations, to compare with |
 
 pub mod disorder;
+pub mod moto;
 pub mod node;
 pub mod postgres;
 pub mod project;

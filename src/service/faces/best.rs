@@ -43,6 +43,6 @@ pub async fn prepare(deps: &Deps, live: &LiveSession, key: &Key, best: &Best) ->
     }
     let image = Image { format: ImageFormat::Jpeg, is_sealed: deps.policy.media_sealed };
     let bytes = image.sealed(best.jpeg.clone(), key, session, id);
-    let stored = storage::keep(deps, &media_name(session, id), bytes, "image/jpeg").await?;
+    let stored = storage::keep(deps, &media_name(&live.session, id), bytes, "image/jpeg").await?;
     Ok(PreparedFace { kept: Content { face, image: Some(image) }.seal(key, session)?, stored: Some(stored) })
 }

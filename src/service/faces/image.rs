@@ -36,10 +36,10 @@ pub async fn image(
     compression: Compression,
 ) -> Result<Option<ImageFile>, Error> {
     require(caller, Permission::Image)?;
-    let (content, key) = find(deps, caller, session, id).await?;
+    let (content, live, key) = find(deps, caller, session, id).await?;
     let Some(image) = content.image else { return Ok(None) };
-    let Some(bytes) = deps.media.get(&media_name(session, id)).await? else {
-        // It is erased before its rows are: by now these are gone, too.
+    let Some(bytes) = deps.media.get(&media_name(&live, id)).await? else {
+        // The face was deleted meanwhile.
         return Err(Error::FaceNotFound(id));
     };
     let file = ImageFile { format: image.format, bytes: image.opened(bytes, &key, session, id)? };

@@ -15,16 +15,17 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
+use crate::domain::Moment;
 use crate::domain::liveness::{LivenessStatus, Video};
+use crate::domain::session::Session;
 use crate::domain::usage::Counted;
-use crate::domain::{Moment, SessionId};
 use crate::seal::Key;
 use crate::service::faces::best::{self, PreparedFace};
 use crate::service::liveness::sealed::{self, BestImage, CheckRequest, Outcome};
 use crate::service::storage::{self, StoredMedium};
-use crate::service::{Deps, Error, Policy, callbacks, sessions};
+use crate::service::{Deps, Error, Policy, back_off, callbacks, sessions};
 use crate::store;
-use crate::store::liveness::LeasedCapture;
+use crate::store::liveness::{GivenBack, Lease, LeasedCapture};
 use crate::store::sessions::LiveSession;
 
 /// A capture that no node survives is given up then.
@@ -33,6 +34,8 @@ const ATTEMPTS_MAX: i64 = 3;
 const RENEWALS: u32 = 3;
 /// Before a capture is tried again that failed on this node.
 const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
+/// The longest pause while the database or the place of media is away.
+const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
 /// Checks that are ended by one step.
 const ENDED_MAX: i64 = 100;
 /// What looking at a capture is taken to need until the first one has been measured, in seconds.
@@ -44,11 +47,13 @@ const SERVICE_WEIGHT: f64 = 0.2;
 pub struct CapturePace {
     service_s: Mutex<f64>,
     arrived: Notify,
+    /// Leases that met a fault, and could not be given back because the database was away, too.
+    kept: Mutex<Vec<Lease>>,
 }
 
 impl Default for CapturePace {
     fn default() -> Self {
-        Self { service_s: Mutex::new(SERVICE_START_S), arrived: Notify::new() }
+        Self { service_s: Mutex::new(SERVICE_START_S), arrived: Notify::new(), kept: Mutex::default() }
     }
 }
 
@@ -70,6 +75,18 @@ impl CapturePace {
         self.arrived.notified().await;
     }
 
+    fn keep(&self, lease: Lease) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(lease);
+    }
+
+    fn kept(&self) -> Vec<Lease> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn given_back(&self, leases: &[Lease]) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|kept| !leases.contains(kept));
+    }
+
     fn measured(&self, took: Duration) {
         let mut service_s = self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
         *service_s += SERVICE_WEIGHT * (took.as_secs_f64() - *service_s);
@@ -79,8 +96,14 @@ impl CapturePace {
 /// Takes the capture that waits longest, if any does.
 pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
     let mut tx = deps.store.begin().await?;
+    let kept = deps.pace.kept();
+    for lease in &kept {
+        let due = deps.clock.now().plus(fault_pause(*lease));
+        store::liveness::give_back(&mut tx, *lease, due, GivenBack::Fault).await?;
+    }
     let taken = store::liveness::take(&mut tx, deps.clock.now(), lease_end(deps), ATTEMPTS_MAX).await?;
     tx.commit().await?;
+    deps.pace.given_back(&kept);
     Ok(taken)
 }
 
@@ -109,7 +132,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
-            give_back(deps, leased, after, true).await?;
+            give_back(deps, leased.lease(), after, GivenBack::Busy).await?;
             return Ok(None);
         }
         Err(error) => return Err(Error::Image { part: "capture", error }),
@@ -128,7 +151,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     if live.session.image_storage_enabled
         && let Some(video) = &capture.video
     {
-        outcome.video = Some(keep_video(deps, &key, session, video).await?);
+        outcome.video = Some(keep_video(deps, &key, &live.session, video).await?);
     }
     let ended = finish(deps, leased, status, &outcome, &key, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
@@ -165,14 +188,27 @@ async fn renew(deps: &Deps, leased: &LeasedCapture) {
     }
 }
 
-/// Lets another attempt at a capture follow after a while. The last one was the last: the check ends then.
-pub async fn retry(deps: &Deps, leased: &LeasedCapture) -> Result<(), Error> {
-    give_back(deps, leased, RETRY_AFTER, false).await
+/// Lets another attempt at a capture follow after a while. A fault of the database or of the place of media is no
+/// attempt: the capture is tried until its session ends. Of other attempts the last one ends the check.
+pub async fn retry(deps: &Deps, leased: &LeasedCapture, error: &Error) -> Result<(), Error> {
+    let lease = leased.lease();
+    if !matches!(error, Error::Store(_) | Error::Media(_)) {
+        return give_back(deps, lease, RETRY_AFTER, GivenBack::Failed).await;
+    }
+    let given_back = give_back(deps, lease, fault_pause(lease), GivenBack::Fault).await;
+    if given_back.is_err() {
+        deps.pace.keep(lease);
+    }
+    given_back
 }
 
-async fn give_back(deps: &Deps, leased: &LeasedCapture, after: TimeDelta, uncounted: bool) -> Result<(), Error> {
+fn fault_pause(lease: Lease) -> TimeDelta {
+    back_off::pause(lease.faults + 1, FAULT_PAUSE_MAX)
+}
+
+async fn give_back(deps: &Deps, lease: Lease, after: TimeDelta, why: GivenBack) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
-    store::liveness::give_back(&mut tx, leased, deps.clock.now().plus(after), uncounted).await?;
+    store::liveness::give_back(&mut tx, lease, deps.clock.now().plus(after), why).await?;
     Ok(tx.commit().await?)
 }
 
@@ -208,10 +244,10 @@ fn best_image(asked: &CheckRequest, seen: &Best, made: &PreparedFace) -> BestIma
     }
 }
 
-async fn keep_video(deps: &Deps, key: &Key, session: SessionId, video: &Video) -> Result<StoredMedium, Error> {
-    let name = format!("{}/video", sessions::media_folder(session));
+async fn keep_video(deps: &Deps, key: &Key, session: &Session, video: &Video) -> Result<StoredMedium, Error> {
+    let name = format!("{}/video", sessions::media_folder(session.owner, session.id));
     let bytes = if deps.policy.media_sealed {
-        Bytes::from(key.seal(&sealed::video_place(session), &video.bytes))
+        Bytes::from(key.seal(&sealed::video_place(session.id), &video.bytes))
     } else {
         video.bytes.clone()
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bioserver::domain::liveness::LivenessStatus;
 use bioserver::domain::session::Session;
 use bioserver::domain::{Moment, SessionId};
-use bioserver::store::liveness::{LeasedCapture, LivenessCheck};
+use bioserver::store::liveness::{GivenBack, LeasedCapture, LivenessCheck};
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 
@@ -139,7 +139,7 @@ async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
     let slow = taken(&mut tx, 2, 10).await.unwrap();
     let holder = taken(&mut tx, 10, 20).await.unwrap();
     assert!(!store::liveness::finish(&mut tx, &slow, LivenessStatus::Spoof, b"late").await.unwrap());
-    store::liveness::give_back(&mut tx, &slow, at(10), true).await.unwrap();
+    store::liveness::give_back(&mut tx, slow.lease(), at(10), GivenBack::Busy).await.unwrap();
     assert!(taken(&mut tx, 19, 30).await.is_none(), "the lease is another's to give back");
     assert!(store::liveness::finish(&mut tx, &holder, LivenessStatus::Success, RESULT).await.unwrap());
     assert!(!store::liveness::finish(&mut tx, &holder, LivenessStatus::Spoof, b"twice").await.unwrap());
@@ -166,14 +166,21 @@ async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
-    // What each attempt counts as, and whether it counts once it is given back.
-    for (now, counts_as, uncounted) in [(2, 1, true), (4, 1, false), (6, 2, true)] {
+    // What each attempt counts as, and why it is given back.
+    let turns =
+        [(2, 1, GivenBack::Busy), (4, 1, GivenBack::Failed), (6, 2, GivenBack::Fault), (8, 2, GivenBack::Fault)];
+    for (now, counts_as, why) in turns {
         let leased = taken(&mut tx, now, 50).await.unwrap();
         assert_eq!(leased.attempts, counts_as);
-        store::liveness::give_back(&mut tx, &leased, at(now + 2), uncounted).await.unwrap();
+        store::liveness::give_back(&mut tx, leased.lease(), at(now + 2), why).await.unwrap();
         assert!(taken(&mut tx, now + 1, 50).await.is_none(), "not before its time");
+        if why != GivenBack::Failed {
+            store::liveness::give_back(&mut tx, leased.lease(), at(now), why).await.unwrap();
+            assert!(taken(&mut tx, now + 1, 50).await.is_none(), "it is given back once");
+        }
     }
-    assert_eq!(taken(&mut tx, 8, 50).await.unwrap().attempts, 2);
+    let leased = taken(&mut tx, 10, 50).await.unwrap();
+    assert_eq!((leased.attempts, leased.faults), (2, 2));
 }
 
 async fn a_capture_that_no_attempt_ends_is_given_up(settings: Settings) {

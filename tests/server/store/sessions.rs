@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use bioserver::domain::session::Session;
-use bioserver::domain::{FaceId, Moment, ProviderId, SessionId};
+use bioserver::domain::{FaceId, Moment, OwnerId, ProviderId, SessionId};
+use bioserver::service::storage;
 use bioserver::store::faces::StoredFace;
 use bioserver::store::idempotency::{IdempotencyRecord, KeyScope};
 use bioserver::store::sessions::LiveSession;
@@ -17,9 +18,10 @@ use crate::store::tables::{at, provider};
 
 on_both!(
     a_session_is_found_by_its_provider_while_it_lives,
-    a_session_that_is_ended_has_no_key,
-    what_has_ended_is_taken_once_in_a_lease,
-    nodes_never_take_the_same_session,
+    sessions_that_are_over_are_found_and_erased_once,
+    nodes_never_take_the_same_erasure,
+    an_erasure_is_tried_until_it_is_done,
+    media_have_one_owner,
     what_belongs_to_a_session_goes_with_it,
     faces_come_in_the_order_they_were_made,
     a_held_session_is_nobody_elses,
@@ -30,6 +32,7 @@ on_both!(
 pub fn session(created: Moment, expires: Moment) -> Session {
     Session {
         id: SessionId::new(),
+        owner: Some(OwnerId::new()),
         correlation_id: Some("correlation".to_owned()),
         evidence_id: None,
         image_storage_enabled: true,
@@ -62,62 +65,71 @@ async fn a_session_is_found_by_its_provider_while_it_lives(settings: Settings) {
     assert!(!store::sessions::exists(&mut tx, SessionId::new()).await.unwrap());
 }
 
-async fn a_session_that_is_ended_has_no_key(settings: Settings) {
-    let store = open(&settings).await;
-    let (one, other) = (provider(&store, "one").await.id, provider(&store, "other").await.id);
-    let session = begun(&store, one).await;
-    let mut tx = store.begin().await.unwrap();
-    let end = async |tx: &mut store::Tx, by, now| {
-        store::sessions::end(tx, by, session.id, now, at(90)).await.unwrap().map(|ended| ended.id)
-    };
-    assert_eq!(end(&mut tx, other, at(10)).await, None);
-    assert_eq!(end(&mut tx, one, at(60)).await, None, "it is over already");
-    assert_eq!(end(&mut tx, one, at(10)).await, Some(session.id));
-    assert_eq!(end(&mut tx, one, at(10)).await, None, "it is ended once");
-    // A node whose clock is behind has no key either.
-    assert_eq!(store::sessions::find(&mut tx, one, session.id, at(9)).await.unwrap(), None);
-    assert_eq!(store::sessions::oldest_ended(&mut tx, at(11)).await.unwrap(), Some(at(10)));
-    assert_eq!(store::sessions::take_ended(&mut tx, at(20), at(99), 10).await.unwrap(), [], "it is leased");
-    store::sessions::delete(&mut tx, session.id).await.unwrap();
-    assert_eq!(store::sessions::oldest_ended(&mut tx, at(11)).await.unwrap(), None);
-}
-
-async fn what_has_ended_is_taken_once_in_a_lease(settings: Settings) {
+async fn sessions_that_are_over_are_found_and_erased_once(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let mut tx = store.begin().await.unwrap();
-    let lives = [30, 10, 20, 99];
-    let sessions = lives.map(|seconds| session(at(0), at(seconds)));
+    let sessions = [30, 10, 20, 99].map(|seconds| session(at(0), at(seconds)));
     for session in &sessions {
         store::sessions::insert(&mut tx, provider, session, b"sealed").await.unwrap();
     }
-    let mut take = async |now, leased, limit| {
-        let taken = store::sessions::take_ended(&mut tx, at(now), at(leased), limit).await.unwrap();
-        taken.into_iter().map(|ended| ended.id).collect::<BTreeSet<_>>()
-    };
-    let ids = |of: &[usize]| of.iter().map(|index| sessions[*index].id).collect::<BTreeSet<_>>();
-    assert_eq!(take(9, 60, 10).await, ids(&[]));
-    assert_eq!(take(40, 60, 2).await, ids(&[1, 2]), "those that are over longest");
-    assert_eq!(take(40, 60, 10).await, ids(&[0]));
-    assert_eq!(take(59, 80, 10).await, ids(&[]));
-    assert_eq!(take(60, 80, 10).await, ids(&[0, 1, 2]), "the node that took them has died");
+    let ids = |of: &[usize]| of.iter().map(|index| sessions[*index].id).collect::<Vec<_>>();
+    assert_eq!(store::sessions::overdue(&mut tx, at(9), 10).await.unwrap(), ids(&[]));
+    assert_eq!(store::sessions::overdue(&mut tx, at(40), 2).await.unwrap(), ids(&[1, 2]), "over longest");
+    assert_eq!(store::sessions::oldest_ended(&mut tx, at(40)).await.unwrap(), Some(at(10)));
+    let ended = store::sessions::delete(&mut tx, sessions[1].id).await.unwrap().unwrap();
+    assert_eq!((ended.id, ended.owner, ended.expires), (sessions[1].id, sessions[1].owner, at(10)));
+    assert_eq!(store::sessions::delete(&mut tx, sessions[1].id).await.unwrap(), None, "it is erased once");
+    assert_eq!(store::sessions::overdue(&mut tx, at(40), 10).await.unwrap(), ids(&[2, 0]));
 }
 
-async fn nodes_never_take_the_same_session(settings: Settings) {
+async fn nodes_never_take_the_same_erasure(settings: Settings) {
     let store = open(&settings).await;
-    let provider = provider(&store, "sp").await.id;
-    for _ in 0..60 {
-        begun(&store, provider).await;
+    let mut tx = store.begin().await.unwrap();
+    for number in 0..60 {
+        store::erasures::insert(&mut tx, &format!("sessions/{number}/"), at(0)).await.unwrap();
     }
+    store::erasures::insert(&mut tx, "sessions/0/", at(0)).await.unwrap();
+    tx.commit().await.unwrap();
     let taken = taken_by_nodes(&store, |store| async move {
         let mut tx = store.begin().await.unwrap();
-        let taken = store::sessions::take_ended(&mut tx, at(60), at(99), 7).await.unwrap();
+        let taken = store::erasures::take(&mut tx, at(60), at(99), 7).await.unwrap();
         tx.commit().await.unwrap();
-        taken.into_iter().map(|ended| ended.id).collect()
+        taken.into_iter().map(|erasure| erasure.name).collect()
     })
     .await;
-    assert_eq!(taken.len(), 60);
-    assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 60);
+    assert_eq!((taken.len(), taken.iter().collect::<BTreeSet<_>>().len()), (60, 60));
+}
+
+async fn an_erasure_is_tried_until_it_is_done(settings: Settings) {
+    let store = open(&settings).await;
+    let mut tx = store.begin().await.unwrap();
+    store::erasures::insert(&mut tx, "a", at(5)).await.unwrap();
+    let take =
+        async |tx: &mut store::Tx, now, leased| store::erasures::take(tx, at(now), at(leased), 10).await.unwrap();
+    assert_eq!(take(&mut tx, 4, 9).await, []);
+    let slow = take(&mut tx, 5, 10).await.remove(0);
+    assert_eq!((slow.name.as_str(), slow.attempts), ("a", 1));
+    assert_eq!(take(&mut tx, 9, 20).await, [], "it is leased");
+    let [holder] = take(&mut tx, 10, 20).await.try_into().unwrap();
+    store::erasures::postpone(&mut tx, &slow, at(11)).await.unwrap();
+    assert_eq!(take(&mut tx, 19, 30).await, [], "the lease is another's to give back");
+    store::erasures::postpone(&mut tx, &holder, at(12)).await.unwrap();
+    assert_eq!(take(&mut tx, 12, 30).await.len(), 1);
+    store::erasures::delete(&mut tx, "a").await.unwrap();
+    assert_eq!(take(&mut tx, 99, 99).await, []);
+}
+
+async fn media_have_one_owner(settings: Settings) {
+    let store = open(&settings).await;
+    let node = |store: Store| async move { storage::owner(&store).await.unwrap() };
+    let nodes: Vec<_> = (0..6).map(|_| tokio::spawn(node(store.clone()))).collect();
+    let mut owners = BTreeSet::new();
+    for node in nodes {
+        owners.insert(node.await.unwrap());
+    }
+    owners.insert(storage::owner(&open(&settings).await).await.unwrap());
+    assert_eq!(owners.len(), 1);
 }
 
 async fn what_belongs_to_a_session_goes_with_it(settings: Settings) {
@@ -167,7 +179,7 @@ async fn a_held_session_is_nobody_elses(settings: Settings) {
         let store = store.clone();
         async move {
             let mut tx = store.begin().await.unwrap();
-            store::sessions::end(&mut tx, provider, session.id, at(1), at(9)).await.unwrap();
+            store::sessions::delete(&mut tx, session.id).await.unwrap();
             tx.commit().await.unwrap();
         }
     });

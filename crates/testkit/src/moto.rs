@@ -5,8 +5,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use testkit::python;
 use uuid::Uuid;
+
+use crate::python;
 
 /// The server ends when the standard input of this does: that is also when the process that holds its other
 /// end is killed. It says its port on standard error.

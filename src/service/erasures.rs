@@ -1,0 +1,68 @@
+//! Media that are to be erased: noted together with the deletion of what led to them, and worked off until they are gone.
+
+use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
+
+use crate::domain::Moment;
+use crate::service::{Deps, Error, back_off};
+use crate::{media, store};
+
+/// For how long an erasure is left to the node that took it: far longer than a step takes.
+const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// Media that are erased at once: a distant bucket answers each in its own time.
+const AT_ONCE: usize = 8;
+/// Between two attempts. A place that is away for long is back for no longer than this before it is tried.
+const PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// What one step has come to.
+#[derive(Default)]
+pub struct WorkedOff {
+    pub taken: usize,
+    pub erased: usize,
+    /// Why one of the others was not.
+    pub error: Option<media::Error>,
+}
+
+/// Notes that a medium is to be erased, or all in a folder, whose name ends in a slash. Whoever has committed `tx`
+/// wakes the task.
+pub async fn owe(tx: &mut store::Tx, name: &str, now: Moment) -> Result<(), store::Error> {
+    store::erasures::insert(tx, name, now).await
+}
+
+/// Erases up to `limit` media that are due. Those that cannot be erased now are tried again after a while.
+pub async fn work_off(deps: &Deps, limit: i64) -> Result<WorkedOff, Error> {
+    let now = deps.clock.now();
+    let mut tx = deps.store.begin().await?;
+    let taken = store::erasures::take(&mut tx, now, now.plus(LEASE), limit).await?;
+    tx.commit().await?;
+    let mut worked = WorkedOff { taken: taken.len(), ..WorkedOff::default() };
+    // Owned: a borrowed iterator's closures do not make a future that may change threads.
+    let erasing = taken.into_iter().map(|erasure| async move {
+        let erased = erase(deps, &erasure.name).await;
+        (erasure, erased)
+    });
+    let mut erasing = stream::iter(erasing).buffer_unordered(AT_ONCE);
+    while let Some((erasure, erased)) = erasing.next().await {
+        let mut tx = deps.store.begin().await?;
+        match erased {
+            Ok(()) => {
+                store::erasures::delete(&mut tx, &erasure.name).await?;
+                worked.erased += 1;
+            }
+            Err(error) => {
+                let due = deps.clock.now().plus(back_off::pause(erasure.attempts, PAUSE_MAX));
+                store::erasures::postpone(&mut tx, &erasure, due).await?;
+                worked.error = Some(error);
+            }
+        }
+        tx.commit().await?;
+    }
+    Ok(worked)
+}
+
+async fn erase(deps: &Deps, name: &str) -> Result<(), media::Error> {
+    match name.strip_suffix('/') {
+        Some(folder) => deps.media.erase_under(folder).await,
+        None => deps.media.erase(name).await,
+    }
+}

@@ -1,0 +1,181 @@
+//! What was accepted is done, and what was deleted is erased, though the place of media is away; and nobody erases what is
+//! another's.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bioserver::media::Media;
+use evaluate::performer::{self, FRAME_MS, Performance};
+use face::values::liveness::LivenessType;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use testkit::postgres;
+use testkit::project::sample;
+
+use crate::bucket::Bucket;
+use crate::provider::{Provider, portrait};
+use crate::server::Server;
+
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+const CAPTURES: usize = 4;
+const OUTAGE: Duration = Duration::from_secs(15);
+
+fn on_bucket(bucket: &Bucket) -> Server {
+    let variables = bucket.variables();
+    Server::configured(&variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+}
+
+async fn open(server: &Server, about: &Value) -> String {
+    let reply = server.request(&Client::new(), Method::POST, "/v2/bio-sessions").json(about).send().await;
+    let reply = reply.expect("it answers");
+    assert_eq!(reply.status(), 201);
+    reply.headers()["location"].to_str().expect("it is text").to_owned()
+}
+
+/// A face with its image.
+async fn add(server: &Server, session: &str) -> String {
+    let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", Part::bytes(sample("obama.jpg")));
+    let request = server.request(&Client::new(), Method::POST, &format!("{session}/faces")).multipart(form);
+    let reply = request.send().await.expect("it answers");
+    assert_eq!(reply.status(), 201);
+    reply.headers()["location"].to_str().expect("it is text").to_owned()
+}
+
+async fn status(server: &Server, method: Method, path: &str) -> u16 {
+    server.request(&Client::new(), method, path).send().await.expect("it answers").status().as_u16()
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < Duration::from_mins(3), "{what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn captures_are_looked_at_though_the_bucket_was_away() {
+    let bucket = Bucket::new().await;
+    let provider = Provider::of(on_bucket(&bucket));
+    let performance =
+        Performance { liveness_type: LivenessType::Passive, challenges: vec![], seed: 7, frame_ms: FRAME_MS };
+    let film = performer::perform(&portrait(), &performance);
+    let mut sessions = vec![];
+    for turn in 0..CAPTURES {
+        let session = open(&provider.server, &json!({ "imageStorageEnabled": true, "ttlSeconds": 600 })).await;
+        let check = provider.begin_in(&session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+        if turn == 0 {
+            bucket.cut();
+        }
+        let capture = check.sealed(film.clone()).expect("it can be sealed");
+        let request =
+            provider.server.request(&Client::new(), Method::POST, &format!("{session}/replay-liveness")).body(capture);
+        let reply = request.header("content-type", "application/jose").send().await.expect("it answers");
+        assert_eq!(reply.status(), 202);
+        sessions.push(session);
+    }
+    tokio::time::sleep(OUTAGE).await;
+    for session in &sessions {
+        assert_eq!(provider.status(session).await, "IN_PROGRESS");
+    }
+    bucket.mend();
+    for session in &sessions {
+        until("a capture is given up or forgotten", async || provider.status(session).await == "SUCCESS").await;
+    }
+}
+
+/// How many of the owner's sessions have media.
+async fn kept(media: &Media) -> usize {
+    let mut count = 0;
+    for owner in media.folders("").await.expect("it lists") {
+        count += media.folders(&format!("{owner}/sessions")).await.expect("it lists").len();
+    }
+    count
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_over_while_the_bucket_is_away_is_erased_when_it_is_back() {
+    let (bucket, about) = (Bucket::new().await, json!({ "imageStorageEnabled": true, "ttlSeconds": 600 }));
+    let server = on_bucket(&bucket);
+    let [session, deleted] = [open(&server, &about).await, open(&server, &about).await];
+    let over = open(&server, &json!({ "imageStorageEnabled": true, "ttlSeconds": 10 })).await;
+    let plain = open(&server, &json!({ "ttlSeconds": 10 })).await;
+    let face = add(&server, &session).await;
+    add(&server, &deleted).await;
+    add(&server, &over).await;
+    let media = bucket.media();
+    assert_eq!(kept(&media).await, 3);
+
+    bucket.cut();
+    assert_eq!(status(&server, Method::DELETE, &face).await, 204);
+    assert_eq!(status(&server, Method::DELETE, &face).await, 204, "it can be repeated");
+    assert_eq!(status(&server, Method::DELETE, &deleted).await, 204);
+    for session in [&over, &plain] {
+        until("it is not over", async || status(&server, Method::GET, session).await == 404).await;
+    }
+    let lag = async || -> i64 {
+        let ready = Client::new().get(format!("{}/health/ready", server.url)).send().await.expect("it answers");
+        ready.json::<Value>().await.expect("it is JSON")["sweepLagSeconds"].as_i64().unwrap_or(i64::MAX)
+    };
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(kept(&media).await, 3, "the bucket was cut");
+    bucket.mend();
+    until("something stays", async || kept(&media).await == 0).await;
+    until("a session stays", async || lag().await == 0).await;
+    assert_eq!(status(&server, Method::GET, &session).await, 200);
+}
+
+fn images(folder: &Path, owner: &str) -> Vec<std::path::PathBuf> {
+    let sessions = std::fs::read_dir(folder.join(owner).join("sessions")).into_iter().flatten().flatten();
+    sessions
+        .flat_map(|session| std::fs::read_dir(session.path()).expect("it is a folder"))
+        .flatten()
+        .map(|file| file.path())
+        .collect()
+}
+
+fn owners(folder: &Path) -> Vec<String> {
+    let folders = std::fs::read_dir(folder).expect("it is there").flatten();
+    folders.map(|owner| owner.file_name().into_string().expect("it is text")).collect()
+}
+
+#[tokio::test]
+async fn a_server_with_an_empty_database_erases_nothing_of_another_one() {
+    let place = tempfile::tempdir().expect("there is room");
+    let media = place.path().join("media");
+    let start = |database: &str| {
+        Server::configured(&[
+            ("DATABASE_URL", database),
+            ("BIOSERVER_MASTER_KEY", MASTER_KEY),
+            ("BIOSERVER_MEDIA", media.to_str().expect("it is text")),
+        ])
+    };
+    let (first, second) = (postgres::database(), postgres::database());
+    let about = json!({ "imageStorageEnabled": true, "ttlSeconds": 600 });
+    let one = start(&first);
+    let session = open(&one, &about).await;
+    let face = add(&one, &session).await;
+    let [owner] = owners(&media).try_into().expect("there is one");
+
+    let other = start(&second);
+    let theirs = open(&other, &about).await;
+    add(&other, &theirs).await;
+    let mut both = owners(&media);
+    both.retain(|found| *found != owner);
+    let [stranger] = both.try_into().expect("there are two");
+    other.kill();
+    // Of a session of the second server that was over long ago, and of one of the first.
+    let [left, right] = [&stranger, &owner].map(|owner| {
+        let stray = media.join(owner).join("sessions/01800000-0000-7000-8000-000000000000/image");
+        std::fs::create_dir_all(stray.parent().expect("it has one")).expect("it can be made");
+        std::fs::write(&stray, "an image").expect("it can be written");
+        stray
+    });
+    let _other = start(&second);
+    until("the second does not look for strays", async || !left.exists()).await;
+    assert!(right.exists(), "another's stray is erased");
+    assert_eq!((images(&media, &owner).len(), images(&media, &stranger).len()), (2, 1));
+    assert_eq!(status(&one, Method::GET, &format!("{face}/image")).await, 200);
+}
