@@ -233,8 +233,7 @@ fn replays(criterion: &mut Criterion) {
             let (status, _, told) = server.ask("POST", &path, "application/json", asked.to_string()).await;
             assert_eq!(status, 200, "{told}");
             let check = Check::read(&serde_json::from_str(&told).expect("it is JSON")).expect("a client can read it");
-            let performance =
-                Performance { liveness_type, challenges: check.challenges.clone(), seed: 1, frame_ms: FRAME_MS };
+            let performance = Performance { asked: check.asked.clone(), seed: 1, frame_ms: FRAME_MS };
             let frames = performer::perform(&portrait, &performance);
             (session, frames.len(), check.sealed(frames).expect("it can be sealed"))
         })

@@ -12,7 +12,7 @@ use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::liveness::{Challenge, LivenessType, SecurityLevel};
 use face::workers::{self, Workers};
-use face::{FaceEngine, LivenessCapture, Picture, WantedFace, mesh, quality, recognize, resample};
+use face::{Asked, FaceEngine, LivenessCapture, Picture, WantedFace, mesh, quality, recognize, resample};
 
 const SAMPLES: [&str; 4] = ["biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 
@@ -67,7 +67,7 @@ fn stages(criterion: &mut Criterion) {
     let scan = Image::new(3264, 2448, vec![128; 3 * 3264 * 2448]);
     group.bench_function("shrink 8 megapixels to 256 pixels", |b| b.iter(|| resample::resized(&scan, 256)));
     for replay in replays() {
-        let name = format!("replay, {}, {} frames", replay.liveness_type, replay.frames.len());
+        let name = format!("replay, {}, {} frames", replay.asked.liveness_type, replay.frames.len());
         group.bench_function(name, |b| b.iter(|| networks.check_liveness(&replay).expect("it runs")));
     }
     group.finish();
@@ -80,9 +80,10 @@ fn replays() -> [LivenessCapture; 3] {
     let portrait = Portrait::read(&mut Networks::new(&compiled), &samples()[0].1).expect("it shows a face");
     LivenessType::ALL.map(|liveness_type| {
         let challenges = if liveness_type == LivenessType::Active { vec![Challenge::TurnLeft] } else { vec![] };
-        let performance = Performance { liveness_type, challenges: challenges.clone(), seed: 1, frame_ms: FRAME_MS };
+        let asked = Asked { challenges, ..Asked::passive(liveness_type) };
+        let performance = Performance { asked: asked.clone(), seed: 1, frame_ms: FRAME_MS };
         let frames = performer::perform(&portrait, &performance);
-        LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames }
+        LivenessCapture { asked, level: SecurityLevel::High, frames }
     })
 }
 
@@ -107,7 +108,7 @@ fn throughput(criterion: &mut Criterion) {
     });
     for replay in replays() {
         group.throughput(Throughput::Elements(REPLAYS as u64));
-        group.bench_function(format!("replays, {}, {} frames", replay.liveness_type, replay.frames.len()), |b| {
+        group.bench_function(format!("replays, {}, {} frames", replay.asked.liveness_type, replay.frames.len()), |b| {
             b.iter(|| {
                 let all = futures_util::future::join_all((0..REPLAYS).map(|_| workers.check_liveness(replay.clone())));
                 runtime.block_on(all).into_iter().for_each(|verdict| drop(verdict.expect("it runs")));

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ciborium::Value;
+use face::values::lights::{LIGHT_MS, LIGHTS};
 use face::values::liveness::{FRAMES_MAX, Frame, LivenessType};
 use image::{ImageFormat, ImageReader};
 
@@ -30,6 +31,9 @@ pub const DURATION_MS_MAX: u32 = 30_000;
 pub const SIDE_MAX: u32 = 1280;
 /// What a video may be.
 pub const VIDEO_TYPES: [&str; 2] = ["video/webm", "video/mp4"];
+
+/// From one colour of a check by light to the next: pages are late now and then, and never early.
+const LIGHT_APART_MS: std::ops::Range<u32> = LIGHT_MS - 50..2 * LIGHT_MS;
 
 const VERSION: u8 = 1;
 /// Of what a client says of itself and of the check.
@@ -71,6 +75,9 @@ pub enum Error {
     OtherRandom,
     #[error("the capture was made for {0}")]
     OtherType(LivenessType),
+    /// Says what is wrong with them.
+    #[error("the capture's 'lights' {0}")]
+    Lights(&'static str),
     /// A fault of this side; says which.
     #[error("keys for captures: {0}")]
     Failed(&'static str),
@@ -88,6 +95,8 @@ pub struct Capture {
     pub device: Option<DeviceInfo>,
     /// 1 to [`FRAMES_MAX`], each later than the one before.
     pub frames: Vec<Frame>,
+    /// When each colour of a check by light came on, in milliseconds as frames count them; empty of other checks.
+    pub lights: Vec<u32>,
     pub video: Option<Video>,
 }
 
@@ -125,6 +134,22 @@ impl Capture {
         Ok(())
     }
 
+    /// Refuses a capture that does not say when it showed each colour of a check by light.
+    pub fn check_lights(&self) -> Result<(), Error> {
+        if self.lights.len() != LIGHTS {
+            return Err(Error::Lights("are not a time for each colour"));
+        }
+        let is_apart = |pair: &[u32]| pair[1].checked_sub(pair[0]).is_some_and(|ms| LIGHT_APART_MS.contains(&ms));
+        if !self.lights.windows(2).all(is_apart) {
+            return Err(Error::Lights("do not come one after the other, half a second apart"));
+        }
+        let ends_ms = self.lights.last().map_or(0, |last| last.saturating_add(LIGHT_MS));
+        if self.frames.last().is_none_or(|last| last.t_ms < ends_ms) {
+            return Err(Error::Lights("go on for longer than the film"));
+        }
+        Ok(())
+    }
+
     /// As CBOR.
     pub fn encode(&self) -> Vec<u8> {
         let text = |text: &str| Value::Text(text.to_owned());
@@ -141,6 +166,7 @@ impl Capture {
             ];
             Value::Map(members.into_iter().flatten().collect())
         };
+        let times = |times: &[u32]| Value::Array(times.iter().map(|ms| (*ms).into()).collect());
         let video = |video: &Video| {
             Value::Map(vec![(text("contentType"), text(&video.content_type)), (text("bytes"), bytes(&video.bytes))])
         };
@@ -152,6 +178,7 @@ impl Capture {
             self.sdk.as_ref().map(|of| (text("sdkInfo"), sdk(of))),
             self.device.as_ref().map(|of| (text("deviceInfo"), device(of))),
             Some((text("frames"), Value::Array(self.frames.iter().map(frame).collect()))),
+            (!self.lights.is_empty()).then(|| (text("lights"), times(&self.lights))),
             self.video.as_ref().map(|of| (text("video"), video(of))),
         ];
         let mut encoded = vec![];
@@ -179,6 +206,7 @@ impl Capture {
             sdk: map.map("sdkInfo")?.map(sdk).transpose()?,
             device: map.map("deviceInfo")?.map(device).transpose()?,
             frames: frames(map.required("frames")?)?,
+            lights: map.times("lights")?,
             video: map.map("video")?.map(video).transpose()?,
         };
         capture.check()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use face::FaceEngine;
 use face::image::PIXELS_MAX;
+use face::values::liveness::LivenessType;
 use face::values::template::Damage;
 use tokio::sync::Notify;
 
@@ -139,6 +140,8 @@ pub enum Error {
     /// By its name.
     #[error("{0} is not supported any more")]
     LivenessType(&'static str),
+    #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
+    LightChallenge,
     #[error("no liveness check has begun in this session")]
     LivenessNotInitialized,
     #[error("the liveness check of this session is in progress")]

@@ -80,6 +80,7 @@ fn file(content_type: &'static str, text: impl Into<String>) -> impl Endpoint<Ou
 
 #[cfg(test)]
 mod tests {
+    use face::values::lights::Light;
     use face::values::liveness::Challenge;
 
     use super::*;
@@ -111,6 +112,12 @@ mod tests {
         let found = ["denied", "noCamera", "cameraBusy"].into_iter();
         for name in ended.chain(states).chain(found) {
             assert!(texts.contains_key(name) && texts.contains_key(&format!("{name}_advice")), "{name}");
+        }
+        let style = include_str!("capture_page/style.css");
+        for light in Light::ALL {
+            let [red, green, blue] = light.srgb();
+            let rule = format!("[data-light=\"{light}\"] {{ background: #{red:02x}{green:02x}{blue:02x}; }}");
+            assert!(style.contains(&rule), "{rule}");
         }
         for challenge in Challenge::ALL {
             assert!(texts.contains_key(challenge.name()) && script.contains(&format!("{}: '", challenge.name())));

@@ -84,6 +84,7 @@ impl Api {
     ) -> Result<String, service::Error> {
         let once = key.map(|key| IdempotentRequest::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let check = NewLiveness {
+            is_lit: false,
             liveness_type: asked_type(body.liveness_mode)?,
             level: body.security_level.map(level).unwrap_or_default(),
             challenges: liveness::challenges(body.number_of_challenge),

@@ -10,7 +10,7 @@ use crate::api::contract::liveness;
 use crate::api::faces::face;
 use crate::api::http::payload::jose::Jose;
 use crate::api::http::payload::json::Json;
-use crate::api::liveness::words::{asked_type, level, wire_level, wire_reason, wire_state, wire_type};
+use crate::api::liveness::words::{asked_type, level, wire_level, wire_measure, wire_reason, wire_state, wire_type};
 use crate::api::wire::Timestamp;
 use crate::api::{Api, types};
 use crate::domain::{self, Caller, SessionId};
@@ -93,6 +93,7 @@ fn new(body: types::NewLivenessParameter) -> Result<NewLiveness, service::Error>
         liveness_type: asked_type(body.r#type)?,
         level: body.security_level.map(level).unwrap_or_default(),
         challenges: challenges(body.nb_challenge),
+        is_lit: body.light_challenge,
         image_retrieval_disabled: body.image_retrieval_disabled,
         id: body.id,
         age_threshold: None,
@@ -110,6 +111,7 @@ fn wire(Parameters { asked, certificates }: Parameters) -> types::LivenessParame
         r#type: wire_type(asked.liveness_type),
         security_level: wire_level(asked.level),
         nb_challenge: asked.challenges.map(i32::from),
+        light_challenge: asked.is_lit.then_some(true),
         image_retrieval_disabled: asked.image_retrieval_disabled,
         seed: asked.seed,
         certificates: certificates.iter().map(|der| STANDARD.encode(der)).collect(),
@@ -124,6 +126,7 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
         id: asked.id,
         status: wire_state(status),
         reason,
+        measures: None,
         best_image_id: None,
         image: None,
         landmarks: None,
@@ -140,7 +143,9 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
         Some(best) => (Some(best.face.0), best.image, Some(best.landmarks), best.stored),
         None => (None, None, None, None),
     };
+    let measures: Vec<types::LivenessMeasure> = outcome.measures.into_iter().map(wire_measure).collect();
     types::ReplayStatus {
+        measures: Some(measures).filter(|measures| !measures.is_empty()),
         best_image_id: face,
         image,
         landmarks: landmarks.map(face::wire_landmarks),

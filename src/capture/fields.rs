@@ -60,6 +60,14 @@ impl Fields {
         }
     }
 
+    /// A list of milliseconds; none where it is left out.
+    pub fn times(&mut self, name: &str) -> Result<Vec<u32>, Error> {
+        let wrong = || Error::NotCapture(format!("'{name}' is no list of milliseconds"));
+        let Some(value) = self.optional(name) else { return Ok(vec![]) };
+        let items = value.into_array().map_err(|_| wrong())?;
+        items.into_iter().map(|item| item.as_integer().and_then(|ms| ms.try_into().ok()).ok_or_else(wrong)).collect()
+    }
+
     pub fn map(&mut self, name: &'static str) -> Result<Option<Self>, Error> {
         self.optional(name).map(|value| Self::of(name, value)).transpose()
     }

@@ -28,6 +28,7 @@ fn capture() -> Capture {
         sdk: Some(SdkInfo { sdk_version: Some("1.0.0".to_owned()) }),
         device: Some(DeviceInfo { os_type: Some("Android".to_owned()), ..DeviceInfo::default() }),
         frames: (0..3).map(|number| Frame { t_ms: 100 * number, jpeg: jpeg(64, 48) }).collect(),
+        lights: vec![],
         video: Some(Video { content_type: "video/webm".to_owned(), bytes: Bytes::from_static(b"a video") }),
     }
 }

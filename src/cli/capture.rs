@@ -8,8 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use evaluate::input::film;
+use face::Asked;
 use face::values::challenges::challenges;
-use face::values::liveness::{Challenge, FRAMES_MAX, Frame, LivenessType};
+use face::values::lights::{LIGHT_MS, Light, ShownLight, lights};
+use face::values::liveness::{FRAMES_MAX, Frame};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{RequestBuilder, Response};
@@ -23,6 +25,8 @@ use crate::domain::liveness::SdkInfo;
 const POLL: Duration = Duration::from_millis(300);
 /// Longer than any check takes that does not fail.
 const POLLS_MAX: usize = 400;
+/// When the first colour of a check by light comes on: the film begins before.
+const FIRST_LIGHT_MS: u32 = 500;
 /// What is handed to the connection at once, so that progress can be seen.
 const CHUNK: usize = 64 << 10;
 
@@ -57,6 +61,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     println!("{}", check.shown());
     if args.show {
         return Ok(());
+    }
+    if !check.asked.lights.is_empty() {
+        bail!("this check asks for light: only a film of a face before a screen that shows its colours can pass it");
     }
     let frames = frames(&args.frames, args.fps)?;
     let sealed = check.sealed(frames)?;
@@ -105,9 +112,8 @@ fn chunked(text: String, bar: ProgressBar) -> reqwest::Body {
 pub struct Check {
     id: String,
     server_random: [u8; 32],
-    pub liveness_type: LivenessType,
-    /// What is asked for, in this order.
-    pub challenges: Vec<Challenge>,
+    /// The colours of a check by light come on at [`FIRST_LIGHT_MS`] and then one after the other.
+    pub asked: Asked,
     /// In DER.
     certificate: Vec<u8>,
 }
@@ -122,11 +128,17 @@ impl Check {
         let seed = parameters["seed"].as_i64().and_then(|seed| seed.try_into().ok()).context("there is no 'seed'")?;
         let count = parameters["nbChallenge"].as_u64().unwrap_or(0) as usize;
         let certificate = parameters["certificates"][0].as_str().context("there is no certificate")?;
+        let is_lit = parameters["lightChallenge"].as_bool().unwrap_or(false);
+        let lights = if is_lit { lights(seed, &server_random) } else { vec![] };
+        let shown = |(light, from_ms): (Light, u32)| ShownLight { from_ms, light };
         Ok(Self {
             id: text("id")?.to_owned(),
             server_random,
-            liveness_type: text("type")?.parse().map_err(anyhow::Error::msg)?,
-            challenges: challenges(seed, &server_random, count),
+            asked: Asked {
+                liveness_type: text("type")?.parse().map_err(anyhow::Error::msg)?,
+                challenges: challenges(seed, &server_random, count),
+                lights: lights.into_iter().zip((FIRST_LIGHT_MS..).step_by(LIGHT_MS as usize)).map(shown).collect(),
+            },
             certificate: STANDARD.decode(certificate)?,
         })
     }
@@ -135,10 +147,11 @@ impl Check {
         let capture = Capture {
             id: self.id.clone(),
             server_random: self.server_random,
-            liveness_type: self.liveness_type,
+            liveness_type: self.asked.liveness_type,
             sdk: Some(SdkInfo { sdk_version: Some(env!("CARGO_PKG_VERSION").to_owned()) }),
             device: None,
             frames,
+            lights: self.asked.lights.iter().map(|shown| shown.from_ms).collect(),
             video: None,
         };
         Ok(capture::seal(&self.certificate, &capture)?)
@@ -146,10 +159,14 @@ impl Check {
 
     /// What is asked for, in words.
     pub fn shown(&self) -> String {
-        let words: Vec<&str> = self.challenges.iter().map(|challenge| challenge.name()).collect();
+        if !self.asked.lights.is_empty() {
+            let words: Vec<&str> = self.asked.lights.iter().map(|shown| shown.light.name()).collect();
+            return format!("{}: look at a screen that shows {}", self.asked.liveness_type, words.join(", then "));
+        }
+        let words: Vec<&str> = self.asked.challenges.iter().map(|challenge| challenge.name()).collect();
         match words.as_slice() {
-            [] => format!("{}: look at the camera", self.liveness_type),
-            words => format!("{}: look at the camera, then {}", self.liveness_type, words.join(", then ")),
+            [] => format!("{}: look at the camera", self.asked.liveness_type),
+            words => format!("{}: look at the camera, then {}", self.asked.liveness_type, words.join(", then ")),
         }
     }
 }

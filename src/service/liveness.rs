@@ -29,6 +29,8 @@ pub struct NewLiveness {
     pub level: SecurityLevel,
     /// How many movements are asked for; of active liveness only.
     pub challenges: Option<u8>,
+    /// Whether a screen shows colours that the face must reflect; of passive video only.
+    pub is_lit: bool,
     pub image_retrieval_disabled: bool,
     pub id: Option<String>,
     /// The age that the result compares the person's with.
@@ -57,7 +59,7 @@ pub struct Standing {
 pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLiveness) -> Result<Parameters, Error> {
     require(caller, Permission::Liveness)?;
     let now = deps.clock.now();
-    let asked = asked(new);
+    let asked = asked(new)?;
     let mut tx = deps.store.begin().await?;
     let live = sessions::hold(&mut tx, caller, session, now).await?;
     let key = sessions::key(deps, &live)?;
@@ -79,7 +81,7 @@ pub async fn init_session(
 ) -> Result<SessionId, Error> {
     require(caller, Permission::Liveness)?;
     let opened = sessions::open(deps, caller, session)?;
-    let asked_sealed = asked(check).seal(&sessions::key(deps, &opened)?, opened.session.id)?;
+    let asked_sealed = asked(check)?.seal(&sessions::key(deps, &opened)?, opened.session.id)?;
     let check = FirstCheck { asked_sealed, due: opened.session.created.plus(CAPTURE_WITHIN) };
     sessions::insert(deps, caller, &opened, Some(&check), once).await
 }
@@ -112,6 +114,9 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     let opening = tokio::task::spawn_blocking(move || {
         let capture = capture::open(&keys, &sealed)?;
         capture.check_binding(&asked.id, &asked.server_random, asked.liveness_type)?;
+        if asked.is_lit {
+            capture.check_lights()?;
+        }
         Ok::<_, capture::Error>(key.seal(&sealed::capture_place(session), &capture.encode()))
     });
     let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("opening a capture: {error}")))??;
@@ -170,12 +175,15 @@ fn refuse_late(status: LivenessStatus) -> Result<(), Error> {
     }
 }
 
-fn asked(new: NewLiveness) -> CheckRequest {
+fn asked(new: NewLiveness) -> Result<CheckRequest, Error> {
+    if new.is_lit && new.liveness_type != LivenessType::PassiveVideo {
+        return Err(Error::LightChallenge);
+    }
     let is_active = new.liveness_type == LivenessType::Active;
     let mut random = [0; 36];
     rand::fill(&mut random).expect("the system has random numbers");
     let (server_random, seed) = random.split_at(32);
-    CheckRequest {
+    Ok(CheckRequest {
         id: new.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
         liveness_type: new.liveness_type,
         level: new.level,
@@ -185,7 +193,8 @@ fn asked(new: NewLiveness) -> CheckRequest {
         seed: i32::from_be_bytes(seed.try_into().expect("four bytes")) & i32::MAX,
         server_random: server_random.try_into().expect("32 bytes"),
         age_threshold: new.age_threshold,
-    }
+        is_lit: new.is_lit,
+    })
 }
 
 fn parameters(deps: &Deps, asked: CheckRequest) -> Parameters {

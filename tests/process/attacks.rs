@@ -5,8 +5,8 @@ use std::path::Path;
 
 use evaluate::performer::attack::{Attack, attack};
 use evaluate::performer::{self, FRAME_MS, Performance};
-use face::samples;
 use face::values::liveness::{Frame, LivenessType};
+use face::{Asked, samples};
 use serde_json::Value;
 
 use crate::commands::{bioserver, succeeded};
@@ -25,8 +25,8 @@ fn recordings_are_counted_by_type_and_species() {
     let data = tempfile::tempdir().expect("there is room");
     let recordings = data.path().join("recordings");
     let portrait = provider::portrait();
-    let asked =
-        Performance { liveness_type: LivenessType::PassiveVideo, challenges: vec![], seed: 3, frame_ms: FRAME_MS };
+    let asked = Asked::passive(LivenessType::PassiveVideo);
+    let asked = Performance { asked, seed: 3, frame_ms: FRAME_MS };
     film(&recordings.join("bonafide/one"), &performer::perform(&portrait, &asked));
     let stills = attack(Attack::Still, &portrait, &portrait, &asked);
     film(&recordings.join("injected/two"), &stills);

@@ -5,7 +5,6 @@ use std::io::Cursor;
 use bytes::Bytes;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use image::{ImageFormat, Rgb};
-use reqwest::Method;
 use serde_json::json;
 use tempfile::TempPath;
 
@@ -81,14 +80,6 @@ fn marked(jpeg: &Bytes) -> Bytes {
 }
 
 impl Provider {
-    /// Where the person is sent.
-    async fn address(&self, session: &str) -> String {
-        let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
-        let token = made["token"].as_str().expect("it has a token");
-        let id = session.rsplit('/').next().expect("it ends with its id");
-        format!("{}/capture?session={id}#{token}", self.server.url)
-    }
-
     /// What the page tells in the end whoever sees this film, which is also what the provider is told.
     async fn outcome(&self, session: &str, film: &Film) -> String {
         let file = format!("--use-file-for-fake-video-capture={}", film.0.display());
@@ -114,12 +105,7 @@ async fn who_does_what_the_page_asks_passes() {
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
         let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
-        let performance = Performance {
-            liveness_type: check.liveness_type,
-            challenges: check.challenges,
-            seed: 7,
-            frame_ms: FRAME_MS,
-        };
+        let performance = Performance { asked: check.asked, seed: 7, frame_ms: FRAME_MS };
         let frames = performer::perform(&portrait, &performance);
         assert!(frames.len() <= FILM_FRAMES_MAX, "the page does not film for so long: {}", frames.len());
         let pictures: Vec<Bytes> = frames.into_iter().map(|frame| frame.jpeg).collect();
@@ -132,8 +118,7 @@ async fn who_does_what_the_page_asks_passes() {
 async fn a_photograph_before_the_camera_does_not() {
     let (provider, portrait) = (Provider::start(), portrait());
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
-    let performance =
-        Performance { liveness_type: check.liveness_type, challenges: check.challenges, seed: 7, frame_ms: FRAME_MS };
+    let performance = Performance { asked: check.asked, seed: 7, frame_ms: FRAME_MS };
     let frames = performer::perform(&portrait, &performance);
     let outcome = provider.outcome(&session, &Film::of(std::slice::from_ref(&frames[0].jpeg))).await;
     assert!(outcome == "FAILED" || outcome == "SPOOF", "{outcome}");

@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod keeping;
 mod keys;
+mod light;
 mod nodes;
 mod outages;
 mod overload;

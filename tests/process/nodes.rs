@@ -202,8 +202,7 @@ async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
     let ([victim, survivor], _) = nodes_on(&database);
     let (victim, survivor) = (Provider::of(victim), Provider::of(survivor));
     let (session, check) = victim.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
-    let performance =
-        Performance { liveness_type: check.liveness_type, challenges: vec![], seed: 7, frame_ms: FRAME_MS };
+    let performance = Performance { asked: check.asked.clone(), seed: 7, frame_ms: FRAME_MS };
     let capture = check.sealed(performer::perform(&portrait(), &performance)).expect("it can be sealed");
     let mut database = PgConnection::connect(&database).await.expect("it is there");
     let attempts = async |database: &mut PgConnection| -> i64 {

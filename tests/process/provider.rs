@@ -54,9 +54,21 @@ impl Provider {
         Check::read(&asked).expect("it is whole")
     }
 
-    pub async fn status(&self, session: &str) -> String {
+    /// Where the person is sent.
+    pub async fn address(&self, session: &str) -> String {
+        let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
+        let token = made["token"].as_str().expect("it has a token");
+        let id = session.rsplit('/').next().expect("it ends with its id");
+        format!("{}/capture?session={id}#{token}", self.server.url)
+    }
+
+    /// How the check of a session stands.
+    pub async fn result(&self, session: &str) -> Value {
         let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
-        let standing = self.json(Method::GET, &path, None).await;
-        standing["status"].as_str().expect("it has a status").to_owned()
+        self.json(Method::GET, &path, None).await
+    }
+
+    pub async fn status(&self, session: &str) -> String {
+        self.result(session).await["status"].as_str().expect("it has a status").to_owned()
     }
 }

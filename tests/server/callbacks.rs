@@ -69,7 +69,7 @@ async fn a_provider_is_told_of_every_end(app: TestApp) {
     let (url, receiving) = receiver(&[204, 200, 204]).await;
     let mut sessions = vec![captured(&app, &url).await];
     settle(&app).await;
-    let refused = Verdict { reasons: vec![Reason::FlatMotion], best: None };
+    let refused = Verdict { reasons: vec![Reason::FlatMotion], measures: vec![], best: None };
     app.script.tell_replay(frame(0), Ok(refused));
     sessions.push(captured(&app, &url).await);
     settle(&app).await;

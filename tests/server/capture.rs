@@ -84,6 +84,7 @@ fn capture() -> Capture {
         sdk: None,
         device: Some(DeviceInfo { device_model: Some("T\u{e9}l\u{e9}phone".to_owned()), ..DeviceInfo::default() }),
         frames: (0..3).map(|number| Frame { t_ms: 100 * number, jpeg: jpeg.clone() }).collect(),
+        lights: vec![],
         video: None,
     }
 }

@@ -6,6 +6,7 @@ use bioserver::domain::liveness::Video;
 use bioserver::service::Policy;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use face::values::liveness::Frame;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +20,7 @@ use crate::shape::assert_shape;
 on_both!(
     a_check_has_one_capture_in_its_time,
     a_capture_of_another_check_is_refused,
+    light_that_is_asked_for_is_never_left_out,
     each_broken_capture_is_told_apart,
     media_are_kept_where_that_is_asked_for,
     a_capture_that_fails_is_tried_three_times,
@@ -63,6 +65,28 @@ async fn a_capture_of_another_check_is_refused(app: TestApp) {
     assert_eq!(wrong.to(&app, &one).await.refusal().1, "CAPTURE_TYPE_MISMATCH");
     // None of them was the one capture that the check takes.
     assert_eq!(capture_of(&app, &one).await.to(&app, &one).await.status, 202);
+}
+
+async fn light_that_is_asked_for_is_never_left_out(app: TestApp) {
+    let session = open(&app, &json!({})).await;
+    let asked = begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE_VIDEO", "lightChallenge": true })).await;
+    assert_eq!(asked["lightChallenge"], true);
+    let mut sealed = Sealed::of(&asked);
+    let frame = sealed.capture.frames[0].clone();
+    sealed.capture.frames = (0..50).map(|number| Frame { t_ms: 100 * number, ..frame.clone() }).collect();
+    let good: Vec<u32> = (500..4500).step_by(500).collect();
+    let mut close = good.clone();
+    close[3] = close[2] + 100;
+    let late = good.iter().map(|ms| ms + 500).collect();
+    for wrong in [vec![], good[..7].to_vec(), good.iter().rev().copied().collect(), close, late, vec![u32::MAX; 8]] {
+        sealed.capture.lights.clone_from(&wrong);
+        assert_eq!(sealed.to(&app, &session).await.refusal().1, "CAPTURE_LIGHTS_INVALID", "{wrong:?}");
+    }
+    sealed.capture.lights = good;
+    assert_eq!(sealed.to(&app, &session).await.status, 202);
+    // Where no light is asked for, nobody is told of it.
+    let plain = begin(&app, &open(&app, &json!({})).await, &json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
+    assert_eq!(plain.get("lightChallenge"), None);
 }
 
 async fn each_broken_capture_is_told_apart(app: TestApp) {

@@ -8,7 +8,7 @@ use bioserver::domain::{Limits, Permission};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use face::Verdict;
-use face::values::liveness::{Frame, Reason};
+use face::values::liveness::{Frame, Measure, Reason};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use reqwest::Method;
@@ -60,6 +60,7 @@ impl Sealed {
             sdk: Some(SdkInfo { sdk_version: Some("1.2.3".to_owned()) }),
             device: Some(DeviceInfo { device_model: Some("A phone".to_owned()), ..DeviceInfo::default() }),
             frames: (0..3).map(|number| Frame { t_ms: u32::from(number) * 100, jpeg: frame(number) }).collect(),
+            lights: vec![],
             video: None,
         };
         let certificates = certificates.iter().map(|der| decoded(der.as_str().expect("text"))).collect();
@@ -99,7 +100,10 @@ pub fn status_path(session: &str) -> String {
 /// The first frame of [`Sealed::of`] gives this from now on.
 pub fn tell(app: &TestApp, reasons: &[Reason]) {
     let best = testkit::script::verdict(&frame(0)).best;
-    app.script.tell_replay(frame(0), Ok(Verdict { reasons: reasons.to_vec(), best }));
+    app.script.tell_replay(
+        frame(0),
+        Ok(Verdict { reasons: reasons.to_vec(), measures: vec![Measure::Face, Measure::Life], best }),
+    );
 }
 
 async fn a_check_begins_with_what_a_capture_client_needs(app: TestApp) {
@@ -145,6 +149,8 @@ async fn a_check_begins_with_what_a_capture_client_needs(app: TestApp) {
         json!([{ "type": "LIVENESS_PASSIVE" }, { "type": "LIVENESS_PASSIVE" }]),
         json!({ "type": "LIVENESS_ACTIVE", "nbChallenge": 0 }),
         json!({ "type": "LIVENESS_ACTIVE", "securityLevel": "EXTREME" }),
+        json!({ "type": "LIVENESS_ACTIVE", "lightChallenge": true }),
+        json!({ "type": "LIVENESS_PASSIVE", "lightChallenge": true }),
         json!({ "type": "OTHER" }),
         json!("LIVENESS_ACTIVE"),
     ] {

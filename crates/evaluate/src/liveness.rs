@@ -47,9 +47,9 @@ impl Trial {
         let measured = networks.measure(capture)?;
         let took = start.elapsed();
         let (evidence, limits) = (measured.evidence, networks.liveness());
-        let judge = |level| evidence.judge(capture.liveness_type, level, &capture.challenges, limits);
+        let judge = |level| evidence.judge(&capture.asked, level, limits);
         let reasons = SecurityLevel::ALL.map(judge);
-        let (liveness_type, species) = (capture.liveness_type, species.to_owned());
+        let (liveness_type, species) = (capture.asked.liveness_type, species.to_owned());
         Ok((Self { liveness_type, species, reasons, evidence, matched: None, took }, measured.best))
     }
 

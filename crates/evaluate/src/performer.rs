@@ -5,16 +5,19 @@
 //! gives it, and around it points that move with the head the less the further away they are. Heads turn, lids and lips
 //! move; what is behind stays. The same seed gives the same bytes.
 
-use face::values::liveness::{Challenge, Frame, LivenessType};
+use face::Asked;
+use face::values::liveness::Frame;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::performer::camera::Camera;
+use crate::performer::glow::Glow;
 use crate::performer::motion::Film;
 use crate::performer::portrait::Portrait;
 
 pub mod attack;
 pub mod camera;
+pub mod glow;
 pub mod landmarks;
 pub mod motion;
 pub mod portrait;
@@ -28,9 +31,8 @@ pub const FRAME_MS: u32 = 100;
 /// What a person shows the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Performance {
-    pub liveness_type: LivenessType,
-    /// In this order; of active liveness only.
-    pub challenges: Vec<Challenge>,
+    /// What the person is asked to do, and does.
+    pub asked: Asked,
     /// How this person moves, and how the camera sees it.
     pub seed: u64,
     /// Milliseconds from one frame to the next.
@@ -42,7 +44,9 @@ pub fn perform(portrait: &Portrait, performance: &Performance) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(performance.seed);
     let film = Film::of(performance, &mut random);
     let mut camera = Camera::new(&mut random);
-    frames(performance.frame_ms, (0..film.frames()).map(|number| camera.shot(&portrait.drawn(&film.pose(number)))))
+    let glow = Glow::new(performance);
+    let shot = |number: u32| camera.shot(&portrait.lit(&film.pose(number), glow.at(number * performance.frame_ms)));
+    frames(performance.frame_ms, (0..film.frames()).map(shot))
 }
 
 /// Pictures as frames, at the times that a camera with a little jitter takes them.

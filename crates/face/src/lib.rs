@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::calibration::Origin;
-use crate::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
+use crate::values::lights::ShownLight;
+use crate::values::liveness::{Challenge, Frame, LivenessType, Measure, Reason, SecurityLevel};
 use crate::values::picture::{ImageType, Landmarks, Quality};
 use crate::values::score::Score;
 use crate::values::template::Template;
@@ -83,13 +84,28 @@ pub struct AgedFace {
     pub years: f32,
 }
 
-/// A capture, and what it was to show.
+/// What a capture is to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub liveness_type: LivenessType,
+    /// Movements, in this order; of active liveness only.
+    pub challenges: Vec<Challenge>,
+    /// The colours that a screen showed, as they were asked for, and when; empty where no light was asked for.
+    pub lights: Vec<ShownLight>,
+}
+
+impl Asked {
+    /// A film or a look for which nothing is asked of the person.
+    pub fn passive(liveness_type: LivenessType) -> Self {
+        Self { liveness_type, challenges: vec![], lights: vec![] }
+    }
+}
+
+/// A capture, and what it is held to.
 #[derive(Debug, Clone)]
 pub struct LivenessCapture {
-    pub liveness_type: LivenessType,
+    pub asked: Asked,
     pub level: SecurityLevel,
-    /// What was asked for, in this order; of active liveness only.
-    pub challenges: Vec<Challenge>,
     pub frames: Vec<Frame>,
 }
 
@@ -98,6 +114,8 @@ pub struct LivenessCapture {
 pub struct Verdict {
     /// Why it is refused, worst first; none: a living person, who did what was asked.
     pub reasons: Vec<Reason>,
+    /// The measures that the verdict rests on.
+    pub measures: Vec<Measure>,
     /// The frame that shows the person best; none where none shows a usable face.
     pub best: Option<Best>,
 }

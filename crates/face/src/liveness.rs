@@ -13,8 +13,10 @@ use crate::values::picture::ImageType;
 use crate::values::score::Score;
 use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, quality, spoof};
 
+pub mod colours;
 pub mod flat;
 pub mod judge;
+pub mod light;
 pub mod motion;
 pub mod movements;
 pub mod track;
@@ -34,9 +36,9 @@ impl Networks {
     /// Looks whether a capture shows a living person who does what was asked, on this thread.
     pub fn check_liveness(&mut self, replay: &LivenessCapture) -> Result<Verdict, Error> {
         let Measured { evidence, best } = self.measure(replay)?;
-        let reasons = evidence.judge(replay.liveness_type, replay.level, &replay.challenges, self.liveness());
+        let reasons = evidence.judge(&replay.asked, replay.level, self.liveness());
         tracing::debug!(?evidence, "a capture was measured");
-        Ok(Verdict { reasons, best })
+        Ok(Verdict { reasons, measures: evidence.measures(&replay.asked), best })
     }
 
     /// What a capture shows, whatever it is held to.
@@ -44,7 +46,7 @@ impl Networks {
         let frames = track::looked_at(&replay.frames);
         let track = track::follow(self, &frames)?;
         let rest = Rest::of(&track.shots);
-        let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.liveness_type)).unwrap_or_default();
+        let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.asked.liveness_type)).unwrap_or_default();
         let mut looks = vec![];
         for shot in &chosen {
             looks.extend(look(self, &frames[track.shots[*shot].frame].jpeg)?);
@@ -54,7 +56,8 @@ impl Networks {
         let sight = looks.iter().map(|look| look.sight).max();
         let best = looks.into_iter().map(|look| look.best).max_by_key(|best| best.described.quality.value);
         let seen = seen(&replay.frames, &frames, &track, rest.as_ref());
-        Ok(Measured { evidence: Evidence { real, looks: looked, same, sight, ..seen }, best })
+        let light = light::reflection(&track.shots, &track.colours, &replay.asked.lights);
+        Ok(Measured { evidence: Evidence { real, looks: looked, same, sight, light, ..seen }, best })
     }
 }
 
@@ -162,6 +165,7 @@ fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> 
         real: None,
         looks: 0,
         same: None,
+        light: None,
         sight: None,
     }
 }

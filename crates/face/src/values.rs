@@ -1,6 +1,8 @@
 //! Plain values that the pipeline gives and takes, and that servers keep and send.
 
 pub mod challenges;
+pub mod draws;
+pub mod lights;
 pub mod liveness;
 pub mod picture;
 pub mod score;

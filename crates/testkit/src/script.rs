@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use face::calibration::Origin;
+use face::values::liveness::Measure;
 use face::values::picture::{Eyes, FaceBox, Landmarks, Point, Quality};
 use face::values::score::Score;
 use face::values::template::Template;
@@ -71,7 +72,11 @@ pub fn aged(bytes: &[u8]) -> AgeEstimate {
 /// What follows from the bytes of a capture's first frame: a living person.
 pub fn verdict(bytes: &Bytes) -> Verdict {
     let years = aged(bytes).face.expect("somebody is there").years;
-    Verdict { reasons: vec![], best: Some(Best { jpeg: bytes.clone(), described: face(bytes), years }) }
+    Verdict {
+        reasons: vec![],
+        measures: vec![Measure::Face],
+        best: Some(Best { jpeg: bytes.clone(), described: face(bytes), years }),
+    }
 }
 
 impl FaceEngine for Script {
@@ -119,6 +124,7 @@ impl FaceEngine for Script {
 #[cfg(test)]
 mod tests {
     use face::WantedFace;
+    use face::values::liveness::Measure;
     use face::values::picture::ImageType;
 
     use super::*;

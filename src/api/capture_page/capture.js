@@ -4,10 +4,9 @@ import { CompactEncrypt, importX509 } from './jose.js';
 
 // Their order is part of how they are derived.
 const CHALLENGES = ['TURN_LEFT', 'TURN_RIGHT', 'LOOK_UP', 'LOOK_DOWN', 'OPEN_MOUTH', 'BLINK'];
-const INFO = 'bioserver challenges v1';
+const LIGHTS = ['SKY', 'MINT', 'SUN', 'ROSE'];
+const LIGHTS_COUNT = 8;
 const BLOCKS_MAX = 256;
-// The largest multiple of their number that a byte can hold: from there on, some would be more likely than others.
-const FAIR = 252;
 
 const utf8 = new TextEncoder();
 
@@ -16,23 +15,35 @@ export function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** The first `count` movements of the check with this seed (a 32-bit integer) and random number (32 bytes). */
-export async function challenges(seed, serverRandom, count) {
+/** The first `count` of `names` that follow from a seed (a 32-bit integer) and a random number (32 bytes). */
+async function drawn(label, names, seed, serverRandom, count) {
   const salt = new Uint8Array(4);
   new DataView(salt.buffer).setInt32(0, seed);
   const key = await crypto.subtle.importKey('raw', serverRandom, 'HKDF', false, ['deriveBits']);
+  // The largest multiple of their number that a byte can hold: from there on, some would be more likely than others.
+  const fair = Math.floor(255 / names.length) * names.length;
   const found = [];
   for (let number = 0; number < BLOCKS_MAX && found.length < count; number += 1) {
-    const info = Uint8Array.from([...utf8.encode(INFO), number]);
+    const info = Uint8Array.from([...utf8.encode(label), number]);
     const block = await crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt, info }, key, 256);
     for (const byte of new Uint8Array(block)) {
-      const challenge = CHALLENGES[byte % CHALLENGES.length];
-      if (byte < FAIR && found.length < count && found.at(-1) !== challenge) {
-        found.push(challenge);
+      const choice = names[byte % names.length];
+      if (byte < fair && found.length < count && found.at(-1) !== choice) {
+        found.push(choice);
       }
     }
   }
   return found;
+}
+
+/** The first `count` movements of the check with this seed and random number. */
+export function challenges(seed, serverRandom, count) {
+  return drawn('bioserver challenges v1', CHALLENGES, seed, serverRandom, count);
+}
+
+/** The colours of the check by light with this seed and random number. */
+export function lights(seed, serverRandom) {
+  return drawn('bioserver lights v1', LIGHTS, seed, serverRandom, LIGHTS_COUNT);
 }
 
 /** What begins a CBOR item (RFC 8949, 3): its major type, and a number below 2^32. */
@@ -92,8 +103,11 @@ function base64url(bytes) {
   return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** Frames (`{ t_ms, jpeg }`) as the sealed capture of the check with these parameters. */
-export async function seal(parameters, frames) {
+/**
+ * Frames (`{ t_ms, jpeg }`) as the sealed capture of the check with these parameters. `shown` are the times at which the
+ * colours of a check by light came on.
+ */
+export async function seal(parameters, frames, shown) {
   const capture = {
     version: 1,
     id: parameters.id,
@@ -101,6 +115,7 @@ export async function seal(parameters, frames) {
     mode: parameters.type,
     sdkInfo: { sdkVersion: 'capture page' },
     frames,
+    ...(shown.length ? { lights: shown } : {}),
   };
   const certificate = parameters.certificates[0];
   const pem = `-----BEGIN CERTIFICATE-----\n${certificate}\n-----END CERTIFICATE-----`;

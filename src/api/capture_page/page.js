@@ -3,7 +3,7 @@
 // `data-state` and `data-outcome` on the main element say where it stands.
 
 import * as camera from './camera.js';
-import { bytesOf, challenges, seal } from './capture.js';
+import { bytesOf, challenges, lights, seal } from './capture.js';
 import { Cues } from './cues.js';
 import { Refusal, Session } from './server.js';
 
@@ -17,6 +17,12 @@ const MOVE_MS = 2800;
 const BACK_MS = 1900;
 const PASSIVE_MS = 1000;
 const PASSIVE_VIDEO_MS = 3000;
+// A check by light: a face without it, each colour for half a second, and time for what this device is late.
+const DARK_MS = 500;
+const LIGHT_MS = 500;
+const LATE_MS = 900;
+// A timer that comes a little early does not wait for its next turn.
+const EARLY_MS = 30;
 
 const POLL_MS = 1000;
 const POLLS_MAX = 120;
@@ -30,6 +36,7 @@ let texts;
 let session;
 let parameters;
 let asked;
+let colours;
 
 /** Shows one section; its heading is read aloud. */
 function show(state, section) {
@@ -67,7 +74,8 @@ function refused(error, again) {
 function script() {
   if (parameters.type !== 'LIVENESS_ACTIVE') {
     const durationMs = parameters.type === 'LIVENESS_PASSIVE' ? PASSIVE_MS : PASSIVE_VIDEO_MS;
-    return { steps: [{ from: 0, text: texts.holdStill, name: '' }], durationMs };
+    const litMs = colours.length ? DARK_MS + colours.length * LIGHT_MS + LATE_MS : 0;
+    return { steps: [{ from: 0, text: texts.holdStill, name: '' }], durationMs: Math.max(durationMs, litMs) };
   }
   const steps = [{ from: 0, text: texts.lookAhead, name: '' }];
   let from = AHEAD_MS;
@@ -85,6 +93,28 @@ function say({ text, name }) {
   main.dataset.challenge = name;
 }
 
+/** Lights the face by the page: shows the next colour when the one before has had its time, and says when it did. */
+function lamp() {
+  const left = [...colours];
+  const shown = [];
+  return {
+    shown,
+    tell(over) {
+      const due = shown.length ? shown.at(-1) + LIGHT_MS - EARLY_MS : DARK_MS;
+      if (over >= due && (left.length || document.body.dataset.light)) {
+        const colour = left.shift() ?? '';
+        document.body.dataset.light = colour;
+        if (colour) {
+          shown.push(Math.round(over));
+        }
+      }
+    },
+    out() {
+      document.body.dataset.light = '';
+    },
+  };
+}
+
 function start() {
   delete main.dataset.outcome;
   const explanations = {
@@ -93,6 +123,7 @@ function start() {
     LIVENESS_PASSIVE_VIDEO: texts.explainPassiveVideo,
   };
   at('explanation').textContent = explanations[parameters.type];
+  at('light').hidden = !colours.length;
   show('start', 'start');
 }
 
@@ -128,7 +159,9 @@ async function record() {
   main.dataset.state = 'recording';
   const left = [...steps];
   const cues = new Cues();
+  const light = lamp();
   const tell = (over) => {
+    light.tell(over);
     at('recorded').value = over / durationMs;
     while (left.length && left[0].from <= over) {
       const step = left.shift();
@@ -144,25 +177,26 @@ async function record() {
   } catch {
     // A picture that could not be made counts as an interruption.
   }
+  light.out();
   main.dataset.cues = cues.given;
   cues.close();
   document.removeEventListener('visibilitychange', hide);
   camera.close(at('preview'));
   if (frames) {
-    await deliver(frames);
+    await deliver(frames, light.shown);
   } else {
     end('interrupted', start);
   }
 }
 
-async function deliver(frames) {
+async function deliver(frames, shown) {
   at('sending').textContent = texts.encrypting;
   at('sent').hidden = false;
   at('sent').removeAttribute('value');
   show('sending', 'send');
   let sealed;
   try {
-    sealed = await seal(parameters, frames);
+    sealed = await seal(parameters, frames, shown);
   } catch {
     // A certificate that this browser cannot use: another try would end the same way.
     end('ERROR');
@@ -233,7 +267,9 @@ async function begin() {
       await wait();
     } else if (status === 'INITIALIZED') {
       parameters = await session.parameters();
-      asked = await challenges(parameters.seed, bytesOf(parameters.serverRandom), parameters.nbChallenge ?? 0);
+      const random = bytesOf(parameters.serverRandom);
+      asked = await challenges(parameters.seed, random, parameters.nbChallenge ?? 0);
+      colours = parameters.lightChallenge ? await lights(parameters.seed, random) : [];
       start();
     } else {
       end(status);

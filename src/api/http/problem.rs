@@ -220,6 +220,7 @@ impl From<service::Error> for Problem {
                 let served = LivenessType::ALL.map(LivenessType::name).join(", ");
                 bad("LIVENESS_TYPE_NOT_SUPPORTED", &format!("Ask for one of {served}."))
             }
+            Error::LightChallenge => Self::invalid(&Invalid::new(error.to_string()).within("lightChallenge")),
             Error::LivenessNotInitialized => {
                 not_found("LIVENESS_NOT_INITIALIZED", "Send init-liveness-parameters first.")
             }
@@ -270,6 +271,7 @@ impl Problem {
             Error::OtherCheck => ("CAPTURE_OF_ANOTHER_REPLAY", "Make one for this check"),
             Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Make one for this check"),
             Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
+            Error::Lights(_) => ("CAPTURE_LIGHTS_INVALID", "docs/capture.md says what they must be"),
             Error::Failed(why) => return Self::internal(*why),
         };
         Self::new(StatusCode::BAD_REQUEST, code, advised(error, &format!("{advice}.")))

@@ -1,8 +1,8 @@
 //! The words of liveness checks, in the contract and in the domain.
 
-use face::values::liveness::{self, Reason};
+use face::values::liveness::{self, Measure, Reason};
 
-use crate::api::types::{AskedLivenessType, LivenessType, ReplayReason, ReplayState, SecurityLevel};
+use crate::api::types::{AskedLivenessType, LivenessMeasure, LivenessType, ReplayReason, ReplayState, SecurityLevel};
 use crate::domain::liveness::LivenessStatus;
 use crate::service;
 
@@ -51,6 +51,10 @@ words!(
 );
 words!(
     wire_reason: Reason => ReplayReason,
-    NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, EyesClosed, FaceChanged, Cut, FlatMotion, Frozen,
+    NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, LightNotReflected, FlatLight, EyesClosed, FaceChanged, Cut, FlatMotion, Frozen,
     SpoofNetwork
+);
+words!(
+    wire_measure: Measure => LivenessMeasure,
+    Face, Eyes, Movements, OnePerson, Continuity, Relief, Life, SpoofNetwork, Light
 );

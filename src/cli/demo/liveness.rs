@@ -54,8 +54,7 @@ async fn check(
         client.post(&format!("{session}/init-liveness-parameters"), &json!({ "type": "LIVENESS_ACTIVE" })).await?;
     let check = Check::read(&client.verified(&asked)?)?;
     say(&format!("\nBefore the camera: {who}\n  asked      {}", check.shown()))?;
-    let (liveness_type, challenges) = (check.liveness_type, check.challenges.clone());
-    let frames = film(&Performance { liveness_type, challenges, seed: SEED, frame_ms: FRAME_MS });
+    let frames = film(&Performance { asked: check.asked.clone(), seed: SEED, frame_ms: FRAME_MS });
     let (count, sealed) = (frames.len(), check.sealed(frames)?);
     say(&format!("  captured   {count} frames, {} kB sealed", sealed.len() / 1000))?;
     client.capture(&session, sealed).await?;

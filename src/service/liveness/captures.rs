@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::TimeDelta;
-use face::values::challenges::challenges;
 use face::values::liveness::Reason;
 use face::{Best, LivenessCapture, Verdict, age};
 use tokio::sync::Notify;
@@ -119,13 +118,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let key = sessions::key(deps, &live)?;
     let asked = CheckRequest::open(&leased.asked_sealed, &key, session)?;
     let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?)?;
-    let count = usize::from(asked.challenges.unwrap_or(0));
-    let film = LivenessCapture {
-        liveness_type: asked.liveness_type,
-        level: asked.level,
-        challenges: challenges(asked.seed, &asked.server_random, count),
-        frames: capture.frames,
-    };
+    let film = LivenessCapture { asked: asked.shown_in(&capture), level: asked.level, frames: capture.frames };
     let begun = Instant::now();
     let every = deps.policy.check_lease / RENEWALS;
     let verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
@@ -140,8 +133,14 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     deps.pace.measured(begun.elapsed());
 
     let status = status(&verdict);
-    let mut outcome =
-        Outcome { reasons: verdict.reasons, device: capture.device, sdk: capture.sdk, best: None, video: None };
+    let mut outcome = Outcome {
+        reasons: verdict.reasons,
+        measures: verdict.measures,
+        device: capture.device,
+        sdk: capture.sdk,
+        best: None,
+        video: None,
+    };
     let mut prepared = None;
     if let Some(seen) = verdict.best.filter(|_| status == LivenessStatus::Success) {
         let made = best::prepare(deps, &live, &key, &seen).await?;

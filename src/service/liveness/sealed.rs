@@ -1,10 +1,14 @@
 //! What is kept of a liveness check, sealed by its session's key.
 
-use face::values::liveness::{LivenessType, Reason, SecurityLevel};
+use face::Asked;
+use face::values::challenges::challenges;
+use face::values::lights::{ShownLight, lights};
+use face::values::liveness::{LivenessType, Measure, Reason, SecurityLevel};
 use face::values::picture::Landmarks;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::capture::Capture;
 use crate::domain::liveness::{DeviceInfo, SdkInfo};
 use crate::domain::{FaceId, SessionId};
 use crate::seal::Key;
@@ -24,6 +28,9 @@ pub struct CheckRequest {
     pub seed: i32,
     pub server_random: [u8; 32],
     pub age_threshold: Option<i32>,
+    /// Whether a screen shows colours that the face must reflect.
+    #[serde(default)]
+    pub is_lit: bool,
 }
 
 /// What came of a capture.
@@ -31,6 +38,9 @@ pub struct CheckRequest {
 pub struct Outcome {
     /// Why it was refused, worst first.
     pub reasons: Vec<Reason>,
+    /// The measures that the verdict rests on.
+    #[serde(default)]
+    pub measures: Vec<Measure>,
     pub device: Option<DeviceInfo>,
     pub sdk: Option<SdkInfo>,
     /// Of a capture that was accepted.
@@ -52,6 +62,18 @@ pub struct BestImage {
 }
 
 impl CheckRequest {
+    /// What a capture of this check must show. `capture` has passed [`Capture::check_lights`].
+    pub fn shown_in(&self, capture: &Capture) -> Asked {
+        let count = usize::from(self.challenges.unwrap_or(0));
+        let lights = if self.is_lit { lights(self.seed, &self.server_random) } else { vec![] };
+        let lights = lights.into_iter().zip(&capture.lights);
+        Asked {
+            liveness_type: self.liveness_type,
+            challenges: challenges(self.seed, &self.server_random, count),
+            lights: lights.map(|(light, from_ms)| ShownLight { from_ms: *from_ms, light }).collect(),
+        }
+    }
+
     pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
         sealed(self, key, session, "asked")
     }

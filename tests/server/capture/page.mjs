@@ -1,5 +1,5 @@
-// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames }` as JSON, frames in
-// base64, and answers `{ challenges, sealed }`.
+// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames, shown }` as JSON,
+// frames in base64, and answers `{ challenges, lights, sealed }`.
 
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -7,11 +7,12 @@ import { pathToFileURL } from 'node:url';
 // Older versions have it in a module alone.
 globalThis.crypto ??= (await import('node:crypto')).webcrypto;
 
-const { bytesOf, challenges, seal } = await import(pathToFileURL(`${process.argv[2]}/capture.js`));
-const { parameters, count, frames } = JSON.parse(readFileSync(0, 'utf8'));
+const { bytesOf, challenges, lights, seal } = await import(pathToFileURL(`${process.argv[2]}/capture.js`));
+const { parameters, count, frames, shown } = JSON.parse(readFileSync(0, 'utf8'));
 const taken = frames.map(({ t_ms, jpeg }) => ({ t_ms, jpeg: bytesOf(jpeg) }));
 const answer = {
   challenges: await challenges(parameters.seed, bytesOf(parameters.serverRandom), count),
-  sealed: await seal(parameters, taken),
+  lights: await lights(parameters.seed, bytesOf(parameters.serverRandom)),
+  sealed: await seal(parameters, taken, shown),
 };
 process.stdout.write(JSON.stringify(answer));

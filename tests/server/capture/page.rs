@@ -8,6 +8,7 @@ use bioserver::capture::key::Algorithm;
 use bioserver::capture::{self, Capture};
 use bioserver::domain::liveness::SdkInfo;
 use face::values::challenges::challenges;
+use face::values::lights::lights;
 use serde_json::{Value, json};
 use testkit::node;
 
@@ -47,15 +48,18 @@ fn the_page_derives_and_seals_as_this_server_does() {
             .iter()
             .map(|frame| json!({ "t_ms": frame.t_ms, "jpeg": STANDARD.encode(&frame.jpeg) }))
             .collect();
-        let given = json!({ "parameters": parameters, "count": count, "frames": frames }).to_string();
+        let shown: Vec<u32> = if count == 1 { vec![] } else { (500..4500).step_by(500).collect() };
+        let given = json!({ "parameters": parameters, "count": count, "frames": frames, "shown": shown }).to_string();
         let answer = talk::answer(node::command("tests/server/capture/page.mjs").arg(&folder), given.as_bytes());
         let answer: Value = serde_json::from_slice(&answer).expect("it is JSON");
         let names: Vec<&str> =
             challenges(seed, &expected.server_random, count).iter().map(|challenge| challenge.name()).collect();
         assert_eq!(answer["challenges"], json!(names));
+        let names: Vec<&str> = lights(seed, &expected.server_random).iter().map(|light| light.name()).collect();
+        assert_eq!(answer["lights"], json!(names));
         let sealed = answer["sealed"].as_str().expect("it is text");
         let sdk = Some(SdkInfo { sdk_version: Some("capture page".to_owned()) });
-        let expected = Capture { sdk, device: None, ..expected.clone() };
+        let expected = Capture { sdk, device: None, lights: shown, ..expected.clone() };
         assert_eq!(capture::open(&key.copy(), sealed.as_bytes()), Ok(expected));
     }
 }

@@ -6,7 +6,7 @@ use face::values::liveness::{FRAMES_MAX, LivenessType, SecurityLevel};
 use face::values::picture::ImageType;
 use face::values::score::Score;
 use face::values::template::Template;
-use face::{ComparedFace, LivenessCapture, Picture, WantedFace};
+use face::{Asked, ComparedFace, LivenessCapture, Picture, WantedFace};
 
 use crate::input::film;
 use crate::liveness::Trial;
@@ -43,8 +43,8 @@ pub fn trials(
     let types = if frames.len() > 1 { &types[..] } else { &types[..1] };
     let mut trials = vec![];
     for liveness_type in types {
-        let (level, challenges) = (SecurityLevel::High, vec![]);
-        let capture = LivenessCapture { liveness_type: *liveness_type, level, challenges, frames: frames.clone() };
+        let asked = Asked::passive(*liveness_type);
+        let capture = LivenessCapture { asked, level: SecurityLevel::High, frames: frames.clone() };
         let (trial, best) = Trial::made(networks, &capture, species)?;
         let found = best.as_ref().map(|best| &best.described.template);
         let matched = known.as_ref().map(|known| found.is_some_and(|found| is_matched(networks, known, found)));

@@ -6,7 +6,7 @@ use face::liveness::track::Shot;
 use face::networks::Networks;
 use face::values::challenges::challenges;
 use face::values::liveness::{LivenessType, SecurityLevel};
-use face::{LivenessCapture, Picture, quality, samples};
+use face::{Asked, LivenessCapture, Picture, quality, samples};
 use sha2::{Digest, Sha256};
 
 use crate::input::recordings::BONA_FIDE;
@@ -93,14 +93,13 @@ impl Stage {
         let mut random = [0; 32];
         random[..8].copy_from_slice(&seed.to_be_bytes());
         let count = if liveness_type == LivenessType::Active { CHALLENGES } else { 0 };
-        let performance =
-            Performance { liveness_type, challenges: challenges(0, &random, count), seed, frame_ms: FRAME_MS };
+        let asked = Asked { challenges: challenges(0, &random, count), ..Asked::passive(liveness_type) };
+        let performance = Performance { asked, seed, frame_ms: FRAME_MS };
         let frames = match attack {
             None => performer::perform(portrait, &performance),
             Some(attack) => attack::attack(attack, portrait, &self.other, &performance),
         };
-        let challenges = performance.challenges;
-        let capture = LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames };
+        let capture = LivenessCapture { asked: performance.asked, level: SecurityLevel::High, frames };
         let (trial, _) = Trial::made(&mut self.networks, &capture, attack.map_or(BONA_FIDE, Attack::name))?;
         Ok(trial)
     }

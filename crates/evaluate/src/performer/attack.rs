@@ -1,11 +1,13 @@
 //! Attacks: what is held before a camera in the place of a person, and films that were tampered with.
 
+use face::Asked;
 use face::values::liveness::{Challenge, Frame, LivenessType};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::performer::camera::Camera;
+use crate::performer::glow::Glow;
 use crate::performer::motion::{Film, Pose};
 use crate::performer::portrait::{HEIGHT, Portrait, WIDTH};
 use crate::performer::raster::{self, Canvas, Vertex};
@@ -105,17 +107,21 @@ fn asked_otherwise(performance: &Performance) -> Performance {
         let place = Challenge::ALL.iter().position(|known| known == challenge).unwrap_or_default();
         Challenge::ALL[(place + 2) % Challenge::ALL.len()]
     };
-    let challenges = performance.challenges.iter().map(other).collect();
-    Performance { challenges, ..performance.clone() }
+    with(performance, performance.asked.challenges.iter().map(other).collect())
 }
 
 /// The challenges, the last one first; where that is the same, other ones.
 fn in_wrong_order(performance: &Performance) -> Performance {
-    let challenges: Vec<Challenge> = performance.challenges.iter().rev().copied().collect();
-    if challenges == performance.challenges {
+    let challenges: Vec<Challenge> = performance.asked.challenges.iter().rev().copied().collect();
+    if challenges == performance.asked.challenges {
         return asked_otherwise(performance);
     }
-    Performance { challenges, ..performance.clone() }
+    with(performance, challenges)
+}
+
+/// The same performance with these challenges.
+fn with(performance: &Performance, challenges: Vec<Challenge>) -> Performance {
+    Performance { asked: Asked { challenges, ..performance.asked.clone() }, ..performance.clone() }
 }
 
 /// Something flat that shows a picture.
@@ -128,6 +134,8 @@ struct Sheet<'a> {
     border: [f32; 3],
     /// A display's glare, 0..1, and where it lies.
     glare: (f32, [f32; 2]),
+    /// The share of light that it reflects like skin: all of it for paper, little for glass, beside what a display shows.
+    reflects: f32,
 }
 
 impl<'a> Sheet<'a> {
@@ -151,7 +159,13 @@ impl<'a> Sheet<'a> {
             }
         }
         let shown = Box::new(move |_| picture.clone());
-        Self { shown, bend: random.random_range(0.02..0.1), border: [235.0, 233.0, 228.0], glare: (0.0, [0.0; 2]) }
+        Self {
+            shown,
+            bend: random.random_range(0.02..0.1),
+            border: [235.0, 233.0, 228.0],
+            glare: (0.0, [0.0; 2]),
+            reflects: 1.0,
+        }
     }
 
     /// Its own gamma and white, its pixels' grid against the camera's, glare.
@@ -176,7 +190,7 @@ impl<'a> Sheet<'a> {
         };
         let place = [random.random_range(0.0..WIDTH as f32), random.random_range(0.0..HEIGHT as f32)];
         let glare = (random.random_range(0.0..0.5), place);
-        Self { shown: Box::new(shown), bend: 0.0, border: [22.0, 22.0, 24.0], glare }
+        Self { shown: Box::new(shown), bend: 0.0, border: [22.0, 22.0, 24.0], glare, reflects: 0.05 }
     }
 }
 
@@ -186,13 +200,15 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
     let hand = Film::of_a_hand(&film, random);
     let size = random.random_range(0.85..1.15);
     let behind = wall(random);
+    let glow = Glow::new(performance);
     let mut camera = Camera::new(random);
     let shots: Vec<_> = (0..film.frames())
         .map(|frame| {
             let mut canvas = behind.clone();
             let picture = bordered((sheet.shown)(frame), sheet.border);
             let (vertices, triangles) = surface(&hand.pose(frame), sheet.bend, size);
-            raster::draw(&mut canvas, &picture, &vertices, &triangles, |_, _, colour| colour);
+            let light = glow.at(frame * performance.frame_ms);
+            raster::draw(&mut canvas, &picture, &vertices, &triangles, |_, _, colour| light.on(colour, sheet.reflects));
             let (strength, [x, y]) = sheet.glare;
             for (place, pixel) in canvas.pixels.iter_mut().enumerate() {
                 let (dx, dy) = ((place % WIDTH) as f32 - x, (place / WIDTH) as f32 - y);

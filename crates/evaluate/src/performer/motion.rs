@@ -1,10 +1,14 @@
 //! How a head and a face move over time.
 
+use face::values::lights::LIGHT_MS;
 use face::values::liveness::{Challenge, LivenessType};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::performer::Performance;
+
+/// A film goes on for so long after the last colour of a screen.
+const AFTER_LIGHT_MS: u32 = 500;
 
 /// Where a head is, and what its face does.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -85,11 +89,12 @@ impl Film {
         let sway = [1.6, 1.2, 1.0, 0.02, 0.015, 0.015].map(|size| Sway::new(size, random));
         let frame_s = performance.frame_ms as f32 / 1000.0;
         let mut film = Self { movements: vec![], sway, length_s: 0.0, frame_s };
-        match performance.liveness_type {
-            LivenessType::Active => film.challenges(&performance.challenges, random),
+        match performance.asked.liveness_type {
+            LivenessType::Active => film.challenges(&performance.asked.challenges, random),
             LivenessType::Passive => film.length_s = 1.0,
             LivenessType::PassiveVideo => {
-                film.length_s = 3.0;
+                let lit_ms = performance.asked.lights.last().map_or(0, |last| last.from_ms + LIGHT_MS + AFTER_LIGHT_MS);
+                film.length_s = (lit_ms as f32 / 1000.0).max(3.0);
                 film.blink(random.random_range(0.6..2.2), random);
             }
         }

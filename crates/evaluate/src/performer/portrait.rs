@@ -4,6 +4,7 @@ use face::find::{self, Turns};
 use face::image::Image;
 use face::networks::Networks;
 
+use crate::performer::glow::Lit;
 use crate::performer::landmarks;
 use crate::performer::motion::Pose;
 use crate::performer::raster::{self, Canvas, Vertex};
@@ -28,6 +29,9 @@ const DEEP: [f32; 2] = [0.14, 0.29];
 const DISTANCE: f32 = 4.5;
 /// The head turns about a point so far behind the middle of its face, in widths of the face.
 const PIVOT: f32 = 0.45;
+
+/// The share of a screen's light that reaches what is behind the person.
+const FAR: f32 = 0.05;
 
 /// Where nothing is drawn, which nobody sees.
 pub const NOTHING: [f32; 3] = [-1.0; 3];
@@ -168,13 +172,19 @@ impl Portrait {
 
     /// What a camera sees of the person in this pose.
     pub fn drawn(&self, pose: &Pose) -> Canvas {
+        self.lit(pose, Lit::default())
+    }
+
+    /// The same before a screen that gives this light.
+    pub fn lit(&self, pose: &Pose, light: Lit) -> Canvas {
         let corners = self.places(pose).into_iter().zip(self.pictures(pose)).zip(&self.vertices);
         let vertices: Vec<Vertex> =
             corners.map(|((place, picture), still)| Vertex { place, picture, shade: still.shade }).collect();
+        let facing: Vec<f32> = self.triangles.iter().map(|triangle| self.facing(&vertices, triangle)).collect();
         let mut canvas = Canvas::new(WIDTH, HEIGHT, NOTHING);
         let lids = pose.lids.clamp(0.0, 1.0);
         raster::draw(&mut canvas, &self.picture, &vertices, &self.triangles, |triangle, shade, colour| {
-            match self.parts[triangle] {
+            let colour = match self.parts[triangle] {
                 Part::Other => colour,
                 // Lashes, where the lids meet.
                 Part::Lid => {
@@ -182,9 +192,25 @@ impl Portrait {
                     colour.map(|value| value * (1.0 - dark))
                 }
                 Part::Mouth => self.mouth(pose.mouth, shade, colour),
-            }
+            };
+            light.on(colour, facing[triangle])
         });
         canvas
+    }
+
+    /// The share of a screen's light that a triangle gets: the cosine of its angle (Lambert), less the less it goes with the
+    /// head, since what stays is far behind.
+    fn facing(&self, vertices: &[Vertex], triangle: &Triangle) -> f32 {
+        let [a, b, c] = triangle.map(|place| vertices[place].place);
+        let [ab, ac] = [b, c].map(|to| [to[0] - a[0], to[1] - a[1], to[2] - a[2]]);
+        let normal: [f32; 3] = std::array::from_fn(|axis| {
+            let (next, last) = ((axis + 1) % 3, (axis + 2) % 3);
+            ab[next] * ac[last] - ab[last] * ac[next]
+        });
+        let length = normal.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let near = triangle.iter().map(|place| self.vertices[*place].follows).sum::<f32>() / 3.0;
+        let cosine = normal[2].abs() / length.max(1e-6);
+        setting::mix([FAR; 3], [cosine; 3], near)[0]
     }
 
     /// Between the lips: `shade` goes from 0 at the upper one to 1 at the lower one, `colour` is the photograph's.

@@ -6,6 +6,8 @@ use face::networks::{self, Compiled, Networks};
 use face::pack::Pack;
 use face::samples;
 
+use face::values::liveness::{Challenge, LivenessType};
+
 use super::*;
 use crate::performer::attack::{Attack, attack};
 use crate::performer::motion::Pose;
@@ -75,7 +77,8 @@ fn the_same_seed_gives_the_same_film_and_every_attack_is_one() {
     let [one, other] = [samples::PORTRAIT, samples::OTHER.1]
         .map(|bytes| Portrait::read(&mut networks, bytes).expect("it shows a face"));
     let challenges = vec![Challenge::Blink];
-    let performance = Performance { liveness_type: LivenessType::Active, challenges, seed: 5, frame_ms: FRAME_MS };
+    let asked = Asked { challenges, ..Asked::passive(LivenessType::Active) };
+    let performance = Performance { asked, seed: 5, frame_ms: FRAME_MS };
     let film = perform(&one, &performance);
     assert!(film == perform(&one, &performance));
     assert!(film != perform(&one, &Performance { seed: 6, ..performance.clone() }));

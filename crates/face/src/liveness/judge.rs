@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::Asked;
+use crate::liveness::light::Reflection;
 use crate::liveness::motion::{Speed, Stir};
 use crate::liveness::movements::{self, Movement};
 use crate::pack::liveness::Liveness;
-use crate::values::liveness::{Challenge, LivenessType, Reason, SecurityLevel};
+use crate::values::liveness::{Challenge, LivenessType, Measure, Reason, SecurityLevel};
 use crate::values::score::Score;
 
 /// Of the frames of a film, so many must show a face, and for no longer than this it may be out of sight.
@@ -35,6 +37,12 @@ const MOUTH_MIN: f32 = 0.08;
 const EYES_MIN: f32 = 0.09;
 /// Faces of the film that are compared: of fewer nothing follows.
 const LOOKS_MIN: usize = 2;
+/// A face that a screen lights follows its colours so closely, and better than all but this share of the sequences that
+/// could have been asked for. A film made before passes the latter by luck alone.
+const REFLECTED_MIN: f32 = 0.5;
+const CHANCE_MAX: f32 = 0.01;
+/// The sides of a flat thing reflect as much as its middle, those of a head less.
+const SIDES_MAX: f32 = 0.9;
 
 /// What a capture shows, in numbers. Distances are in those of the eyes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -70,6 +78,8 @@ pub struct Evidence {
     pub looks: usize,
     /// The least score of two of them; `None` of a pack without calibration.
     pub same: Option<Score>,
+    /// See [`super::light::reflection`]. `None` where no light was asked for.
+    pub light: Option<Reflection>,
     /// How well the best frame shows the face: see [`crate::quality::sight`].
     pub sight: Option<i32>,
 }
@@ -85,14 +95,8 @@ fn same_min(level: SecurityLevel) -> Score {
 
 impl Evidence {
     /// Why the capture is refused, worst first; empty if it is not.
-    pub fn judge(
-        &self,
-        liveness_type: LivenessType,
-        level: SecurityLevel,
-        asked: &[Challenge],
-        limits: &Liveness,
-    ) -> Vec<Reason> {
-        let is_film = liveness_type != LivenessType::Passive;
+    pub fn judge(&self, asked: &Asked, level: SecurityLevel, limits: &Liveness) -> Vec<Reason> {
+        let is_film = asked.liveness_type != LivenessType::Passive;
         if self.is_nobody(is_film) {
             return vec![Reason::NoFace];
         }
@@ -101,7 +105,8 @@ impl Evidence {
         let is_cut = self.gap_ms_max > GAP_MS_MAX || is_fast;
         let is_short = self.length_ms < FILM_MS_MIN || self.seen < FILM_SHOTS_MIN;
         let is_poor = self.sight.is_none_or(|sight| sight < 0) || is_film && self.looks < LOOKS_MIN;
-        let is_active = liveness_type == LivenessType::Active;
+        let is_active = asked.liveness_type == LivenessType::Active;
+        let is_lit = !asked.lights.is_empty();
         let faults = [
             (Reason::SpoofNetwork, is_spoof),
             (Reason::FaceChanged, is_film && self.same.is_some_and(|same| same < same_min(level))),
@@ -110,11 +115,30 @@ impl Evidence {
             (Reason::Frozen, is_film && self.is_frozen()),
             (Reason::MultipleFaces, self.faces_max > 1),
             (Reason::TooShort, is_film && is_short),
-            (Reason::ChallengeNotPerformed, is_active && !self.performs(asked)),
+            (Reason::ChallengeNotPerformed, is_active && !self.performs(&asked.challenges)),
+            (Reason::LightNotReflected, is_lit && !self.light.is_some_and(is_reflected)),
+            (Reason::FlatLight, is_lit && self.light.is_some_and(is_flat)),
             (Reason::EyesClosed, self.eyes < EYES_MIN),
             (Reason::PoorQuality, is_poor),
         ];
         faults.into_iter().filter(|(_, is_at_fault)| *is_at_fault).map(|(reason, _)| reason).collect()
+    }
+
+    /// The measures on which [`Evidence::judge`] rests.
+    pub fn measures(&self, asked: &Asked) -> Vec<Measure> {
+        let is_film = asked.liveness_type != LivenessType::Passive;
+        let taken = [
+            (Measure::Face, true),
+            (Measure::Eyes, true),
+            (Measure::Movements, asked.liveness_type == LivenessType::Active),
+            (Measure::OnePerson, is_film && self.same.is_some()),
+            (Measure::Continuity, is_film),
+            (Measure::Relief, is_film && self.relief.is_some()),
+            (Measure::Life, is_film && self.stir.is_some()),
+            (Measure::SpoofNetwork, self.real.is_some()),
+            (Measure::Light, !asked.lights.is_empty()),
+        ];
+        taken.into_iter().filter(|(_, is_taken)| *is_taken).map(|(measure, _)| measure).collect()
     }
 
     fn is_nobody(&self, is_film: bool) -> bool {
@@ -135,10 +159,21 @@ impl Evidence {
     }
 }
 
+/// Whether a face follows the light, and not by luck.
+fn is_reflected(light: Reflection) -> bool {
+    light.correlation >= REFLECTED_MIN && light.chance <= CHANCE_MAX
+}
+
+/// Whether the sides surely reflect as much as the front: two standard errors are allowed for.
+fn is_flat(light: Reflection) -> bool {
+    is_reflected(light) && light.sides - 2.0 * light.sides_error > SIDES_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::liveness::assert_documented;
+    use crate::values::lights::{LIGHTS, Light, ShownLight};
 
     #[test]
     fn the_documented_thresholds_are_these() {
@@ -152,6 +187,8 @@ mod tests {
             "ratio of variances {STIR_MIN}; shape {CHANGE_MIN} and {CHANGE_ENOUGH} distances of the eyes; mouth {MOUTH_MIN}"
         ));
         assert_documented(&format!("less than {EYES_MIN} of their width"));
+        assert_documented(&format!("correlation {REFLECTED_MIN}; {:.0} % of all sequences", 100.0 * CHANCE_MAX));
+        assert_documented(&format!("{SIDES_MAX}, two standard errors below"));
         let seconds = f64::from(FILM_MS_MIN) / 1000.0;
         assert_documented(&format!("less than {seconds} s, or of fewer than {FILM_SHOTS_MIN} frames"));
         let (share, seconds) = (100.0 * SEEN_MIN, UNSEEN_MS_MAX / 1000);
@@ -180,12 +217,17 @@ mod tests {
             real: Some(0.95),
             looks: 3,
             same: Some(Score(5000.0)),
+            light: None,
             sight: Some(200),
         }
     }
 
+    fn asked(liveness_type: LivenessType) -> Asked {
+        Asked { challenges: ASKED.to_vec(), ..Asked::passive(liveness_type) }
+    }
+
     fn judged(evidence: &Evidence, liveness_type: LivenessType) -> Vec<Reason> {
-        evidence.judge(liveness_type, SecurityLevel::High, &ASKED, &Liveness::default())
+        evidence.judge(&asked(liveness_type), SecurityLevel::High, &Liveness::default())
     }
 
     #[test]
@@ -225,6 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn light_that_was_asked_for_must_be_reflected_by_a_head() {
+        let shown = ShownLight { from_ms: 500, light: Light::Sky };
+        let asked = Asked { lights: vec![shown; LIGHTS], ..asked(LivenessType::PassiveVideo) };
+        let judged = |light: Option<Reflection>| {
+            let evidence = Evidence { light, ..good() };
+            assert!(evidence.measures(&asked).contains(&Measure::Light));
+            evidence.judge(&asked, SecurityLevel::Low, &Liveness::default())
+        };
+        let lit = Reflection { correlation: 0.9, chance: 0.001, sides: 0.6, sides_error: 0.05 };
+        assert_eq!(judged(Some(lit)), []);
+        assert_eq!(judged(Some(Reflection { correlation: 0.3, ..lit })), [Reason::LightNotReflected]);
+        assert_eq!(judged(Some(Reflection { chance: 0.2, ..lit })), [Reason::LightNotReflected]);
+        assert_eq!(judged(Some(Reflection { sides: 1.1, ..lit })), [Reason::FlatLight]);
+        assert_eq!(judged(Some(Reflection { sides: 1.1, sides_error: 0.3, ..lit })), []);
+        // Light is never silently left out.
+        assert_eq!(judged(None), [Reason::LightNotReflected]);
+    }
+
+    #[test]
     fn any_sign_of_life_is_enough() {
         let still = Evidence { movements: vec![], mouth: 0.01, ..good() };
         let still = Evidence { stir: Some(Stir { ratio: 0.9, change: 0.008 }), ..still };
@@ -257,7 +318,7 @@ mod tests {
     #[test]
     fn a_higher_level_asks_for_more() {
         let at = |evidence: &Evidence| {
-            let judged = |level| evidence.judge(LivenessType::Active, level, &ASKED, &Liveness::default());
+            let judged = |level| evidence.judge(&asked(LivenessType::Active), level, &Liveness::default());
             SecurityLevel::ALL.map(judged)
         };
         assert_eq!(at(&Evidence { real: Some(0.6), ..good() }), [vec![], vec![], vec![Reason::SpoofNetwork]]);

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::find::{self, Turns};
 use crate::image::Image;
+use crate::liveness::colours::Colours;
 use crate::mesh::Mesh;
 use crate::networks::Networks;
 use crate::values::liveness::{FRAMES_MAX, Frame};
@@ -49,9 +50,10 @@ pub struct Shot {
 /// What a film shows of the person in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Track {
-    /// Of the frames that show a face.
+    /// Of the frames that show a face, as are meshes and colours.
     pub shots: Vec<Shot>,
     pub meshes: Vec<Mesh>,
+    pub colours: Vec<Colours>,
     pub frames: usize,
     /// The most faces that were seen at once.
     pub faces_max: usize,
@@ -105,6 +107,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
         };
         if let Some(shot) = Shot::of(place, frame.t_ms, &mesh) {
             track.shots.push(shot);
+            track.colours.push(Colours::of(image.view(), &mesh));
             track.meshes.push(mesh.clone());
         }
         last = Some(mesh);
@@ -115,12 +118,13 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
 impl Track {
     /// A picture that comes twice shows the same twice: another look would only add the networks' unrest.
     fn repeat(&mut self, frame: usize, t_ms: u32) {
-        if let (Some(shot), Some(mesh)) = (self.shots.last(), self.meshes.last())
+        if let (Some(shot), Some(mesh), Some(colours)) = (self.shots.last(), self.meshes.last(), self.colours.last())
             && shot.frame + 1 == frame
         {
-            let (again, mesh) = (Shot { frame, t_ms, ..shot.clone() }, mesh.clone());
+            let (again, mesh, colours) = (Shot { frame, t_ms, ..shot.clone() }, mesh.clone(), *colours);
             self.shots.push(again);
             self.meshes.push(mesh);
+            self.colours.push(colours);
         }
     }
 }

@@ -78,6 +78,10 @@ pub enum Reason {
     PoorQuality,
     /// A challenge was not performed, or not in the order asked for.
     ChallengeNotPerformed,
+    /// The face does not follow the colours that the screen was asked to show.
+    LightNotReflected,
+    /// The face reflects the screen's light as something flat does.
+    FlatLight,
     /// The eyes are shut throughout.
     EyesClosed,
     /// The capture shows different people.
@@ -99,6 +103,30 @@ impl Reason {
     }
 }
 
+/// Something that a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Measure {
+    /// One face, long enough and well enough to be seen.
+    Face,
+    /// Eyes that are open.
+    Eyes,
+    /// The movements that were asked for.
+    Movements,
+    /// Frames that show one person.
+    OnePerson,
+    /// No frames are cut out or put in.
+    Continuity,
+    /// Points that do not move as those of a plane.
+    Relief,
+    /// A blink, a mouth that moves or a shape that changes.
+    Life,
+    /// Networks against prints and displays.
+    SpoofNetwork,
+    /// Colours of a screen that the face reflects.
+    Light,
+}
+
 /// One picture of a capture.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -113,4 +141,4 @@ impl fmt::Debug for Frame {
     }
 }
 
-crate::named!(LivenessType, SecurityLevel, Challenge, Reason);
+crate::named!(LivenessType, SecurityLevel, Challenge, Reason, Measure);

@@ -8,8 +8,9 @@ use evaluate::performer::portrait::Portrait;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use face::liveness::judge::Evidence;
 use face::networks::Networks;
+use face::values::lights::{LIGHT_MS, ShownLight, lights};
 use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
-use face::{LivenessCapture, Verdict, samples};
+use face::{Asked, LivenessCapture, Verdict, samples};
 use onnx::Engine;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -17,7 +18,8 @@ use rand::rngs::StdRng;
 use crate::networks;
 
 fn performance(liveness_type: LivenessType, challenges: &[Challenge]) -> Performance {
-    Performance { liveness_type, challenges: challenges.to_vec(), seed: 4, frame_ms: FRAME_MS }
+    let asked = Asked { challenges: challenges.to_vec(), ..Asked::passive(liveness_type) };
+    Performance { asked, seed: 4, frame_ms: FRAME_MS }
 }
 
 fn portrait(networks: &mut Networks) -> Portrait {
@@ -26,8 +28,7 @@ fn portrait(networks: &mut Networks) -> Portrait {
 
 /// At the highest level, what `asked` asks for.
 fn replay(asked: &Performance, frames: Vec<Frame>) -> LivenessCapture {
-    let (liveness_type, challenges) = (asked.liveness_type, asked.challenges.clone());
-    LivenessCapture { liveness_type, level: SecurityLevel::High, challenges, frames }
+    LivenessCapture { asked: asked.asked.clone(), level: SecurityLevel::High, frames }
 }
 
 fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {
@@ -44,7 +45,7 @@ fn whoever_does_what_is_asked_is_accepted() {
         performance(LivenessType::PassiveVideo, &[]),
     ] {
         let frames = performer::perform(&portrait, &asked);
-        let Verdict { reasons, best } = verdict(&mut networks, &asked, frames.clone());
+        let Verdict { reasons, best, .. } = verdict(&mut networks, &asked, frames.clone());
         assert_eq!(reasons, [], "{asked:?}");
         let best = best.expect("there is a face");
         assert!(frames.iter().any(|frame| frame.jpeg == best.jpeg));
@@ -55,7 +56,7 @@ fn whoever_does_what_is_asked_is_accepted() {
 /// What was measured on a film, and why it is refused at the highest level.
 fn judged(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> (Vec<Reason>, Evidence) {
     let evidence = networks.measure(&replay(asked, frames)).expect("the networks run").evidence;
-    let reasons = evidence.judge(asked.liveness_type, SecurityLevel::High, &asked.challenges, networks.liveness());
+    let reasons = evidence.judge(&asked.asked, SecurityLevel::High, networks.liveness());
     (reasons, evidence)
 }
 
@@ -175,4 +176,46 @@ fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
     let portrait = Portrait::read(&mut networks, samples::ONE[2].1).expect("it shows a face");
     let asked = Performance { seed: 7, ..performance(LivenessType::Active, &Challenge::ALL) };
     assert_eq!(verdict(&mut networks, &asked, performer::perform(&portrait, &asked)).reasons, []);
+}
+
+/// A film before a screen that shows the colours of this random number.
+fn lit(random: u8) -> Performance {
+    let from_ms = (500..).step_by(LIGHT_MS as usize);
+    let shown = from_ms.zip(lights(4, &[random; 32])).map(|(from_ms, light)| ShownLight { from_ms, light });
+    let asked = Asked { lights: shown.collect(), ..Asked::passive(LivenessType::PassiveVideo) };
+    Performance { asked, seed: u64::from(random), frame_ms: FRAME_MS }
+}
+
+#[test]
+fn a_face_reflects_the_light_that_this_check_asks_for() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    for frame_ms in [FRAME_MS, 33] {
+        let asked = Performance { frame_ms, ..lit(1) };
+        let (reasons, evidence) = judged(&mut networks, &asked, performer::perform(&portrait, &asked));
+        assert_eq!(reasons, [], "{evidence:?}");
+    }
+}
+
+#[test]
+fn what_does_not_reflect_the_light_of_this_check_is_refused() {
+    let mut networks = networks(Engine::Auto);
+    let portrait = portrait(&mut networks);
+    let asked = lit(1);
+    let mut refused = |frames: Vec<Frame>, reason: Reason| {
+        let (reasons, evidence) = judged(&mut networks, &asked, frames);
+        assert!(reasons.contains(&reason), "{evidence:?}");
+    };
+    // A film that was made for another check, and one without any light.
+    refused(performer::perform(&portrait, &lit(2)), Reason::LightNotReflected);
+    let dark = Performance { asked: Asked::passive(LivenessType::PassiveVideo), ..lit(1) };
+    let film = performer::perform(&portrait, &dark);
+    refused(film.iter().chain(&film).enumerate().map(at_its_time).collect(), Reason::LightNotReflected);
+    // A display outshines what it reflects, and paper reflects the same everywhere.
+    refused(attack(Attack::Screen, &portrait, &portrait, &asked), Reason::LightNotReflected);
+    refused(attack(Attack::Print, &portrait, &portrait, &asked), Reason::FlatLight);
+}
+
+fn at_its_time((place, frame): (usize, &Frame)) -> Frame {
+    Frame { t_ms: FRAME_MS * place as u32, jpeg: frame.jpeg.clone() }
 }

@@ -1,0 +1,77 @@
+//! The colours that a check by light has a screen show, one after the other.
+
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::values::draws;
+
+/// Colours of one check.
+pub const LIGHTS: usize = 8;
+/// Each is shown for so long: two changes a second are below the three that WCAG 2.3.1 allows of flashes.
+pub const LIGHT_MS: u32 = 500;
+
+const INFO: &str = "bioserver lights v1";
+
+/// A colour that a screen shows. All are soft and about as bright, and none is a saturated red, which WCAG 2.3.1 forbids
+/// to flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Light {
+    Sky,
+    Mint,
+    Sun,
+    Rose,
+}
+
+crate::named!(Light);
+
+impl Light {
+    /// Red, green and blue as sRGB has them.
+    pub fn srgb(self) -> [u8; 3] {
+        match self {
+            Self::Sky => [0x66, 0xb3, 0xff],
+            Self::Mint => [0x66, 0xff, 0x99],
+            Self::Sun => [0xff, 0xd9, 0x66],
+            Self::Rose => [0xff, 0x99, 0xcc],
+        }
+    }
+}
+
+/// A colour and when it came on, in milliseconds of the capture. It stays on for [`LIGHT_MS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownLight {
+    pub from_ms: u32,
+    pub light: Light,
+}
+
+/// The colours of a check, [`LIGHTS`] of them, no two alike in a row: see [`draws::drawn`]. The choices name `SKY`,
+/// `MINT`, `SUN` and `ROSE`, from 0 on.
+pub fn lights(seed: i32, server_random: &[u8; 32]) -> Vec<Light> {
+    const KINDS: u8 = Light::ALL.len() as u8;
+    draws::drawn(INFO, KINDS, seed, server_random, LIGHTS).into_iter().map(|choice| Light::ALL[choice]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_follow_from_seed_and_random_number() {
+        let shown = lights(1_150_867_590, &[7; 32]);
+        assert_eq!(shown.len(), LIGHTS);
+        assert!(shown.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_ne!(lights(1_150_867_591, &[7; 32]), shown);
+        assert_ne!(lights(1_150_867_590, &[8; 32]), shown);
+        // As `docs/capture.md` says, by another implementation.
+        let named = shown.iter().map(|light| format!("`{light}`")).collect::<Vec<_>>().join(", ");
+        let page = include_str!("../../../../docs/capture.md");
+        assert!(page.contains(&named), "{named}");
+    }
+
+    #[test]
+    fn no_colour_may_harm() {
+        for light in Light::ALL {
+            let [red, green, blue] = light.srgb().map(f32::from);
+            assert!(red / (red + green + blue) < 0.8, "{light} is a saturated red");
+        }
+    }
+}

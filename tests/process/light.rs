@@ -1,0 +1,104 @@
+//! A check by light on the capture page in a real browser, before whose camera is a face that reflects the page, and one
+//! that does not.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use evaluate::performer::{self, FRAME_MS, Performance};
+use face::Asked;
+use face::values::lights::{LIGHT_MS, Light, ShownLight};
+use face::values::liveness::LivenessType;
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::provider::{Provider, portrait};
+
+/// As long as the longest film of the page.
+const FILM_MS: u32 = 6000;
+/// A camera cannot wait for a machine that is busy with something else.
+const TRIES_MAX: usize = 3;
+
+/// Keeps the pictures of one light, by its name.
+const KEEP: &str = "
+const [light, jpegs] = arguments;
+const done = arguments[arguments.length - 1];
+const pictures = jpegs.map((jpeg) => {
+  const bytes = Uint8Array.from(atob(jpeg), (character) => character.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
+});
+Promise.all(pictures).then((pictures) => {
+  globalThis.pictures ??= {};
+  globalThis.pictures[light] = pictures;
+  done(pictures.length);
+});
+";
+
+/// A camera whose pictures are in the light of the page, if it reacts.
+const CAMERA: &str = "
+const [everyMs, reacts] = arguments;
+const canvas = document.createElement('canvas');
+[canvas.width, canvas.height] = [480, 640];
+const context = canvas.getContext('2d');
+const draw = () => {
+  const light = (reacts && document.body.dataset.light) || 'NONE';
+  const all = globalThis.pictures[light];
+  const place = Math.floor(performance.now() / everyMs) % (2 * all.length - 2);
+  context.drawImage(all[place < all.length ? place : 2 * all.length - 2 - place], 0, 0);
+};
+draw();
+setInterval(draw, 20);
+navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
+";
+
+/// The same film in each light: the light's name, and its pictures in base64.
+fn films() -> Vec<(String, Vec<String>)> {
+    let portrait = portrait();
+    let film = |light: Option<Light>| {
+        // All films are as long, whether there is light or not.
+        let from_ms = if light.is_some() { 0 } else { FILM_MS - LIGHT_MS };
+        let lit = (from_ms..FILM_MS).step_by(LIGHT_MS as usize);
+        let light_of = light.unwrap_or(Light::Sky);
+        let lights = lit.map(|from_ms| ShownLight { from_ms, light: light_of }).collect();
+        let asked = Asked { lights, ..Asked::passive(LivenessType::PassiveVideo) };
+        let frames = performer::perform(&portrait, &Performance { asked, seed: 7, frame_ms: FRAME_MS });
+        let shown = frames.iter().take_while(|frame| frame.t_ms < FILM_MS - LIGHT_MS);
+        let encoded = |jpeg: &Bytes| STANDARD.encode(jpeg);
+        // The light has not come on in the first frames.
+        (light.map_or("NONE", Light::name).to_owned(), shown.skip(3).map(|frame| encoded(&frame.jpeg)).collect())
+    };
+    std::iter::once(None).chain(Light::ALL.map(Some)).map(film).collect()
+}
+
+/// The signed result that the provider reads, after a person before this camera went through the page.
+async fn result(provider: &Provider, films: &[(String, Vec<String>)], reacts: bool) -> Value {
+    let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO", "lightChallenge": true })).await;
+    let browser = Browser::with(&[], &provider.address(&session).await).await;
+    browser.find("main[data-state=start] #light").await;
+    for (light, pictures) in films {
+        let kept = browser.page.execute_async(KEEP, vec![json!(light), json!(pictures)]).await;
+        assert_eq!(kept.expect("they are pictures"), pictures.len());
+    }
+    browser.page.execute(CAMERA, vec![json!(FRAME_MS), json!(reacts)]).await.expect("it is a camera");
+    browser.click("#open").await;
+    browser.find("main[data-state=ready]").await;
+    browser.click("#record").await;
+    browser.find("body[data-light=SKY], body[data-light=MINT], body[data-light=SUN], body[data-light=ROSE]").await;
+    browser.find("main[data-state=end]").await;
+    browser.page.clone().close().await.expect("it closes");
+    provider.result(&session).await
+}
+
+#[tokio::test]
+async fn a_face_before_the_page_reflects_its_colours_and_a_film_does_not() {
+    let (provider, films) = (Provider::start(), films());
+    let mut results = vec![];
+    while results.len() < TRIES_MAX && results.last().is_none_or(|result: &Value| result["status"] != "SUCCESS") {
+        results.push(result(&provider, &films, true).await);
+    }
+    let passed = results.last().expect("it was tried");
+    assert_eq!(passed["status"], "SUCCESS", "{results:?}");
+    let measures = passed["measures"].as_array().expect("it names the measures");
+    assert!(measures.contains(&json!("LIGHT")), "{measures:?}");
+    let refused = result(&provider, &films, false).await;
+    assert_eq!(refused["status"], "FAILED", "{refused}");
+}
