@@ -10,7 +10,7 @@ use bytes::Bytes;
 use evaluate::input::film;
 use face::Asked;
 use face::values::challenges::challenges;
-use face::values::lights::{LIGHT_MS, Light, ShownLight, lights};
+use face::values::lights;
 use face::values::liveness::{FRAMES_MAX, Frame};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,8 +25,6 @@ use crate::domain::liveness::SdkInfo;
 const POLL: Duration = Duration::from_millis(300);
 /// Longer than any check takes that does not fail.
 const POLLS_MAX: usize = 400;
-/// When the first colour of a check by light comes on: the film begins before.
-const FIRST_LIGHT_MS: u32 = 500;
 /// What is handed to the connection at once, so that progress can be seen.
 const CHUNK: usize = 64 << 10;
 
@@ -112,7 +110,7 @@ fn chunked(text: String, bar: ProgressBar) -> reqwest::Body {
 pub struct Check {
     id: String,
     server_random: [u8; 32],
-    /// The colours of a check by light come on at [`FIRST_LIGHT_MS`] and then one after the other.
+    /// Lights as [`lights::schedule`] has them.
     pub asked: Asked,
     /// In DER.
     certificate: Vec<u8>,
@@ -129,15 +127,13 @@ impl Check {
         let count = parameters["nbChallenge"].as_u64().unwrap_or(0) as usize;
         let certificate = parameters["certificates"][0].as_str().context("there is no certificate")?;
         let is_lit = parameters["lightChallenge"].as_bool().unwrap_or(false);
-        let lights = if is_lit { lights(seed, &server_random) } else { vec![] };
-        let shown = |(light, from_ms): (Light, u32)| ShownLight { from_ms, light };
         Ok(Self {
             id: text("id")?.to_owned(),
             server_random,
             asked: Asked {
                 liveness_type: text("type")?.parse().map_err(anyhow::Error::msg)?,
                 challenges: challenges(seed, &server_random, count),
-                lights: lights.into_iter().zip((FIRST_LIGHT_MS..).step_by(LIGHT_MS as usize)).map(shown).collect(),
+                lights: if is_lit { lights::schedule(seed, &server_random) } else { vec![] },
             },
             certificate: STANDARD.decode(certificate)?,
         })

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bioserver::media::Media;
 use evaluate::performer::{self, FRAME_MS, Performance};
+use face::Asked;
 use face::values::liveness::LivenessType;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
@@ -59,8 +60,8 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 async fn captures_are_looked_at_though_the_bucket_was_away() {
     let bucket = Bucket::new().await;
     let provider = Provider::of(on_bucket(&bucket));
-    let performance =
-        Performance { liveness_type: LivenessType::Passive, challenges: vec![], seed: 7, frame_ms: FRAME_MS };
+    let asked = Asked::passive(LivenessType::Passive);
+    let performance = Performance { asked, seed: 7, frame_ms: FRAME_MS };
     let film = performer::perform(&portrait(), &performance);
     let mut sessions = vec![];
     for turn in 0..CAPTURES {

@@ -25,6 +25,8 @@ const UNCLEAR: [Reason; 4] = [Reason::NoFace, Reason::MultipleFaces, Reason::Too
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub liveness_type: LivenessType,
+    /// Whether light was asked for.
+    pub is_lit: bool,
     /// [`BONA_FIDE`], or the attack.
     pub species: String,
     /// Why it is refused, by level.
@@ -49,12 +51,19 @@ impl Trial {
         let (evidence, limits) = (measured.evidence, networks.liveness());
         let judge = |level| evidence.judge(&capture.asked, level, limits);
         let reasons = SecurityLevel::ALL.map(judge);
-        let (liveness_type, species) = (capture.asked.liveness_type, species.to_owned());
-        Ok((Self { liveness_type, species, reasons, evidence, matched: None, took }, measured.best))
+        let (liveness_type, is_lit) = (capture.asked.liveness_type, !capture.asked.lights.is_empty());
+        let species = species.to_owned();
+        Ok((Self { liveness_type, is_lit, species, reasons, evidence, matched: None, took }, measured.best))
     }
 
     fn is_bona_fide(&self) -> bool {
         self.species == BONA_FIDE
+    }
+
+    /// The name of its type of check, for a report.
+    fn check(&self) -> String {
+        let name = self.liveness_type.name();
+        if self.is_lit { format!("{name}, light") } else { name.to_owned() }
     }
 }
 
@@ -122,9 +131,12 @@ impl Report {
             }
         }
         let mut rows = vec![];
-        for liveness_type in LivenessType::ALL {
+        let checks =
+            LivenessType::ALL.into_iter().flat_map(|liveness_type| [(liveness_type, false), (liveness_type, true)]);
+        for (liveness_type, is_lit) in checks {
+            let is_of = |trial: &&Trial| trial.liveness_type == liveness_type && trial.is_lit == is_lit;
             let of = |name: &str| -> Vec<&Trial> {
-                trials.iter().filter(|trial| trial.liveness_type == liveness_type && trial.species == name).collect()
+                trials.iter().filter(is_of).filter(|trial| trial.species == name).collect()
             };
             let people = of(BONA_FIDE);
             rows.extend(
@@ -154,7 +166,7 @@ fn refused(trials: &[&Trial], people: &[&Trial]) -> Refused {
     let is_attack = !first.is_bona_fide();
     let reals = |trials: &[&Trial]| errors::reals(trials.iter().map(|trial| &trial.evidence));
     Refused {
-        liveness_type: first.liveness_type.name().to_owned(),
+        liveness_type: first.check(),
         species: first.species.clone(),
         trials: count,
         refused,
@@ -187,6 +199,7 @@ mod tests {
         let evidence = Evidence { frames: 30, real: Some(real), ..Evidence::default() };
         Trial {
             liveness_type: LivenessType::Passive,
+            is_lit: false,
             species: species.to_owned(),
             reasons: reasons.map(<[Reason]>::to_vec),
             evidence,

@@ -124,7 +124,6 @@ impl FaceEngine for Script {
 #[cfg(test)]
 mod tests {
     use face::WantedFace;
-    use face::values::liveness::Measure;
     use face::values::picture::ImageType;
 
     use super::*;

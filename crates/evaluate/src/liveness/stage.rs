@@ -5,6 +5,7 @@ use face::image::Image;
 use face::liveness::track::Shot;
 use face::networks::Networks;
 use face::values::challenges::challenges;
+use face::values::lights;
 use face::values::liveness::{LivenessType, SecurityLevel};
 use face::{Asked, LivenessCapture, Picture, quality, samples};
 use sha2::{Digest, Sha256};
@@ -56,20 +57,19 @@ impl Stage {
         Ok(is_ahead && shot.eyes >= EYES_MIN && shot.mouth <= MOUTH_MAX)
     }
 
-    /// A film of each type by the person of a picture.
+    /// A film for each kind of check by the person of a picture.
     pub fn bona_fide(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
         let (portrait, seed) = self.portrait(picture)?;
-        let trial = |liveness_type| self.trial(&portrait, liveness_type, None, seed);
-        LivenessType::ALL.into_iter().map(trial).collect()
+        checks(seed).into_iter().map(|asked| self.trial(&portrait, asked, None, seed)).collect()
     }
 
-    /// Each attack on each type that it concerns.
+    /// Each attack on each kind of check that it concerns.
     pub fn attacks(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
         let (portrait, seed) = self.portrait(picture)?;
         let mut trials = vec![];
-        for liveness_type in LivenessType::ALL {
-            for attack in Attack::ALL.into_iter().filter(|attack| attack.concerns(liveness_type)) {
-                trials.push(self.trial(&portrait, liveness_type, Some(attack), seed)?);
+        for asked in checks(seed) {
+            for attack in Attack::ALL.into_iter().filter(|attack| attack.concerns(&asked)) {
+                trials.push(self.trial(&portrait, asked.clone(), Some(attack), seed)?);
             }
         }
         Ok(trials)
@@ -86,14 +86,10 @@ impl Stage {
     fn trial(
         &mut self,
         portrait: &Portrait,
-        liveness_type: LivenessType,
+        asked: Asked,
         attack: Option<Attack>,
         seed: u64,
     ) -> Result<Trial, face::Error> {
-        let mut random = [0; 32];
-        random[..8].copy_from_slice(&seed.to_be_bytes());
-        let count = if liveness_type == LivenessType::Active { CHALLENGES } else { 0 };
-        let asked = Asked { challenges: challenges(0, &random, count), ..Asked::passive(liveness_type) };
         let performance = Performance { asked, seed, frame_ms: FRAME_MS };
         let frames = match attack {
             None => performer::perform(portrait, &performance),
@@ -103,4 +99,16 @@ impl Stage {
         let (trial, _) = Trial::made(&mut self.networks, &capture, attack.map_or(BONA_FIDE, Attack::name))?;
         Ok(trial)
     }
+}
+
+/// One check of each type, and one by light.
+fn checks(seed: u64) -> [Asked; 4] {
+    let mut random = [0; 32];
+    random[..8].copy_from_slice(&seed.to_be_bytes());
+    [
+        Asked { challenges: challenges(0, &random, CHALLENGES), ..Asked::passive(LivenessType::Active) },
+        Asked::passive(LivenessType::Passive),
+        Asked::passive(LivenessType::PassiveVideo),
+        Asked { lights: lights::schedule(0, &random), ..Asked::passive(LivenessType::PassiveVideo) },
+    ]
 }

@@ -1,6 +1,7 @@
 //! Attacks: what is held before a camera in the place of a person, and films that were tampered with.
 
 use face::Asked;
+use face::values::lights::lights;
 use face::values::liveness::{Challenge, Frame, LivenessType};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -26,7 +27,7 @@ pub enum Attack {
     ScreenStill,
     /// One picture again and again, with a camera's noise.
     Still,
-    /// A film of the person that was made for other challenges, sent in the place of what the camera sees.
+    /// A film of the person that was made for other challenges or other light, sent in the place of what the camera sees.
     Replayed,
     /// What is asked, in another order.
     #[strum(serialize = "wrong order")]
@@ -43,16 +44,22 @@ pub enum Attack {
 face::named!(Attack);
 
 impl Attack {
-    /// Whether it is an attack on this type of liveness: one film is as good as another where nothing is asked, and one
-    /// look has no order.
-    pub fn concerns(self, liveness_type: LivenessType) -> bool {
+    /// Whether it is an attack on this kind of check: one film is as good as another where nothing is asked, and one look
+    /// has no order.
+    pub fn concerns(self, asked: &Asked) -> bool {
         match self {
             Self::Print | Self::Screen | Self::ScreenStill => true,
-            Self::Still | Self::TwoPeople | Self::Reordered | Self::Dropped => liveness_type != LivenessType::Passive,
-            Self::Replayed | Self::WrongOrder => liveness_type == LivenessType::Active,
+            Self::Still | Self::TwoPeople | Self::Reordered | Self::Dropped => {
+                asked.liveness_type != LivenessType::Passive
+            }
+            Self::Replayed => asked.liveness_type == LivenessType::Active || !asked.lights.is_empty(),
+            Self::WrongOrder => asked.liveness_type == LivenessType::Active,
         }
     }
 }
+
+/// A check's seed is positive.
+const OTHER: i32 = -1;
 
 /// An attack on the check that `performance` would pass. `other` is a second person.
 pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance: &Performance) -> Vec<Frame> {
@@ -101,13 +108,18 @@ pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance
     }
 }
 
-/// The same performance with other challenges: none of them is what is asked in its place.
+/// The same performance with other challenges, none of which is what is asked in its place, and with the light of another
+/// check.
 fn asked_otherwise(performance: &Performance) -> Performance {
     let other = |challenge: &Challenge| {
         let place = Challenge::ALL.iter().position(|known| known == challenge).unwrap_or_default();
         Challenge::ALL[(place + 2) % Challenge::ALL.len()]
     };
-    with(performance, performance.asked.challenges.iter().map(other).collect())
+    let mut otherwise = with(performance, performance.asked.challenges.iter().map(other).collect());
+    for (shown, light) in otherwise.asked.lights.iter_mut().zip(lights(OTHER, &[performance.seed as u8; 32])) {
+        shown.light = light;
+    }
+    otherwise
 }
 
 /// The challenges, the last one first; where that is the same, other ones.

@@ -60,7 +60,7 @@ pub fn reflection(shots: &[Shot], colours: &[Colours], shown: &[ShownLight]) -> 
     let mut fits = vec![];
     for delay_ms in DELAYS_MS {
         let (places, blocks) = lit(shots, shown, delay_ms);
-        let Some(fit) = Fit::new(&blocks, places.iter().map(front).collect()) else { continue };
+        let Some(fit) = Fit::new(&blocks, &places.iter().map(front).collect::<Vec<_>>()) else { continue };
         let correlation = fit.correlation(&asked);
         if best.as_ref().is_none_or(|(known, ..)| correlation > *known) {
             best = Some((correlation, fit.clone(), places));
@@ -69,7 +69,7 @@ pub fn reflection(shots: &[Shot], colours: &[Colours], shown: &[ShownLight]) -> 
     }
     let (correlation, fit, places) = best?;
     let (gain, error) = fit.gain(&asked);
-    let side = Fit::new(&fit.blocks, places.iter().map(sides).collect())?;
+    let side = Fit::new(&fit.blocks, &places.iter().map(sides).collect::<Vec<_>>())?;
     let (side_gain, side_error) = side.gain(&asked);
     let share = side_gain / gain;
     let share_error = (side_error.powi(2) + (share * error).powi(2)).sqrt() / gain.abs();
@@ -113,7 +113,7 @@ struct Fit {
 
 impl Fit {
     /// `None` where a colour lights too few frames.
-    fn new(blocks: &[usize], hues: Vec<[f64; 2]>) -> Option<Self> {
+    fn new(blocks: &[usize], hues: &[[f64; 2]]) -> Option<Self> {
         let counts: [usize; LIGHTS] =
             std::array::from_fn(|light| blocks.iter().filter(|block| **block == light).count());
         if counts.iter().any(|count| *count < FRAMES_MIN) {
@@ -189,7 +189,7 @@ fn chance(fits: &[Fit], correlation: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::lights::lights;
+    use crate::values::lights::schedule;
 
     const SKIN: [f32; 3] = [0.4, 0.25, 0.18];
 
@@ -226,8 +226,7 @@ mod tests {
     }
 
     fn shown(seed: i32) -> Vec<ShownLight> {
-        let from_ms = (500..).step_by(LIGHT_MS as usize);
-        from_ms.zip(lights(seed, &[3; 32])).map(|(from_ms, light)| ShownLight { from_ms, light }).collect()
+        schedule(seed, &[3; 32])
     }
 
     fn measured(film: &[(Shot, Colours)], shown: &[ShownLight]) -> Option<Reflection> {

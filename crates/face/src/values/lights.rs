@@ -9,6 +9,9 @@ pub const LIGHTS: usize = 8;
 /// Each is shown for so long: two changes a second are below the three that WCAG 2.3.1 allows of flashes.
 pub const LIGHT_MS: u32 = 500;
 
+/// When clients show the first colour: the film begins before.
+const FIRST_MS: u32 = 500;
+
 const INFO: &str = "bioserver lights v1";
 
 /// A colour that a screen shows. All are soft and about as bright, and none is a saturated red, which WCAG 2.3.1 forbids
@@ -48,6 +51,12 @@ pub struct ShownLight {
 pub fn lights(seed: i32, server_random: &[u8; 32]) -> Vec<Light> {
     const KINDS: u8 = Light::ALL.len() as u8;
     draws::drawn(INFO, KINDS, seed, server_random, LIGHTS).into_iter().map(|choice| Light::ALL[choice]).collect()
+}
+
+/// The same as a client shows them that is never late.
+pub fn schedule(seed: i32, server_random: &[u8; 32]) -> Vec<ShownLight> {
+    let times = (FIRST_MS..).step_by(LIGHT_MS as usize);
+    times.zip(lights(seed, server_random)).map(|(from_ms, light)| ShownLight { from_ms, light }).collect()
 }
 
 #[cfg(test)]

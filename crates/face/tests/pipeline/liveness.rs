@@ -8,7 +8,7 @@ use evaluate::performer::portrait::Portrait;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use face::liveness::judge::Evidence;
 use face::networks::Networks;
-use face::values::lights::{LIGHT_MS, ShownLight, lights};
+use face::values::lights;
 use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
 use face::{Asked, LivenessCapture, Verdict, samples};
 use onnx::Engine;
@@ -180,9 +180,7 @@ fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
 
 /// A film before a screen that shows the colours of this random number.
 fn lit(random: u8) -> Performance {
-    let from_ms = (500..).step_by(LIGHT_MS as usize);
-    let shown = from_ms.zip(lights(4, &[random; 32])).map(|(from_ms, light)| ShownLight { from_ms, light });
-    let asked = Asked { lights: shown.collect(), ..Asked::passive(LivenessType::PassiveVideo) };
+    let asked = Asked { lights: lights::schedule(4, &[random; 32]), ..Asked::passive(LivenessType::PassiveVideo) };
     Performance { asked, seed: u64::from(random), frame_ms: FRAME_MS }
 }
 
