@@ -21,7 +21,10 @@ impl Networks {
 
     /// Finds the face of a picture and says how old it looks, on this thread. Nobody in it is no error.
     pub fn estimate_age(&mut self, picture: &Picture) -> Result<AgeEstimate, Error> {
-        let image = Image::decode(&picture.bytes, self.settings().pixels_max, self.memory())?;
+        let image = match Image::decode(&picture.bytes, self.settings().pixels_max, self.memory()) {
+            Err(Error::TooNarrow { .. }) => return Ok(AgeEstimate { digest: digest(&picture.bytes), face: None }),
+            decoded => decoded?,
+        };
         let view = image.view();
         let found = self.wanted(&image, picture)?;
         let aged = |found: Found| {

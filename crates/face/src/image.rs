@@ -3,13 +3,9 @@
 //! Pixels are stored once, as the file orders them; a [`View`] says how to walk them, so that neither EXIF
 //! orientation nor a search through quarter turns copies a picture of 150 MB.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use image::codecs::png::PngDecoder;
-use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
-use image::{ColorType, ImageDecoder};
 
 use crate::Error;
 use crate::memory::{Memory, Reserved};
@@ -17,13 +13,22 @@ use crate::values::picture::{ImageFormat, Point};
 
 mod jpeg;
 mod pixels;
+mod png;
+mod webp;
 
 /// Most pixels decoded, unless the operator says otherwise: a sheet of A4 scanned at 600 dpi has 35 million.
 pub const PIXELS_MAX: u64 = 50_000_000;
 
-/// Most bytes that one file may take while it is decoded. Forms that need many bytes per pixel (progressive
-/// JPEG, lossless WebP, 16-bit PNG) are therefore held to fewer pixels than [`PIXELS_MAX`].
+/// Most bytes that one file may take while it is decoded. Forms that need many bytes per pixel (progressive JPEG, WebP)
+/// are therefore held to fewer pixels than [`PIXELS_MAX`].
 const BYTES_MAX: u64 = 250_000_000;
+
+/// A side this many times as long as the other one leaves too few pixels for a face, however finely the picture is
+/// looked at.
+const ASPECT_MAX: u64 = 256;
+
+/// Some programs put it before EXIF data in formats other than JPEG, too.
+const EXIF_PREFIX: &[u8] = b"Exif\0\0";
 
 /// A decoded picture. Holds its share of [`Memory`] as long as it lives.
 pub struct Image {
@@ -47,12 +52,14 @@ pub struct View<'a> {
     step_y: isize,
 }
 
-/// What a decoder knows before it decodes.
+/// What is known of a picture before it is decoded.
 struct Header {
     width: u64,
     height: u64,
     /// Needed at the peak of decoding, for each pixel.
     bytes_per_pixel: f64,
+    /// Needed beside the pixels.
+    bytes_beside: u64,
 }
 
 /// The format of a picture file, by its first bytes.
@@ -65,6 +72,11 @@ pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
+/// Width and height of a JPEG file as stored, read from its headers alone; `None` if it is none.
+pub fn jpeg_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    jpeg::size(bytes)
+}
+
 impl Image {
     /// An upright picture of `width` x `height` pixels, red, green and blue.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Self {
@@ -74,7 +86,8 @@ impl Image {
 
     /// Reads JPEG, PNG or WebP, known by their first bytes. Of an animation the first picture is read.
     ///
-    /// Waits until `memory` has room for the picture. Colour profiles are not read: values are taken for sRGB.
+    /// Waits until `memory` has room for the picture. Nothing is read but what pixels are made from and the
+    /// orientation; colours are taken for sRGB.
     pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
         // The decoders are not ours. What makes one of them panic is a broken file, not a broken server.
         let decoded = catch_unwind(AssertUnwindSafe(|| Self::decode_file(bytes, pixels_max, memory)));
@@ -84,39 +97,11 @@ impl Image {
     fn decode_file(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
         match format(bytes) {
             Some(ImageFormat::Jpeg) => jpeg::decode(bytes, pixels_max, memory),
-            Some(ImageFormat::Png) => {
-                let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(undecodable)?;
-                // The samples as the file has them, and what they become.
-                let samples = f64::from(decoder.color_type().bytes_per_pixel());
-                let more = if matches!(decoder.color_type(), ColorType::Rgb8 | ColorType::Rgba8) { 0.0 } else { 3.0 };
-                Self::read(decoder, samples + more, pixels_max, memory)
-            }
-            Some(ImageFormat::WebP) => {
-                let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(undecodable)?;
-                // A lossless picture is decoded to four bytes, then copied; transparency is decoded like one.
-                let per_pixel = if decoder.color_type() == ColorType::Rgba8 { 10.5 } else { 7.0 };
-                Self::read(decoder, per_pixel, pixels_max, memory)
-            }
+            Some(ImageFormat::Png) => png::decode(bytes, pixels_max, memory),
+            Some(ImageFormat::WebP) => webp::decode(bytes, pixels_max, memory),
             None if bytes.is_empty() => Err(undecodable("it is empty")),
             None => Err(undecodable("it is neither JPEG, PNG nor WebP")),
         }
-    }
-
-    fn read(
-        mut decoder: impl ImageDecoder,
-        bytes_per_pixel: f64,
-        pixels_max: u64,
-        memory: &Memory,
-    ) -> Result<Self, Error> {
-        let (width, height) = decoder.dimensions();
-        let header = Header { width: width.into(), height: height.into(), bytes_per_pixel };
-        let reserved = header.admit(pixels_max, memory)?;
-        let mut limits = image::Limits::no_limits();
-        limits.max_alloc = Some(BYTES_MAX);
-        decoder.set_limits(limits).map_err(undecodable)?;
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let decoded = image::DynamicImage::from_decoder(decoder).map_err(undecodable)?;
-        Ok(Self::finish(pixels::rgb(decoded), (width, height), orientation, reserved))
     }
 
     fn finish(pixels: Vec<u8>, (width, height): (u32, u32), orientation: Orientation, mut reserved: Reserved) -> Self {
@@ -217,18 +202,35 @@ impl View<'_> {
 }
 
 impl Header {
-    /// Refuses what is too large, and reserves the memory for the rest.
+    /// Reserves the memory that the picture takes, or refuses it as [`Header::check`] does.
     fn admit(&self, pixels_max: u64, memory: &Memory) -> Result<Reserved, Error> {
-        let pixels = self.width * self.height;
+        let bytes = self.check(pixels_max)?;
+        Ok(memory.reserve(bytes))
+    }
+
+    /// The bytes that the picture takes. Refuses one that is too large, or that can hold no face.
+    fn check(&self, pixels_max: u64) -> Result<u64, Error> {
+        let &Self { width, height, bytes_per_pixel, bytes_beside } = self;
+        let pixels = width * height;
         if pixels == 0 {
             return Err(undecodable("it has no pixels"));
         }
-        let pixels_max = pixels_max.min((BYTES_MAX as f64 / self.bytes_per_pixel) as u64);
+        let room = BYTES_MAX.saturating_sub(bytes_beside);
+        let pixels_max = pixels_max.min((room as f64 / bytes_per_pixel) as u64);
         if pixels > pixels_max {
             return Err(Error::TooManyPixels { pixels, pixels_max });
         }
-        Ok(memory.reserve((pixels as f64 * self.bytes_per_pixel) as u64))
+        if width.max(height) > ASPECT_MAX * width.min(height) {
+            return Err(Error::TooNarrow { width, height });
+        }
+        Ok((pixels as f64 * bytes_per_pixel) as u64 + bytes_beside)
     }
+}
+
+/// What EXIF data say; no turn where they say nothing that can be read.
+fn orientation(exif: Option<&[u8]>) -> Orientation {
+    let exif = exif.map(|exif| exif.strip_prefix(EXIF_PREFIX).unwrap_or(exif));
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 fn undecodable(reason: impl Into<Box<dyn std::error::Error>>) -> Error {

@@ -145,6 +145,8 @@ pub enum Error {
     Undecodable(String),
     #[error("the image has {pixels} pixels; at most {pixels_max} are read")]
     TooManyPixels { pixels: u64, pixels_max: u64 },
+    #[error("the image is {width} x {height} pixels, too narrow to show a face")]
+    TooNarrow { width: u64, height: u64 },
     #[error("no face was found in the image")]
     NoFace,
     #[error("{0} faces were found in the image")]

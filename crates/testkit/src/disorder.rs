@@ -28,6 +28,35 @@ impl Disorder {
         (0..len).map(|_| self.number() as u8).collect()
     }
 
+    /// Bytes to which one to six things have been done: flipped, overwritten, cut, doubled, taken out or put in.
+    pub fn damaged(&mut self, whole: &[u8]) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        for _ in 0..=self.below(6) {
+            let (at, len) = (self.below(bytes.len() + 1), self.below(64));
+            let end = (at + len).min(bytes.len());
+            match self.below(8) {
+                0 => bytes.truncate(at),
+                1 => drop(bytes.drain(at..end)),
+                2 => {
+                    let again = bytes[at..end].to_vec();
+                    bytes.splice(at..at, again);
+                }
+                3 => {
+                    let new = self.bytes(len);
+                    bytes.splice(at..at, new);
+                }
+                4 => {
+                    // Numbers at which counting goes wrong.
+                    let number = [0, 1, 0x7f, 0x80, 0xff][self.below(5)];
+                    bytes[at..end].iter_mut().take(4).for_each(|byte| *byte = number);
+                }
+                _ if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                _ => {}
+            }
+        }
+        bytes
+    }
+
     /// Some 250 files: cut, flipped and spliced photographs, noise, and the [`extreme`] ones.
     pub fn pictures(&mut self) -> Vec<Vec<u8>> {
         let photograph = image::load_from_memory(&project::sample("obama2.jpg")).expect("it is a JPEG");
@@ -79,12 +108,30 @@ pub fn extreme() -> Vec<Vec<u8>> {
     all
 }
 
+/// Small pictures in each form that is read.
+pub fn small() -> Vec<Vec<u8>> {
+    let photograph = image::load_from_memory(&project::sample("obama2.jpg")).expect("it is a JPEG").thumbnail(48, 48);
+    let of = |image: DynamicImage, format| encoded(&image, format);
+    let mut all = vec![
+        of(photograph.clone(), ImageFormat::Jpeg),
+        of(photograph.clone(), ImageFormat::Png),
+        of(photograph.clone(), ImageFormat::WebP),
+        of(photograph.to_luma_alpha8().into(), ImageFormat::Png),
+        of(photograph.to_luma16().into(), ImageFormat::Png),
+        of(photograph.to_rgba16().into(), ImageFormat::Png),
+    ];
+    let forms = std::fs::read_dir(project::path("crates/face/tests/pipeline/files")).expect("they are here");
+    let forms = forms.map(|form| std::fs::read(form.expect("it is listed").path()).expect("it can be read"));
+    all.extend(forms.filter(|form| form.len() < 60_000));
+    all
+}
+
 /// The largest file of each form that takes many bytes per pixel while it is decoded, and so may have fewer pixels.
 pub fn costly() -> Vec<Vec<u8>> {
     vec![
         encoded(&DynamicImage::new_rgb16(5200, 5300), ImageFormat::Png),
         encoded(&DynamicImage::new_rgba16(4700, 4800), ImageFormat::Png),
-        encoded(&DynamicImage::new_rgb8(5900, 6000), ImageFormat::WebP),
+        encoded(&DynamicImage::new_rgb8(5600, 5700), ImageFormat::WebP),
     ]
 }
 

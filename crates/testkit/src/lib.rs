@@ -6,10 +6,12 @@
 //! | [`postgres`] | a private Postgres server, and a new database for each test |
 //! | [`project`] | the project's own files: its folder, its sample photographs |
 //! | [`disorder`] | reproducible random bytes, and pictures that are damaged or extreme |
+//! | [`hostile`] | pictures that are made to harm |
 //! | [`shared`] | pictures and networks that lie beside the project |
 //! | [`python`], [`node`] | other people's implementations, to compare with |
 
 pub mod disorder;
+pub mod hostile;
 pub mod moto;
 pub mod node;
 pub mod postgres;

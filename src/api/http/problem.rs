@@ -290,6 +290,9 @@ impl Problem {
                 "IMAGE_TOO_LARGE",
                 format!("has {pixels} pixels; at most {pixels_max} are read. Send a smaller image."),
             ),
+            Error::TooNarrow { width, height } => {
+                bad("NO_FACE", format!("is {width} x {height} pixels, too narrow to show a face. Send a photograph."))
+            }
             Error::NoFace => {
                 bad("NO_FACE", "no face was found. Send a photograph that shows one face from the front.".to_owned())
             }

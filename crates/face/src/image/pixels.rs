@@ -1,50 +1,59 @@
 //! Samples of any kind to red, green and blue of eight bits.
 
-use image::DynamicImage;
-
 /// What shows through transparent pixels: a middle grey.
-const GREY: u32 = 128;
+pub const GREY: u8 = 128;
 
-/// Takes the place of the picture where its samples allow it.
-pub fn rgb(image: DynamicImage) -> Vec<u8> {
-    match image {
-        DynamicImage::ImageRgb8(image) => image.into_raw(),
-        DynamicImage::ImageRgba8(image) => without_alpha(image.into_raw()),
-        DynamicImage::ImageLuma8(image) => each(image.as_raw(), |&[l]: &[u8; 1]| [l; 3]),
-        DynamicImage::ImageLumaA8(image) => each(image.as_raw(), |&[l, a]: &[u8; 2]| over_grey([l; 3], a)),
-        DynamicImage::ImageLuma16(image) => each(image.as_raw(), |&[l]: &[u16; 1]| [byte(l); 3]),
-        DynamicImage::ImageLumaA16(image) => {
-            each(image.as_raw(), |&[l, a]: &[u16; 2]| over_grey([byte(l); 3], byte(a)))
+/// The samples that a row of a PNG file is made of.
+#[derive(Clone, Copy)]
+pub struct Samples {
+    /// Of a pixel: grey, grey and alpha, colours, or colours and alpha.
+    pub channels: usize,
+    /// Whether each has sixteen bits, the upper eight first, or eight.
+    pub wide: bool,
+}
+
+impl Samples {
+    /// The pixels of a row.
+    pub fn count(self, row: &[u8]) -> usize {
+        row.len() / (self.channels * (1 + usize::from(self.wide)))
+    }
+
+    /// Writes as many pixels as both have.
+    pub fn to_rgb(self, row: &[u8], rgb: &mut [u8]) {
+        match (self.channels, self.wide) {
+            (1, false) => each(row, rgb, |[l]| [l; 3]),
+            (2, false) => each(row, rgb, |[l, a]| over_grey([l; 3], a)),
+            (3, false) => rgb.copy_from_slice(row),
+            (4, false) => each(row, rgb, |[r, g, b, a]| over_grey([r, g, b], a)),
+            (1, true) => each(row, rgb, |sample: [u8; 2]| [byte(sample); 3]),
+            (2, true) => each(row, rgb, |[l0, l1, a0, a1]| over_grey([byte([l0, l1]); 3], byte([a0, a1]))),
+            (3, true) => each(row, rgb, |[r0, r1, g0, g1, b0, b1]| [byte([r0, r1]), byte([g0, g1]), byte([b0, b1])]),
+            (4, true) => each(row, rgb, |[r0, r1, g0, g1, b0, b1, a0, a1]| {
+                over_grey([byte([r0, r1]), byte([g0, g1]), byte([b0, b1])], byte([a0, a1]))
+            }),
+            (channels, _) => unreachable!("pixels have at most four samples, not {channels}"),
         }
-        DynamicImage::ImageRgb16(image) => each(image.as_raw(), |pixel: &[u16; 3]| pixel.map(byte)),
-        DynamicImage::ImageRgba16(image) => {
-            each(image.as_raw(), |&[r, g, b, a]: &[u16; 4]| over_grey([r, g, b].map(byte), byte(a)))
-        }
-        other => other.into_rgb8().into_raw(),
     }
 }
 
 /// The nearest of 256 levels to one of 65536.
-fn byte(sample: u16) -> u8 {
-    ((u32::from(sample) + 128) / 257) as u8
+fn byte(sample: [u8; 2]) -> u8 {
+    ((u32::from(u16::from_be_bytes(sample)) + 128) / 257) as u8
 }
 
 fn over_grey(colour: [u8; 3], alpha: u8) -> [u8; 3] {
     let alpha = u32::from(alpha);
-    colour.map(|value| ((u32::from(value) * alpha + GREY * (255 - alpha) + 127) / 255) as u8)
+    colour.map(|value| ((u32::from(value) * alpha + u32::from(GREY) * (255 - alpha) + 127) / 255) as u8)
 }
 
-fn each<S, const N: usize>(samples: &[S], to_rgb: impl Fn(&[S; N]) -> [u8; 3]) -> Vec<u8> {
-    let pixels = samples.as_chunks::<N>().0;
-    let mut out = Vec::with_capacity(3 * pixels.len());
-    for pixel in pixels {
-        out.extend_from_slice(&to_rgb(pixel));
+fn each<const N: usize>(samples: &[u8], rgb: &mut [u8], to_rgb: impl Fn([u8; N]) -> [u8; 3]) {
+    for (pixel, out) in samples.as_chunks::<N>().0.iter().zip(rgb.as_chunks_mut::<3>().0) {
+        *out = to_rgb(*pixel);
     }
-    out
 }
 
 /// In place: a large picture is not held twice.
-fn without_alpha(mut samples: Vec<u8>) -> Vec<u8> {
+pub fn without_alpha(mut samples: Vec<u8>) -> Vec<u8> {
     let pixels = samples.len() / 4;
     for at in 0..pixels {
         let [r, g, b, a] = [0, 1, 2, 3].map(|channel| samples[4 * at + channel]);
@@ -67,6 +76,24 @@ mod tests {
 
     #[test]
     fn sixteen_bits_round_to_eight() {
-        assert_eq!([0, 128, 129, 65535, 257 * 7].map(byte), [0, 0, 1, 255, 7]);
+        assert_eq!([0, 128, 129, 65535, 257 * 7].map(|sample: u16| byte(sample.to_be_bytes())), [0, 0, 1, 255, 7]);
+    }
+
+    #[test]
+    fn samples_of_each_kind_become_colours() {
+        let rgb = |channels, wide, row: &[u8]| {
+            let samples = Samples { channels, wide };
+            let mut rgb = vec![0; 3 * samples.count(row)];
+            samples.to_rgb(row, &mut rgb);
+            rgb
+        };
+        assert_eq!(rgb(1, false, &[7, 9]), [7, 7, 7, 9, 9, 9]);
+        assert_eq!(rgb(2, false, &[7, 255, 9, 0]), [7, 7, 7, 128, 128, 128]);
+        assert_eq!(rgb(3, false, &[1, 2, 3]), [1, 2, 3]);
+        assert_eq!(rgb(4, false, &[1, 2, 3, 255]), [1, 2, 3]);
+        assert_eq!(rgb(1, true, &[7, 7]), [7, 7, 7]);
+        assert_eq!(rgb(2, true, &[7, 7, 0, 0]), [128, 128, 128]);
+        assert_eq!(rgb(3, true, &[1, 1, 2, 2, 3, 3]), [1, 2, 3]);
+        assert_eq!(rgb(4, true, &[1, 1, 2, 2, 3, 3, 255, 255]), [1, 2, 3]);
     }
 }

@@ -84,7 +84,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
         }
         let image = match Image::decode(&frame.jpeg, networks.settings().pixels_max, networks.memory()) {
             Ok(image) => image,
-            Err(Error::Undecodable(_) | Error::TooManyPixels { .. }) => continue,
+            Err(Error::Undecodable(_) | Error::TooManyPixels { .. } | Error::TooNarrow { .. }) => continue,
             Err(error) => return Err(error),
         };
         let followed = match last

@@ -3,11 +3,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::{Picture, WantedFace};
-use testkit::{disorder, project};
+use testkit::{disorder, hostile, project};
 
 /// The most that one picture may take beside what its networks always hold.
 const PICTURE_BYTES_MAX: usize = 300 << 20;
@@ -70,12 +71,14 @@ fn no_picture_takes_more_than_it_may() {
     let compiled = Compiled::new(&pack, Settings::default()).expect("its networks compile");
     let mut networks = Networks::new(&compiled);
     taken_by(&mut networks, project::sample("obama2.jpg"));
-    let pictures = [disorder::extreme(), disorder::costly()].concat();
+    let ordinary = [disorder::extreme(), disorder::costly()].concat().into_iter().map(|file| ("a whole picture", file));
     let mut most = 0;
-    for (at, file) in pictures.into_iter().enumerate() {
+    for (at, (name, file)) in ordinary.chain(hostile::pictures()).enumerate() {
+        let (started, len) = (Instant::now(), file.len());
         let taken = taken_by(&mut networks, file);
+        println!("{at}: {name}, {len} bytes: {} MiB, {} ms", taken >> 20, started.elapsed().as_millis());
         most = most.max(taken);
-        assert!(taken < PICTURE_BYTES_MAX, "picture {at} took {} MiB", taken >> 20);
+        assert!(taken < PICTURE_BYTES_MAX, "picture {at}, {name}, took {} MiB", taken >> 20);
     }
     assert!(most > PICTURE_BYTES_MAX / 2, "the costliest picture took {} MiB: it is none", most >> 20);
 }

@@ -20,6 +20,12 @@ fn every_refusal_says_what_to_do() {
         (Error::Unauthorized, 401, "UNAUTHORIZED", "A valid key is needed."),
         (Error::Forbidden(Permission::Face), 403, "FORBIDDEN", "The key lacks the permission 'face'."),
         (image(face::Error::NoFace), 400, "NO_FACE", "candidateImage: no face was found."),
+        (
+            image(face::Error::TooNarrow { width: 48_000_000, height: 1 }),
+            400,
+            "NO_FACE",
+            "candidateImage: is 48000000 x 1 pixels, too narrow to show a face.",
+        ),
         (image(face::Error::MultipleFaces(3)), 400, "MULTIPLE_FACES", "candidateImage: 3 faces were found."),
         (
             image(face::Error::Undecodable("cut short".to_owned())),

@@ -1,0 +1,191 @@
+//! Pictures that are made to harm: small files that would take much memory or time.
+
+use image::{DynamicImage, ImageFormat};
+
+use crate::disorder::encoded;
+
+/// What a compressed chunk grows to: more than one picture may take.
+const INFLATED_BYTES: usize = 400 << 20;
+/// What a file has room for, as the server takes it.
+const FILE_BYTES: usize = 10 << 20;
+/// Both sides of the largest progressive picture that is read.
+const PROGRESSIVE_SIDE: u16 = 7000;
+/// The most scans that are read, the first one included.
+const SCANS: usize = 100;
+
+/// A picture that would take much memory, and its kind.
+pub type Named = (&'static str, Vec<u8>);
+
+/// Pictures that hold more than the picture, or say that they do.
+pub fn pictures() -> Vec<Named> {
+    let zeros = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; INFLATED_BYTES], 1);
+    let png = |name: [u8; 4], head: &[u8], data: &[u8]| png_with(name, &[head, data].concat());
+    vec![
+        ("PNG with a profile that inflates", png(*b"iCCP", b"profile\0\0", &zeros)),
+        ("PNG with a text that inflates", png(*b"zTXt", b"text\0\0", &zeros)),
+        ("PNG with an international text that inflates", png(*b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0", &zeros)),
+        ("PNG with large EXIF", png(*b"eXIf", b"MM\0*", &vec![0; FILE_BYTES])),
+        ("PNG in one row", encoded(&DynamicImage::new_luma8(48_000_000, 1), ImageFormat::Png)),
+        ("JPEG of tiny profiles", jpeg_with(&segment(0xe2, b"ICC_PROFILE\0\x01\x01\0"))),
+        ("JPEG of large profiles", jpeg_with(&segment(0xe2, &[&b"ICC_PROFILE\0\x01\x01"[..], &[0; 65_000]].concat()))),
+        ("JPEG of tiny extended XMP", jpeg_with(&extended_xmp())),
+        ("JPEG of EXIF", jpeg_with(&segment(0xe1, &[&b"Exif\0\0MM\0*"[..], &[0; 65_000]].concat()))),
+        ("JPEG with many scans", progressive(PROGRESSIVE_SIDE, SCANS)),
+        ("JPEG with too many scans", progressive(640, 10_000)),
+        ("WebP with EXIF of 4 GB", webp((8, 8), &[(b"VP8L", &lossless()), (b"EXIF", b"")], Some(u32::MAX - 9))),
+        ("WebP whose picture is larger than it says", webp((8, 8), &[(b"VP8 ", &lossy_header(16_383, 16_383))], None)),
+        ("WebP of many tables", webp((16, 4), &[(b"VP8L", &many_tables(9_000))], None)),
+        ("WebP with transparency of many tables", webp_with_transparent_tables()),
+    ]
+}
+
+/// A small picture with another chunk.
+fn png_with(name: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let png = encoded(&DynamicImage::new_rgb8(64, 64), ImageFormat::Png);
+    // Signature and header.
+    let (head, rest) = png.split_at(8 + 25);
+    let body = [&name[..], data].concat();
+    let length = (data.len() as u32).to_be_bytes();
+    [head, &length, &body, &crc32fast::hash(&body).to_be_bytes(), rest].concat()
+}
+
+/// A small picture with this segment, as often as a file has room for.
+fn jpeg_with(segment: &[u8]) -> Vec<u8> {
+    let jpeg = encoded(&DynamicImage::new_rgb8(64, 64), ImageFormat::Jpeg);
+    [&jpeg[..2], &segment.repeat(FILE_BYTES / segment.len()), &jpeg[2..]].concat()
+}
+
+fn segment(marker: u8, body: &[u8]) -> Vec<u8> {
+    [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat()
+}
+
+fn extended_xmp() -> Vec<u8> {
+    let place = [0, 0, 1, 0, 0, 0, 0, 0];
+    segment(0xe1, &[&b"http://ns.adobe.com/xmp/extension/\0"[..], &[b'a'; 32], &place].concat())
+}
+
+/// A grey progressive picture: its first scan, and then as many that say that nothing more follows.
+fn progressive(side: u16, scans: usize) -> Vec<u8> {
+    let [high, low] = side.to_be_bytes();
+    let blocks = usize::from(side).div_ceil(8).pow(2);
+    let codes = |class: u8, symbol: u8| {
+        let counts = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        segment(0xc4, &[&[class][..], &counts, &[symbol]].concat())
+    };
+    let mut file = vec![0xff, 0xd8];
+    file.extend(segment(0xdb, &[&[0][..], &[1; 64]].concat()));
+    file.extend(segment(0xc2, &[8, high, low, high, low, 1, 1, 0x11, 0]));
+    // A difference of none; and an end of a band of 2^14 blocks and more.
+    file.extend(codes(0x00, 0x00));
+    file.extend(codes(0x10, 0xe0));
+    file.extend(segment(0xda, &[1, 1, 0x00, 0, 0, 0]));
+    file.extend(vec![0; blocks.div_ceil(8)]);
+    for _ in 1..scans {
+        file.extend(segment(0xda, &[1, 1, 0x00, 1, 63, 0]));
+        // Of each 15 bits the first is the code, the others the number of blocks beyond 2^14.
+        let bits = Bits::reversed(&[(0, 15)].repeat(blocks.div_ceil(1 << 14)));
+        file.extend(bits);
+    }
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+/// A file of these chunks; the last one may say that it is longer.
+fn webp((width, height): (u32, u32), chunks: &[(&[u8; 4], &[u8])], last_len: Option<u32>) -> Vec<u8> {
+    let flags = chunks.iter().fold(0, |flags, (name, _)| match *name {
+        b"ALPH" => flags | 0x10,
+        b"EXIF" => flags | 0x08,
+        _ => flags,
+    });
+    let side = |side: u32| (side - 1).to_le_bytes().into_iter().take(3);
+    let head: Vec<u8> = [flags, 0, 0, 0].into_iter().chain(side(width)).chain(side(height)).collect();
+    let mut body = b"WEBP".to_vec();
+    for (name, data) in [(b"VP8X", head.as_slice())].iter().chain(chunks) {
+        body.extend(*name);
+        body.extend((data.len() as u32).to_le_bytes());
+        body.extend(*data);
+        body.resize(body.len().next_multiple_of(2), 0);
+    }
+    if let Some(len) = last_len {
+        let at = body.len() - 4;
+        body[at..].copy_from_slice(&len.to_le_bytes());
+    }
+    [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+}
+
+/// A lossless picture of 8 x 8 pixels.
+fn lossless() -> Vec<u8> {
+    encoded(&DynamicImage::new_rgb8(8, 8), ImageFormat::WebP)[20..].to_vec()
+}
+
+/// What a lossy picture begins with.
+fn lossy_header(width: u16, height: u16) -> Vec<u8> {
+    [&[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a][..], &width.to_le_bytes(), &height.to_le_bytes(), &[0; 600]].concat()
+}
+
+/// A lossless picture of 16 x 4 pixels that begins with so many groups of codes for entropy, of 65,536 that it announces.
+pub fn many_tables(groups: usize) -> Vec<u8> {
+    let mut bits = Bits(vec![(0x2f, 8), (15, 14), (3, 14), (0, 4)]);
+    bits.tables(groups);
+    bits.bytes()
+}
+
+/// The same in the place of transparency.
+fn webp_with_transparent_tables() -> Vec<u8> {
+    let mut bits = Bits(vec![(1, 8)]);
+    bits.tables(9_000);
+    webp((16, 4), &[(b"ALPH", &bits.bytes()), (b"VP8 ", &lossy_header(16, 4))], None)
+}
+
+/// Numbers and how many bits each takes.
+struct Bits(Vec<(u64, u32)>);
+
+impl Bits {
+    /// From what follows the size of a lossless picture on.
+    fn tables(&mut self, groups: usize) {
+        let single = (0b0001, 4);
+        // No transform; a cache of 2^11 colours; groups of codes for each 4 x 4 pixels.
+        self.0.extend([(0, 1), (1, 1), (11, 4), (1, 1), (0, 3)]);
+        // Which group is where: the last of 65,536 everywhere.
+        let all = (0b101 | 255 << 3, 11);
+        self.0.extend([(0, 1), all, all, single, single, single]);
+        for _ in 0..groups {
+            // A code with lengths of the codes 18 (2 bits), 16 (1 bit) and 11 (2 bits), of 15 in their order.
+            self.0.extend([(0, 1), (11, 4)]);
+            let lengths = (0..15).map(|place| match place {
+                1 | 14 => (2, 3),
+                8 => (1, 3),
+                _ => (0, 3),
+            });
+            self.0.extend(lengths);
+            // All symbols: 280 of no length, then 2,048 of eleven bits.
+            self.0.extend([(0, 1), (0b11, 2), (127, 7), (0b11, 2), (120, 7), (0b11, 2), (0, 7)]);
+            self.0.extend([(0b01, 2); 2]);
+            self.0.extend([(0, 1), (3, 2)].repeat(341));
+            self.0.extend([single; 4]);
+        }
+    }
+
+    /// The lowest bit first.
+    fn bytes(&self) -> Vec<u8> {
+        let (mut bytes, mut pending, mut count) = (Vec::new(), 0u64, 0);
+        for (number, len) in &self.0 {
+            pending |= number << count;
+            count += len;
+            while count >= 8 {
+                bytes.push(pending as u8);
+                pending >>= 8;
+                count -= 8;
+            }
+        }
+        bytes.push(pending as u8);
+        bytes
+    }
+
+    /// The highest bit first, filled up with ones; no byte of it may be 255.
+    fn reversed(numbers: &[(u64, u32)]) -> Vec<u8> {
+        let bits: Vec<u8> =
+            numbers.iter().flat_map(|(number, len)| (0..*len).rev().map(move |at| (number >> at & 1) as u8)).collect();
+        bits.chunks(8).map(|byte| (0..8).fold(0, |all, at| all << 1 | byte.get(at).unwrap_or(&1))).collect()
+    }
+}
