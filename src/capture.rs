@@ -4,20 +4,15 @@
 //! `docs/capture.md` says it to those who write clients.
 
 use std::fmt;
-use std::io::Cursor;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use ciborium::Value;
 use face::values::lights::{LIGHT_MS, LIGHTS};
 use face::values::liveness::{FRAMES_MAX, Frame, LivenessType};
-use image::{ImageFormat, ImageReader};
 
 use crate::capture::key::Keys;
 use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
 
-mod fields;
+mod cbor;
+mod content;
 pub mod jwe;
 pub mod key;
 
@@ -35,7 +30,6 @@ pub const VIDEO_TYPES: [&str; 2] = ["video/webm", "video/mp4"];
 /// From one colour of a check by light to the next: pages are late now and then, and never early.
 const LIGHT_APART_MS: std::ops::Range<u32> = LIGHT_MS - 50..2 * LIGHT_MS;
 
-const VERSION: u8 = 1;
 /// Of what a client says of itself and of the check.
 const TEXT_LEN_MAX: usize = 256;
 
@@ -116,7 +110,7 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Capture, Error> {
     if sealed.len() > SEALED_BYTES_MAX {
         return Err(Error::TooLarge);
     }
-    Capture::decode(&jwe::open(keys, sealed)?)
+    Capture::decode(&jwe::open(keys, sealed)?.into())
 }
 
 impl Capture {
@@ -150,69 +144,6 @@ impl Capture {
         Ok(())
     }
 
-    /// As CBOR.
-    pub fn encode(&self) -> Vec<u8> {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let some = |name: &str, value: &Option<String>| value.as_ref().map(|value| (text(name), text(value)));
-        let bytes = |bytes: &Bytes| Value::Bytes(bytes.to_vec());
-        let frame =
-            |frame: &Frame| Value::Map(vec![(text("t_ms"), frame.t_ms.into()), (text("jpeg"), bytes(&frame.jpeg))]);
-        let sdk = |sdk: &SdkInfo| Value::Map(some("sdkVersion", &sdk.sdk_version).into_iter().collect());
-        let device = |device: &DeviceInfo| {
-            let members = [
-                some("deviceModel", &device.device_model),
-                some("osType", &device.os_type),
-                some("osVersion", &device.os_version),
-            ];
-            Value::Map(members.into_iter().flatten().collect())
-        };
-        let times = |times: &[u32]| Value::Array(times.iter().map(|ms| (*ms).into()).collect());
-        let video = |video: &Video| {
-            Value::Map(vec![(text("contentType"), text(&video.content_type)), (text("bytes"), bytes(&video.bytes))])
-        };
-        let members = [
-            Some((text("version"), VERSION.into())),
-            Some((text("id"), text(&self.id))),
-            Some((text("serverRandom"), Value::Bytes(self.server_random.to_vec()))),
-            Some((text("mode"), text(self.liveness_type.name()))),
-            self.sdk.as_ref().map(|of| (text("sdkInfo"), sdk(of))),
-            self.device.as_ref().map(|of| (text("deviceInfo"), device(of))),
-            Some((text("frames"), Value::Array(self.frames.iter().map(frame).collect()))),
-            (!self.lights.is_empty()).then(|| (text("lights"), times(&self.lights))),
-            self.video.as_ref().map(|of| (text("video"), video(of))),
-        ];
-        let mut encoded = vec![];
-        ciborium::into_writer(&Value::Map(members.into_iter().flatten().collect()), &mut encoded)
-            .expect("memory takes every byte");
-        encoded
-    }
-
-    /// Reads and checks what [`Capture::encode`] wrote, or a client.
-    pub fn decode(encoded: &[u8]) -> Result<Self, Error> {
-        if encoded.len() > PLAIN_BYTES_MAX {
-            return Err(Error::TooLarge);
-        }
-        let mut map = fields::Fields::of("the capture", fields::read(encoded)?)?;
-        match map.integer("version")? {
-            1 => {}
-            other => return Err(Error::Version(other)),
-        }
-        let mode = map.text("mode")?;
-        let liveness_type = mode.parse().map_err(|_| Error::NotCapture(format!("'{mode}' is no mode")))?;
-        let capture = Self {
-            id: map.text("id")?,
-            server_random: random(map.required("serverRandom")?)?,
-            liveness_type,
-            sdk: map.map("sdkInfo")?.map(sdk).transpose()?,
-            device: map.map("deviceInfo")?.map(device).transpose()?,
-            frames: frames(map.required("frames")?)?,
-            lights: map.times("lights")?,
-            video: map.map("video")?.map(video).transpose()?,
-        };
-        capture.check()?;
-        Ok(capture)
-    }
-
     fn check(&self) -> Result<(), Error> {
         let too_long = [Some(&self.id), self.sdk.as_ref().and_then(|sdk| sdk.sdk_version.as_ref())];
         let device = self.device.iter().flat_map(|of| [&of.device_model, &of.os_type, &of.os_version]).flatten();
@@ -233,55 +164,10 @@ impl Capture {
     }
 }
 
-/// 32 bytes, as such or in base64.
-fn random(value: Value) -> Result<[u8; 32], Error> {
-    let bytes = match value {
-        Value::Bytes(bytes) => bytes,
-        Value::Text(text) => STANDARD.decode(text).unwrap_or_default(),
-        _ => vec![],
-    };
-    bytes.try_into().map_err(|_| Error::NotCapture("'serverRandom' is not 32 bytes".to_owned()))
-}
-
-fn frames(value: Value) -> Result<Vec<Frame>, Error> {
-    let Value::Array(items) = value else { return Err(Error::NotCapture("'frames' is no list".to_owned())) };
-    if !(1..=FRAMES_MAX).contains(&items.len()) {
-        return Err(Error::Frames(items.len()));
-    }
-    let frame = |item| {
-        let mut map = fields::Fields::of("a frame", item)?;
-        let t_ms = map.integer("t_ms")?;
-        let t_ms = t_ms.try_into().map_err(|_| Error::NotCapture("'t_ms' is no number of milliseconds".to_owned()))?;
-        Ok(Frame { t_ms, jpeg: map.bytes("jpeg")? })
-    };
-    items.into_iter().map(frame).collect()
-}
-
-fn sdk(mut map: fields::Fields) -> Result<SdkInfo, Error> {
-    Ok(SdkInfo { sdk_version: map.optional_text("sdkVersion")? })
-}
-
-fn device(mut map: fields::Fields) -> Result<DeviceInfo, Error> {
-    Ok(DeviceInfo {
-        device_model: map.optional_text("deviceModel")?,
-        os_type: map.optional_text("osType")?,
-        os_version: map.optional_text("osVersion")?,
-    })
-}
-
-/// What comes after a semicolon says how the video is coded.
-fn video(mut map: fields::Fields) -> Result<Video, Error> {
-    let content_type = map.text("contentType")?;
-    let known = VIDEO_TYPES.into_iter().find(|known| content_type.split(';').next() == Some(known));
-    let Some(known) = known else { return Err(Error::VideoType(content_type.chars().take(TEXT_LEN_MAX).collect())) };
-    Ok(Video { content_type: known.to_owned(), bytes: map.bytes("bytes")? })
-}
-
 /// Reads its header alone.
 fn check_frame(place: usize, frame: &Frame) -> Result<(), Error> {
-    let reader = ImageReader::with_format(Cursor::new(&frame.jpeg), ImageFormat::Jpeg);
-    let (width, height) =
-        reader.into_dimensions().map_err(|_| Error::Frame(place, "is not a JPEG picture".to_owned()))?;
+    let size = face::image::jpeg_size(&frame.jpeg);
+    let (width, height) = size.ok_or_else(|| Error::Frame(place, "is not a JPEG picture".to_owned()))?;
     if width.max(height) > SIDE_MAX {
         return Err(Error::Frame(place, format!("is {width} x {height} pixels; at most {SIDE_MAX} are allowed")));
     }

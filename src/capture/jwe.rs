@@ -9,8 +9,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::rand;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, decoded_len_estimate};
 use rustls_pki_types::CertificateDer;
 use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ const P256_PREFIX: [u8; 26] = [
 ];
 /// Of an uncompressed point: 4, x, y.
 const POINT_LEN: usize = 65;
+
+const NOT_BASE64: Error = Error::NotJwe("a part is not in base64url");
 
 type ContentKey = Zeroizing<[u8; KEY_LEN]>;
 
@@ -112,14 +114,16 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     if tag.len() != TAG_LEN {
         return Err(Error::NotJwe("its authentication tag has not 16 bytes"));
     }
-    let mut text = decoded(text)?;
-    let len = text.len();
-    text.extend_from_slice(&tag);
+    // Made once, in the size it needs: a capture may be large, and many come at once.
+    let mut plain = Vec::with_capacity(decoded_len_estimate(text.len()) + TAG_LEN);
+    URL_SAFE_NO_PAD.decode_vec(text, &mut plain).map_err(|_| NOT_BASE64)?;
+    let len = plain.len();
+    plain.extend_from_slice(&tag);
     let nonce = Nonce::assume_unique_for_key(nonce);
-    let opened = cipher(&content_key).open_in_place(nonce, Aad::from(head.as_bytes()), &mut text);
+    let opened = cipher(&content_key).open_in_place(nonce, Aad::from(head.as_bytes()), &mut plain);
     opened.map_err(|_| Error::NotDecrypted)?;
-    text.truncate(len);
-    Ok(text)
+    plain.truncate(len);
+    Ok(plain)
 }
 
 fn algorithm(header: &Header) -> Result<Algorithm, Error> {
@@ -215,7 +219,7 @@ fn cipher(key: &ContentKey) -> LessSafeKey {
 }
 
 fn decoded(part: &str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Error::NotJwe("a part is not in base64url"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| NOT_BASE64)
 }
 
 #[cfg(test)]

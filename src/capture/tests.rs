@@ -1,4 +1,8 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use chrono::DateTime;
+use ciborium::Value;
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use rand::rngs::StdRng;
@@ -33,6 +37,16 @@ fn capture() -> Capture {
     }
 }
 
+fn decode(encoded: impl Into<Bytes>) -> Result<Capture, Error> {
+    Capture::decode(&encoded.into())
+}
+
+fn written(value: &Value) -> Vec<u8> {
+    let mut encoded = vec![];
+    ciborium::into_writer(value, &mut encoded).expect("memory takes it");
+    encoded
+}
+
 fn keys() -> Keys {
     Keys::new(Algorithm::ALL.map(|algorithm| Key::make(algorithm, now()).expect("a key can be made")).into())
 }
@@ -65,7 +79,7 @@ fn each_fault_of_the_envelope_has_its_own_refusal() {
         parts[place] = part;
         open(&keys, parts.join(".").as_bytes()).expect_err("it is refused")
     };
-    let header = |header: &str| with(0, &base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header));
+    let header = |header: &str| with(0, &URL_SAFE_NO_PAD.encode(header));
     for broken in ["", "a.b.c", "....", "a.b.c.d.e.f", "\u{e9}.b.c.d.e"] {
         assert!(matches!(open(&keys, broken.as_bytes()), Err(Error::NotJwe(_))), "{broken}");
     }
@@ -87,33 +101,27 @@ fn each_fault_of_the_envelope_has_its_own_refusal() {
 
 #[test]
 fn each_fault_of_the_content_has_its_own_refusal() {
-    let decode = |change: &dyn Fn(&mut Capture)| {
+    let changed = |change: &dyn Fn(&mut Capture)| {
         let mut capture = capture();
         change(&mut capture);
-        Capture::decode(&capture.encode()).expect_err("it is refused")
+        decode(capture.encode()).expect_err("it is refused")
     };
-    assert_eq!(decode(&|capture| capture.frames.clear()), Error::Frames(0));
-    assert_eq!(decode(&|capture| capture.frames = vec![capture.frames[0].clone(); 151]), Error::Frames(151));
-    assert_eq!(decode(&|capture| capture.frames.swap(1, 2)), Error::OutOfOrder(2));
-    assert_eq!(decode(&|capture| capture.frames[2].t_ms = 30_001), Error::TooLong(30_001));
-    assert!(matches!(decode(&|capture| capture.frames[1].jpeg = Bytes::from_static(b"PNG")), Error::Frame(1, _)));
-    assert!(matches!(decode(&|capture| capture.frames[2].jpeg = jpeg(1281, 8)), Error::Frame(2, _)));
+    assert_eq!(changed(&|capture| capture.frames.clear()), Error::Frames(0));
+    assert_eq!(changed(&|capture| capture.frames = vec![capture.frames[0].clone(); 151]), Error::Frames(151));
+    assert_eq!(changed(&|capture| capture.frames.swap(1, 2)), Error::OutOfOrder(2));
+    assert_eq!(changed(&|capture| capture.frames[2].t_ms = 30_001), Error::TooLong(30_001));
+    assert!(matches!(changed(&|capture| capture.frames[1].jpeg = Bytes::from_static(b"PNG")), Error::Frame(1, _)));
+    assert!(matches!(changed(&|capture| capture.frames[2].jpeg = jpeg(1281, 8)), Error::Frame(2, _)));
     let video = |content_type: &str| Video { content_type: content_type.to_owned(), bytes: Bytes::new() };
-    assert_eq!(decode(&|capture| capture.video = Some(video("text/html"))), Error::VideoType("text/html".to_owned()));
-    assert!(matches!(decode(&|capture| capture.id = "x".repeat(257)), Error::NotCapture(_)));
-    let value = |value: Value| {
-        let mut encoded = vec![];
-        ciborium::into_writer(&value, &mut encoded).expect("memory takes it");
-        Capture::decode(&encoded).expect_err("it is refused")
-    };
+    assert_eq!(changed(&|capture| capture.video = Some(video("text/html"))), Error::VideoType("text/html".to_owned()));
+    assert!(matches!(changed(&|capture| capture.id = "x".repeat(257)), Error::NotCapture(_)));
+    let value = |value: Value| decode(written(&value)).expect_err("it is refused");
     assert!(matches!(value(Value::Array(vec![])), Error::NotCapture(_)));
     assert_eq!(value(Value::Map(vec![("version".into(), 2.into())])), Error::Version(2));
     assert!(matches!(value(Value::Map(vec![("version".into(), 1.into())])), Error::NotCapture(_)));
-    assert_eq!(Capture::decode(&vec![0; PLAIN_BYTES_MAX + 1]), Err(Error::TooLarge));
+    assert_eq!(decode(vec![0; PLAIN_BYTES_MAX + 1]), Err(Error::TooLarge));
     let followed = [capture().encode(), vec![0]].concat();
-    assert!(matches!(Capture::decode(&followed), Err(Error::NotCapture(_))));
-    // Lists in lists in lists.
-    assert!(matches!(Capture::decode(&vec![0x81; 100_000]), Err(Error::NotCapture(_))));
+    assert!(matches!(decode(followed), Err(Error::NotCapture(_))));
 }
 
 #[test]
@@ -139,9 +147,55 @@ fn clients_may_differ_a_little() {
         }
     }
     value.as_map_mut().expect("it is a map").push(("theirs".into(), 1.into()));
-    let mut encoded = vec![];
-    ciborium::into_writer(&value, &mut encoded).expect("memory takes it");
-    assert_eq!(Capture::decode(&encoded), Ok(Capture { sdk: None, ..capture() }));
+    assert_eq!(decode(written(&value)), Ok(Capture { sdk: None, ..capture() }));
+}
+
+/// As writers do who do not know the length beforehand.
+#[test]
+fn lengths_may_be_left_open() {
+    let mut encoded = capture().encode();
+    assert_eq!(encoded[0], 0xa8, "a map of eight members");
+    encoded[0] = 0xbf;
+    let text = b"\x62id\x69replay-id";
+    let at = encoded.windows(text.len()).position(|window| window == text).expect("it has an id");
+    encoded.splice(at + 3..at + text.len(), *b"\x7f\x67replay-\x62id\xff");
+    encoded.push(0xff);
+    assert_eq!(decode(encoded), Ok(capture()));
+}
+
+#[test]
+fn what_clients_add_is_skipped_within_limits() {
+    let with = |added: &[u8]| {
+        let mut encoded = capture().encode();
+        encoded[0] += 1;
+        decode([&encoded, &b"\x66theirs"[..], added].concat())
+    };
+    let nested = |levels: usize| [vec![0x81; levels], vec![0]].concat();
+    let why = |refused: Result<Capture, Error>| match refused {
+        Err(Error::NotCapture(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let list = |items: u32| [&b"\x9a"[..], &items.to_be_bytes(), &vec![0; items as usize]].concat();
+    for added in
+        [&nested(7)[..], b"\xf9\x3c\x00", b"\xc1\x00", b"\xbf\x00\x9f\xff\xff", b"\x5f\x41\x00\xff", &list(60_000)]
+    {
+        assert_eq!(with(added), Ok(capture()), "{:x?}", &added[..added.len().min(8)]);
+    }
+    assert!(why(with(&nested(8))).contains("nested"));
+    assert!(why(with(&nested(100_000))).contains("nested"));
+    assert!(why(with(&list(70_000))).contains("65536 items"));
+    // A list says that it is longer than anything.
+    assert!(why(with(b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff")).contains("CBOR"));
+    assert!(why(with(b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff")).contains("CBOR"));
+    assert!(why(decode(b"\xa2\x67version\x01\x67version\x01".to_vec())).contains("twice"));
+    // Frames beyond those that are read are counted and not kept.
+    let frames = [
+        &b"\xa5\x67version\x01\x62id\x60\x6cserverRandom\x58\x20"[..],
+        &[7; 32],
+        b"\x64mode\x70LIVENESS_PASSIVE\x66frames\x9f",
+    ];
+    let frame = b"\xa2\x64t_ms\x00\x64jpeg\x40";
+    assert_eq!(decode([frames.concat(), frame.repeat(151), vec![0xff]].concat()), Err(Error::Frames(151)));
 }
 
 /// Damaged in thousands of ways, a capture is refused or read, and nothing else happens.
@@ -165,7 +219,7 @@ fn damage_is_refused() {
             }
         }
         if round % 2 == 0 {
-            let _ = Capture::decode(&damaged);
+            let _ = decode(damaged);
         } else {
             assert!(damaged == sealed || open(&keys, &damaged).is_err());
         }

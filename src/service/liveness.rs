@@ -105,14 +105,13 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx).await?;
     drop(tx);
-    if let Some(retry_after) = deps.pace.too_long(waiting, &deps.policy) {
-        return Err(Error::Busy { retry_after });
-    }
+    let turn = deps.pace.turn(waiting, &deps.policy).await?;
     let key = sessions::key(deps, &live)?;
     let asked = CheckRequest::open(&check.asked_sealed, &key, session)?;
     let keys = deps.capture_keys.clone();
     let opening = tokio::task::spawn_blocking(move || {
         let capture = capture::open(&keys, &sealed)?;
+        drop(sealed);
         capture.check_binding(&asked.id, &asked.server_random, asked.liveness_type)?;
         if asked.is_lit {
             capture.check_lights()?;
@@ -131,6 +130,7 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
     }
     store::usage::count(&mut tx, caller.provider, Operation::ReplayLiveness, now).await?;
     tx.commit().await?;
+    drop(turn);
     deps.pace.wake();
     Ok(())
 }

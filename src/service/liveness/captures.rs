@@ -1,7 +1,7 @@
 //! Captures that wait to be looked at: taken by any node, under a lease, and ended once.
 
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use face::values::liveness::Reason;
 use face::{Best, LivenessCapture, Verdict, age};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
@@ -42,23 +42,55 @@ const SERVICE_START_S: f64 = 1.0;
 /// Weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.2;
 
+/// Captures that are decrypted, read and stored at once. Each takes up to four times its size meanwhile, and a fraction
+/// of a second.
+const OPENED_AT_ONCE: usize = 2;
+
 /// How fast this node is with captures, and what wakes it for one.
 pub struct CapturePace {
     service_s: Mutex<f64>,
     arrived: Notify,
     /// Leases that met a fault, and could not be given back because the database was away, too.
     kept: Mutex<Vec<Lease>>,
+    opened: Semaphore,
+    /// A [`Turn`] holds a clone, and so does who waits for one.
+    received: Arc<()>,
+}
+
+/// Held while a capture is opened and stored.
+pub struct Turn<'a> {
+    _opened: SemaphorePermit<'a>,
+    _received: Arc<()>,
 }
 
 impl Default for CapturePace {
     fn default() -> Self {
-        Self { service_s: Mutex::new(SERVICE_START_S), arrived: Notify::new(), kept: Mutex::default() }
+        Self {
+            service_s: Mutex::new(SERVICE_START_S),
+            arrived: Notify::new(),
+            kept: Mutex::default(),
+            opened: Semaphore::new(OPENED_AT_ONCE),
+            received: Arc::default(),
+        }
     }
 }
 
 impl CapturePace {
+    /// Waits until a capture may be opened, which comes behind `waiting` stored ones and those that are being opened.
+    /// Refuses it if it would wait too long to be looked at.
+    pub async fn turn(&self, waiting: i64, policy: &Policy) -> Result<Turn<'_>, Error> {
+        let received = self.received.clone();
+        // Neither this one nor the pace's own counts.
+        let opened = Arc::strong_count(&received) as i64 - 2;
+        if let Some(retry_after) = self.too_long(waiting + opened, policy) {
+            return Err(Error::Busy { retry_after });
+        }
+        let permit = self.opened.acquire().await.expect("nobody closes it");
+        Ok(Turn { _opened: permit, _received: received })
+    }
+
     /// The estimated wait, if a capture behind `waiting` others would wait too long. Other nodes are not counted on.
-    pub fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
+    fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
         let service_s = *self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = Duration::from_secs_f64(waiting as f64 * service_s / policy.checks_at_once.max(1) as f64);
         (wait > policy.check_wait_max).then_some(wait)
@@ -117,7 +149,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let live = LiveSession { session: leased.session.clone(), key_sealed: leased.key_sealed.clone() };
     let key = sessions::key(deps, &live)?;
     let asked = CheckRequest::open(&leased.asked_sealed, &key, session)?;
-    let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?)?;
+    let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?.into())?;
     let film = LivenessCapture { asked: asked.shown_in(&capture), level: asked.level, frames: capture.frames };
     let begun = Instant::now();
     let every = deps.policy.check_lease / RENEWALS;
@@ -288,6 +320,25 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
+
+    #[tokio::test]
+    async fn captures_are_opened_a_few_at_once_and_count_among_those_that_wait() {
+        let (pace, policy) = (CapturePace::default(), Policy { checks_at_once: 1, ..Policy::default() });
+        let most = policy.check_wait_max.as_secs() as i64;
+        assert!(matches!(pace.turn(most + 1, &policy).await, Err(Error::Busy { .. })));
+        let (first, second) = (pace.turn(0, &policy).await.expect("one"), pace.turn(0, &policy).await.expect("two"));
+        assert!(matches!(pace.turn(most - 1, &policy).await, Err(Error::Busy { .. })), "two are being opened");
+        let mut third = pin!(pace.turn(most - 2, &policy));
+        assert!(timeout(Duration::from_millis(10), third.as_mut()).await.is_err(), "both turns are taken");
+        assert!(
+            matches!(pace.turn(most - 2, &policy).await, Err(Error::Busy { .. })),
+            "the third counts while it waits"
+        );
+        drop(first);
+        drop(third.await.expect("there is a turn now"));
+        drop(second);
+        assert!(pace.turn(most, &policy).await.is_ok());
+    }
 
     #[tokio::test]
     async fn a_lease_is_renewed_until_the_work_is_done() {

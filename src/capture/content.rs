@@ -1,0 +1,212 @@
+//! A capture as CBOR, written and read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use face::values::lights::LIGHTS;
+use face::values::liveness::{FRAMES_MAX, Frame, LivenessType};
+
+use crate::capture::cbor::{Reader, Sent, Writer};
+use crate::capture::{Capture, Error, PLAIN_BYTES_MAX, TEXT_LEN_MAX, VIDEO_TYPES};
+use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
+
+const VERSION: u8 = 1;
+/// Of what is written beside pictures and video: texts and names of members.
+const BESIDE_BYTES: usize = 16 << 10;
+
+impl Capture {
+    /// As CBOR.
+    pub fn encode(&self) -> Vec<u8> {
+        let pictures: usize = self.frames.iter().map(|frame| frame.jpeg.len()).sum();
+        let film = self.video.as_ref().map_or(0, |video| video.bytes.len());
+        let mut writer = Writer::with_capacity(pictures + film + BESIDE_BYTES);
+        let optional = [self.sdk.is_some(), self.device.is_some(), !self.lights.is_empty(), self.video.is_some()];
+        writer.map(5 + optional.into_iter().filter(|is_there| *is_there).count());
+        writer.name("version").integer(VERSION.into());
+        writer.name("id").text(&self.id);
+        writer.name("serverRandom").bytes(&self.server_random);
+        writer.name("mode").text(self.liveness_type.name());
+        if let Some(SdkInfo { sdk_version }) = &self.sdk {
+            writer.name("sdkInfo").texts(&[("sdkVersion", sdk_version)]);
+        }
+        if let Some(DeviceInfo { device_model, os_type, os_version }) = &self.device {
+            let members = [("deviceModel", device_model), ("osType", os_type), ("osVersion", os_version)];
+            writer.name("deviceInfo").texts(&members);
+        }
+        writer.name("frames").list(self.frames.len());
+        for frame in &self.frames {
+            writer.map(2);
+            writer.name("t_ms").integer(frame.t_ms);
+            writer.name("jpeg").bytes(&frame.jpeg);
+        }
+        if !self.lights.is_empty() {
+            writer.name("lights").list(self.lights.len());
+            self.lights.iter().for_each(|ms| writer.integer(*ms));
+        }
+        if let Some(video) = &self.video {
+            writer.name("video").map(2);
+            writer.name("contentType").text(&video.content_type);
+            writer.name("bytes").bytes(&video.bytes);
+        }
+        writer.into_bytes()
+    }
+
+    /// Reads and checks what [`Capture::encode`] wrote, or a client. Frames and video are parts of `encoded`, not copies.
+    pub fn decode(encoded: &Bytes) -> Result<Self, Error> {
+        if encoded.len() > PLAIN_BYTES_MAX {
+            return Err(Error::TooLarge);
+        }
+        check_version(encoded)?;
+        let mut reader = Reader::new(encoded);
+        let (mut id, mut server_random, mut liveness_type) = (None, None, None);
+        let (mut sdk_info, mut device_info, mut all_frames, mut film) = (None, None, None, None);
+        let mut lights = vec![];
+        reader.map("the capture", |reader, name| {
+            match name {
+                "id" => id = Some(reader.text(name)?),
+                "serverRandom" => server_random = Some(random(reader.sent(name)?)?),
+                "mode" => liveness_type = Some(mode(&reader.text(name)?)?),
+                "sdkInfo" => sdk_info = Some(sdk(reader)?),
+                "deviceInfo" => device_info = Some(device(reader)?),
+                "frames" => all_frames = Some(frames(reader)?),
+                "lights" => lights = times(reader)?,
+                "video" => film = Some(video(reader)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        reader.end()?;
+        let capture = Self {
+            id: id.ok_or_else(|| missing("the capture", "id"))?,
+            server_random: server_random.ok_or_else(|| missing("the capture", "serverRandom"))?,
+            liveness_type: liveness_type.ok_or_else(|| missing("the capture", "mode"))?,
+            sdk: sdk_info,
+            device: device_info,
+            frames: all_frames.ok_or_else(|| missing("the capture", "frames"))?,
+            lights,
+            video: film,
+        };
+        capture.check()?;
+        Ok(capture)
+    }
+}
+
+/// Before anything else, since another version may have other members.
+fn check_version(encoded: &Bytes) -> Result<(), Error> {
+    let mut version = None;
+    Reader::new(encoded).map("the capture", |reader, name| {
+        let is_version = name == "version";
+        if is_version {
+            version = Some(reader.integer(name)?);
+        }
+        Ok(is_version)
+    })?;
+    match version.ok_or_else(|| missing("the capture", "version"))? {
+        version if version == VERSION.into() => Ok(()),
+        other => Err(Error::Version(other)),
+    }
+}
+
+fn missing(whose: &str, name: &str) -> Error {
+    Error::NotCapture(format!("{whose} has no '{name}'"))
+}
+
+fn mode(name: &str) -> Result<LivenessType, Error> {
+    let shortened = || name.chars().take(TEXT_LEN_MAX).collect::<String>();
+    name.parse().map_err(|_| Error::NotCapture(format!("'{}' is no mode", shortened())))
+}
+
+/// 32 bytes, as such or in base64.
+fn random(sent: Sent) -> Result<[u8; 32], Error> {
+    let bytes = match sent {
+        Sent::Bytes(bytes) => bytes,
+        Sent::Text(text) => STANDARD.decode(text).unwrap_or_default().into(),
+    };
+    bytes.as_ref().try_into().map_err(|_| Error::NotCapture("'serverRandom' is not 32 bytes".to_owned()))
+}
+
+fn frames(reader: &mut Reader) -> Result<Vec<Frame>, Error> {
+    let mut frames = vec![];
+    let count = reader.list("frames", FRAMES_MAX, |reader| {
+        frames.push(frame(reader)?);
+        Ok(())
+    })?;
+    if (1..=FRAMES_MAX).contains(&count) { Ok(frames) } else { Err(Error::Frames(count)) }
+}
+
+fn frame(reader: &mut Reader) -> Result<Frame, Error> {
+    let (mut t_ms, mut jpeg) = (None, None);
+    reader.map("a frame", |reader, name| {
+        match name {
+            "t_ms" => t_ms = Some(milliseconds(name, reader)?),
+            "jpeg" => jpeg = Some(reader.bytes(name)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let (t_ms, jpeg) =
+        (t_ms.ok_or_else(|| missing("a frame", "t_ms"))?, jpeg.ok_or_else(|| missing("a frame", "jpeg"))?);
+    Ok(Frame { t_ms, jpeg })
+}
+
+/// One for each colour of a check by light. That there are as many is asked of such checks alone.
+fn times(reader: &mut Reader) -> Result<Vec<u32>, Error> {
+    let mut times = vec![];
+    let count = reader.list("lights", LIGHTS, |reader| {
+        times.push(milliseconds("lights", reader)?);
+        Ok(())
+    })?;
+    if count > LIGHTS { Err(Error::Lights("are not a time for each colour")) } else { Ok(times) }
+}
+
+fn milliseconds(name: &str, reader: &mut Reader) -> Result<u32, Error> {
+    let number = reader.integer(name)?;
+    number.try_into().map_err(|_| Error::NotCapture(format!("'{name}' is no number of milliseconds")))
+}
+
+fn sdk(reader: &mut Reader) -> Result<SdkInfo, Error> {
+    let mut sdk = SdkInfo::default();
+    reader.map("sdkInfo", |reader, name| {
+        match name {
+            "sdkVersion" => sdk.sdk_version = Some(reader.text(name)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(sdk)
+}
+
+fn device(reader: &mut Reader) -> Result<DeviceInfo, Error> {
+    let mut device = DeviceInfo::default();
+    reader.map("deviceInfo", |reader, name| {
+        let member = match name {
+            "deviceModel" => &mut device.device_model,
+            "osType" => &mut device.os_type,
+            "osVersion" => &mut device.os_version,
+            _ => return Ok(false),
+        };
+        *member = Some(reader.text(name)?);
+        Ok(true)
+    })?;
+    Ok(device)
+}
+
+fn video(reader: &mut Reader) -> Result<Video, Error> {
+    let (mut content_type, mut bytes) = (None, None);
+    reader.map("video", |reader, name| {
+        match name {
+            "contentType" => content_type = Some(video_type(&reader.text(name)?)?),
+            "bytes" => bytes = Some(reader.bytes(name)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    let content_type = content_type.ok_or_else(|| missing("video", "contentType"))?;
+    Ok(Video { content_type: content_type.to_owned(), bytes: bytes.ok_or_else(|| missing("video", "bytes"))? })
+}
+
+/// What comes after a semicolon says how the video is coded.
+fn video_type(content_type: &str) -> Result<&'static str, Error> {
+    let known = VIDEO_TYPES.into_iter().find(|known| content_type.split(';').next() == Some(known));
+    known.ok_or_else(|| Error::VideoType(content_type.chars().take(TEXT_LEN_MAX).collect()))
+}
