@@ -9,6 +9,7 @@ mod connections;
 mod curl;
 mod demo;
 mod fuzz;
+mod hostile;
 mod keeping;
 mod keys;
 mod light;

@@ -96,6 +96,15 @@ impl Server {
         process.wait().expect("it ends");
     }
 
+    /// The most memory that it has held at once so far, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let id = self.process.lock().expect("nobody panicked").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it is running");
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+        1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
+    }
+
     /// Stops it where it is, until it is told to go on.
     pub fn pause(&self) {
         self.signal("-STOP");
