@@ -63,6 +63,7 @@ impl Server {
                 face_engine,
                 signer: Arc::new(Signer::new(signing, vec![])),
                 meters: Arc::new(Meters::new(clock.clone())),
+                vitals: Arc::default(),
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
 use crate::service::limits::Meters;
-use crate::service::{Deps, capture_keys, signing, storage};
+use crate::service::{Deps, capture_keys, signing, storage, time};
 use crate::store::Store;
 use crate::{api, callback, tasks};
 
@@ -34,6 +34,7 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock = Clock::default();
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
+        time::follow(&store, &clock).await.context("the database does not say what time it is")?;
         let master = config.master_key.master()?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
@@ -54,6 +55,7 @@ impl App {
             face_engine: Arc::new(workers),
             signer: Arc::new(signer),
             meters: Arc::new(Meters::new(clock.clone())),
+            vitals: Arc::default(),
             clock,
             master,
             media,

@@ -13,6 +13,8 @@ pub struct Clock {
     /// The origin of [`Clock::monotonic`].
     started: Instant,
     moved: Arc<Mutex<Moved>>,
+    /// What another clock showed, and when that was by [`Clock::monotonic`].
+    followed: Arc<Mutex<Option<(Moment, Duration)>>>,
 }
 
 /// How far a test has moved a clock ahead of the system's.
@@ -24,15 +26,33 @@ struct Moved {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), moved: Arc::default() }
+        Self { started: Instant::now(), moved: Arc::default(), followed: Arc::default() }
     }
 }
 
 impl Clock {
-    /// The time of day, which an operator or NTP may set back or ahead at any moment.
-    #[expect(clippy::disallowed_methods, reason = "this is where everyone else takes it from")]
+    /// The time of day: by the clock that this one follows, whatever the system's shows meanwhile; else by the system's,
+    /// which an operator or NTP may set back or ahead at any moment.
     pub fn now(&self) -> Moment {
+        let followed = *self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.map_or_else(|| self.system(), |(moment, since)| moment.plus(delta(self.monotonic(), since)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where everyone else takes it from")]
+    fn system(&self) -> Moment {
         Moment::new(Utc::now()).plus(self.moved().wall)
+    }
+
+    /// Goes on from `moment`, which another clock showed when [`Clock::monotonic`] was `since`.
+    pub fn follow(&self, moment: Moment, since: Duration) {
+        // A test that lets time pass lets it pass everywhere.
+        let moment = moment.plus(delta(self.moved().monotonic, Duration::ZERO));
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment, since));
+    }
+
+    /// How far the system's clock is ahead of this one.
+    pub fn skew(&self) -> TimeDelta {
+        self.system().utc() - self.now().utc()
     }
 
     /// The time since this clock was made, which is never set: for rates and waits within one process.
@@ -57,9 +77,26 @@ impl Clock {
     }
 }
 
+fn delta(later: Duration, earlier: Duration) -> TimeDelta {
+    TimeDelta::from_std(later.saturating_sub(earlier)).unwrap_or(TimeDelta::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_follows_another_goes_on_from_there() {
+        let clock = Clock::default();
+        let other = clock.now().plus(TimeDelta::minutes(-10));
+        clock.follow(other, clock.monotonic());
+        let ahead = clock.skew().num_seconds();
+        assert!((590..=610).contains(&ahead), "{ahead}");
+        clock.clone().set(TimeDelta::hours(1));
+        assert!(clock.now() < other.plus(TimeDelta::minutes(5)), "the system's clock does not count");
+        clock.advance(TimeDelta::minutes(20));
+        assert!(clock.now() >= other.plus(TimeDelta::minutes(20)));
+    }
 
     #[test]
     fn only_time_that_passes_moves_the_monotonic_reading() {

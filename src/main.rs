@@ -52,7 +52,7 @@ enum Verb {
 #[tokio::main]
 async fn main() -> ExitCode {
     let line = Line::parse();
-    run(line).await.unwrap_or_else(|error| {
+    Box::pin(run(line)).await.unwrap_or_else(|error| {
         eprintln!("bioserver: {}", told(&error));
         ExitCode::FAILURE
     })

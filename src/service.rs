@@ -17,6 +17,7 @@ use crate::media::{self, Media};
 use crate::seal::{self, Master};
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
+use crate::service::vitals::Vitals;
 use crate::sign::{self, Signer};
 use crate::store::{self, Store};
 use crate::{callback, capture};
@@ -40,6 +41,8 @@ pub mod sessions;
 pub mod signing;
 pub mod storage;
 pub mod strays;
+pub mod time;
+pub mod vitals;
 
 /// What the rules work with. A clone shares everything.
 #[derive(Clone)]
@@ -60,6 +63,7 @@ pub struct Deps {
     pub callbacks: callback::Client,
     pub clock: Clock,
     pub meters: Arc<Meters>,
+    pub vitals: Arc<Vitals>,
     pub policy: Policy,
 }
 

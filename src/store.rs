@@ -23,6 +23,7 @@ mod open;
 pub mod outage;
 pub mod owner;
 pub mod postgres;
+pub mod probes;
 pub mod providers;
 pub mod server_keys;
 pub mod sessions;

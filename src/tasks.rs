@@ -1,19 +1,29 @@
 //! The work nobody waits for: one bounded step after the other, on every node.
+//!
+//! A step that panics, or takes too long, ends alone: its loop goes on after a pause, and `deps.vitals` knows of it.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture, join_all};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::service::Deps;
+use crate::service::vitals::{self, Lane, panic_text};
 
 pub mod deliver;
 pub mod erase;
 pub mod liveness;
+pub mod self_test;
 pub mod strays;
 pub mod sweep;
+pub mod time;
 pub mod usage;
+
+/// After a step that panicked or was given up: what made it do so may pass.
+const RECOVERY: Duration = Duration::from_secs(5);
 
 /// Whether a step has left something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +38,31 @@ struct Task {
     step: Step,
     /// Between a step that left nothing to do, or failed, and the next.
     pause: Duration,
+    /// A step that takes longer is given up: far longer than any takes.
+    patience: Duration,
     /// How many steps are made at once.
     lanes: fn(&Deps) -> usize,
     /// Ends a pause before its time.
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 8] = [
     Task {
-        name: "liveness",
-        step: |deps| liveness::step(deps).boxed(),
-        // Captures that came to other nodes are looked for as often.
-        pause: Duration::from_secs(1),
         lanes: |deps| deps.policy.checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
+        // Captures that came to other nodes are looked for as often.
+        ..Task::alone("liveness", |deps| liveness::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(15))
     },
-    Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500)),
-    Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1)),
-    Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5)),
-    Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1)),
+    Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500), Duration::from_mins(1)),
+    Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(5)),
+    Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
+    Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
+    Task::alone("self-test", |deps| self_test::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
+    // A large bucket is listed for long.
+    Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1), Duration::from_hours(1)),
     Task {
         wake: |deps| deps.eraser.notified().boxed(),
-        ..Task::alone("erase", |deps| erase::step(deps).boxed(), ERASE_PAUSE)
+        ..Task::alone("erase", |deps| erase::step(deps).boxed(), ERASE_PAUSE, Duration::from_mins(5))
     },
 ];
 
@@ -60,15 +73,35 @@ type Step = for<'a> fn(&'a Deps) -> BoxFuture<'a, anyhow::Result<Progress>>;
 
 impl Task {
     /// One step at a time, and none before the pause is over.
-    const fn alone(name: &'static str, step: Step, pause: Duration) -> Self {
-        Self { name, step, pause, lanes: |_| 1, wake: |_| future::pending().boxed() }
+    const fn alone(name: &'static str, step: Step, pause: Duration, patience: Duration) -> Self {
+        Self { name, step, pause, patience, lanes: |_| 1, wake: |_| future::pending().boxed() }
+    }
+
+    /// Does a step, however it ends.
+    async fn attempt(&self, deps: &Deps) -> (Progress, vitals::Step) {
+        let step = AssertUnwindSafe((self.step)(deps)).catch_unwind();
+        match timeout(self.patience, step).await {
+            Ok(Ok(Ok(progress))) => (progress, vitals::Step::Ended),
+            Ok(Ok(Err(error))) => {
+                tracing::error!(task = self.name, error = format!("{error:#}"), "a step failed");
+                (Progress::Idle, vitals::Step::Ended)
+            }
+            Ok(Err(panic)) => {
+                tracing::error!(task = self.name, panic = panic_text(&*panic), "a step panicked");
+                (Progress::Idle, vitals::Step::Panicked)
+            }
+            Err(_) => {
+                tracing::error!(task = self.name, seconds = self.patience.as_secs(), "a step was given up");
+                (Progress::Idle, vitals::Step::GivenUp)
+            }
+        }
     }
 }
 
 /// Does all tasks until `stop` says so, or its sender is gone; steps that were begun are ended.
 pub async fn run(deps: Deps, stop: watch::Receiver<bool>) {
-    let lanes = TASKS.iter().flat_map(|task| std::iter::repeat_n(task, (task.lanes)(&deps)));
-    join_all(lanes.map(|task| repeat(task, &deps, stop.clone()))).await;
+    let lanes = TASKS.iter().flat_map(|task| (0..(task.lanes)(&deps)).map(move |number| (task, number)));
+    join_all(lanes.map(|(task, number)| repeat(task, number, &deps, stop.clone()))).await;
 }
 
 /// Does every task until none has anything to do.
@@ -79,13 +112,17 @@ pub async fn settle(deps: &Deps) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn repeat(task: &Task, deps: &Deps, mut stop: watch::Receiver<bool>) {
+async fn repeat(task: &Task, number: usize, deps: &Deps, mut stop: watch::Receiver<bool>) {
+    let lane = Lane { task: task.name, number };
     loop {
-        let progress = (task.step)(deps).await.unwrap_or_else(|error| {
-            tracing::error!(task = task.name, error = format!("{error:#}"), "a step failed");
-            Progress::Idle
-        });
-        let pause = if progress == Progress::More { Duration::ZERO } else { task.pause };
+        deps.vitals.turns(&deps.clock, lane, task.patience + task.pause + RECOVERY);
+        let (progress, ended) = task.attempt(deps).await;
+        deps.vitals.stepped(lane, ended);
+        let pause = match (progress, ended) {
+            (Progress::More, _) => Duration::ZERO,
+            (Progress::Idle, vitals::Step::Ended) => task.pause,
+            (Progress::Idle, _) => task.pause.max(RECOVERY),
+        };
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,

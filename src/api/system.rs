@@ -11,7 +11,7 @@ use crate::api::http::payload::json::Json;
 use crate::api::http::problem::Problem;
 use crate::api::liveness::words::wire_level;
 use crate::api::{Api, KEYS_CACHED, types, wire};
-use crate::service;
+use crate::service::health::{self, Part, Status};
 
 impl system::SystemApi for Api {
     async fn get_capabilities(
@@ -43,6 +43,7 @@ impl operations::OperationsApi for Api {
             status: types::HealthStatus::Up,
             version: version(),
             checks: None,
+            callback_lag_seconds: None,
             sweep_lag_seconds: None,
         })))
     }
@@ -67,19 +68,30 @@ impl Api {
     /// # Errors
     /// Something does not work; it is named.
     async fn health(&self) -> Result<Json<types::Health>, Problem> {
-        let lag = service::health::sweep_lag(&self.deps).await.map_err(|error| {
-            tracing::error!(%error, "the database does not answer");
-            Problem::not_ready("the database does not answer")
-        })?;
-        let checks = vec![types::HealthCheck { name: "database".to_owned(), status: types::HealthStatus::Up }];
-        let sweep_lag_seconds = Some(lag.num_seconds());
+        let health = health::ready(&self.deps).await;
+        let down: Vec<_> =
+            health.down().map(|part| format!("{} {}", part.name, part.detail.as_deref().unwrap_or_default())).collect();
+        let checks = health.parts.into_iter().map(check).collect();
+        if !down.is_empty() {
+            return Err(Problem::not_ready(&down.join("; "), checks));
+        }
         Ok(Json(types::Health {
             status: types::HealthStatus::Up,
             version: version(),
             checks: Some(checks),
-            sweep_lag_seconds,
+            callback_lag_seconds: health.lags.map(|lags| lags.callbacks.num_seconds()),
+            sweep_lag_seconds: health.lags.map(|lags| lags.sweep.num_seconds()),
         }))
     }
+}
+
+fn check(part: Part) -> types::HealthCheck {
+    let status = match part.status {
+        Status::Up => types::HealthStatus::Up,
+        Status::Degraded => types::HealthStatus::Degraded,
+        Status::Down => types::HealthStatus::Down,
+    };
+    types::HealthCheck { name: part.name.to_owned(), status, detail: part.detail }
 }
 
 fn spoof_detection(origin: &spoof::Origin) -> types::SpoofDetection {

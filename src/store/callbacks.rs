@@ -93,6 +93,19 @@ pub async fn note(
     Ok(())
 }
 
+/// Since when the callback is due that waits longest for a node to send it.
+pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "SELECT due FROM callbacks WHERE status = $1 AND due <= $2 AND (leased IS NULL OR leased <= $2)
+             AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session AND expires > $2)
+         ORDER BY due LIMIT 1"
+    )
+    .bind(CallbackStatus::Owed)
+    .bind(now)
+    .fetch_optional(conn)
+    .await)?)
+}
+
 /// The newest `limit` callbacks, newest first. For the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Callback>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(

@@ -14,7 +14,7 @@ use crate::store::Error;
 /// Nodes and databases are often started together: for so long a new node waits for its database.
 const START_MAX: Duration = Duration::from_secs(10);
 /// A migration may wait so long for another node's.
-const MIGRATION_LOCK_MAX: Duration = Duration::from_secs(60);
+const MIGRATION_LOCK_MAX: Duration = Duration::from_mins(1);
 /// After a statement's time is over, Postgres has so long to say so.
 const GRACE: Duration = Duration::from_millis(250);
 /// A connection that nobody hears of is given up after so many questions.

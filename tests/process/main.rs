@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod bucket;
 mod camera;
+mod clocks;
 mod commands;
 mod connections;
 mod curl;

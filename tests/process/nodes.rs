@@ -78,7 +78,7 @@ pub async fn add_to(client: &Client, node: &Server, session: &str, image: Vec<u8
     request.send().await.expect("it answers")
 }
 
-async fn read(client: &Client, node: &Server, path: &str) -> Value {
+pub async fn read(client: &Client, node: &Server, path: &str) -> Value {
     let reply = node.request(client, Method::GET, path).send().await.expect("it answers");
     assert_eq!(reply.status(), 200, "{path}");
     reply.json().await.expect("it is JSON")

@@ -59,6 +59,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
             refused(reply, "DATABASE_UNAVAILABLE").await;
         }
         assert!(begun.elapsed() < SOON, "{way:?}: {:?}", begun.elapsed());
+        is_not_ready(&client, &node, "database").await;
         let about = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
         proxy.set(Way::Open);
@@ -68,6 +69,61 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
             assert_eq!(reply.status(), 200);
         }
     }
+}
+
+/// Waits until readiness says that this part is down, and that alone.
+async fn is_not_ready(client: &Client, node: &Server, part: &str) {
+    let begun = Instant::now();
+    loop {
+        let reply = client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers");
+        if reply.status() == 503 {
+            let said: Value = reply.json().await.expect("it is JSON");
+            let checks = said["checks"].as_array().expect("it names each part");
+            let down: Vec<_> = checks.iter().filter(|check| check["status"] == "DOWN").collect();
+            assert!(down.len() == 1 && down[0]["name"] == part, "{said}");
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "it is said to be ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn is_ready(client: &Client, node: &Server) {
+    let begun = Instant::now();
+    while client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers").status() != 200 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it is not said to be ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// As after a failover to a standby that was not promoted.
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_said_to_be_so() {
+    let url = postgres::database();
+    let node = Server::configured(&[("DATABASE_URL", &url), ("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
+    let client = Client::new();
+    let session = open(&client, &node, &json!({})).await.expect("it answers");
+    is_ready(&client, &node).await;
+    let mut database = PgConnection::connect(&url).await.expect("it is there");
+    let mut set = async |setting: &str| {
+        for statement in [
+            "SET default_transaction_read_only = off".to_owned(),
+            format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$;"),
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                .to_owned(),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut database).await.expect("it is done");
+        }
+    };
+    set("SET default_transaction_read_only = on").await;
+    is_not_ready(&client, &node, "database").await;
+    let about = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
+    refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
+    assert_eq!(get(&client, &node, &session).await.status(), 200);
+    set("RESET default_transaction_read_only").await;
+    is_ready(&client, &node).await;
+    assert!(open(&client, &node, &json!({})).await.is_some());
 }
 
 /// The provider's requests as they were counted.
@@ -125,6 +181,7 @@ async fn a_bucket_that_does_not_answer_is_said_to_be_away() {
         ("BIOSERVER_S3_SECRET_ACCESS_KEY", "secret"),
     ]);
     let client = Client::new();
+    is_not_ready(&client, &node, "media").await;
     let session = open(&client, &node, &json!({ "imageStorageEnabled": true })).await.expect("it answers");
     let begun = Instant::now();
     refused(add_to(&client, &node, &session, sample("obama.jpg")).await, "MEDIA_UNAVAILABLE").await;

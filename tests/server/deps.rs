@@ -32,6 +32,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         face_engine,
         signer: Arc::new(Signer::new(signing, vec![])),
         meters: Arc::new(Meters::new(clock.clone())),
+        vitals: Arc::default(),
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),

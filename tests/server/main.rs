@@ -24,6 +24,7 @@ mod networks;
 mod operations;
 mod outbound;
 mod ownership;
+mod readiness;
 mod refusals;
 mod session_faces;
 mod session_matches;

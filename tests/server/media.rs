@@ -1,6 +1,7 @@
 //! Images at rest, in a folder and in a bucket of a server that speaks S3.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bioserver::media::{Credentials, Media, S3, Settings};
 use bytes::Bytes;
@@ -59,7 +60,8 @@ fn bucket(bucket: &str, folder: &str, endpoint: String) -> Media {
         endpoint: Some(endpoint),
         credentials: Some(credentials),
     };
-    Media::open(&Settings::S3(Box::new(s3))).expect("the settings are whole")
+    // The bucket is as busy as the machine.
+    Media::open(&Settings::S3(Box::new(s3))).expect("the settings are whole").within(Duration::from_secs(30))
 }
 
 async fn in_bucket(folder: &str) -> Media {

@@ -1,5 +1,6 @@
 //! What needs no key: capabilities, certificate, key set, health.
 
+use chrono::TimeDelta;
 use reqwest::Method;
 
 use crate::app::{PREFIX, TestApp};
@@ -35,6 +36,9 @@ async fn health_follows_the_database(app: TestApp) {
     assert_shape(&app, "ready", &up(paths[1]).await);
     assert_eq!(up(paths[2]).await.ok(), up(paths[1]).await.ok());
     app.deps.store.close().await;
+    // It was found out a moment ago.
+    assert_eq!(up(paths[1]).await.status, 200);
+    app.deps.clock.advance(TimeDelta::seconds(1));
     assert_eq!(up(paths[0]).await.status, 200);
     assert_shape(&app, "not-ready", &up(paths[1]).await);
     assert_eq!(up(paths[2]).await.refusal().1, "NOT_READY");

@@ -159,6 +159,15 @@ pub enum Error {
     Failed(String),
 }
 
+/// How an engine's threads are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WorkersHealth {
+    pub started: usize,
+    pub alive: usize,
+    /// They have been at one job for longer than any takes.
+    pub stuck: usize,
+}
+
 /// Describes and compares faces: by the networks of a pack, or as a test tells it to.
 pub trait FaceEngine: Send + Sync {
     /// Finds the face of a picture and describes it. The work waits in a bounded queue and runs on another thread.
@@ -172,6 +181,11 @@ pub trait FaceEngine: Send + Sync {
 
     /// The score of two faces. Their templates must have this engine's version.
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score;
+
+    /// How the threads are that do the work. An engine without threads of its own is always well.
+    fn workers(&self) -> WorkersHealth {
+        WorkersHealth::default()
+    }
 
     /// The name of the pack.
     fn pack(&self) -> &str;

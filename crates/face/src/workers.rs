@@ -10,13 +10,20 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::calibration::Origin;
 use crate::curves::Curves;
 use crate::networks::{self, Compiled, Networks};
 use crate::pack::{Fault, Pack};
 use crate::values::score::Score;
-use crate::{AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, spoof};
+use crate::workers::watch::Watch;
+use crate::{
+    AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, WorkersHealth,
+    spoof,
+};
+
+mod watch;
 
 /// Weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.1;
@@ -33,7 +40,18 @@ enum Kind {
 impl Kind {
     /// The time that a job takes, in seconds, until the first one of the kind has been measured.
     const START_S: [f64; 2] = [0.2, 1.0];
+
+    /// Far longer than such a job takes on a slow machine: a thread that needs more is stuck.
+    fn time_max(self) -> Duration {
+        match self {
+            Self::Picture => Duration::from_mins(1),
+            Self::Capture => Duration::from_mins(5),
+        }
+    }
 }
+
+/// After a thread has panicked where no job is to blame, it begins anew.
+const RECOVERY: Duration = Duration::from_secs(1);
 
 /// How many work, and how long they let others wait.
 #[derive(Debug, Clone)]
@@ -67,6 +85,7 @@ struct Queue<W> {
     changed: Condvar,
     workers: usize,
     wait_max: Duration,
+    watch: Watch,
 }
 
 struct State<W> {
@@ -123,7 +142,7 @@ impl Workers {
         let queue = Arc::new(Queue::new(workers, settings.wait_max));
         let start = |number: usize| {
             let (queue, compiled) = (queue.clone(), compiled.clone());
-            let work = move || queue.work(|| Networks::new(&compiled));
+            let work = move || queue.work_on(|| Networks::new(&compiled));
             let thread = thread::Builder::new().name(format!("face-{number}")).spawn(work);
             thread.expect("the system has a thread for each core")
         };
@@ -146,7 +165,13 @@ impl Workers {
         work: impl FnOnce(&mut Networks) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Error>> {
         let reply = self.queue.push(kind, bytes, work);
-        async { reply?.await.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into()))) }.boxed()
+        let time_max = self.queue.wait_max + kind.time_max();
+        async move {
+            let answered = timeout(time_max, reply?).await;
+            let answered = answered.map_err(|_| Error::Failed(format!("no answer within {} s", time_max.as_secs())))?;
+            answered.unwrap_or_else(|_| Err(Error::Failed("the server is stopping".into())))
+        }
+        .boxed()
     }
 }
 
@@ -166,6 +191,10 @@ impl FaceEngine for Workers {
 
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         self.curves.score(reference, candidate)
+    }
+
+    fn workers(&self) -> WorkersHealth {
+        self.queue.watch.health(self.threads.len())
     }
 
     fn pack(&self) -> &str {
@@ -197,7 +226,7 @@ impl Drop for Workers {
 impl<W> Queue<W> {
     fn new(workers: usize, wait_max: Duration) -> Self {
         let state = State { jobs: VecDeque::new(), service_s: Kind::START_S, closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), workers, wait_max }
+        Self { state: Mutex::new(state), changed: Condvar::new(), workers, wait_max, watch: Watch::default() }
     }
 
     /// Refuses the job when those before it take too long.
@@ -223,12 +252,23 @@ impl<W> Queue<W> {
         Ok(receiver)
     }
 
+    /// As [`Queue::work`], whatever `fresh` does.
+    fn work_on(&self, fresh: impl Fn() -> W) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(&fresh))) {
+            tracing::error!(panic = text(&*panic), "a worker thread begins anew");
+            thread::sleep(RECOVERY);
+        }
+    }
+
     /// Does jobs, one after the other, until the queue is closed. Whatever a job does, the next one is done.
     fn work(&self, fresh: impl Fn() -> W) {
         let mut with = fresh();
+        let _alive = self.watch.live();
         while let Some(job) = self.next() {
             let start = Instant::now();
+            let begun = self.watch.begin(job.kind.time_max());
             let is_whole = job.task.run(&mut with);
+            drop(begun);
             self.measured(job.kind, start.elapsed());
             if !is_whole {
                 with = fresh();

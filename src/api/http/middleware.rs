@@ -11,6 +11,7 @@ use crate::api::http::auth::UnderWay;
 use crate::api::http::middleware::methods::METHODS;
 use crate::api::http::problem::Problem;
 use crate::api::{capture_page, docs};
+use crate::service::vitals::panic_text;
 
 mod draining;
 mod head;
@@ -83,11 +84,6 @@ fn allow(prefix: &str, path: &str) -> Option<&'static str> {
 fn fits(template: &str, path: &str) -> bool {
     template.split('/').count() == path.split('/').count()
         && template.split('/').zip(path.split('/')).all(|(step, taken)| step.starts_with('{') || step == taken)
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
 }
 
 #[cfg(test)]

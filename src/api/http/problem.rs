@@ -10,7 +10,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
 use uuid::Uuid;
 
-use crate::api::types::ApiError;
+use crate::api::types::{ApiError, HealthCheck};
 use crate::api::wire::{Invalid, Wire};
 use crate::{capture, media, service, store};
 
@@ -25,8 +25,10 @@ pub struct Problem {
     /// Told to the client and to the log.
     pub id: Uuid,
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What was checked, where that is what is wrong.
+    pub checks: Option<Box<[HealthCheck]>>,
     /// What the log is told besides; never the client.
-    cause: Option<String>,
+    cause: Option<Box<str>>,
 }
 
 /// Sent with 401. No `Basic` here: browsers would ask for a password of their own accord.
@@ -36,11 +38,19 @@ const OUTAGE: Duration = Duration::from_secs(2);
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), id: Uuid::new_v4(), headers: Vec::new(), cause: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            id: Uuid::new_v4(),
+            headers: Vec::new(),
+            checks: None,
+            cause: None,
+        }
     }
 
     /// A failure of ours: the client learns nothing but where the log says more.
-    pub fn internal(cause: impl Into<String>) -> Self {
+    pub fn internal(cause: impl Into<Box<str>>) -> Self {
         let message = "The server failed. Its log says why under this id.";
         let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message);
         Self { cause: Some(cause.into()), ..problem }
@@ -108,13 +118,13 @@ impl Problem {
     /// Something that the server needs does not do its work now; `cause` goes to the log alone.
     fn unavailable(code: &'static str, why: &str, cause: String) -> Self {
         let problem = Self::later(StatusCode::SERVICE_UNAVAILABLE, code, why, OUTAGE);
-        Self { cause: Some(cause), ..problem }
+        Self { cause: Some(cause.into()), ..problem }
     }
 
-    /// `what` does not work now.
-    pub fn not_ready(what: &str) -> Self {
+    /// `what` does not work now, as `checks` say.
+    pub fn not_ready(what: &str, checks: Vec<HealthCheck>) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", format!("Not ready: {what}."));
-        problem.with(header::RETRY_AFTER, OUTAGE.as_secs().into())
+        Self { checks: Some(checks.into()), ..problem.with(header::RETRY_AFTER, OUTAGE.as_secs().into()) }
     }
 
     fn of_store(error: &store::Error) -> Self {
@@ -186,7 +196,7 @@ impl Problem {
             _ => return Self::internal(cause),
         };
         let reason = status.canonical_reason().unwrap_or("The request was refused");
-        Self { cause: Some(cause.to_owned()), ..Self::new(status, code, format!("{reason}.")) }
+        Self { cause: Some(cause.into()), ..Self::new(status, code, format!("{reason}.")) }
     }
 }
 
@@ -317,14 +327,14 @@ fn advised(error: &impl fmt::Display, advice: &str) -> String {
 /// Here a refusal is handled, and so logged: once, under the id that the client gets.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, message, id, headers, cause } = self;
+        let Self { status, code, message, id, headers, checks, cause } = self;
         let cause = cause.as_deref().unwrap_or_default();
         if status.is_server_error() {
             tracing::error!(%id, status = status.as_u16(), code, cause, "failed");
         } else {
             tracing::info!(%id, status = status.as_u16(), code, cause, "refused");
         }
-        let body = ApiError { id, message, code: code.to_owned() }.write().to_string();
+        let body = ApiError { id, message, code: code.to_owned(), checks: checks.map(Vec::from) }.write().to_string();
         let mut response = Response::builder().status(status).content_type("application/json").body(body);
         response.headers_mut().extend(headers);
         response

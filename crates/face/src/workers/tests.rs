@@ -36,6 +36,38 @@ fn a_panic_is_answered_and_the_worker_goes_on_afresh() {
 }
 
 #[test]
+fn a_thread_that_cannot_begin_begins_anew() {
+    let queue = Arc::new(Queue::new(1, Duration::from_secs(2)));
+    let tries = Mutex::new(0);
+    let fresh = move || {
+        let mut tries = tries.lock().unwrap_or_else(PoisonError::into_inner);
+        *tries += 1;
+        assert!(*tries > 1, "as told");
+        *tries
+    };
+    let worker = queue.clone();
+    let thread = thread::spawn(move || worker.work_on(fresh));
+    assert_eq!(made(&queue, Kind::Picture).expect("there is room").blocking_recv(), Ok(Ok(2)));
+    queue.close();
+    thread.join().expect("it ended");
+}
+
+#[test]
+fn a_thread_that_is_stuck_is_seen_until_it_goes_on() {
+    let watch = Watch::default();
+    let (alive, other) = (watch.live(), watch.live());
+    let (job, stuck) = (watch.begin(Duration::from_mins(1)), watch.begin(Duration::ZERO));
+    let health = |alive, stuck| WorkersHealth { started: 2, alive, stuck };
+    while watch.health(2).stuck == 0 {}
+    assert_eq!(watch.health(2), health(2, 1));
+    drop((job, stuck));
+    assert_eq!(watch.health(2), health(2, 0));
+    drop(other);
+    assert_eq!(watch.health(2), health(1, 0));
+    drop(alive);
+}
+
+#[test]
 fn a_queue_that_takes_too_long_refuses() {
     let queue = Queue::new(2, Duration::from_secs(2));
     let waiting: Vec<_> = (0..21).map(|_| made(&queue, Kind::Picture)).collect();
