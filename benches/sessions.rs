@@ -68,6 +68,7 @@ impl Server {
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
                 owner: OwnerId::new(),
+                epochs: Arc::default(),
                 eraser: Arc::default(),
                 capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),

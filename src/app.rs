@@ -60,6 +60,7 @@ impl App {
             master,
             media,
             owner,
+            epochs: Arc::default(),
             eraser: Arc::default(),
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),

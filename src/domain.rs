@@ -82,6 +82,12 @@ macro_rules! ids {
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
+
+            /// When it was made; `None` of an id that this server did not make.
+            pub fn made(self) -> Option<Moment> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                DateTime::from_timestamp(seconds.try_into().ok()?, nanos).map(Moment::new)
+            }
         }
 
         impl Default for $id {
@@ -102,17 +108,10 @@ ids!(
     FaceId,
     AgeId,
     CallbackId,
+    EpochId,
     /// The server, all nodes of it together, that media belong to.
     OwnerId
 );
-
-impl SessionId {
-    /// When it was made; `None` of an id that this server did not make.
-    pub fn made(self) -> Option<Moment> {
-        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        DateTime::from_timestamp(seconds.try_into().ok()?, nanos).map(Moment::new)
-    }
-}
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]

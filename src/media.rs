@@ -181,10 +181,11 @@ impl Media {
         Ok(())
     }
 
-    /// The folders right under `folder`, by their last names.
-    pub async fn folders(&self, folder: &str) -> Result<Vec<String>, Error> {
+    /// The names right under `folder`, of media and of folders, without what comes before.
+    pub async fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
         let listed = self.objects.list_with_delimiter(Some(&Path::from(folder))).await?;
-        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+        let media = listed.objects.iter().map(|object| &object.location);
+        Ok(listed.common_prefixes.iter().chain(media).filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 }
 

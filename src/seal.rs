@@ -1,7 +1,8 @@
 //! Encryption at rest: what leaves this process for a disk is sealed.
 //!
-//! The master key seals few things: signing keys, and the data key of each session, which seals what
-//! belongs to that session. Once its data key is gone, nobody can read the rest, wherever copies lie.
+//! The master key seals few things: signing keys, and the key of each epoch. That seals the data keys of the sessions
+//! that end in the epoch, and a data key what belongs to its session. Once the key of the epoch is gone, nobody can read
+//! the rest, wherever copies lie.
 //!
 //! A sealed value is `format u8 | nonce [u8; 12] | ciphertext | tag [u8; 16]`, by AES-256-GCM (NIST SP
 //! 800-38D). Its associated data names the place it is kept in, so that no sealed value can stand in
@@ -95,6 +96,17 @@ impl Key {
         Ok(plain)
     }
 
+    /// Seals another key for the place that `aad` names.
+    pub fn wrap(&self, aad: &str, key: &Self) -> Vec<u8> {
+        self.seal(aad, key.0.as_slice())
+    }
+
+    /// The key that [`Key::wrap`] sealed for the same place.
+    pub fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Self, Error> {
+        let bytes = Zeroizing::new(self.open(aad, wrapped)?);
+        Self::of(&bytes).ok_or(Error::Damaged)
+    }
+
     fn cipher(&self) -> LessSafeKey {
         LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice()).expect("the key has the cipher's length"))
     }
@@ -140,15 +152,14 @@ impl Master {
         self.0.open(aad, sealed)
     }
 
-    /// Seals another key for the place that `aad` names.
+    /// As [`Key::wrap`].
     pub fn wrap(&self, aad: &str, key: &Key) -> Vec<u8> {
-        self.seal(aad, key.0.as_slice())
+        self.0.wrap(aad, key)
     }
 
-    /// The key that [`Master::wrap`] sealed for the same place.
+    /// As [`Key::unwrap`].
     pub fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Key, Error> {
-        let bytes = Zeroizing::new(self.open(aad, wrapped)?);
-        Key::of(&bytes).ok_or(Error::Damaged)
+        self.0.unwrap(aad, wrapped)
     }
 }
 

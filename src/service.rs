@@ -15,6 +15,7 @@ use crate::domain::face::Mode;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
+use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
 use crate::service::vitals::Vitals;
@@ -27,6 +28,7 @@ pub mod back_off;
 pub mod callbacks;
 pub mod capture_keys;
 pub mod capture_tokens;
+pub mod epochs;
 pub mod erasures;
 pub mod faces;
 pub mod health;
@@ -50,11 +52,13 @@ pub struct Deps {
     pub store: Store,
     pub face_engine: Arc<dyn FaceEngine>,
     pub signer: Arc<Signer>,
-    /// Seals the keys of sessions.
+    /// Seals the keys of epochs.
     pub master: Master,
     pub media: Media,
     /// Whose the media are that it keeps.
     pub owner: OwnerId,
+    /// Keys that seal the keys of sessions.
+    pub epochs: Arc<EpochKeys>,
     /// Told when there are media to erase.
     pub eraser: Arc<Notify>,
     /// Open captures.

@@ -14,6 +14,7 @@ use crate::store::settings::Settings;
 
 pub mod callbacks;
 mod column;
+pub mod epochs;
 pub mod erasures;
 pub mod faces;
 pub mod idempotency;

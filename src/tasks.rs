@@ -14,6 +14,7 @@ use crate::service::Deps;
 use crate::service::vitals::{self, Lane, panic_text};
 
 pub mod deliver;
+pub mod epochs;
 pub mod erase;
 pub mod liveness;
 pub mod self_test;
@@ -46,7 +47,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         lanes: |deps| deps.policy.checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
@@ -58,6 +59,7 @@ const TASKS: [Task; 8] = [
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
     Task::alone("self-test", |deps| self_test::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
+    Task::alone("epochs", |deps| epochs::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(5)),
     // A large bucket is listed for long.
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1), Duration::from_hours(1)),
     Task {

@@ -9,7 +9,7 @@ use crate::callback::{Attempt, Message, Secret};
 use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::seal::Master;
-use crate::service::{Deps, Error, back_off};
+use crate::service::{Deps, Error, back_off, sessions};
 use crate::store::callbacks::LeasedCallback;
 use crate::store::{self, Store};
 
@@ -37,9 +37,12 @@ pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<LeasedCallback>, Error>
 
 /// Sends one, once, and notes how that ended.
 pub async fn send(deps: &Deps, leased: &LeasedCallback) -> Result<Attempt, Error> {
-    let secret = secret(&deps.store, &deps.master, leased.provider).await?;
-    let body = json!({ "sessionId": leased.session.to_string() }).to_string();
-    let message = Message { id: leased.id, url: &leased.callback_url, body: &body, now: deps.clock.now() };
+    let live = sessions::sealed::open(deps, leased.session.clone()).await?;
+    let no_url = || Error::Failed("a callback is owed to no URL".to_owned());
+    let url = live.session.callback_url.as_deref().ok_or_else(no_url)?;
+    let secret = secret(&deps.store, &deps.master, leased.session.provider).await?;
+    let body = json!({ "sessionId": live.session.id.to_string() }).to_string();
+    let message = Message { id: leased.callback, url, body: &body, now: deps.clock.now() };
     let attempt = deps.callbacks.send(&message, &secret).await;
     let now = deps.clock.now();
     let (status, due, last) = match &attempt {
@@ -47,7 +50,7 @@ pub async fn send(deps: &Deps, leased: &LeasedCallback) -> Result<Attempt, Error
         Attempt::Gone => (CallbackStatus::Dead, now, "it answered 410".to_owned()),
         Attempt::Failed { why, retry_after } => {
             let due = now.plus(pause(leased.attempts, *retry_after));
-            let is_last = leased.attempts >= ATTEMPTS_MAX || due >= leased.expires;
+            let is_last = leased.attempts >= ATTEMPTS_MAX || due >= live.session.expires;
             (if is_last { CallbackStatus::Dead } else { CallbackStatus::Owed }, due, why.clone())
         }
     };

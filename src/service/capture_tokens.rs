@@ -34,7 +34,7 @@ pub async fn create(deps: &Deps, caller: &Caller, session: SessionId) -> Result<
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, now).await?;
     liveness::find(&mut tx, session).await?;
-    let expires = now.plus(LIFE).min(live.session.expires);
+    let expires = now.plus(LIFE).min(live.expires);
     let mut claim = Vec::with_capacity(40);
     claim.extend_from_slice(session.0.as_bytes());
     claim.extend_from_slice(caller.key.0.as_bytes());

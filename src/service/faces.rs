@@ -7,15 +7,15 @@ use face::{DescribedFace, Picture, WantedFace};
 
 use crate::domain::face::{Face, Mode};
 use crate::domain::session::Session;
-use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
-use crate::seal::Key;
+use crate::domain::{Caller, FaceId, Moment, Operation, OwnerId, Permission, SessionId};
 use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::IdempotentRequest;
+use crate::service::sessions::sealed::{self, LiveSession};
 use crate::service::{Deps, Error, erasures, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
 use crate::store::idempotency::KeyScope;
-use crate::store::sessions::LiveSession;
+use crate::store::sessions::StoredSession;
 
 pub mod best;
 mod content;
@@ -110,9 +110,9 @@ pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId
     require(caller, Permission::Face)?;
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let live = sessions::hold(&mut tx, caller, session, now).await?;
+    let held = sessions::hold(&mut tx, caller, session, now).await?;
     if store::faces::delete(&mut tx, session, id).await? {
-        erase_images(&mut tx, &live.session, &[id], now).await?;
+        erase_images(&mut tx, &held, &[id], now).await?;
     } else if !store::faces::was_deleted(&mut tx, session, id).await? {
         return Err(Error::FaceNotFound(id));
     }
@@ -126,18 +126,18 @@ pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Res
     require(caller, Permission::Face)?;
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let live = sessions::hold(&mut tx, caller, session, now).await?;
+    let held = sessions::hold(&mut tx, caller, session, now).await?;
     let deleted = store::faces::delete_all(&mut tx, session).await?;
-    erase_images(&mut tx, &live.session, &deleted, now).await?;
+    erase_images(&mut tx, &held, &deleted, now).await?;
     tx.commit().await?;
     deps.eraser.notify_one();
     Ok(())
 }
 
-async fn erase_images(tx: &mut store::Tx, session: &Session, faces: &[FaceId], now: Moment) -> Result<(), Error> {
+async fn erase_images(tx: &mut store::Tx, session: &StoredSession, faces: &[FaceId], now: Moment) -> Result<(), Error> {
     if session.image_storage_enabled {
         for face in faces {
-            erasures::owe(tx, &media_name(session, *face), now).await?;
+            erasures::owe(tx, &media_name(session.owner, session.id, *face), now).await?;
         }
     }
     Ok(())
@@ -146,23 +146,23 @@ async fn erase_images(tx: &mut store::Tx, session: &Session, faces: &[FaceId], n
 /// A session and all its faces, oldest first, whatever the caller may do with them.
 pub(super) async fn all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(Session, Vec<Face>), Error> {
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let kept = store::faces::list(&mut tx, session, FACES_LISTED_MAX).await?;
     drop(tx);
-    let key = sessions::key(deps, &live)?;
-    let faces = kept.iter().map(|kept| Ok(Content::open(kept, &key, &live.session)?.face));
+    let live = sealed::open(deps, stored).await?;
+    let faces = kept.iter().map(|kept| Ok(Content::open(kept, &live)?.face));
     let faces = faces.collect::<Result<_, Error>>()?;
     Ok((live.session, faces))
 }
 
-/// A face of the session, its session and the session's key.
-async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, Session, Key), Error> {
+/// A face of the session, and its session.
+async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, LiveSession), Error> {
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let kept = store::faces::find(&mut tx, session, id).await?.ok_or(Error::FaceNotFound(id))?;
     drop(tx);
-    let key = sessions::key(deps, &live)?;
-    Ok((Content::open(&kept, &key, &live.session)?, live.session, key))
+    let live = sealed::open(deps, stored).await?;
+    Ok((Content::open(&kept, &live)?, live))
 }
 
 /// What is known of a face that is to be made, before any work is done for it.
@@ -180,12 +180,13 @@ async fn admit(
 ) -> Result<Admission, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, now).await?;
+    let stored = sessions::live(&mut tx, caller, session, now).await?;
     if let Some(face) = made(&mut tx, session, once, now).await? {
         return Ok(Admission::AlreadyMade(face));
     }
     refuse_many(deps, &mut tx, session).await?;
-    Ok(Admission::Live(live))
+    drop(tx);
+    Ok(Admission::Live(sealed::open(deps, stored).await?))
 }
 
 async fn made(
@@ -226,12 +227,12 @@ async fn keep(
     asked: FaceRequest,
 ) -> Result<FaceId, Error> {
     let (session, id) = (live.session.id, face.id);
-    let key = sessions::key(deps, live)?;
     let content = Content { face, image: image.as_ref().map(|(image, _)| *image) };
-    let kept = content.seal(&key, session)?;
+    let kept = content.seal(live)?;
     let has_image = image.is_some();
     if let Some((image, bytes)) = image {
-        deps.media.put(&media_name(&live.session, id), image.sealed(bytes, &key, session, id)).await?;
+        let name = media_name(live.session.owner, session, id);
+        deps.media.put(&name, image.sealed(bytes, live, id)).await?;
     }
     let inserted = insert(deps, caller, session, &kept, asked).await;
     if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
@@ -246,7 +247,7 @@ async fn keep(
 /// Has an image erased whose face was refused.
 async fn forget_image(deps: &Deps, session: &Session, face: FaceId) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
-    erase_images(&mut tx, session, &[face], deps.clock.now()).await?;
+    erasures::owe(&mut tx, &media_name(session.owner, session.id, face), deps.clock.now()).await?;
     tx.commit().await?;
     deps.eraser.notify_one();
     Ok(())
@@ -277,8 +278,8 @@ async fn insert(
     Ok(kept.id)
 }
 
-fn media_name(session: &Session, face: FaceId) -> String {
-    format!("{}/{face}", sessions::media_folder(session.owner, session.id))
+fn media_name(owner: Option<OwnerId>, session: SessionId, face: FaceId) -> String {
+    format!("{}/{face}", sessions::media_folder(owner, session))
 }
 
 /// The only face of `new.image`; a refusal names the request's `part`.

@@ -10,6 +10,7 @@ use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::sealed::{CheckRequest, Outcome};
+use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
 use crate::service::{Deps, Error, require, require_in};
 use crate::store::liveness::LivenessCheck;
@@ -20,6 +21,8 @@ pub mod sealed;
 
 /// How long a capture may take to come, as the contract has it.
 const CAPTURE_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// A node whose clock is ahead of this one's by so much may have seen a check time out.
+const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::minutes(1);
 /// Movements that are asked for when nobody says how many.
 const CHALLENGES: u8 = 2;
 
@@ -58,12 +61,13 @@ pub struct Standing {
 /// Begins the check of a session, in the place of the one before.
 pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLiveness) -> Result<Parameters, Error> {
     require(caller, Permission::Liveness)?;
+    let live = sessions::find(deps, caller, session).await?;
     let now = deps.clock.now();
-    let asked = asked(new)?;
+    let (asked, due) = (asked(new)?, now.plus(CAPTURE_WITHIN));
+    let asked_sealed = asked.seal(&live, due)?;
     let mut tx = deps.store.begin().await?;
-    let live = sessions::hold(&mut tx, caller, session, now).await?;
-    let key = sessions::key(deps, &live)?;
-    if !store::liveness::begin(&mut tx, session, &asked.seal(&key, session)?, now.plus(CAPTURE_WITHIN)).await? {
+    sessions::hold(&mut tx, caller, session, now).await?;
+    if !store::liveness::begin(&mut tx, session, &asked_sealed, due).await? {
         return Err(Error::LivenessInProgress);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
@@ -80,34 +84,35 @@ pub async fn init_session(
     once: Option<IdempotentRequest>,
 ) -> Result<SessionId, Error> {
     require(caller, Permission::Liveness)?;
-    let opened = sessions::open(deps, caller, session)?;
-    let asked_sealed = asked(check)?.seal(&sessions::key(deps, &opened)?, opened.session.id)?;
-    let check = FirstCheck { asked_sealed, due: opened.session.created.plus(CAPTURE_WITHIN) };
-    sessions::insert(deps, caller, &opened, Some(&check), once).await
+    let (live, stored) = sessions::open(deps, caller, session).await?;
+    let due = live.session.created.plus(CAPTURE_WITHIN);
+    let check = FirstCheck { asked_sealed: asked(check)?.seal(&live, due)?, due };
+    sessions::insert(deps, caller, &stored, Some(&check), once).await
 }
 
 /// What [`init`] answered.
 pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let check = find(&mut tx, session).await?;
     drop(tx);
-    Ok(parameters(deps, CheckRequest::open(&check.asked_sealed, &sessions::key(deps, &live)?, session)?))
+    let live = sessions::sealed::open(deps, stored).await?;
+    Ok(parameters(deps, CheckRequest::open(&check.asked_sealed, &live, check.due)?))
 }
 
 /// Takes the capture of the session's check. It is looked at later, and by any node.
 pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: Bytes) -> Result<(), Error> {
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
+    let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let check = find(&mut tx, session).await?;
     refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx).await?;
     drop(tx);
     let turn = deps.pace.turn(waiting, &deps.policy).await?;
-    let key = sessions::key(deps, &live)?;
-    let asked = CheckRequest::open(&check.asked_sealed, &key, session)?;
+    let live = sessions::sealed::open(deps, stored).await?;
+    let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
     let keys = deps.capture_keys.clone();
     let opening = tokio::task::spawn_blocking(move || {
         let capture = capture::open(&keys, &sealed)?;
@@ -116,7 +121,7 @@ pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: B
         if asked.is_lit {
             capture.check_lights()?;
         }
-        Ok::<_, capture::Error>(key.seal(&sealed::capture_place(session), &capture.encode()))
+        Ok::<_, capture::Error>(asked.seal_capture(&live, &capture.encode()))
     });
     let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("opening a capture: {error}")))??;
 
@@ -140,15 +145,16 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
     require_in(caller, Permission::Liveness, session)?;
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
-    let live = sessions::live(&mut tx, caller, session, now).await?;
+    let stored = sessions::live(&mut tx, caller, session, now).await?;
     let check = find(&mut tx, session).await?;
     drop(tx);
-    let key = sessions::key(deps, &live)?;
-    let outcome = check.result_sealed.as_deref().map(|sealed| Outcome::open(sealed, &key, session)).transpose()?;
+    let live = sessions::sealed::open(deps, stored).await?;
+    let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
+    let (status, outcome) = decided(&check, &asked, &live, now)?;
     Ok(Standing {
-        asked: CheckRequest::open(&check.asked_sealed, &key, session)?,
-        status: status(&check, now),
-        outcome: outcome.unwrap_or_default(),
+        asked,
+        status,
+        outcome,
         reasons_given: caller.limits.liveness_reasons.unwrap_or(false),
         is_bare: caller.only.is_some(),
     })
@@ -164,6 +170,31 @@ fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
     match check.status {
         LivenessStatus::Initialized if check.due <= now => LivenessStatus::Timeout,
         status => status,
+    }
+}
+
+/// How the check stands, and what came of it.
+///
+/// # Errors
+/// The row does not fit together: whoever changed it was not this server, which vouches for what it answers.
+fn decided(
+    check: &LivenessCheck,
+    asked: &CheckRequest,
+    live: &LiveSession,
+    now: Moment,
+) -> Result<(LivenessStatus, Outcome), Error> {
+    use LivenessStatus::{Error as Failure, Failed, InProgress, Initialized, Spoof, Success, Timeout};
+    match (check.status, check.result_sealed.as_deref()) {
+        (status @ (Success | Failed | Spoof | Failure), Some(sealed)) => {
+            Ok((status, Outcome::open(sealed, live, asked, status)?))
+        }
+        (Initialized | InProgress, None) => Ok((status(check, now), Outcome::default())),
+        (Timeout, None) if check.due <= now.plus(CLOCKS_DIFFER_MAX) => Ok((Timeout, Outcome::default())),
+        // Nobody sealed this before there were epochs.
+        (Failure, None) if !live.key.binds => Ok((Failure, Outcome::default())),
+        (status, _) => {
+            Err(Error::Failed(format!("the check of the session {} says {status}, and is not so", live.session.id)))
+        }
     }
 }
 

@@ -5,18 +5,21 @@ use chrono::TimeDelta;
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Caller, Moment, Operation, OwnerId, Permission, SessionId};
-use crate::seal::Key;
 use crate::service::idempotency::IdempotentRequest;
+use crate::service::sessions::sealed::LiveSession;
 use crate::service::{Deps, Error, erasures, require};
 use crate::store;
 use crate::store::idempotency::KeyScope;
-use crate::store::sessions::{EndedSession, LiveSession};
+use crate::store::sessions::{EndedSession, StoredSession};
+
+pub mod sealed;
 
 /// The folder of all media of an owner's sessions.
 pub(super) const MEDIA: &str = "sessions";
 
 /// Requests of one idempotency key that end while another one waits for them.
 const TRIES_MAX: usize = 3;
+
 /// What a session is to be.
 pub struct NewSession {
     pub correlation_id: Option<String>,
@@ -34,11 +37,12 @@ pub async fn create(
     new: NewSession,
     once: Option<IdempotentRequest>,
 ) -> Result<SessionId, Error> {
-    insert(deps, caller, &open(deps, caller, new)?, None, once).await
+    let (_, stored) = open(deps, caller, new).await?;
+    insert(deps, caller, &stored, None, once).await
 }
 
 /// A session that is still to be put into the store, with a key of its own.
-pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<LiveSession, Error> {
+pub(super) async fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<(LiveSession, StoredSession), Error> {
     require(caller, Permission::Session)?;
     let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
     if let Some(url) = &new.callback_url {
@@ -55,7 +59,7 @@ pub(super) fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<Live
         created: now,
         expires: now.plus(ttl),
     };
-    Ok(LiveSession { session, key_sealed: deps.master.wrap(&key_place(id), &Key::make()) })
+    sealed::seal(deps, caller.provider, session).await
 }
 
 /// The liveness check that begins with its session.
@@ -69,12 +73,12 @@ pub(super) struct FirstCheck {
 pub(super) async fn insert(
     deps: &Deps,
     caller: &Caller,
-    opened: &LiveSession,
+    session: &StoredSession,
     check: Option<&FirstCheck>,
     once: Option<IdempotentRequest>,
 ) -> Result<SessionId, Error> {
     for _ in 0..TRIES_MAX {
-        if let Some(id) = try_insert(deps, caller, opened, check, once.as_ref()).await? {
+        if let Some(id) = try_insert(deps, caller, session, check, once.as_ref()).await? {
             return Ok(id);
         }
     }
@@ -85,13 +89,13 @@ pub(super) async fn insert(
 async fn try_insert(
     deps: &Deps,
     caller: &Caller,
-    LiveSession { session, key_sealed }: &LiveSession,
+    session: &StoredSession,
     check: Option<&FirstCheck>,
     once: Option<&IdempotentRequest>,
 ) -> Result<Option<SessionId>, Error> {
     let (place, now) = (KeyScope(caller.provider.0), session.created);
     let mut tx = deps.store.begin().await?;
-    store::sessions::insert(&mut tx, caller.provider, session, key_sealed).await?;
+    store::sessions::insert(&mut tx, session).await?;
     if let Some(once) = once
         && !once.note(&mut tx, place, session.id, None, now).await?
     {
@@ -110,8 +114,7 @@ async fn try_insert(
 
 pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session, Error> {
     require(caller, Permission::Session)?;
-    let mut tx = deps.store.read().await?;
-    Ok(live(&mut tx, caller, id, deps.clock.now()).await?.session)
+    Ok(find(deps, caller, id).await?.session)
 }
 
 /// Ends a session: with its row go its key and all that belongs to it. Its media are erased as soon as their place lets
@@ -149,13 +152,21 @@ async fn erase(deps: &Deps, mut tx: store::Tx, id: SessionId, now: Moment) -> Re
     Ok(ended)
 }
 
-/// The session, if it is the caller's and alive at `now`.
+/// The session, if it is the caller's and alive now.
+pub(super) async fn find(deps: &Deps, caller: &Caller, id: SessionId) -> Result<LiveSession, Error> {
+    let mut tx = deps.store.read().await?;
+    let stored = live(&mut tx, caller, id, deps.clock.now()).await?;
+    drop(tx);
+    sealed::open(deps, stored).await
+}
+
+/// Its row, if it is the caller's and alive at `now`.
 pub(super) async fn live(
     tx: &mut store::Tx,
     caller: &Caller,
     id: SessionId,
     now: Moment,
-) -> Result<LiveSession, Error> {
+) -> Result<StoredSession, Error> {
     store::sessions::find(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
@@ -165,13 +176,8 @@ pub(super) async fn hold(
     caller: &Caller,
     id: SessionId,
     now: Moment,
-) -> Result<LiveSession, Error> {
+) -> Result<StoredSession, Error> {
     store::sessions::hold(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
-}
-
-/// The key that seals what belongs to the session.
-pub(super) fn key(deps: &Deps, live: &LiveSession) -> Result<Key, Error> {
-    Ok(deps.master.unwrap(&key_place(live.session.id), &live.key_sealed)?)
 }
 
 /// Where the media of a session lie.
@@ -180,10 +186,6 @@ pub(super) fn media_folder(owner: Option<OwnerId>, id: SessionId) -> String {
         Some(owner) => format!("{owner}/{MEDIA}/{id}"),
         None => format!("{MEDIA}/{id}"),
     }
-}
-
-fn key_place(id: SessionId) -> String {
-    format!("sessions/{id}/key")
 }
 
 fn time_to_live(deps: &Deps, caller: &Caller, asked: Option<i64>) -> Result<TimeDelta, Error> {

@@ -5,35 +5,44 @@
 //! left to the operator.
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
-use crate::domain::{Moment, SessionId};
+use crate::domain::{EpochId, Moment, SessionId};
+use crate::service::epochs::{self, KEYS};
 use crate::service::sessions::{MEDIA, media_folder};
 use crate::service::{Deps, Error, erasures};
 use crate::store;
 
 /// A node that dies leaves what it was about to write. More than this are not from that.
 const STRAYS_MAX: usize = 10;
-/// Clocks may differ so much, and a request may take so long.
-const MARGIN: TimeDelta = TimeDelta::hours(1);
+/// The hour of an epoch, and another one for clocks and for requests under way.
+const MARGIN: TimeDelta = TimeDelta::hours(2);
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strays {
-    /// The media of so many sessions will be erased.
+    /// So many will be erased.
     Few(usize),
     /// They are left where they are.
     TooMany(usize),
 }
 
-/// Looks for media of sessions that are no more, and has a few of them erased.
+/// Looks for media of sessions, and for keys of epochs, that are no more, and has a few of them erased.
 pub async fn look(deps: &Deps) -> Result<Strays, Error> {
-    let (owner, now) = (Some(deps.owner), deps.clock.now());
-    let folders = deps.media.folders(&format!("{}/{MEDIA}", deps.owner)).await?;
+    let now = deps.clock.now();
     let latest = now.plus(-longest_life(deps).await? - MARGIN);
+    let is_old = |made: Option<Moment>| made.is_some_and(|made| made < latest);
     let mut strays = vec![];
-    for id in folders.iter().filter_map(|folder| folder.parse().ok()).map(SessionId) {
-        if id.made().is_some_and(|made| made < latest) && !exists(deps, id).await? {
-            strays.push(media_folder(owner, id));
+    for id in ids(deps, MEDIA).await?.into_iter().map(SessionId) {
+        let mut tx = deps.store.read().await?;
+        if is_old(id.made()) && !store::sessions::exists(&mut tx, id).await? {
+            strays.push(format!("{}/", media_folder(Some(deps.owner), id)));
+        }
+    }
+    for id in ids(deps, KEYS).await?.into_iter().map(EpochId) {
+        let mut tx = deps.store.read().await?;
+        if is_old(id.made()) && !store::epochs::exists(&mut tx, id).await? {
+            strays.push(epochs::media_name(deps.owner, id));
         }
     }
     if strays.len() > STRAYS_MAX {
@@ -43,6 +52,12 @@ pub async fn look(deps: &Deps) -> Result<Strays, Error> {
     Ok(Strays::Few(strays.len()))
 }
 
+/// What lies in one of the owner's folders, by its id.
+async fn ids(deps: &Deps, folder: &str) -> Result<Vec<Uuid>, Error> {
+    let names = deps.media.names(&format!("{}/{folder}", deps.owner)).await?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
 /// No session lives longer, whatever its provider asks for.
 async fn longest_life(deps: &Deps) -> Result<TimeDelta, Error> {
     let mut tx = deps.store.read().await?;
@@ -50,15 +65,10 @@ async fn longest_life(deps: &Deps) -> Result<TimeDelta, Error> {
     Ok(TimeDelta::seconds(deps.policy.ttl_seconds_max.max(of_providers)))
 }
 
-async fn exists(deps: &Deps, id: SessionId) -> Result<bool, Error> {
-    let mut tx = deps.store.read().await?;
-    Ok(store::sessions::exists(&mut tx, id).await?)
-}
-
-async fn erase(deps: &Deps, folders: &[String], now: Moment) -> Result<(), Error> {
+async fn erase(deps: &Deps, names: &[String], now: Moment) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
-    for folder in folders {
-        erasures::owe(&mut tx, &format!("{folder}/"), now).await?;
+    for name in names {
+        erasures::owe(&mut tx, name, now).await?;
     }
     tx.commit().await?;
     deps.eraser.notify_one();

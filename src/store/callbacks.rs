@@ -3,8 +3,9 @@
 use sqlx::AssertSqlSafe;
 
 use crate::domain::callback::{Callback, CallbackStatus};
-use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
+use crate::domain::{CallbackId, Moment, SessionId};
 use crate::store::column::row;
+use crate::store::sessions::{StoredSession, session_columns};
 use crate::store::{Error, Tx, on};
 
 row!(Callback { id, session, status, attempts, due, last, created });
@@ -12,22 +13,18 @@ row!(Callback { id, session, status, attempts, due, last, created });
 /// A callback that is leased to one node, and what it needs to send it.
 #[derive(Debug, Clone)]
 pub struct LeasedCallback {
-    pub id: CallbackId,
-    pub session: SessionId,
-    pub provider: ProviderId,
-    pub callback_url: String,
+    pub callback: CallbackId,
+    pub session: StoredSession,
     /// How often it was sent, this time included.
     pub attempts: i64,
-    /// When its session ends, and it with it.
-    pub expires: Moment,
 }
-row!(LeasedCallback { id, session, provider, callback_url, attempts, expires });
+row!(LeasedCallback { callback, session as flat, attempts });
 
 /// Owes the session's provider a callback, if the session has a URL for it.
 pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO callbacks (id, session, status, attempts, due, created)
-         SELECT $1, id, $3, 0, $4, $4 FROM sessions WHERE id = $2 AND callback_url IS NOT NULL"
+         SELECT $1, id, $3, 0, $4, $4 FROM sessions WHERE id = $2 AND has_callback"
     )
     .bind(id)
     .bind(session)
@@ -59,10 +56,11 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Resul
         .await)?;
     let mut found = Vec::with_capacity(taken.len());
     for id in taken {
-        let one: Option<LeasedCallback> = on!(tx, |conn| sqlx::query_as(
-            "SELECT callbacks.id, session, provider, callback_url, attempts, expires
-             FROM callbacks JOIN sessions ON sessions.id = session WHERE callbacks.id = $1"
-        )
+        let one: Option<LeasedCallback> = on!(tx, |conn| sqlx::query_as(concat!(
+            "SELECT callbacks.id AS callback, attempts, ",
+            session_columns!(),
+            " FROM callbacks JOIN sessions ON sessions.id = session WHERE callbacks.id = $1"
+        ))
         .bind(id)
         .fetch_optional(conn)
         .await)?;
@@ -82,7 +80,7 @@ pub async fn note(
     on!(tx, |conn| sqlx::query(
         "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL WHERE id = $1 AND attempts = $2"
     )
-    .bind(leased.id)
+    .bind(leased.callback)
     .bind(leased.attempts)
     .bind(status)
     .bind(due)

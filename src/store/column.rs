@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::callback::CallbackStatus;
 use crate::domain::liveness::LivenessStatus;
-use crate::domain::{CallbackId, FaceId, KeyId, Moment, OwnerId, Permission, ProviderId, SessionId};
+use crate::domain::{CallbackId, EpochId, FaceId, KeyId, Moment, OwnerId, Permission, ProviderId, SessionId};
 
 impl Type<Postgres> for Moment {
     fn type_info() -> <Postgres as Database>::TypeInfo {
@@ -93,6 +93,7 @@ macro_rules! kept_as {
 kept_as!(ProviderId, Uuid, |id: &ProviderId| id.0, |id| Ok(ProviderId(id)));
 kept_as!(KeyId, Uuid, |id: &KeyId| id.0, |id| Ok(KeyId(id)));
 kept_as!(SessionId, Uuid, |id: &SessionId| id.0, |id| Ok(SessionId(id)));
+kept_as!(EpochId, Uuid, |id: &EpochId| id.0, |id| Ok(EpochId(id)));
 kept_as!(OwnerId, Uuid, |id: &OwnerId| id.0, |id| Ok(OwnerId(id)));
 kept_as!(FaceId, Uuid, |id: &FaceId| id.0, |id| Ok(FaceId(id)));
 

@@ -7,10 +7,9 @@ use std::fmt;
 use sqlx::AssertSqlSafe;
 
 use crate::domain::liveness::LivenessStatus;
-use crate::domain::session::Session;
-use crate::domain::{Moment, ProviderId, SessionId};
+use crate::domain::{Moment, SessionId};
 use crate::store::column::row;
-use crate::store::sessions::session_columns;
+use crate::store::sessions::{StoredSession, session_columns};
 use crate::store::{Error, Tx, on};
 
 /// A check, without its capture.
@@ -27,11 +26,10 @@ row!(LivenessCheck { status, asked_sealed, result_sealed, due });
 /// A capture that is leased to one node, and what it needs to look at it.
 #[derive(Clone)]
 pub struct LeasedCapture {
-    pub session: Session,
-    pub provider: ProviderId,
-    /// The session's key, sealed by the master key.
-    pub key_sealed: Vec<u8>,
+    pub session: StoredSession,
     pub asked_sealed: Vec<u8>,
+    /// Until when the capture had to come.
+    pub due: Moment,
     pub capture_sealed: Vec<u8>,
     /// How often it was leased, this time included.
     pub attempts: i64,
@@ -39,7 +37,7 @@ pub struct LeasedCapture {
     pub faults: i64,
     pub received: Moment,
 }
-row!(LeasedCapture { session as flat, provider, key_sealed, asked_sealed, capture_sealed, attempts, faults, received });
+row!(LeasedCapture { session as flat, asked_sealed, due, capture_sealed, attempts, faults, received });
 
 /// One node's turn at a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +154,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT ",
         session_columns!(),
-        ", provider, key_sealed, asked_sealed, capture_sealed, attempts, faults, received
+        ", asked_sealed, due, capture_sealed, attempts, faults, received
          FROM replays JOIN sessions ON sessions.id = replays.session WHERE replays.session = $1"
     ))
     .bind(session)
@@ -219,33 +217,60 @@ pub async fn finish(
 
 /// Ends up to `limit` checks whose capture did not come in time. Gives their sessions.
 pub async fn time_out(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
-    end(tx, "due <= $1", [LivenessStatus::Initialized, LivenessStatus::Timeout], now, limit).await
-}
-
-/// Ends up to `limit` checks of captures that were tried `attempts_max` times in vain. Gives their sessions.
-pub async fn give_up(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) -> Result<Vec<SessionId>, Error> {
-    let tried = format!("leased <= $1 AND attempts >= {attempts_max}");
-    end(tx, &tried, [LivenessStatus::InProgress, LivenessStatus::Error], now, limit).await
-}
-
-async fn end(
-    tx: &mut Tx,
-    overdue: &str,
-    [before, after]: [LivenessStatus; 2],
-    now: Moment,
-    limit: i64,
-) -> Result<Vec<SessionId>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
-        "UPDATE replays SET status = $3, capture_sealed = NULL, leased = NULL WHERE session IN (
-             SELECT session FROM replays WHERE status = $2 AND {overdue} LIMIT $4 {lock})
+        "UPDATE replays SET status = $3 WHERE session IN (
+             SELECT session FROM replays WHERE status = $2 AND due <= $1 LIMIT $4 {lock})
          RETURNING session"
     );
     Ok(on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
         .bind(now)
-        .bind(before)
-        .bind(after)
+        .bind(LivenessStatus::Initialized)
+        .bind(LivenessStatus::Timeout)
         .bind(limit)
         .fetch_all(conn)
         .await)?)
+}
+
+/// A check whose capture was tried as often as it may be, in vain.
+#[derive(Debug, Clone)]
+pub struct ExhaustedCheck {
+    pub session: StoredSession,
+    pub asked_sealed: Vec<u8>,
+    pub due: Moment,
+    pub attempts: i64,
+}
+row!(ExhaustedCheck { session as flat, asked_sealed, due, attempts });
+
+/// Up to `limit` checks, of sessions that are alive, whose capture was tried `attempts_max` times in vain.
+pub async fn exhausted(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) -> Result<Vec<ExhaustedCheck>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(concat!(
+        "SELECT ",
+        session_columns!(),
+        ", asked_sealed, due, attempts FROM replays JOIN sessions ON sessions.id = replays.session
+         WHERE status = $1 AND replays.leased <= $2 AND attempts >= $3 AND expires > $2 AND key_sealed IS NOT NULL
+         LIMIT $4"
+    ))
+    .bind(LivenessStatus::InProgress)
+    .bind(now)
+    .bind(attempts_max)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// Ends such a check, whose capture is forgotten; `false` if it has ended by now.
+pub async fn give_up(tx: &mut Tx, check: &ExhaustedCheck, result_sealed: &[u8]) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET status = $3, result_sealed = $4, capture_sealed = NULL, leased = NULL
+         WHERE session = $1 AND attempts = $2 AND status = $5"
+    )
+    .bind(check.session.id)
+    .bind(check.attempts)
+    .bind(LivenessStatus::Error)
+    .bind(result_sealed)
+    .bind(LivenessStatus::InProgress)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
 }

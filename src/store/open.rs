@@ -31,6 +31,7 @@ macro_rules! schema {
             (4, "callbacks", include_str!(concat!("../../migrations/", $folder, "/0004_callbacks.sql"))),
             (5, "usage_events", include_str!(concat!("../../migrations/", $folder, "/0005_usage_events.sql"))),
             (6, "erasures", include_str!(concat!("../../migrations/", $folder, "/0006_erasures.sql"))),
+            (7, "epochs", include_str!(concat!("../../migrations/", $folder, "/0007_epochs.sql"))),
         ])
     };
 }

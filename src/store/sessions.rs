@@ -2,29 +2,57 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::session::Session;
-use crate::domain::{Moment, OwnerId, ProviderId, SessionId};
+use crate::domain::{EpochId, Moment, OwnerId, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
-row!(Session { id, owner, correlation_id, evidence_id, image_storage_enabled, callback_url, created, expires });
+/// A session as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSession {
+    pub id: SessionId,
+    pub provider: ProviderId,
+    /// Whose its media are; `None` from before media had owners.
+    pub owner: Option<OwnerId>,
+    /// Whose key seals `key_sealed`; `None` from before there were epochs: the master key does.
+    pub epoch: Option<EpochId>,
+    pub image_storage_enabled: bool,
+    /// Whether there is a callback URL.
+    pub has_callback: bool,
+    pub created: Moment,
+    pub expires: Moment,
+    /// Its data key.
+    pub key_sealed: Vec<u8>,
+    /// What its caller said of it, sealed by its data key; `None` without an epoch.
+    pub about_sealed: Option<Vec<u8>>,
+    /// The same in the open, without an epoch.
+    pub correlation_id: Option<String>,
+    pub evidence_id: Option<String>,
+    pub callback_url: Option<String>,
+}
+row!(StoredSession {
+    id,
+    provider,
+    owner,
+    epoch,
+    image_storage_enabled,
+    has_callback,
+    created,
+    expires,
+    key_sealed,
+    about_sealed,
+    correlation_id,
+    evidence_id,
+    callback_url,
+});
 
-/// The columns of a [`Session`], as a literal for `concat!`.
+/// The columns of a [`StoredSession`], as a literal for `concat!`.
 macro_rules! session_columns {
     () => {
-        "sessions.id, owner, correlation_id, evidence_id, image_storage_enabled, callback_url, sessions.created, expires"
+        "sessions.id, provider, owner, epoch, image_storage_enabled, has_callback, sessions.created, expires,
+         key_sealed, about_sealed, correlation_id, evidence_id, callback_url"
     };
 }
 pub(crate) use session_columns;
-
-/// A session that is alive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveSession {
-    pub session: Session,
-    /// Its data key, sealed by the master key.
-    pub key_sealed: Vec<u8>,
-}
-row!(LiveSession { session as flat, key_sealed });
 
 /// A session that is no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,22 +64,25 @@ pub struct EndedSession {
 }
 row!(EndedSession { id, owner, image_storage_enabled, expires });
 
-pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_sealed: &[u8]) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, session: &StoredSession) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
-        "INSERT INTO sessions (id, provider, correlation_id, evidence_id, image_storage_enabled, callback_url,
-                               key_sealed, created, expires, owner)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        "INSERT INTO sessions (id, provider, owner, epoch, image_storage_enabled, has_callback, created, expires,
+                               key_sealed, about_sealed, correlation_id, evidence_id, callback_url)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     )
     .bind(session.id)
-    .bind(provider)
-    .bind(&session.correlation_id)
-    .bind(&session.evidence_id)
+    .bind(session.provider)
+    .bind(session.owner)
+    .bind(session.epoch)
     .bind(session.image_storage_enabled)
-    .bind(&session.callback_url)
-    .bind(key_sealed)
+    .bind(session.has_callback)
     .bind(session.created)
     .bind(session.expires)
-    .bind(session.owner)
+    .bind(&session.key_sealed)
+    .bind(&session.about_sealed)
+    .bind(&session.correlation_id)
+    .bind(&session.evidence_id)
+    .bind(&session.callback_url)
     .execute(conn)
     .await
     .map(|_| ()))?;
@@ -59,11 +90,16 @@ pub async fn insert(tx: &mut Tx, provider: ProviderId, session: &Session, key_se
 }
 
 /// The session, unless it is another provider's or its time is over.
-pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
+pub async fn find(
+    tx: &mut Tx,
+    provider: ProviderId,
+    id: SessionId,
+    now: Moment,
+) -> Result<Option<StoredSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT ",
         session_columns!(),
-        ", key_sealed FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
+        " FROM sessions WHERE id = $1 AND provider = $2 AND expires > $3 AND key_sealed IS NOT NULL"
     ))
     .bind(id)
     .bind(provider)
@@ -74,7 +110,12 @@ pub async fn find(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment)
 
 /// As [`find`], but nobody else changes what belongs to the session, or ends it, before `tx` is done:
 /// on `SQLite` nobody writes meanwhile anyway.
-pub async fn hold(tx: &mut Tx, provider: ProviderId, id: SessionId, now: Moment) -> Result<Option<LiveSession>, Error> {
+pub async fn hold(
+    tx: &mut Tx,
+    provider: ProviderId,
+    id: SessionId,
+    now: Moment,
+) -> Result<Option<StoredSession>, Error> {
     let lock = tx.on_postgres("FOR UPDATE");
     let statement = format!("SELECT 1 FROM sessions WHERE id = $1 AND provider = $2 {lock}");
     on!(tx, |conn| sqlx::query(AssertSqlSafe(statement)).bind(id).bind(provider).execute(conn).await.map(|_| ()))?;

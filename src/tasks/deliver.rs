@@ -19,7 +19,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
 }
 
 async fn send(deps: &Deps, leased: &LeasedCallback) -> anyhow::Result<()> {
-    let (id, session, attempts) = (leased.id, leased.session, leased.attempts);
+    let (id, session, attempts) = (leased.callback, leased.session.id, leased.attempts);
     match callbacks::send(deps, leased).await? {
         Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
         Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),

@@ -1,4 +1,4 @@
-//! Looks for media that no session leads to any more.
+//! Looks for media that nothing leads to any more.
 
 use crate::service::Deps;
 use crate::service::strays::{self, Strays};
@@ -7,11 +7,11 @@ use crate::tasks::Progress;
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     match strays::look(deps).await? {
         Strays::Few(0) => {}
-        Strays::Few(sessions) => tracing::warn!(sessions, "media of sessions that are no more will be erased"),
-        Strays::TooMany(sessions) => tracing::error!(
-            sessions,
+        Strays::Few(strays) => tracing::warn!(strays, "media that nothing leads to will be erased"),
+        Strays::TooMany(strays) => tracing::error!(
+            strays,
             owner = %deps.owner,
-            "too many media lie here of sessions that the database does not know: nothing is erased. Is the database \
+            "too many media lie here that the database does not know: nothing is erased. Is the database \
              an old copy? If not, erase them by hand"
         ),
     }

@@ -1,13 +1,14 @@
-//! A bucket of the tests' own, and the way to it, which can be cut as networks are.
+//! A bucket of the tests' own, and the way to it, which can be blocked as networks are.
 
 use std::thread;
 
 use bioserver::media::{Credentials, Media, S3, Settings};
 use testkit::moto;
-use tokio::io;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::watch;
+
+use crate::proxy::{Way, carry};
 
 const ID: &str = "id";
 const SECRET: &str = "secret";
@@ -17,9 +18,9 @@ pub struct Bucket {
     name: String,
     /// The store's own address.
     direct: String,
-    /// Its address by the way that can be cut.
+    /// Its address by the way that can be blocked.
     endpoint: String,
-    is_cut: watch::Sender<bool>,
+    way: watch::Sender<Way>,
 }
 
 impl Bucket {
@@ -29,12 +30,12 @@ impl Bucket {
         listener.set_nonblocking(true).expect("it is a socket");
         let endpoint = format!("http://{}", listener.local_addr().expect("it has an address"));
         let far = direct.trim_start_matches("http://").to_owned();
-        let (is_cut, cuts) = watch::channel(false);
+        let (way, ways) = watch::channel(Way::Open);
         thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
-            runtime.block_on(serve(listener, far, cuts));
+            runtime.block_on(serve(listener, far, ways));
         });
-        Self { name, direct, endpoint, is_cut }
+        Self { name, direct, endpoint, way }
     }
 
     /// What makes a server keep its media here.
@@ -47,16 +48,11 @@ impl Bucket {
         ]
     }
 
-    /// Ends all connections to it, and lets none be made.
-    pub fn cut(&self) {
-        self.is_cut.send_replace(true);
+    pub fn set(&self, way: Way) {
+        self.way.send_replace(way);
     }
 
-    pub fn mend(&self) {
-        self.is_cut.send_replace(false);
-    }
-
-    /// The same, for the test, whether it is cut or not.
+    /// The same, for the test, whatever the way.
     pub fn media(&self) -> Media {
         let credentials = Credentials { id: ID.to_owned(), secret: SECRET.into() };
         let s3 = S3 {
@@ -70,19 +66,15 @@ impl Bucket {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, far: String, cuts: watch::Receiver<bool>) {
+async fn serve(listener: std::net::TcpListener, far: String, ways: watch::Receiver<Way>) {
     let listener = TcpListener::from_std(listener).expect("it is a socket");
     while let Ok((client, _)) = listener.accept().await {
-        if !*cuts.borrow() {
-            tokio::spawn(connect(client, far.clone(), cuts.clone()));
+        if *ways.borrow() != Way::Cut {
+            tokio::spawn(connect(client, far.clone(), ways.clone()));
         }
     }
 }
 
-async fn connect(mut client: TcpStream, far: String, mut cuts: watch::Receiver<bool>) {
-    let mut server = TcpStream::connect(far).await.expect("the store listens");
-    tokio::select! {
-        _ = io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = cuts.wait_for(|is_cut| *is_cut) => {}
-    }
+async fn connect(client: TcpStream, far: String, ways: watch::Receiver<Way>) {
+    carry(client, TcpStream::connect(far).await.expect("the store listens"), ways).await;
 }

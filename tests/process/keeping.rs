@@ -7,22 +7,24 @@ use std::time::{Duration, Instant};
 use bioserver::media::Media;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use face::Asked;
-use face::values::liveness::LivenessType;
+use face::values::liveness::{Frame, LivenessType};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use testkit::postgres;
 use testkit::project::sample;
 
 use crate::bucket::Bucket;
 use crate::provider::{Provider, portrait};
+use crate::proxy::{Proxy, Way};
 use crate::server::Server;
 
 const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const CAPTURES: usize = 4;
 const OUTAGE: Duration = Duration::from_secs(15);
 
-fn on_bucket(bucket: &Bucket) -> Server {
+pub fn on_bucket(bucket: &Bucket) -> Server {
     let variables = bucket.variables();
     Server::configured(&variables.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
 }
@@ -56,42 +58,73 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// A session whose check has had its capture; `meanwhile` happens just before that is sent.
+async fn captured(provider: &Provider, film: &[Frame], meanwhile: impl FnOnce()) -> String {
+    let session = open(&provider.server, &json!({ "imageStorageEnabled": true, "ttlSeconds": 600 })).await;
+    let check = provider.begin_in(&session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let capture = check.sealed(film.to_vec()).expect("it can be sealed");
+    meanwhile();
+    let path = format!("{session}/replay-liveness");
+    let request = provider.server.request(&Client::new(), Method::POST, &path).body(capture);
+    let reply = request.header("content-type", "application/jose").send().await.expect("it answers");
+    assert_eq!(reply.status(), 202);
+    session
+}
+
+fn film() -> Vec<Frame> {
+    let asked = Asked::passive(LivenessType::Passive);
+    let performance = Performance { asked, seed: 7, frame_ms: FRAME_MS };
+    performer::perform(&portrait(), &performance)
+}
+
 #[tokio::test]
 async fn captures_are_looked_at_though_the_bucket_was_away() {
     let bucket = Bucket::new().await;
     let provider = Provider::of(on_bucket(&bucket));
-    let asked = Asked::passive(LivenessType::Passive);
-    let performance = Performance { asked, seed: 7, frame_ms: FRAME_MS };
-    let film = performer::perform(&portrait(), &performance);
+    let film = film();
     let mut sessions = vec![];
-    for turn in 0..CAPTURES {
-        let session = open(&provider.server, &json!({ "imageStorageEnabled": true, "ttlSeconds": 600 })).await;
-        let check = provider.begin_in(&session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
-        if turn == 0 {
-            bucket.cut();
-        }
-        let capture = check.sealed(film.clone()).expect("it can be sealed");
-        let request =
-            provider.server.request(&Client::new(), Method::POST, &format!("{session}/replay-liveness")).body(capture);
-        let reply = request.header("content-type", "application/jose").send().await.expect("it answers");
-        assert_eq!(reply.status(), 202);
-        sessions.push(session);
+    for _ in 0..CAPTURES {
+        sessions.push(captured(&provider, &film, || bucket.set(Way::Cut)).await);
     }
     tokio::time::sleep(OUTAGE).await;
     for session in &sessions {
         assert_eq!(provider.status(session).await, "IN_PROGRESS");
     }
-    bucket.mend();
+    bucket.set(Way::Open);
     for session in &sessions {
         until("a capture is given up or forgotten", async || provider.status(session).await == "SUCCESS").await;
     }
 }
 
+#[tokio::test]
+async fn captures_are_looked_at_though_the_database_was_away() {
+    let database = Proxy::start();
+    let provider = Provider::of(Server::configured(&[
+        ("DATABASE_URL", &database.url),
+        ("BIOSERVER_MASTER_KEY", MASTER_KEY),
+        ("BIOSERVER_REPLAY_LEASE_SECONDS", "600"),
+    ]));
+    let film = film();
+    let sessions = [captured(&provider, &film, || {}).await, captured(&provider, &film, || {}).await];
+    database.set(Way::Cut);
+    tokio::time::sleep(OUTAGE).await;
+    database.set(Way::Open);
+    until("the server is not back", async || status(&provider.server, Method::GET, &sessions[0]).await == 200).await;
+    // Whatever the node had begun it gives back: no lease runs out in time.
+    for session in &sessions {
+        until("a capture is given up or forgotten", async || provider.status(session).await == "SUCCESS").await;
+    }
+    let mut direct = PgConnection::connect(&database.url).await.expect("it is there");
+    let attempts: Vec<i64> =
+        sqlx::query_scalar("SELECT attempts FROM replays").fetch_all(&mut direct).await.expect("they are there");
+    assert_eq!(attempts, [1, 1], "an outage is no attempt");
+}
+
 /// How many of the owner's sessions have media.
 async fn kept(media: &Media) -> usize {
     let mut count = 0;
-    for owner in media.folders("").await.expect("it lists") {
-        count += media.folders(&format!("{owner}/sessions")).await.expect("it lists").len();
+    for owner in media.names("").await.expect("it lists") {
+        count += media.names(&format!("{owner}/sessions")).await.expect("it lists").len();
     }
     count
 }
@@ -109,7 +142,7 @@ async fn what_is_deleted_or_over_while_the_bucket_is_away_is_erased_when_it_is_b
     let media = bucket.media();
     assert_eq!(kept(&media).await, 3);
 
-    bucket.cut();
+    bucket.set(Way::Cut);
     assert_eq!(status(&server, Method::DELETE, &face).await, 204);
     assert_eq!(status(&server, Method::DELETE, &face).await, 204, "it can be repeated");
     assert_eq!(status(&server, Method::DELETE, &deleted).await, 204);
@@ -122,7 +155,7 @@ async fn what_is_deleted_or_over_while_the_bucket_is_away_is_erased_when_it_is_b
     };
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(kept(&media).await, 3, "the bucket was cut");
-    bucket.mend();
+    bucket.set(Way::Open);
     until("something stays", async || kept(&media).await == 0).await;
     until("a session stays", async || lag().await == 0).await;
     assert_eq!(status(&server, Method::GET, &session).await, 200);

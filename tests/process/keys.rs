@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use bioserver::clock::Clock;
 use bioserver::domain::callback::CallbackStatus;
-use bioserver::domain::session::Session;
 use bioserver::domain::{CallbackId, Operation, SessionId};
 use bioserver::seal::Master;
 use bioserver::service::signing;
+use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use serde_json::{Value, json};
@@ -272,20 +272,24 @@ fn what_signs_callbacks_is_made_once_and_rotated() {
 /// Makes a session's callback that has ended in this way.
 async fn ended(store: &Store, status: CallbackStatus, last: &str) -> (CallbackId, SessionId) {
     let now = Clock::default().now();
-    let session = Session {
-        id: SessionId::new(),
-        owner: None,
-        correlation_id: None,
-        evidence_id: None,
-        image_storage_enabled: false,
-        callback_url: Some("https://service.example/callback".to_owned()),
-        created: now,
-        expires: now.plus(chrono::TimeDelta::hours(1)),
-    };
     let id = CallbackId::new();
     let mut tx = store.begin().await.unwrap();
-    let provider = store::providers::named(&mut tx, "Acme").await.unwrap().unwrap().id;
-    store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
+    let session = StoredSession {
+        id: SessionId::new(),
+        provider: store::providers::named(&mut tx, "Acme").await.unwrap().unwrap().id,
+        owner: None,
+        epoch: None,
+        image_storage_enabled: false,
+        has_callback: true,
+        created: now,
+        expires: now.plus(chrono::TimeDelta::hours(1)),
+        key_sealed: b"sealed".to_vec(),
+        about_sealed: None,
+        correlation_id: None,
+        evidence_id: None,
+        callback_url: None,
+    };
+    store::sessions::insert(&mut tx, &session).await.unwrap();
     store::callbacks::insert(&mut tx, id, session.id, now).await.unwrap();
     let leased = store::callbacks::take(&mut tx, now, now, 1).await.unwrap().remove(0);
     store::callbacks::note(&mut tx, &leased, status, now, last).await.unwrap();

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testkit::postgres;
 use testkit::project::sample;
-use tokio::net::TcpListener;
 
+use crate::bucket::Bucket;
+use crate::keeping::on_bucket;
 use crate::nodes::{MASTER_KEY, add_to, location, open};
 use crate::proxy::{Proxy, Way};
 use crate::server::Server;
@@ -171,22 +172,16 @@ async fn open_or_not(client: &Client, node: &Server) -> u16 {
 
 #[tokio::test]
 async fn a_bucket_that_does_not_answer_is_said_to_be_away() {
-    // The kernel connects, and nobody answers.
-    let bucket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let endpoint = format!("http://{}", bucket.local_addr().expect("it has an address"));
-    let node = Server::configured(&[
-        ("BIOSERVER_MEDIA", "s3://images"),
-        ("BIOSERVER_S3_ENDPOINT", &endpoint),
-        ("BIOSERVER_S3_ACCESS_KEY_ID", "id"),
-        ("BIOSERVER_S3_SECRET_ACCESS_KEY", "secret"),
-    ]);
+    let bucket = Bucket::new().await;
+    let node = on_bucket(&bucket);
     let client = Client::new();
-    is_not_ready(&client, &node, "media").await;
     let session = open(&client, &node, &json!({ "imageStorageEnabled": true })).await.expect("it answers");
+    bucket.set(Way::Frozen);
+    is_not_ready(&client, &node, "media").await;
     let begun = Instant::now();
     refused(add_to(&client, &node, &session, sample("obama.jpg")).await, "MEDIA_UNAVAILABLE").await;
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
-    // Whoever needs no images is served.
+    // Whoever needs no images is served, since the node knows the key of the hour.
     let session = open(&client, &node, &json!({})).await.expect("it answers");
     let face = location(&add_to(&client, &node, &session, sample("obama.jpg")).await);
     assert_eq!(get(&client, &node, &face).await.status(), 200);

@@ -5,8 +5,7 @@ use std::thread;
 
 use tempfile::TempDir;
 use testkit::postgres;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime;
 use tokio::sync::watch;
@@ -64,9 +63,13 @@ async fn serve(near: &Path, far: &Path, ways: watch::Receiver<Way>) {
     }
 }
 
-async fn connect(client: UnixStream, far: PathBuf, mut ways: watch::Receiver<Way>) {
-    let server = UnixStream::connect(far).await.expect("Postgres listens");
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+async fn connect(client: UnixStream, far: PathBuf, ways: watch::Receiver<Way>) {
+    carry(client, UnixStream::connect(far).await.expect("Postgres listens"), ways).await;
+}
+
+/// Lets two sides talk, as far as the way allows it.
+pub async fn carry<T: AsyncRead + AsyncWrite>(client: T, server: T, mut ways: watch::Receiver<Way>) {
+    let ((from_client, to_client), (from_server, to_server)) = (io::split(client), io::split(server));
     let (there, back) = (copy(from_client, to_server, ways.clone()), copy(from_server, to_client, ways.clone()));
     tokio::select! {
         () = there => {}
@@ -75,7 +78,7 @@ async fn connect(client: UnixStream, far: PathBuf, mut ways: watch::Receiver<Way
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: watch::Receiver<Way>) {
+async fn copy<T: AsyncRead + AsyncWrite>(mut from: ReadHalf<T>, mut to: WriteHalf<T>, mut ways: watch::Receiver<Way>) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
         if ways.wait_for(|way| *way == Way::Open).await.is_err() || to.write_all(&bytes[..length]).await.is_err() {

@@ -132,6 +132,20 @@ impl TestApp {
         }
     }
 
+    /// Changes the database, as somebody else could who can write to it.
+    pub async fn tamper(&self, statement: &'static str) {
+        let changed = match &self.deps.store {
+            Store::Postgres(pool, _) => sqlx::query(statement).execute(pool).await.expect("it is SQL").rows_affected(),
+            Store::Sqlite(pool) => sqlx::query(statement).execute(pool).await.expect("it is SQL").rows_affected(),
+        };
+        assert!(changed > 0, "{statement}");
+    }
+
+    /// Of two statements the one for this database.
+    pub fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        if matches!(self.deps.store, Store::Sqlite(_)) { sqlite } else { postgres }
+    }
+
     /// A request of the contract, with the key.
     pub fn post(&self, path: &str) -> Request<'_> {
         self.request(Method::POST, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))

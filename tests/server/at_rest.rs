@@ -1,8 +1,14 @@
 //! What lies on disks can be read by nobody without the session's key, and that goes first.
 
-use bioserver::service::Policy;
+use std::sync::Arc;
+
+use bioserver::domain::Moment;
+use bioserver::service::sessions::{self, NewSession};
+use bioserver::service::{Deps, Policy};
+use bioserver::store::sessions::StoredSession;
 use bioserver::{store, tasks};
 use bytes::Bytes;
+use chrono::TimeDelta;
 use face::values::template::Template;
 use serde_json::{Value, json};
 
@@ -12,10 +18,17 @@ use crate::ending::{files, session_id};
 use crate::faces::upload_as;
 use crate::sessions::open;
 
-on_both!(nothing_about_a_person_can_be_read_at_rest);
+on_both!(
+    nothing_about_a_person_can_be_read_at_rest,
+    an_old_copy_of_the_database_opens_nothing_once_the_epoch_is_over,
+    nodes_that_begin_an_epoch_at_once_have_one_key,
+    sessions_are_opened_though_the_key_of_the_hour_was_lost,
+);
 
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein";
 const CORRELATION: &str = "correlation-3735928559";
+const EVIDENCE: &str = "evidence-4276993775";
+const CALLBACK: &str = "https://93.184.216.34/callback-3405691582";
 
 /// Everything that lies on disks: database, its log, images.
 fn at_rest(app: &TestApp) -> Vec<Bytes> {
@@ -43,13 +56,18 @@ fn secrets(face: &Value, image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("the template's values", values(|value| value.to_le_bytes().to_vec())),
         ("the image", image[200..232].to_vec()),
         ("the image's digest", digest.as_bytes()[..32].to_vec()),
+        ("the correlation id", CORRELATION.into()),
+        ("the evidence id", EVIDENCE.into()),
+        ("the callback URL", CALLBACK.into()),
         ("the friendly name", FRIENDLY_NAME.as_bytes().to_vec()),
         ("the friendly name in part", FRIENDLY_NAME.as_bytes()[..8].to_vec()),
     ]
 }
 
 async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
-    let about = json!({ "imageStorageEnabled": true, "correlationId": CORRELATION });
+    let about = json!({
+        "imageStorageEnabled": true, "correlationId": CORRELATION, "evidenceId": EVIDENCE, "callbackURL": CALLBACK,
+    });
     let session = open(&app, &about).await;
     let mut image = b"\xff\xd8\xff".to_vec();
     image.extend((0..5000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8));
@@ -65,8 +83,7 @@ async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
 
     let living = at_rest(&app);
     assert!(living.len() > 1);
-    assert!(is_among(&living, CORRELATION.as_bytes()), "what is not sealed is found: the search works");
-    assert!(is_among(&living, &key_sealed));
+    assert!(is_among(&living, &key_sealed), "what is not sealed is found: the search works");
     for (name, secret) in secrets(&face, &image) {
         assert!(!is_among(&living, &secret), "{name} can be read while the session lives");
     }
@@ -75,10 +92,100 @@ async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
     tasks::settle(&app.deps).await.expect("every step succeeds");
     let ended = at_rest(&app);
     assert!(!is_among(&ended, &key_sealed), "the session's sealed key has outlived it");
-    assert!(!is_among(&ended, CORRELATION.as_bytes()));
     for (name, secret) in secrets(&face, &image) {
         assert!(!is_among(&ended, &secret), "{name} has outlived its session");
     }
+}
+
+/// What whoever has these three can read of a session: a copy of its row, the master key, and the media as they are now.
+async fn read(app: &TestApp, copy: &StoredSession) -> Result<Vec<u8>, &'static str> {
+    let (id, epoch) = (copy.id, copy.epoch.expect("it has one"));
+    let sealed = app.deps.media.get(&format!("{}/keys/{epoch}", app.deps.owner)).await.expect("it reads");
+    let sealed = sealed.ok_or("the key of the epoch is gone")?;
+    let hour_ms = 3_600_000;
+    let ends_ms = (copy.expires.utc().timestamp_millis() + hour_ms - 1) / hour_ms * hour_ms;
+    let ends = Moment::new(chrono::DateTime::from_timestamp_millis(ends_ms).expect("it is a time"));
+    let epoch_key = app.deps.master.unwrap(&format!("epochs/{epoch}/key?{ends}"), &sealed).expect("it opens");
+    let key = epoch_key.unwrap(&format!("sessions/{id}/key"), &copy.key_sealed).expect("it opens");
+    let StoredSession { provider, image_storage_enabled, created, expires, .. } = copy;
+    let place = format!("sessions/{id}/about?{}/{image_storage_enabled}/{created}/{expires}", provider.0);
+    Ok(key.open(&place, copy.about_sealed.as_deref().expect("it is there")).expect("it opens"))
+}
+
+async fn an_old_copy_of_the_database_opens_nothing_once_the_epoch_is_over(app: TestApp) {
+    let about = json!({ "correlationId": CORRELATION, "ttlSeconds": 7200 });
+    let session = open(&app, &about).await;
+    let mut tx = app.deps.store.read().await.expect("it reads");
+    let (provider, now) = (app.caller().await.provider, app.deps.clock.now());
+    let copy = store::sessions::find(&mut tx, provider, session_id(&session), now).await.expect("it reads");
+    drop(tx);
+    let copy = copy.expect("it is alive");
+    assert!(app.deps.master.unwrap(&format!("sessions/{}/key", copy.id), &copy.key_sealed).is_err());
+    let text = String::from_utf8(read(&app, &copy).await.expect("it is alive")).expect("it is text");
+    assert!(text.contains(CORRELATION), "{text}");
+
+    assert_eq!(app.delete(&session).send().await.status, 204);
+    tasks::settle(&app.deps).await.expect("every step succeeds");
+    assert!(read(&app, &copy).await.is_ok(), "the hour is not over, and others may end in it");
+    app.deps.clock.advance(TimeDelta::hours(3));
+    // A session that is alive keeps its own epoch.
+    let alive = open(&app, &about).await;
+    tasks::settle(&app.deps).await.expect("every step succeeds");
+    assert_eq!(read(&app, &copy).await, Err("the key of the epoch is gone"));
+    let other = Deps { epochs: Arc::default(), ..app.deps.clone() };
+    let found = sessions::get(&other, &app.caller().await, session_id(&alive)).await.expect("it reads");
+    assert_eq!(found.correlation_id.as_deref(), Some(CORRELATION));
+}
+
+async fn nodes_that_begin_an_epoch_at_once_have_one_key(app: TestApp) {
+    let caller = app.caller().await;
+    let node = |deps: Deps| {
+        let (deps, caller) = (Deps { epochs: Arc::default(), ..deps }, caller.clone());
+        async move {
+            let new = NewSession {
+                correlation_id: Some(CORRELATION.to_owned()),
+                evidence_id: None,
+                image_storage_enabled: false,
+                ttl_seconds: Some(9000),
+                callback_url: None,
+            };
+            sessions::create(&deps, &caller, new, None).await.expect("it is made")
+        }
+    };
+    let nodes: Vec<_> = (0..8).map(|_| tokio::spawn(node(app.deps.clone()))).collect();
+    for made in nodes {
+        let id = made.await.expect("nobody panicked");
+        let reader = Deps { epochs: Arc::default(), ..app.deps.clone() };
+        let found = sessions::get(&reader, &caller, id).await.expect("it reads");
+        assert_eq!(found.correlation_id.as_deref(), Some(CORRELATION));
+    }
+    tasks::settle(&app.deps).await.expect("every step succeeds");
+    // Of this hour, and of the two that the task has made ready.
+    let keys = app.deps.media.names(&format!("{}/keys", app.deps.owner)).await.expect("it lists");
+    assert!(keys.len() <= 3, "a key that lost stays: {keys:?}");
+}
+
+async fn sessions_are_opened_though_the_key_of_the_hour_was_lost(app: TestApp) {
+    let lost = open(&app, &json!({ "ttlSeconds": 7200 })).await;
+    std::fs::remove_dir_all(app.media_folder.join(app.deps.owner.to_string()).join("keys")).expect("it is there");
+    let node = Deps { epochs: Arc::default(), ..app.deps.clone() };
+    let caller = app.caller().await;
+    let new = || NewSession {
+        correlation_id: Some(CORRELATION.to_owned()),
+        evidence_id: None,
+        image_storage_enabled: false,
+        ttl_seconds: Some(7200),
+        callback_url: None,
+    };
+    let [one, other] = [(), ()].map(|()| sessions::create(&node, &caller, new(), None));
+    let (one, other) = (one.await.expect("it is made"), other.await.expect("it is made"));
+    let reader = Deps { epochs: Arc::default(), ..app.deps.clone() };
+    for id in [one, other] {
+        sessions::get(&reader, &caller, id).await.expect("it reads");
+    }
+    let refused = sessions::get(&reader, &caller, session_id(&lost)).await.expect_err("its key is gone");
+    assert!(refused.to_string().ends_with("is gone"), "{refused}");
+    tasks::epochs::step(&reader).await.expect("it goes on");
 }
 
 #[tokio::test]
@@ -88,7 +195,7 @@ async fn an_operator_may_keep_images_as_they_are() {
     let image = b"\xff\xd8\xff, as it was sent";
     let form = upload_as(image, &json!({ "imageType": "SELFIE" }));
     let made = app.post(&format!("{session}/faces")).form(form).await;
-    assert_eq!(std::fs::read(&files(&app.media_folder)[0]).expect("it is there"), image);
+    assert!(is_among(&at_rest(&app), image));
     let face = made.header("location").expect("it is made");
     assert_eq!(&app.get(&format!("{face}/image")).send().await.body[..], image);
 }

@@ -37,6 +37,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),
         owner: OwnerId::new(),
+        epochs: Arc::default(),
         eraser: Arc::default(),
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),

@@ -14,6 +14,7 @@ mod deps;
 mod document;
 mod ending;
 mod faces;
+mod forging;
 mod fuzz;
 mod image_types;
 mod limits;

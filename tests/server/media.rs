@@ -97,7 +97,7 @@ async fn a_folder_is_erased_whole(media: Media) {
     for name in ["sessions/a/1", "sessions/a/2", "sessions/ab/1", "sessions/b/1"] {
         put(&media, name).await;
     }
-    let mut folders = media.folders("sessions").await.expect("it lists");
+    let mut folders = media.names("sessions").await.expect("it lists");
     folders.sort();
     assert_eq!(folders, ["a", "ab", "b"]);
     media.erase_under("sessions/a").await.expect("it erases");
@@ -109,7 +109,7 @@ async fn a_folder_is_erased_whole(media: Media) {
         "another folder's name begins so, too"
     );
     media.erase_under("sessions").await.expect("it erases");
-    assert_eq!(media.folders("sessions").await.expect("it lists"), [""; 0]);
+    assert_eq!(media.names("sessions").await.expect("it lists"), [""; 0]);
 }
 
 /// S3 lists a thousand names at a time.
@@ -122,7 +122,7 @@ async fn more_than_a_page_is_erased(media: Media) {
     for name in &names[1000..] {
         assert_eq!(get(&media, name).await, None);
     }
-    assert_eq!(media.folders("sessions").await.expect("it lists"), [""; 0]);
+    assert_eq!(media.names("sessions").await.expect("it lists"), [""; 0]);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn what_a_dead_writer_left_is_erased_with_its_folder() {
     std::fs::write(folder.path().join("sessions/a/2#1"), "half").expect("it can be written");
     std::fs::create_dir(folder.path().join("sessions/b")).expect("it can be made");
     media.erase("sessions/a/1").await.expect("it is erased");
-    for name in media.folders("sessions").await.expect("it lists") {
+    for name in media.names("sessions").await.expect("it lists") {
         media.erase_under(&format!("sessions/{name}")).await.expect("it erases");
     }
     assert!(folder.is_empty(), "something stayed behind");

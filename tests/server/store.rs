@@ -6,6 +6,6 @@ mod files;
 mod keys;
 mod liveness;
 mod nodes;
-mod sessions;
+pub mod sessions;
 mod signing;
 mod tables;

@@ -5,13 +5,12 @@ use face::values::picture::{ImageFormat, ImageType};
 
 use crate::domain::FaceId;
 use crate::domain::face::Face;
-use crate::seal::Key;
 use crate::service::faces::content::{Content, Image};
 use crate::service::faces::media_name;
+use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::{self, StoredMedium};
 use crate::service::{Deps, Error};
 use crate::store::faces::StoredFace;
-use crate::store::sessions::LiveSession;
 
 /// A face that is ready to be put into its session.
 pub struct PreparedFace {
@@ -22,7 +21,7 @@ pub struct PreparedFace {
 
 /// Makes the face, and keeps its image where the session keeps images: a row must not lead to an image that is not
 /// there. What is not put into the session then goes with it.
-pub async fn prepare(deps: &Deps, live: &LiveSession, key: &Key, best: &Best) -> Result<PreparedFace, Error> {
+pub async fn prepare(deps: &Deps, live: &LiveSession, best: &Best) -> Result<PreparedFace, Error> {
     let (session, id) = (live.session.id, FaceId::new());
     let face = Face {
         id,
@@ -39,10 +38,10 @@ pub async fn prepare(deps: &Deps, live: &LiveSession, key: &Key, best: &Best) ->
         expires: None,
     };
     if !live.session.image_storage_enabled {
-        return Ok(PreparedFace { kept: Content { face, image: None }.seal(key, session)?, stored: None });
+        return Ok(PreparedFace { kept: Content { face, image: None }.seal(live)?, stored: None });
     }
     let image = Image { format: ImageFormat::Jpeg, is_sealed: deps.policy.media_sealed };
-    let bytes = image.sealed(best.jpeg.clone(), key, session, id);
-    let stored = storage::keep(deps, &media_name(&live.session, id), bytes, "image/jpeg").await?;
-    Ok(PreparedFace { kept: Content { face, image: Some(image) }.seal(key, session)?, stored: Some(stored) })
+    let bytes = image.sealed(best.jpeg.clone(), live, id);
+    let stored = storage::keep(deps, &media_name(live.session.owner, session, id), bytes, "image/jpeg").await?;
+    Ok(PreparedFace { kept: Content { face, image: Some(image) }.seal(live)?, stored: Some(stored) })
 }

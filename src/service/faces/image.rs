@@ -36,13 +36,13 @@ pub async fn image(
     compression: Compression,
 ) -> Result<Option<ImageFile>, Error> {
     require(caller, Permission::Image)?;
-    let (content, live, key) = find(deps, caller, session, id).await?;
+    let (content, live) = find(deps, caller, session, id).await?;
     let Some(image) = content.image else { return Ok(None) };
-    let Some(bytes) = deps.media.get(&media_name(&live, id)).await? else {
+    let Some(bytes) = deps.media.get(&media_name(live.session.owner, session, id)).await? else {
         // The face was deleted meanwhile.
         return Err(Error::FaceNotFound(id));
     };
-    let file = ImageFile { format: image.format, bytes: image.opened(bytes, &key, session, id)? };
+    let file = ImageFile { format: image.format, bytes: image.opened(bytes, &live, id)? };
     match compression {
         Compression::None => Ok(Some(file)),
         Compression::Jpeg => compressed(deps, file).await.map(Some),

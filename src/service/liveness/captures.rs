@@ -16,16 +16,14 @@ use tokio::time::{Instant, timeout};
 use crate::capture::Capture;
 use crate::domain::Moment;
 use crate::domain::liveness::{LivenessStatus, Video};
-use crate::domain::session::Session;
 use crate::domain::usage::Counted;
-use crate::seal::Key;
 use crate::service::faces::best::{self, PreparedFace};
 use crate::service::liveness::sealed::{self, BestImage, CheckRequest, Outcome};
+use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::{self, StoredMedium};
 use crate::service::{Deps, Error, Policy, back_off, callbacks, sessions};
 use crate::store;
-use crate::store::liveness::{GivenBack, Lease, LeasedCapture};
-use crate::store::sessions::LiveSession;
+use crate::store::liveness::{ExhaustedCheck, GivenBack, Lease, LeasedCapture};
 
 /// A capture that no node survives is given up then.
 const ATTEMPTS_MAX: i64 = 3;
@@ -145,11 +143,9 @@ fn lease_end(deps: &Deps) -> Moment {
 /// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
 /// `None` if that was not to be: another attempt follows, or someone else has ended the check.
 pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(LivenessStatus, Vec<Reason>)>, Error> {
-    let session = leased.session.id;
-    let live = LiveSession { session: leased.session.clone(), key_sealed: leased.key_sealed.clone() };
-    let key = sessions::key(deps, &live)?;
-    let asked = CheckRequest::open(&leased.asked_sealed, &key, session)?;
-    let capture = Capture::decode(&key.open(&sealed::capture_place(session), &leased.capture_sealed)?.into())?;
+    let live = sessions::sealed::open(deps, leased.session.clone()).await?;
+    let asked = CheckRequest::open(&leased.asked_sealed, &live, leased.due)?;
+    let capture = Capture::decode(&asked.open_capture(&live, &leased.capture_sealed)?.into())?;
     let film = LivenessCapture { asked: asked.shown_in(&capture), level: asked.level, frames: capture.frames };
     let begun = Instant::now();
     let every = deps.policy.check_lease / RENEWALS;
@@ -175,16 +171,18 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     };
     let mut prepared = None;
     if let Some(seen) = verdict.best.filter(|_| status == LivenessStatus::Success) {
-        let made = best::prepare(deps, &live, &key, &seen).await?;
+        let made = best::prepare(deps, &live, &seen).await?;
         outcome.best = Some(best_image(&asked, &seen, &made));
         prepared = Some(made);
     }
     if live.session.image_storage_enabled
         && let Some(video) = &capture.video
     {
-        outcome.video = Some(keep_video(deps, &key, &live.session, video).await?);
+        outcome.video = Some(keep_video(deps, &live, video).await?);
     }
-    let ended = finish(deps, leased, status, &outcome, &key, prepared.as_ref()).await?;
+    let result_sealed = outcome.seal(&live, &asked, status)?;
+    let verdict = SealedVerdict { status, reasons: &outcome.reasons, result_sealed };
+    let ended = finish(deps, leased, &verdict, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
 }
 
@@ -247,12 +245,33 @@ async fn give_back(deps: &Deps, lease: Lease, after: TimeDelta, why: GivenBack) 
 pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> {
     let mut tx = deps.store.begin().await?;
     let late = store::liveness::time_out(&mut tx, now, ENDED_MAX).await?;
-    let given_up = store::liveness::give_up(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
-    for session in late.iter().chain(&given_up) {
+    for session in &late {
         callbacks::owe(&mut tx, *session, now).await?;
     }
+    let exhausted = store::liveness::exhausted(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
     tx.commit().await?;
-    Ok([late.len(), given_up.len()])
+    let mut given_up = 0;
+    for check in exhausted {
+        match give_up(deps, &check, now).await {
+            Ok(ended) => given_up += usize::from(ended),
+            Err(error) => tracing::error!(session = %check.session.id, %error, "a check could not be given up"),
+        }
+    }
+    Ok([late.len(), given_up])
+}
+
+/// That nothing came of a capture is sealed as well as a verdict is.
+async fn give_up(deps: &Deps, check: &ExhaustedCheck, now: Moment) -> Result<bool, Error> {
+    let live = sessions::sealed::open(deps, check.session.clone()).await?;
+    let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
+    let result_sealed = Outcome::default().seal(&live, &asked, LivenessStatus::Error)?;
+    let mut tx = deps.store.begin().await?;
+    let ended = store::liveness::give_up(&mut tx, check, &result_sealed).await?;
+    if ended {
+        callbacks::owe(&mut tx, check.session.id, now).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
 }
 
 fn status(verdict: &Verdict) -> LivenessStatus {
@@ -275,37 +294,42 @@ fn best_image(asked: &CheckRequest, seen: &Best, made: &PreparedFace) -> BestIma
     }
 }
 
-async fn keep_video(deps: &Deps, key: &Key, session: &Session, video: &Video) -> Result<StoredMedium, Error> {
-    let name = format!("{}/video", sessions::media_folder(session.owner, session.id));
+async fn keep_video(deps: &Deps, live: &LiveSession, video: &Video) -> Result<StoredMedium, Error> {
+    let name = format!("{}/video", sessions::media_folder(live.session.owner, live.session.id));
     let bytes = if deps.policy.media_sealed {
-        Bytes::from(key.seal(&sealed::video_place(session.id), &video.bytes))
+        Bytes::from(sealed::seal_video(live, &video.bytes))
     } else {
         video.bytes.clone()
     };
     storage::keep(deps, &name, bytes, &video.content_type).await
 }
 
+/// What came of a capture, to be written.
+struct SealedVerdict<'a> {
+    status: LivenessStatus,
+    reasons: &'a [Reason],
+    result_sealed: Vec<u8>,
+}
+
 /// `false` if the session has ended, or the check.
 async fn finish(
     deps: &Deps,
     leased: &LeasedCapture,
-    status: LivenessStatus,
-    outcome: &Outcome,
-    key: &Key,
+    verdict: &SealedVerdict<'_>,
     face: Option<&PreparedFace>,
 ) -> Result<bool, Error> {
-    let (session, provider, now) = (leased.session.id, leased.provider, deps.clock.now());
-    let result_sealed = outcome.seal(key, session)?;
+    let (session, provider, now) = (leased.session.id, leased.session.provider, deps.clock.now());
+    let SealedVerdict { status, reasons, result_sealed } = verdict;
     let mut tx = deps.store.begin().await?;
     let held = store::sessions::hold(&mut tx, provider, session, now).await?;
-    if held.is_none() || !store::liveness::finish(&mut tx, leased, status, &result_sealed).await? {
+    if held.is_none() || !store::liveness::finish(&mut tx, leased, *status, result_sealed).await? {
         return Ok(false);
     }
     if let Some(face) = face {
         store::faces::insert(&mut tx, session, &face.kept).await?;
     }
-    let refusals = outcome.reasons.iter().map(|reason| Counted::Refusal(*reason));
-    for counted in std::iter::once(Counted::Verdict(status)).chain(refusals) {
+    let refusals = reasons.iter().map(|reason| Counted::Refusal(*reason));
+    for counted in std::iter::once(Counted::Verdict(*status)).chain(refusals) {
         store::usage::count(&mut tx, provider, counted, now).await?;
     }
     callbacks::owe(&mut tx, session, now).await?;

@@ -1,5 +1,7 @@
 //! What is kept of a liveness check, sealed by its session's key.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use face::Asked;
 use face::values::challenges::challenges;
 use face::values::lights::{ShownLight, lights};
@@ -9,10 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::Capture;
-use crate::domain::liveness::{DeviceInfo, SdkInfo};
-use crate::domain::{FaceId, SessionId};
-use crate::seal::Key;
+use crate::domain::liveness::{DeviceInfo, LivenessStatus, SdkInfo};
+use crate::domain::{FaceId, Moment};
 use crate::service::Error;
+use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::StoredMedium;
 
 /// What is asked of the person and of the capture. Members are read leniently by later versions of this server:
@@ -74,48 +76,66 @@ impl CheckRequest {
         }
     }
 
-    pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
-        sealed(self, key, session, "asked")
+    /// Together with when the capture is due.
+    pub fn seal(&self, live: &LiveSession, due: Moment) -> Result<Vec<u8>, Error> {
+        Ok(live.key.seal(&place(live, "asked"), &due.to_string(), &written(self)?))
     }
 
-    pub fn open(sealed: &[u8], key: &Key, session: SessionId) -> Result<Self, Error> {
-        opened(sealed, key, session, "asked")
+    pub fn open(sealed: &[u8], live: &LiveSession, due: Moment) -> Result<Self, Error> {
+        read(&live.key.open(&place(live, "asked"), &due.to_string(), sealed)?)
+    }
+
+    /// Seals the capture of this check.
+    pub fn seal_capture(&self, live: &LiveSession, capture: &[u8]) -> Vec<u8> {
+        live.key.seal(&place(live, "capture"), &self.name(), capture)
+    }
+
+    pub fn open_capture(&self, live: &LiveSession, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(live.key.open(&place(live, "capture"), &self.name(), sealed)?)
+    }
+
+    /// Tells this check from others of its session.
+    fn name(&self) -> String {
+        STANDARD.encode(self.server_random)
     }
 }
 
 impl Outcome {
-    pub fn seal(&self, key: &Key, session: SessionId) -> Result<Vec<u8>, Error> {
-        sealed(self, key, session, "result")
+    /// Together with the decision, and the check that it is of.
+    pub fn seal(&self, live: &LiveSession, asked: &CheckRequest, status: LivenessStatus) -> Result<Vec<u8>, Error> {
+        Ok(live.key.seal(&place(live, "result"), &decision(asked, status), &written(self)?))
     }
 
-    pub fn open(sealed: &[u8], key: &Key, session: SessionId) -> Result<Self, Error> {
-        opened(sealed, key, session, "result")
+    pub fn open(
+        sealed: &[u8],
+        live: &LiveSession,
+        asked: &CheckRequest,
+        status: LivenessStatus,
+    ) -> Result<Self, Error> {
+        read(&live.key.open(&place(live, "result"), &decision(asked, status), sealed)?)
     }
 }
 
-/// Where a capture lies, for its seal.
-pub fn capture_place(session: SessionId) -> String {
-    place(session, "capture")
+fn decision(asked: &CheckRequest, status: LivenessStatus) -> String {
+    format!("{}/{status}", asked.name())
 }
 
-/// Where the video of a capture lies, for its seal.
-pub fn video_place(session: SessionId) -> String {
-    place(session, "video")
+/// Seals the video of a capture.
+pub fn seal_video(live: &LiveSession, video: &[u8]) -> Vec<u8> {
+    live.key.seal(&place(live, "video"), "", video)
 }
 
-fn sealed<T: Serialize>(value: &T, key: &Key, session: SessionId, column: &str) -> Result<Vec<u8>, Error> {
+fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
     let mut text = vec![];
     ciborium::into_writer(value, &mut text)
         .map_err(|error| Error::Failed(format!("a liveness check cannot be kept: {error}")))?;
-    Ok(key.seal(&place(session, column), &text))
+    Ok(text)
 }
 
-fn opened<T: DeserializeOwned>(sealed: &[u8], key: &Key, session: SessionId, column: &str) -> Result<T, Error> {
-    let text = key.open(&place(session, column), sealed)?;
-    ciborium::from_reader(text.as_slice())
-        .map_err(|error| Error::Failed(format!("a kept liveness check cannot be read: {error}")))
+fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    ciborium::from_reader(text).map_err(|error| Error::Failed(format!("a kept liveness check cannot be read: {error}")))
 }
 
-fn place(session: SessionId, column: &str) -> String {
-    format!("sessions/{session}/replay/{column}")
+fn place(live: &LiveSession, column: &str) -> String {
+    format!("sessions/{}/replay/{column}", live.session.id)
 }

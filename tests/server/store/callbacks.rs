@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use bioserver::callback::{self, Attempt, Client};
 use bioserver::domain::callback::{Callback, CallbackStatus};
-use bioserver::domain::session::Session;
 use bioserver::domain::{CallbackId, Moment, ProviderId, SessionId};
+use bioserver::seal::Key;
 use bioserver::service::{self, Deps};
+use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 use bioserver::tasks::deliver;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::both::on_both;
 use crate::store::deps::deps;
 use crate::store::nodes::{open, taken_by_nodes};
+use crate::store::sessions::session;
 use crate::store::tables::{at, provider};
 
 on_both!(
@@ -35,17 +37,18 @@ on_both!(
     one_that_cannot_be_signed_does_not_hold_up_another,
 );
 
-async fn begun(store: &Store, provider: ProviderId, url: Option<&str>, [from, to]: [Moment; 2]) -> SessionId {
-    let session = Session { callback_url: url.map(ToOwned::to_owned), ..crate::store::sessions::session(from, to) };
+async fn begun(store: &Store, session: StoredSession, url: Option<&str>) -> SessionId {
+    let callback_url = url.map(ToOwned::to_owned);
+    let session = StoredSession { has_callback: url.is_some(), callback_url, ..session };
     let mut tx = store.begin().await.unwrap();
-    store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
+    store::sessions::insert(&mut tx, &session).await.unwrap();
     tx.commit().await.unwrap();
     session.id
 }
 
 /// Of a session from `at(0)` to `at(60)`.
 async fn owed(store: &Store, provider: ProviderId, since: Moment) -> CallbackId {
-    let session = begun(store, provider, Some("https://service/callback"), [at(0), at(60)]).await;
+    let session = begun(store, session(provider, at(0), at(60)), Some("https://service/callback")).await;
     let id = CallbackId::new();
     let mut tx = store.begin().await.unwrap();
     store::callbacks::insert(&mut tx, id, session, since).await.unwrap();
@@ -56,7 +59,7 @@ async fn owed(store: &Store, provider: ProviderId, since: Moment) -> CallbackId 
 /// Takes at `at(now)`, until `at(leased)`.
 async fn taken(tx: &mut Tx, now: i64, leased: i64, limit: i64) -> BTreeSet<CallbackId> {
     let taken = store::callbacks::take(tx, at(now), at(leased), limit).await.unwrap();
-    taken.into_iter().map(|leased| leased.id).collect()
+    taken.into_iter().map(|leased| leased.callback).collect()
 }
 
 async fn listed(store: &Store) -> Vec<Callback> {
@@ -91,7 +94,9 @@ async fn receiver(head: &'static str) -> (String, JoinHandle<()>) {
 /// Owes a callback to a session that lives for so many seconds from now on.
 async fn owe(deps: &Deps, provider: ProviderId, url: &str, seconds: i64) -> SessionId {
     let now = deps.clock.now();
-    let session = begun(&deps.store, provider, Some(url), [now, now.plus(TimeDelta::seconds(seconds))]).await;
+    let session = session(provider, now, now.plus(TimeDelta::seconds(seconds)));
+    let key_sealed = deps.master.wrap(&format!("sessions/{}/key", session.id), &Key::make());
+    let session = begun(&deps.store, StoredSession { key_sealed, ..session }, Some(url)).await;
     let mut tx = deps.store.begin().await.unwrap();
     service::callbacks::owe(&mut tx, session, now).await.unwrap();
     tx.commit().await.unwrap();
@@ -101,9 +106,8 @@ async fn owe(deps: &Deps, provider: ProviderId, url: &str, seconds: i64) -> Sess
 async fn only_a_session_with_a_url_is_owed_a_callback(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
-    let life = [at(0), at(60)];
-    let (told, silent) =
-        (begun(&store, provider, Some("https://a/"), life).await, begun(&store, provider, None, life).await);
+    let new = || session(provider, at(0), at(60));
+    let (told, silent) = (begun(&store, new(), Some("https://a/")).await, begun(&store, new(), None).await);
     let id = CallbackId::new();
     let mut tx = store.begin().await.unwrap();
     store::callbacks::insert(&mut tx, CallbackId::new(), silent, at(1)).await.unwrap();
@@ -130,8 +134,13 @@ async fn a_callback_is_taken_when_it_is_due_and_nobody_has_it(settings: Settings
     assert_eq!(taken(&mut tx, 5, 30, 9).await, BTreeSet::from([third]));
     assert_eq!(taken(&mut tx, 29, 40, 9).await, BTreeSet::new());
     let again = store::callbacks::take(&mut tx, at(30), at(61), 1).await.unwrap().remove(0);
-    assert_eq!((again.id, again.attempts, again.provider), (first, 2, provider), "the node that took it has died");
-    assert_eq!((again.callback_url.as_str(), again.expires), ("https://service/callback", at(60)));
+    assert_eq!(
+        (again.callback, again.attempts, again.session.provider),
+        (first, 2, provider),
+        "the node that took it has died"
+    );
+    let url = again.session.callback_url.as_deref();
+    assert_eq!((url, again.session.expires), (Some("https://service/callback"), at(60)));
     assert_eq!(taken(&mut tx, 60, 90, 9).await, BTreeSet::new(), "the sessions are over");
 }
 
@@ -191,7 +200,7 @@ async fn the_dead_are_sent_again_when_the_operator_says_so(settings: Settings) {
     assert_eq!(store::callbacks::retry(&mut tx, None, at(9)).await.unwrap(), 0, "none is dead any more");
     let again = store::callbacks::take(&mut tx, at(9), at(10), 9).await.unwrap();
     assert!(again.iter().all(|leased| leased.attempts == 1), "{again:?}");
-    assert_eq!(again.iter().map(|leased| leased.id).collect::<BTreeSet<_>>(), BTreeSet::from([ids[0], ids[1]]));
+    assert_eq!(again.iter().map(|leased| leased.callback).collect::<BTreeSet<_>>(), BTreeSet::from([ids[0], ids[1]]));
     assert_eq!(store::callbacks::retry(&mut tx, Some(ids[2]), at(9)).await.unwrap(), 1);
     assert_eq!(taken(&mut tx, 9, 10, 9).await, BTreeSet::from([ids[2]]));
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use bioserver::domain::liveness::LivenessStatus;
-use bioserver::domain::session::Session;
 use bioserver::domain::{Moment, SessionId};
 use bioserver::store::liveness::{GivenBack, LeasedCapture, LivenessCheck};
+use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
 
@@ -33,7 +33,7 @@ on_both!(
 );
 
 /// Checks in new sessions, which live from `at(0)` to `at(60)`; captures are due at `at(30)`.
-async fn asked<const N: usize>(store: &Store) -> [Session; N] {
+async fn asked<const N: usize>(store: &Store) -> [StoredSession; N] {
     let provider = provider(store, "sp").await.id;
     let mut sessions = vec![];
     for _ in 0..N {
@@ -105,7 +105,7 @@ async fn the_capture_that_waits_longest_is_taken_first(settings: Settings) {
     assert!(received(&mut tx, second.id, 2).await && received(&mut tx, first.id, 1).await);
     let leased = taken(&mut tx, 5, 20).await.unwrap();
     assert_eq!((leased.session, leased.attempts, leased.received), (first.clone(), 1, at(1)));
-    assert_eq!((&*leased.key_sealed, &*leased.asked_sealed, &*leased.capture_sealed), (&b"sealed"[..], ASKED, CAPTURE));
+    assert_eq!((&*first.key_sealed, &*leased.asked_sealed, &*leased.capture_sealed), (&b"sealed"[..], ASKED, CAPTURE));
     assert_eq!(taken(&mut tx, 5, 25).await.unwrap().session, second);
     assert!(taken(&mut tx, 19, 40).await.is_none(), "both are leased");
     let again = taken(&mut tx, 20, 40).await.unwrap();
@@ -115,7 +115,7 @@ async fn the_capture_that_waits_longest_is_taken_first(settings: Settings) {
 
 async fn nodes_never_take_the_same_capture(settings: Settings) {
     let store = open(&settings).await;
-    let sessions: [Session; 24] = asked(&store).await;
+    let sessions: [StoredSession; 24] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     for session in &sessions {
         assert!(received(&mut tx, session.id, 1).await);
@@ -188,7 +188,15 @@ async fn a_capture_that_no_attempt_ends_is_given_up(settings: Settings) {
     let [session, other] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
-    let give_up = async |tx: &mut Tx, now| store::liveness::give_up(tx, at(now), ATTEMPTS_MAX, 10).await.unwrap();
+    let give_up = async |tx: &mut Tx, now| {
+        let mut given_up = vec![];
+        for check in store::liveness::exhausted(tx, at(now), ATTEMPTS_MAX, 10).await.unwrap() {
+            assert!(store::liveness::give_up(tx, &check, RESULT).await.unwrap());
+            assert!(!store::liveness::give_up(tx, &check, b"twice").await.unwrap());
+            given_up.push(check.session.id);
+        }
+        given_up
+    };
     for attempts in 1..=ATTEMPTS_MAX {
         let leased = taken(&mut tx, 10 * attempts - 5, 10 * attempts).await.unwrap();
         assert_eq!(leased.attempts, attempts);
@@ -196,7 +204,7 @@ async fn a_capture_that_no_attempt_ends_is_given_up(settings: Settings) {
     }
     assert!(taken(&mut tx, 31, 50).await.is_none(), "it was tried often enough");
     assert_eq!(give_up(&mut tx, 31).await, [session.id]);
-    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Error, None));
+    assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Error, Some(RESULT)));
     assert_eq!(found(&mut tx, other.id).await, standing(LivenessStatus::Initialized, None));
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bioserver::domain::session::Session;
-use bioserver::domain::{FaceId, Moment, OwnerId, ProviderId, SessionId};
+use bioserver::domain::{EpochId, FaceId, Moment, OwnerId, ProviderId, SessionId};
 use bioserver::service::storage;
+use bioserver::store::epochs::Epoch;
 use bioserver::store::faces::StoredFace;
 use bioserver::store::idempotency::{IdempotencyRecord, KeyScope};
-use bioserver::store::sessions::LiveSession;
+use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use uuid::Uuid;
@@ -22,6 +22,7 @@ on_both!(
     nodes_never_take_the_same_erasure,
     an_erasure_is_tried_until_it_is_done,
     media_have_one_owner,
+    an_epoch_is_one_hours_and_ends_after_its_sessions,
     what_belongs_to_a_session_goes_with_it,
     faces_come_in_the_order_they_were_made,
     a_held_session_is_nobody_elses,
@@ -29,24 +30,30 @@ on_both!(
     keys_noted_at_once_make_one_thing,
 );
 
-pub fn session(created: Moment, expires: Moment) -> Session {
-    Session {
+/// As sessions were kept before there were epochs: its callback URL can be read without a key.
+pub fn session(provider: ProviderId, created: Moment, expires: Moment) -> StoredSession {
+    StoredSession {
         id: SessionId::new(),
+        provider,
         owner: Some(OwnerId::new()),
-        correlation_id: Some("correlation".to_owned()),
-        evidence_id: None,
+        epoch: None,
         image_storage_enabled: true,
-        callback_url: Some("https://service/callback".to_owned()),
+        has_callback: true,
         created,
         expires,
+        key_sealed: b"sealed".to_vec(),
+        about_sealed: None,
+        correlation_id: Some("correlation".to_owned()),
+        evidence_id: None,
+        callback_url: Some("https://service/callback".to_owned()),
     }
 }
 
 /// From `at(0)` to `at(60)`.
-pub async fn begun(store: &Store, provider: ProviderId) -> Session {
-    let session = session(at(0), at(60));
+pub async fn begun(store: &Store, provider: ProviderId) -> StoredSession {
+    let session = session(provider, at(0), at(60));
     let mut tx = store.begin().await.unwrap();
-    store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
+    store::sessions::insert(&mut tx, &session).await.unwrap();
     tx.commit().await.unwrap();
     session
 }
@@ -56,8 +63,7 @@ async fn a_session_is_found_by_its_provider_while_it_lives(settings: Settings) {
     let (one, other) = (provider(&store, "one").await.id, provider(&store, "other").await.id);
     let session = begun(&store, one).await;
     let mut tx = store.read().await.unwrap();
-    let live = LiveSession { session: session.clone(), key_sealed: b"sealed".to_vec() };
-    assert_eq!(store::sessions::find(&mut tx, one, session.id, at(59)).await.unwrap(), Some(live));
+    assert_eq!(store::sessions::find(&mut tx, one, session.id, at(59)).await.unwrap(), Some(session.clone()));
     assert_eq!(store::sessions::find(&mut tx, one, session.id, at(60)).await.unwrap(), None);
     assert_eq!(store::sessions::find(&mut tx, other, session.id, at(0)).await.unwrap(), None);
     assert_eq!(store::sessions::find(&mut tx, one, SessionId::new(), at(0)).await.unwrap(), None);
@@ -69,9 +75,9 @@ async fn sessions_that_are_over_are_found_and_erased_once(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let mut tx = store.begin().await.unwrap();
-    let sessions = [30, 10, 20, 99].map(|seconds| session(at(0), at(seconds)));
+    let sessions = [30, 10, 20, 99].map(|seconds| session(provider, at(0), at(seconds)));
     for session in &sessions {
-        store::sessions::insert(&mut tx, provider, session, b"sealed").await.unwrap();
+        store::sessions::insert(&mut tx, session).await.unwrap();
     }
     let ids = |of: &[usize]| of.iter().map(|index| sessions[*index].id).collect::<Vec<_>>();
     assert_eq!(store::sessions::overdue(&mut tx, at(9), 10).await.unwrap(), ids(&[]));
@@ -118,6 +124,26 @@ async fn an_erasure_is_tried_until_it_is_done(settings: Settings) {
     assert_eq!(take(&mut tx, 12, 30).await.len(), 1);
     store::erasures::delete(&mut tx, "a").await.unwrap();
     assert_eq!(take(&mut tx, 99, 99).await, []);
+}
+
+async fn an_epoch_is_one_hours_and_ends_after_its_sessions(settings: Settings) {
+    let store = open(&settings).await;
+    let provider = provider(&store, "sp").await.id;
+    let mut tx = store.begin().await.unwrap();
+    let (first, late) = (Epoch { id: EpochId::new(), ends: at(60) }, Epoch { id: EpochId::new(), ends: at(60) });
+    assert_eq!(store::epochs::find(&mut tx, at(60)).await.unwrap(), None);
+    assert_eq!(store::epochs::begin(&mut tx, first).await.unwrap(), first.id);
+    assert_eq!(store::epochs::begin(&mut tx, late).await.unwrap(), first.id, "one is enough");
+    assert_eq!(store::epochs::find(&mut tx, at(60)).await.unwrap(), Some(first.id));
+    assert_eq!(store::epochs::list(&mut tx, at(59), 9).await.unwrap(), [first]);
+    assert_eq!(store::epochs::list(&mut tx, at(60), 9).await.unwrap(), []);
+    let session = StoredSession { epoch: Some(first.id), ..session(provider, at(0), at(50)) };
+    store::sessions::insert(&mut tx, &session).await.unwrap();
+    assert_eq!(store::epochs::end(&mut tx, at(99), 9).await.unwrap(), [], "it has a session");
+    store::sessions::delete(&mut tx, session.id).await.unwrap();
+    assert_eq!(store::epochs::end(&mut tx, at(59), 9).await.unwrap(), [], "another session may come");
+    assert_eq!(store::epochs::end(&mut tx, at(60), 9).await.unwrap(), [first.id]);
+    assert!(!store::epochs::exists(&mut tx, first.id).await.unwrap());
 }
 
 async fn media_have_one_owner(settings: Settings) {
@@ -214,10 +240,10 @@ async fn keys_noted_at_once_make_one_thing(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let node = |store: Store| async move {
-        let session = session(at(0), at(60));
+        let session = session(provider, at(0), at(60));
         let made = IdempotencyRecord { body_sha256: vec![], session: session.id, face: None };
         let mut tx = store.begin().await.unwrap();
-        store::sessions::insert(&mut tx, provider, &session, b"sealed").await.unwrap();
+        store::sessions::insert(&mut tx, &session).await.unwrap();
         let noted = store::idempotency::insert(&mut tx, KeyScope(provider.0), b"key", &made, at(0)).await.unwrap();
         if noted {
             tx.commit().await.unwrap();

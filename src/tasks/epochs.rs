@@ -1,0 +1,13 @@
+//! Erases the keys of epochs that are over, and makes those of the next hour.
+
+use crate::service::{Deps, epochs};
+use crate::tasks::Progress;
+
+pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
+    let erased = epochs::erase_ended(deps).await?;
+    if erased > 0 {
+        tracing::info!(erased, "keys of epochs that are over will be erased");
+    }
+    epochs::get_ready(deps).await?;
+    Ok(Progress::Idle)
+}
