@@ -12,6 +12,7 @@ use bioserver::media::{self, Media};
 use bioserver::seal::Master;
 use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::limits::Meters;
+use bioserver::service::turns::Turns;
 use bioserver::service::{Deps, Policy};
 use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
@@ -63,6 +64,7 @@ impl Server {
                 face_engine,
                 signer: Arc::new(Signer::new(signing, vec![])),
                 meters: Arc::new(Meters::new(clock.clone())),
+                turns: Turns::default(),
                 vitals: Arc::default(),
                 clock,
                 master: Master::make(),
@@ -86,6 +88,7 @@ impl Server {
     /// Status, `Location` and body.
     async fn ask(&self, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> (u16, String, String) {
         let request = Request::builder()
+            .header("host", "localhost")
             .method(method.parse().expect("it is a method"))
             .uri(format!("/bioserver-app{path}").parse().expect("it is a path"))
             .header("apikey", self.key.expose_secret())

@@ -119,6 +119,7 @@ impl Operation {
             needed.push((400, "what is sent can be wrong"));
         }
         if self.body.is_some() {
+            needed.push((408, "a body can come too slowly"));
             needed.push((413, "a body can be too large"));
             needed.push((415, "a body can be of another type"));
         }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -13,12 +14,12 @@ use tokio::sync::watch;
 
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
-use crate::api::http::payload::Limits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
 use crate::service::limits::Meters;
-use crate::service::{Deps, capture_keys, signing, storage, time};
+use crate::service::turns::Turns;
+use crate::service::{Deps, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
 use crate::{api, callback, tasks};
 
@@ -40,9 +41,15 @@ impl App {
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
         let owner = storage::owner(&store).await?;
+        let turns = turns::Settings {
+            workers: config.workers,
+            wait_max: config.queue_wait,
+            bytes_max: config.request_bytes_max,
+        };
         let settings = workers::Settings {
             threads: Some(config.workers),
-            wait_max: config.queue_wait,
+            // Turns bound the wait.
+            wait_max: Duration::from_mins(10),
             networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
         let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
@@ -56,6 +63,7 @@ impl App {
             signer: Arc::new(signer),
             meters: Arc::new(Meters::new(clock.clone())),
             vitals: Arc::default(),
+            turns: Turns::new(turns, clock.clone()),
             clock,
             master,
             media,
@@ -67,8 +75,8 @@ impl App {
             callbacks: callback::Client::new(config.callbacks)?,
             policy: config.policy,
         };
-        let limits = Limits::of_images(config.image_bytes_max);
-        Ok(Self { deps, settings: api::Settings { prefix: config.prefix, limits }, connections: config.connections })
+        let settings = api::Settings { prefix: config.prefix, limits: config.bodies };
+        Ok(Self { deps, settings, connections: config.connections })
     }
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.

@@ -14,13 +14,13 @@ use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
 
 use crate::api::http::connections;
+use crate::api::http::payload::Limits;
 use crate::config::source::{InForce, Source, Sources, plain};
-use crate::domain::Limits;
 use crate::seal::{self, Master};
 use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
-use crate::{callback, media, store};
+use crate::{callback, domain, media, store};
 
 mod edge;
 mod kept;
@@ -48,8 +48,9 @@ pub struct Config {
     pub workers: usize,
     /// Requests whose estimated wait for a worker is longer are refused.
     pub queue_wait: Duration,
-    /// Of one image file.
-    pub image_bytes_max: usize,
+    /// Of bodies of requests in memory at once.
+    pub request_bytes_max: usize,
+    pub bodies: Limits,
     pub signing: signing::Settings,
     pub master_key: seal::Source,
     /// Where images are kept.
@@ -142,7 +143,8 @@ fn fill(sources: &mut Sources) -> Config {
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(table::WORKERS_MAX);
     let workers = sources.plain(&table::WORKERS, cores);
     let queue_wait_ms = sources.plain(&table::QUEUE_WAIT_MS, 2000);
-    let image_bytes_max = sources.plain(&table::IMAGE_BYTES_MAX, 10 << 20);
+    let bodies = edge::bodies(sources);
+    let request_bytes_max = edge::request_bytes_max(sources, &bodies);
     let image_pixels_max = sources.plain(&table::IMAGE_PIXELS_MAX, 50_000_000);
     let master_key = master_key(sources, &store, &data);
     let signing = signing(sources);
@@ -163,7 +165,8 @@ fn fill(sources: &mut Sources) -> Config {
         engine,
         workers,
         queue_wait: Duration::from_millis(queue_wait_ms),
-        image_bytes_max,
+        request_bytes_max,
+        bodies,
         signing,
         master_key,
         media,
@@ -207,10 +210,9 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
         sources.fault("session_ttl_seconds", sources.source(&table::SESSION_TTL_SECONDS), problem, "");
     }
     let faces_max = sources.plain(&table::SESSION_FACES_MAX, default.faces_max);
-    let mut limit = |setting| sources.optional(setting, plain, ToString::to_string);
-    let requests_per_minute = limit(&table::REQUESTS_PER_MINUTE);
-    let requests_at_once = limit(&table::REQUESTS_AT_ONCE);
-    let limits = Limits { ttl_seconds_max: None, requests_per_minute, requests_at_once, liveness_reasons: None };
+    let requests_per_minute = sources.optional(&table::REQUESTS_PER_MINUTE, plain, ToString::to_string);
+    let requests_at_once = default.limits.requests_at_once.map(|count| sources.plain(&table::REQUESTS_AT_ONCE, count));
+    let limits = domain::Limits { requests_per_minute, requests_at_once, ..default.limits };
     let verified_faces_only = sources.plain(&table::VERIFIED_FACES_ONLY, default.verified_faces_only);
     let media_sealed = sources.plain(&table::MEDIA_SEALED, default.media_sealed);
     let checks_at_once = sources.plain(&table::REPLAYS_AT_ONCE, workers);

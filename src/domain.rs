@@ -42,7 +42,7 @@ impl fmt::Display for Moment {
 }
 
 /// The service provider that owns what it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ProviderId(pub Uuid);
 
 /// The public part of a key: `bio_<id>_<secret>` in full.

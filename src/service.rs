@@ -18,6 +18,7 @@ use crate::seal::{self, Master};
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
+use crate::service::turns::Turns;
 use crate::service::vitals::Vitals;
 use crate::sign::{self, Signer};
 use crate::store::{self, Store};
@@ -44,6 +45,7 @@ pub mod signing;
 pub mod storage;
 pub mod strays;
 pub mod time;
+pub mod turns;
 pub mod vitals;
 
 /// What the rules work with. A clone shares everything.
@@ -68,6 +70,7 @@ pub struct Deps {
     pub clock: Clock,
     pub meters: Arc<Meters>,
     pub vitals: Arc<Vitals>,
+    pub turns: Turns,
     pub policy: Policy,
 }
 
@@ -98,6 +101,9 @@ pub struct Policy {
     pub limits: Limits,
 }
 
+/// Of a provider for which nobody says otherwise: far more than one has in flight whose work is done in time.
+const REQUESTS_AT_ONCE: i64 = 64;
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -111,7 +117,7 @@ impl Default for Policy {
             check_wait_max: Duration::from_secs(30),
             check_lease: Duration::from_mins(1),
             image_pixels_max: PIXELS_MAX,
-            limits: Limits::default(),
+            limits: Limits { requests_at_once: Some(REQUESTS_AT_ONCE), ..Limits::default() },
         }
     }
 }

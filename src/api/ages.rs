@@ -14,10 +14,10 @@ impl ages::AgesApi for Api {
     async fn create_direct_age_from_image(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<types::AgeUpload>,
+        Multipart(body, place): Multipart<types::AgeUpload>,
     ) -> Result<ages::CreateDirectAgeFromImageOk, ages::CreateDirectAgeFromImageError> {
         let is_unsigned = body.age.signature_disabled;
-        let age = service::ages::create_direct(&self.deps, &caller, new(body)).await?;
+        let age = service::ages::create_direct(&self.deps, &caller, &place, new(body)).await?;
         Ok(ages::CreateDirectAgeFromImageOk::Ok(self.signed(wire(age), is_unsigned)?))
     }
 }

@@ -29,11 +29,11 @@ impl faces::FacesApi for Api {
     ) -> Result<faces::CreateFaceOk, faces::CreateFaceError> {
         let session = SessionId(session);
         let face = match body {
-            Upload::Form(types::FaceUpload { face, image }) => {
+            Upload::Form(types::FaceUpload { face, image }, place) => {
                 let named =
                     |key: String| IdempotentRequest::new(&key, &[face.write().to_string().as_bytes(), &image.0]);
                 let once = key.map(named).transpose()?;
-                service::faces::create(&self.deps, &caller, session, of_session(face, image), once).await?
+                service::faces::create(&self.deps, &caller, &place, session, of_session(face, image), once).await?
             }
             Upload::Json(face) => {
                 let once =
@@ -106,10 +106,10 @@ impl faces::FacesApi for Api {
     async fn create_direct_face_from_image(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<types::DirectFaceUpload>,
+        Multipart(body, place): Multipart<types::DirectFaceUpload>,
     ) -> Result<faces::CreateDirectFaceFromImageOk, faces::CreateDirectFaceFromImageError> {
         let is_unsigned = body.face.signature_disabled;
-        let face = service::faces::create_direct(&self.deps, &caller, direct(body)).await?;
+        let face = service::faces::create_direct(&self.deps, &caller, &place, direct(body)).await?;
         Ok(faces::CreateDirectFaceFromImageOk::Ok(self.signed(wire(face), is_unsigned)?))
     }
 }

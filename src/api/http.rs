@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod connections;
+pub mod fingerprint;
 pub mod middleware;
 pub mod payload;
 pub mod problem;

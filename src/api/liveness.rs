@@ -53,9 +53,11 @@ impl liveness::LivenessApi for Api {
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
-        Jose(body): Jose,
+        body: Jose,
     ) -> Result<liveness::ReplayLivenessOk, liveness::ReplayLivenessError> {
-        service::liveness::receive(&self.deps, &caller, SessionId(id), body).await?;
+        let expected = service::liveness::expect(&self.deps, &caller, SessionId(id)).await?;
+        let (sealed, _place) = body.bytes().await?;
+        service::liveness::receive(&self.deps, &caller, expected, sealed).await?;
         Ok(liveness::ReplayLivenessOk::Accepted)
     }
 

@@ -29,25 +29,26 @@ impl matches::MatchesApi for Api {
     async fn match_images(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<types::MatchImagesUpload>,
+        Multipart(body, place): Multipart<types::MatchImagesUpload>,
     ) -> Result<matches::MatchImagesOk, matches::MatchImagesError> {
         let rotation = body.image_rotation_enabled;
         let reference = new_face(body.reference_image.0, body.reference_image_type, rotation);
         let candidate = new_face(body.candidate_image.0, body.candidate_image_type, rotation);
         let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
-        let found = service::matches::images(&self.deps, &caller, reference, candidate, correlation).await?;
+        let found = service::matches::images(&self.deps, &caller, &place, reference, candidate, correlation).await?;
         Ok(matches::MatchImagesOk::Ok(self.signed(wire(found), body.signature_disabled)?))
     }
 
     async fn r#match(
         &self,
         caller: Caller,
-        Multipart(body): Multipart<types::MatchUpload>,
+        Multipart(body, place): Multipart<types::MatchUpload>,
     ) -> Result<matches::MatchOk, matches::MatchError> {
         let reference = face::former(&self.deps, body.reference_face);
         let candidate = new_face(body.candidate_image.0, body.candidate_image_type, body.image_rotation_enabled);
         let correlation = Correlation { correlation_id: body.correlation_id, evidence_id: body.evidence_id };
-        let found = service::matches::image_with_face(&self.deps, &caller, reference, candidate, correlation).await?;
+        let found =
+            service::matches::image_with_face(&self.deps, &caller, &place, reference, candidate, correlation).await?;
         Ok(matches::MatchOk::Ok(self.signed(wire(found), body.signature_disabled)?))
     }
 }

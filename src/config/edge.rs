@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::api::http::connections::Settings;
+use crate::api::http::payload::{Limits, PAUSE};
+use crate::capture::SEALED_BYTES_MAX;
 use crate::config::source::Sources;
 use crate::config::table;
+use crate::service::turns;
 
 pub fn connections(sources: &mut Sources) -> Settings {
     let default = Settings::default();
@@ -14,4 +17,22 @@ pub fn connections(sources: &mut Sources) -> Settings {
     let head = seconds(&table::HEAD_SECONDS, default.head);
     let idle = seconds(&table::IDLE_SECONDS, default.idle);
     Settings { connections_max, per_address_max, head, idle }
+}
+
+pub fn bodies(sources: &mut Sources) -> Limits {
+    let pause = sources.plain(&table::BODY_PAUSE_SECONDS, PAUSE.as_secs());
+    let image_bytes_max = sources.plain(&table::IMAGE_BYTES_MAX, 10 << 20);
+    Limits { pause: Duration::from_secs(pause), ..Limits::of_images(image_bytes_max) }
+}
+
+/// Half of them is what one provider may take: the largest body must find room there.
+pub fn request_bytes_max(sources: &mut Sources, bodies: &Limits) -> usize {
+    let largest = bodies.body_bytes.max(SEALED_BYTES_MAX);
+    let default = turns::Settings::default().bytes_max.max(4 * largest);
+    let bytes_max = sources.plain(&table::REQUEST_BYTES_MAX, default);
+    if bytes_max / turns::SHARE < largest {
+        let problem = format!("one body may have {largest} bytes, and {} times as many are needed", turns::SHARE);
+        sources.fault("request_bytes_max", sources.source(&table::REQUEST_BYTES_MAX), problem, "");
+    }
+    bytes_max
 }

@@ -102,7 +102,11 @@ settings! {
     WORKERS = "workers", Holds::Whole(1, WORKERS_MAX as u64), Some("one for each core"),
         "Threads that run networks.";
     QUEUE_WAIT_MS = "queue_wait_ms", Holds::Whole(0, 600_000), None,
-        "Requests that would wait longer for a worker get 429 with `Retry-After`.";
+        "Requests whose picture would wait longer for a worker get 429 with `Retry-After`. Providers take turns.";
+    REQUEST_BYTES_MAX = "request_bytes_max", Holds::Whole(1 << 20, 1 << 40), Some("268435456, or four of the largest bodies"),
+        "Bytes of request bodies in memory at once, at most half of them one provider's. Beyond them 429, before the body is read.";
+    BODY_PAUSE_SECONDS = "body_pause_seconds", SECONDS, None,
+        "A body of which nothing comes for so long is given up, and one that comes at less than 4 kB a second.";
     IMAGE_BYTES_MAX = "image_bytes_max", Holds::Whole(1024, 1 << 30), None,
         "Size of an image file.";
     IMAGE_PIXELS_MAX = "image_pixels_max", Holds::Whole(1, 1_000_000_000), None,
@@ -131,7 +135,7 @@ settings! {
         "Whether faces sent as JSON must be as this server signed them. Otherwise those that are not say `\"verified\": false`.";
     REQUESTS_PER_MINUTE = "requests_per_minute", COUNT, Some("no limit"),
         "Requests of each provider on each node; beyond them 429 with `Retry-After`. A provider may have its own limit.";
-    REQUESTS_AT_ONCE = "requests_at_once", COUNT, Some("no limit"),
+    REQUESTS_AT_ONCE = "requests_at_once", COUNT, None,
         "The same, for requests in flight.";
     REPLAYS_AT_ONCE = "replays_at_once", Holds::Whole(1, WORKERS_MAX as u64), Some("one for each worker"),
         "Captures that a node examines at once.";

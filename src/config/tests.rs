@@ -51,7 +51,8 @@ fn nothing_needs_to_be_said() {
     assert!(matches!(&config.master_key, seal::Source::Kept(path) if path == Path::new("./data/master.key")));
     assert!(matches!(config.signing, signing::Settings::Kept(Algorithm::Es256)));
     assert_eq!((config.prefix.as_str(), config.policy.mode), ("/bioserver-app", Mode::F6_4Vid60x));
-    assert_eq!((config.image_bytes_max, config.policy.image_pixels_max), (10_485_760, 50_000_000));
+    assert_eq!((config.bodies.image_bytes, config.policy.image_pixels_max), (10_485_760, 50_000_000));
+    assert_eq!((config.request_bytes_max, config.bodies.pause), (256 << 20, Duration::from_secs(20)));
     assert_eq!(config.queue_wait, Duration::from_secs(2));
     assert_eq!(config.settings.len(), table::ALL.len());
     assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
@@ -184,11 +185,19 @@ fn an_operators_own_key_signs() {
 }
 
 #[test]
+fn the_largest_body_finds_room() {
+    let large = load("image_bytes_max = 1073741824\n", &[]).unwrap();
+    assert_eq!(large.request_bytes_max, 4 * large.bodies.body_bytes);
+    assert_eq!(faulty("request_bytes_max = 40000000\n", &[]), ["request_bytes_max"]);
+    assert_eq!(faulty("image_bytes_max = 100000000\nrequest_bytes_max = 300000000\n", &[]), ["request_bytes_max"]);
+}
+
+#[test]
 fn sessions_are_bounded() {
     let file = "session_ttl_seconds_max = 120\nrequests_per_minute = 600\nmedia_sealed = false\n";
     let policy = load(file, &[("BIOSERVER_SESSION_FACES_MAX", "7")]).unwrap().policy;
     assert_eq!((policy.ttl_seconds, policy.ttl_seconds_max, policy.faces_max), (120, 120, 7));
-    assert_eq!((policy.limits.requests_per_minute, policy.limits.requests_at_once), (Some(600), None));
+    assert_eq!((policy.limits.requests_per_minute, policy.limits.requests_at_once), (Some(600), Some(64)));
     assert!(!policy.media_sealed);
     // One capture at a time for each core.
     let checks_at_once = std::thread::available_parallelism().map_or(1, usize::from);

@@ -6,6 +6,7 @@ use face::{AgedFace, Picture, WantedFace, age};
 
 use crate::domain::age::{Age, ImageType};
 use crate::domain::{AgeId, Caller, Operation, Permission};
+use crate::service::turns::Place;
 use crate::service::{Deps, Error, faces, require};
 
 /// An image, and what is asked about the person in it.
@@ -19,11 +20,14 @@ pub struct NewAge {
 
 /// How old the only person of `new.image` looks. An image that shows nobody, or somebody too poorly, is answered
 /// without an age; one that shows several people is refused.
-pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewAge) -> Result<Age, Error> {
+pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: NewAge) -> Result<Age, Error> {
     require(caller, Permission::Age)?;
     let rotation = new.image_rotation_enabled.unwrap_or(false);
     let picture = Picture { bytes: new.image, rotation, wanted: WantedFace::Only };
-    let aged = deps.face_engine.estimate_age(picture).await.map_err(|error| Error::Image { part: "image", error })?;
+    let turn = place.turn().await;
+    let aged = deps.face_engine.estimate_age(picture).await;
+    turn.done();
+    let aged = aged.map_err(|error| Error::Image { part: "image", error })?;
     let now = deps.clock.now();
     faces::count(deps, caller, Operation::CreateDirectAge, now).await?;
     let (quality, estimated) = match aged.face {

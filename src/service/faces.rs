@@ -11,6 +11,7 @@ use crate::domain::{Caller, FaceId, Moment, Operation, OwnerId, Permission, Sess
 use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::sealed::{self, LiveSession};
+use crate::service::turns::Place;
 use crate::service::{Deps, Error, erasures, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
@@ -44,9 +45,9 @@ pub struct FormerFace {
 }
 
 /// Makes a face that belongs to no session and is not kept.
-pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewFace) -> Result<Face, Error> {
+pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: NewFace) -> Result<Face, Error> {
     require(caller, Permission::Face)?;
-    let described = describe(deps, "image", &new).await?;
+    let described = describe(deps, place, "image", &new).await?;
     let now = deps.clock.now();
     count(deps, caller, Operation::CreateDirectFace, now).await?;
     Ok(face(deps, new, described, now))
@@ -58,6 +59,7 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, new: NewFace) -> Result
 pub async fn create(
     deps: &Deps,
     caller: &Caller,
+    place: &Place,
     session: SessionId,
     new: NewFace,
     once: Option<IdempotentRequest>,
@@ -67,7 +69,7 @@ pub async fn create(
         Admission::AlreadyMade(face) => return Ok(face),
         Admission::Live(live) => live,
     };
-    let described = describe(deps, "image", &new).await?;
+    let described = describe(deps, place, "image", &new).await?;
     let bytes = live.session.image_storage_enabled.then(|| new.image.clone());
     let image = bytes.map(|bytes| kept_image(deps, bytes)).transpose()?;
     let face = face(deps, new, described, deps.clock.now());
@@ -283,10 +285,18 @@ fn media_name(owner: Option<OwnerId>, session: SessionId, face: FaceId) -> Strin
 }
 
 /// The only face of `new.image`; a refusal names the request's `part`.
-pub(super) async fn describe(deps: &Deps, part: &'static str, new: &NewFace) -> Result<DescribedFace, Error> {
+pub(super) async fn describe(
+    deps: &Deps,
+    place: &Place,
+    part: &'static str,
+    new: &NewFace,
+) -> Result<DescribedFace, Error> {
     let rotation = new.image_rotation_enabled.unwrap_or(false);
     let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::Only };
-    deps.face_engine.describe(picture).await.map_err(|error| Error::Image { part, error })
+    let turn = place.turn().await;
+    let described = deps.face_engine.describe(picture).await;
+    turn.done();
+    described.map_err(|error| Error::Image { part, error })
 }
 
 pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Moment) -> Face {

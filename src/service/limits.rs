@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::middleware::NoOpMiddleware;
@@ -10,11 +10,28 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter, clock};
 
 use crate::clock::Clock;
-use crate::domain::{Caller, Limits, ProviderId};
+use crate::domain::{Caller, Limits, ProviderId, SessionId};
 use crate::service::Error;
+use crate::service::limits::promises::{Fingerprint, Promises};
 
-/// After which a request may be sent again that came while too many were under way: most take less.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+pub mod promises;
+
+/// A request's time until the first one has been measured, in seconds.
+const REQUEST_START_S: f64 = 0.2;
+/// Weight of the newest measurement in the running mean.
+const REQUEST_WEIGHT: f64 = 0.1;
+/// Budget of a capture token: a page asks for the state of its check once a second, and sends a capture or two.
+const TOKEN: Limits = Limits { requests_at_once: Some(4), ..per_minute(120) };
+/// Captures that the holder of a token may send: each is read, opened and, as a rule, refused when it is not the first.
+const TOKEN_CAPTURES: Limits = per_minute(6);
+/// Beyond so many meters those that tell nothing are forgotten.
+const METERS_KEPT: usize = 1024;
+/// After so long without a request a rate is as if it were new.
+const RATE_WINDOW: Duration = Duration::from_mins(1);
+
+const fn per_minute(count: i64) -> Limits {
+    Limits { ttl_seconds_max: None, requests_per_minute: Some(count), requests_at_once: None, liveness_reasons: None }
+}
 
 /// Requests of a minute may come all at once; then one whenever its share of a minute has gone by.
 type Rate = RateLimiter<NotKeyed, InMemoryState, Time, NoOpMiddleware<Duration>>;
@@ -31,52 +48,138 @@ impl clock::Clock for Time {
     }
 }
 
-/// What providers that have limits have asked for lately.
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Party {
+    Provider(ProviderId),
+    /// Who holds a token for this session. What a browser does with it must not use up what its provider may ask for.
+    Token(SessionId),
+    /// The captures of the same.
+    TokenCaptures(SessionId),
+}
+
+/// What parties that have limits have asked for lately.
 pub struct Meters {
     time: Time,
-    of_providers: Mutex<HashMap<ProviderId, Meter>>,
+    of_parties: Mutex<HashMap<Party, Meter>>,
 }
 
 #[derive(Default)]
 struct Meter {
-    /// A permit holds a clone: there are as many requests under way as there are clones.
-    under_way: Arc<()>,
+    under_way: Arc<Mutex<UnderWay>>,
+    /// What was promised to requests that were too many at once.
+    room: Promises,
     rate: Option<(NonZeroU32, Rate)>,
+    /// What was promised to requests that were too many in a minute.
+    turns: Promises,
+    asked: Duration,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    count: usize,
+    /// A running mean of the time that a request takes, in seconds.
+    request_s: f64,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self { count: 0, request_s: REQUEST_START_S }
+    }
 }
 
 /// Held while a request is under way.
 #[derive(Debug, Default)]
 pub struct Permit {
-    _under_way: Option<Arc<()>>,
+    _held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    under_way: Arc<Mutex<UnderWay>>,
+    clock: Clock,
+    since: Duration,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let took = self.clock.monotonic().saturating_sub(self.since);
+        let mut under_way = lock(&self.under_way);
+        under_way.count -= 1;
+        under_way.request_s += REQUEST_WEIGHT * (took.as_secs_f64() - under_way.request_s);
+    }
 }
 
 impl Meters {
     pub fn new(clock: Clock) -> Self {
-        Self { time: Time(clock), of_providers: Mutex::default() }
+        Self { time: Time(clock), of_parties: Mutex::default() }
     }
 
-    /// Lets a request in, until the permit is dropped. Limits that the provider has not of its own are `usual`.
-    pub fn admit(&self, caller: &Caller, usual: Limits) -> Result<Permit, Error> {
-        let per_minute = caller.limits.requests_per_minute.or(usual.requests_per_minute).and_then(count);
-        let at_once = caller.limits.requests_at_once.or(usual.requests_at_once).and_then(count);
-        let mut of_providers = self.of_providers.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Lets a request in, until the permit is dropped. `usual` applies where the provider has no limit of its own.
+    pub fn admit(&self, caller: &Caller, usual: Limits, request: Fingerprint) -> Result<Permit, Error> {
+        if let Some(session) = caller.only {
+            return self.count(Party::Token(session), TOKEN, request);
+        }
+        let requests_per_minute = caller.limits.requests_per_minute.or(usual.requests_per_minute);
+        let requests_at_once = caller.limits.requests_at_once.or(usual.requests_at_once);
+        let limits = Limits { requests_per_minute, requests_at_once, ..usual };
+        self.count(Party::Provider(caller.provider), limits, request)
+    }
+
+    /// Lets a capture in that the holder of a token sends: those of a key are requests as others are.
+    pub fn admit_capture(&self, caller: &Caller) -> Result<(), Error> {
+        let Some(session) = caller.only else { return Ok(()) };
+        // Captures do not tell themselves apart, and need not.
+        self.count(Party::TokenCaptures(session), TOKEN_CAPTURES, Fingerprint(0)).map(drop)
+    }
+
+    fn count(&self, party: Party, limits: Limits, request: Fingerprint) -> Result<Permit, Error> {
+        let now = self.time.0.monotonic();
+        let [per_minute, at_once] = [limits.requests_per_minute, limits.requests_at_once].map(|limit| limit.map(count));
+        let mut of_parties = lock(&self.of_parties);
         if (per_minute, at_once) == (None, None) {
-            of_providers.remove(&caller.provider);
+            of_parties.remove(&party);
             return Ok(Permit::default());
         }
-        let meter = of_providers.entry(caller.provider).or_default();
-        if let Some(at_once) = at_once
-            && Arc::strong_count(&meter.under_way) > at_once.get() as usize
-        {
-            return Err(Error::Limited { limit: format!("{at_once} requests at once"), retry_after: UNDER_WAY });
+        if of_parties.len() >= METERS_KEPT && !of_parties.contains_key(&party) {
+            of_parties.retain(|_, meter| meter.tells(now));
         }
-        meter.count(per_minute, &self.time)?;
-        Ok(Permit { _under_way: Some(meter.under_way.clone()) })
+        let meter = of_parties.entry(party).or_default();
+        meter.asked = now;
+        if let Some(at_once) = at_once {
+            meter.check_at_once(at_once, request, now)?;
+        }
+        meter.check_rate(per_minute, request, &self.time)?;
+        lock(&meter.under_way).count += 1;
+        let held = Held { under_way: meter.under_way.clone(), clock: self.time.0.clone(), since: now };
+        Ok(Permit { _held: Some(held) })
     }
 }
 
 impl Meter {
-    fn count(&mut self, per_minute: Option<NonZeroU32>, time: &Time) -> Result<(), Error> {
+    /// Whether forgetting this meter would let anything in.
+    fn tells(&self, now: Duration) -> bool {
+        now < self.asked + RATE_WINDOW || lock(&self.under_way).count > 0
+    }
+
+    fn check_at_once(&mut self, at_once: NonZeroU32, request: Fingerprint, now: Duration) -> Result<(), Error> {
+        let (count, request_s) = {
+            let under_way = lock(&self.under_way);
+            (under_way.count, Duration::from_secs_f64(under_way.request_s))
+        };
+        // A new request leaves room for those that are due before it has ended.
+        let is_promised = self.room.redeem(request, now);
+        let due = if is_promised { 0.0 } else { self.room.expected(now, request_s) };
+        if (count + 1) as f64 + due.floor() <= f64::from(at_once.get()) {
+            return Ok(());
+        }
+        // Those that are told the same second come at once.
+        let spacing = request_s.max(Duration::from_secs(1)) / at_once.get();
+        let retry_after = self.room.give(request, now, spacing, spacing);
+        Err(Error::Limited { limit: format!("{at_once} requests at once"), retry_after })
+    }
+
+    fn check_rate(&mut self, per_minute: Option<NonZeroU32>, request: Fingerprint, time: &Time) -> Result<(), Error> {
         let Some(limit) = per_minute else {
             self.rate = None;
             return Ok(());
@@ -86,114 +189,27 @@ impl Meter {
             Some(known) => self.rate.insert(known),
             None => self.rate.insert(begin()),
         };
-        rate.check().map_err(|until| Error::Limited {
-            limit: format!("{limit} requests a minute"),
-            retry_after: until.wait_time_from(clock::Clock::now(time)),
-        })
+        let (now, spacing) = (time.0.monotonic(), RATE_WINDOW / limit.get());
+        // What comes free next is theirs who were told so.
+        let is_next = self.turns.redeem(request, now) || self.turns.expected(now, spacing) < 1.0;
+        let first = match is_next.then(|| rate.check()) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(until)) => until.wait_time_from(clock::Clock::now(time)),
+            None => spacing,
+        };
+        let retry_after = self.turns.give(request, now, first, spacing);
+        Err(Error::Limited { limit: format!("{limit} requests a minute"), retry_after })
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A limit as it was checked when it was set.
-fn count(limit: i64) -> Option<NonZeroU32> {
-    NonZeroU32::new(limit.clamp(1, i64::from(u32::MAX)) as u32)
+fn count(limit: i64) -> NonZeroU32 {
+    NonZeroU32::new(limit.clamp(1, i64::from(u32::MAX)) as u32).expect("it is at least one")
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::KeyId;
-
-    fn caller(limits: Limits) -> Caller {
-        let (provider, key) = (ProviderId(Uuid::new_v4()), KeyId(Uuid::new_v4()));
-        Caller { provider, key, permissions: vec![], limits, only: None }
-    }
-
-    fn limits(requests_per_minute: Option<i64>, requests_at_once: Option<i64>) -> Limits {
-        Limits { requests_per_minute, requests_at_once, ..Limits::default() }
-    }
-
-    /// The seconds to wait, or none.
-    fn wait(admitted: &Result<Permit, Error>) -> Option<u64> {
-        match admitted {
-            Ok(_) => None,
-            Err(Error::Limited { retry_after, .. }) => Some(retry_after.as_secs()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    #[test]
-    fn a_minutes_requests_may_come_at_once_and_then_one_by_one() {
-        let clock = Clock::default();
-        let meters = Meters::new(clock.clone());
-        let caller = caller(limits(Some(6), None));
-        let ask = || wait(&meters.admit(&caller, Limits::default()));
-        assert!((0..6).all(|_| ask().is_none()));
-        // The clock runs on while the test does.
-        assert!(ask().is_some_and(|seconds| (8..=10).contains(&seconds)));
-        clock.advance(TimeDelta::seconds(10));
-        assert_eq!(ask(), None);
-        assert!(ask().is_some());
-        clock.advance(TimeDelta::seconds(60));
-        assert!((0..6).all(|_| ask().is_none()));
-    }
-
-    #[test]
-    fn a_time_of_day_that_is_set_refuses_nobody_and_admits_nobody() {
-        let clock = Clock::default();
-        let meters = Meters::new(clock.clone());
-        let caller = caller(limits(Some(6), None));
-        let ask = || wait(&meters.admit(&caller, Limits::default()));
-        assert_eq!(ask(), None);
-        clock.set(TimeDelta::minutes(-2));
-        assert!((0..5).all(|_| ask().is_none()), "a minute's requests are there as before");
-        assert!(ask().is_some());
-        clock.set(TimeDelta::hours(1));
-        assert!(ask().is_some(), "no time has passed");
-        clock.advance(TimeDelta::seconds(10));
-        assert_eq!(ask(), None);
-    }
-
-    #[test]
-    fn requests_under_way_are_counted_until_they_end() {
-        let meters = Meters::new(Clock::default());
-        let caller = caller(limits(None, Some(2)));
-        let ask = || meters.admit(&caller, Limits::default());
-        let (first, second) = (ask().unwrap(), ask().unwrap());
-        assert_eq!(wait(&ask()), Some(1));
-        drop(first);
-        let third = ask().unwrap();
-        assert!(ask().is_err());
-        drop((second, third));
-        assert!(ask().is_ok());
-    }
-
-    #[test]
-    fn a_refused_request_counts_for_nothing() {
-        let meters = Meters::new(Clock::default());
-        let caller = caller(limits(Some(2), Some(1)));
-        let ask = || meters.admit(&caller, Limits::default());
-        let first = ask().unwrap();
-        assert!((0..9).all(|_| ask().is_err()));
-        drop(first);
-        assert!(ask().is_ok(), "one of the minute's two is left");
-    }
-
-    #[test]
-    fn providers_are_apart_and_their_own_limits_come_first() {
-        let meters = Meters::new(Clock::default());
-        let usual = limits(Some(1), None);
-        let (one, other) = (caller(Limits::default()), caller(limits(Some(2), None)));
-        assert!(meters.admit(&one, usual).is_ok());
-        assert!(meters.admit(&one, usual).is_err());
-        assert!(meters.admit(&other, usual).is_ok());
-        assert!(meters.admit(&other, usual).is_ok());
-        assert!(meters.admit(&other, usual).is_err());
-        // A limit that is changed counts at once.
-        let more = Caller { limits: limits(Some(9), None), ..other.clone() };
-        assert!(meters.admit(&more, usual).is_ok());
-        assert!((0..9).all(|_| meters.admit(&one, Limits::default()).is_ok()));
-    }
-}
+mod tests;

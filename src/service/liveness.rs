@@ -14,6 +14,7 @@ use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
 use crate::service::{Deps, Error, require, require_in};
 use crate::store::liveness::LivenessCheck;
+use crate::store::sessions::StoredSession;
 use crate::{capture, store};
 
 pub mod captures;
@@ -101,15 +102,36 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Par
     Ok(parameters(deps, CheckRequest::open(&check.asked_sealed, &live, check.due)?))
 }
 
-/// Takes the capture of the session's check. It is looked at later, and by any node.
-pub async fn receive(deps: &Deps, caller: &Caller, session: SessionId, sealed: Bytes) -> Result<(), Error> {
+/// A check that waits for its capture.
+pub struct ExpectedCapture {
+    stored: StoredSession,
+    check: LivenessCheck,
+    /// Captures before it.
+    waiting: i64,
+}
+
+/// Refuses a capture that nobody waits for, or that would wait too long: before it is read.
+pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<ExpectedCapture, Error> {
     require_in(caller, Permission::Liveness, session)?;
+    deps.meters.admit_capture(caller)?;
     let mut tx = deps.store.read().await?;
     let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let check = find(&mut tx, session).await?;
     refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx).await?;
     drop(tx);
+    deps.pace.check(waiting, &deps.policy)?;
+    Ok(ExpectedCapture { stored, check, waiting })
+}
+
+/// Takes the capture of a check. It is looked at later, and by any node.
+pub async fn receive(
+    deps: &Deps,
+    caller: &Caller,
+    ExpectedCapture { stored, check, waiting }: ExpectedCapture,
+    sealed: Bytes,
+) -> Result<(), Error> {
+    let session = stored.id;
     let turn = deps.pace.turn(waiting, &deps.policy).await?;
     let live = sessions::sealed::open(deps, stored).await?;
     let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;

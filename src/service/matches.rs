@@ -7,6 +7,7 @@ use face::values::template::{Damage, Template};
 use crate::domain::face::{Face, Match};
 use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
 use crate::service::faces::{self, FormerFace, NewFace};
+use crate::service::turns::Place;
 use crate::service::{Deps, Error, require};
 
 /// What the caller wants to find again in the answer.
@@ -43,14 +44,15 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
 pub async fn images(
     deps: &Deps,
     caller: &Caller,
+    place: &Place,
     reference: NewFace,
     candidate: NewFace,
     correlation: Correlation,
 ) -> Result<Match, Error> {
     require(caller, Permission::Match)?;
     let (first, second) = tokio::try_join!(
-        faces::describe(deps, "referenceImage", &reference),
-        faces::describe(deps, "candidateImage", &candidate),
+        faces::describe(deps, place, "referenceImage", &reference),
+        faces::describe(deps, place, "candidateImage", &candidate),
     )?;
     let now = deps.clock.now();
     let score = score(
@@ -68,6 +70,7 @@ pub async fn images(
 pub async fn image_with_face(
     deps: &Deps,
     caller: &Caller,
+    place: &Place,
     reference: FormerFace,
     candidate: NewFace,
     correlation: Correlation,
@@ -75,7 +78,7 @@ pub async fn image_with_face(
     require(caller, Permission::Match)?;
     faces::require_verified(deps, &reference)?;
     let known = faces::template(deps, &reference)?;
-    let described = faces::describe(deps, "candidateImage", &candidate).await?;
+    let described = faces::describe(deps, place, "candidateImage", &candidate).await?;
     let now = deps.clock.now();
     let compared = ComparedFace { template: &described.template, image_type: candidate.image_type };
     let score = score(deps, side(&known, &reference.face), compared)?;

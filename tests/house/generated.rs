@@ -35,6 +35,7 @@ paths:
             Location: { description: Where., required: true, schema: { type: string } }
         '400': { $ref: '#/components/responses/Refused' }
         '401': { $ref: '#/components/responses/Refused' }
+        '408': { $ref: '#/components/responses/Refused' }
         '413': { $ref: '#/components/responses/Refused' }
         '415': { $ref: '#/components/responses/Refused' }
         '429': { $ref: '#/components/responses/Busy' }
@@ -211,8 +212,8 @@ fn every_operation_is_named_described_and_tagged() {
 
 #[test]
 fn what_the_framework_answers_must_be_declared() {
-    let refusals = "        '400': { $ref: '#/components/responses/Refused' }\n        '401': { $ref: '#/components/responses/Refused' }\n        '413': { $ref: '#/components/responses/Refused' }\n        '415': { $ref: '#/components/responses/Refused' }\n";
-    for status in ["400", "401", "413", "415"] {
+    let refusals = "        '400': { $ref: '#/components/responses/Refused' }\n        '401': { $ref: '#/components/responses/Refused' }\n        '408': { $ref: '#/components/responses/Refused' }\n        '413': { $ref: '#/components/responses/Refused' }\n        '415': { $ref: '#/components/responses/Refused' }\n";
+    for status in ["400", "401", "408", "413", "415"] {
         let line = format!("        '{status}': {{ $ref: '#/components/responses/Refused' }}\n");
         refused(refusals, &refusals.replace(&line, ""), &format!("makeThing: the answer {status} is missing"));
     }

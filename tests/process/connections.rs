@@ -12,7 +12,7 @@ use crate::server::Server;
 /// More than there are files by default.
 const SILENT: usize = 1140;
 /// Far longer than anything here takes on a busy machine.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 async fn connect(server: &Server) -> TcpStream {
     let address = server.url.strip_prefix("http://").expect("it is HTTP");

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub struct Server {
     process: Mutex<Child>,
     /// Erased after the process has ended.
-    _data: TempDir,
+    data: TempDir,
     /// Without a slash at its end.
     pub url: String,
     pub key: String,
@@ -39,6 +39,13 @@ fn begun_by(starter: &[&str], program: Command) -> Command {
     command
 }
 
+fn make_key(mut program: Command, provider: &str) -> String {
+    let made = program.args(["keys", "create", "--provider", provider, "--json"]).output().expect("it runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+    made["key"].as_str().expect("it prints the key").to_owned()
+}
+
 impl Server {
     pub fn start() -> Self {
         Self::configured(&[])
@@ -57,11 +64,7 @@ impl Server {
             program.envs(variables.iter().copied());
             program
         };
-        let made = program().args(["keys", "create", "--provider", "tests", "--json"]).output().expect("it runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
-        let key = made["key"].as_str().expect("it prints the key").to_owned();
-
+        let key = make_key(program(), "tests");
         let mut serve = begun_by(starter, program());
         serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         let mut process = serve.spawn().expect("it starts");
@@ -69,7 +72,12 @@ impl Server {
         let url =
             said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
         let url = url.expect("it says where it listens");
-        Self { process: Mutex::new(process), _data: data, url, key }
+        Self { process: Mutex::new(process), data, url, key }
+    }
+
+    /// A key of another provider, where the database lies in the data directory.
+    pub fn key_of(&self, provider: &str) -> String {
+        make_key(program(self.data.path()), provider)
     }
 
     /// A request of the contract, with the key.
@@ -89,20 +97,19 @@ impl Server {
         files.filter(|file| file.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// The most memory that it has held at once so far, in bytes.
+    pub fn most_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it is running");
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+        1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
+    }
+
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.
     pub fn kill(&self) {
         let mut process = self.process.lock().expect("nobody panicked");
         process.kill().expect("it is running");
         process.wait().expect("it ends");
-    }
-
-    /// The most memory that it has held at once so far, in bytes.
-    pub fn most_memory(&self) -> u64 {
-        let id = self.process.lock().expect("nobody panicked").id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it is running");
-        let kilobytes =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
-        1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
     }
 
     /// Stops it where it is, until it is told to go on.

@@ -10,7 +10,8 @@ use bioserver::domain::OwnerId;
 use bioserver::media::{self, Media};
 use bioserver::seal::Master;
 use bioserver::service::limits::Meters;
-use bioserver::service::{Deps, Policy};
+use bioserver::service::turns::Turns;
+use bioserver::service::{Deps, Policy, turns};
 use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::Store;
@@ -33,6 +34,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         signer: Arc::new(Signer::new(signing, vec![])),
         meters: Arc::new(Meters::new(clock.clone())),
         vitals: Arc::default(),
+        turns: Turns::new(turns::Settings::default(), clock.clone()),
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),

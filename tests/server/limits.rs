@@ -6,14 +6,17 @@ use bioserver::domain::{Limits, Permission};
 use bioserver::service::Policy;
 use chrono::TimeDelta;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::app::{PREFIX, TestApp};
 use crate::both::on_both;
 use crate::ending::Slow;
 use crate::faces::upload;
+use crate::liveness::{begin, send, status_path};
+use crate::sessions::open;
 use crate::shape::assert_shape;
 
-on_both!(a_minutes_requests_are_counted);
+on_both!(a_minutes_requests_are_counted, a_token_has_a_budget_of_its_own);
 
 const CAPABILITIES: &str = "/v2/capabilities";
 
@@ -38,6 +41,42 @@ async fn a_minutes_requests_are_counted(app: TestApp) {
     app.deps.clock.advance(TimeDelta::seconds(wait));
     assert_eq!(ask().await.status, 200);
     assert_eq!(ask().await.status, 429);
+}
+
+async fn a_token_has_a_budget_of_its_own(app: TestApp) {
+    let session = open(&app, &json!({})).await;
+    begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let reply = app.post(&format!("{session}/capture-token")).send().await;
+    let token = format!("Bearer {}", reply.ok()["token"].as_str().expect("it is there"));
+    app.limit(Limits { requests_per_minute: Some(6), ..Limits::default() }).await;
+    let bearing =
+        |method: Method, path: &str| app.request(method, &format!("{PREFIX}{path}")).header("authorization", &token);
+    // A capture that is refused is one of few.
+    let capture =
+        async || send(bearing(Method::POST, &format!("{session}/replay-liveness")), "no capture".into()).await;
+    for _ in 0..6 {
+        assert_eq!(capture().await.refusal().1, "CAPTURE_MALFORMED");
+    }
+    let reply = capture().await;
+    assert_eq!(reply.status, 429);
+    assert!(reply.header("retry-after").is_some());
+    // Its questions are counted apart, and both apart from its provider's.
+    let mut answered = 0;
+    while bearing(Method::GET, &status_path(&session)).send().await.status == 200 {
+        answered += 1;
+        assert!(answered < 1000, "there is no end");
+    }
+    assert!(answered >= 80, "{answered}");
+    for _ in 0..6 {
+        assert_eq!(app.get(CAPABILITIES).send().await.status, 200);
+    }
+    assert_eq!(app.get(CAPABILITIES).send().await.status, 429);
+    // What a key sends counts as its provider's.
+    app.limit(Limits::default()).await;
+    for _ in 0..9 {
+        let reply = send(app.post(&format!("{session}/replay-liveness")), "no capture".into()).await;
+        assert_eq!(reply.refusal().1, "CAPTURE_MALFORMED");
+    }
 }
 
 #[tokio::test]

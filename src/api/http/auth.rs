@@ -1,6 +1,6 @@
 //! Credentials of a request to the caller they belong to.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +10,9 @@ use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use secrecy::SecretString;
 
+use crate::api::http::fingerprint;
 use crate::api::http::problem::Problem;
-use crate::domain::Caller;
+use crate::domain::{Caller, ProviderId};
 use crate::service::keys::Credentials;
 use crate::service::limits::Permit;
 use crate::service::{self, Deps};
@@ -24,11 +25,20 @@ pub struct OptionalCaller(pub Option<Caller>);
 
 /// Keeps the caller's permit until the request is answered. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<Mutex<Option<Permit>>>);
+pub struct UnderWay(Arc<Mutex<Option<(ProviderId, Permit)>>>);
 
 impl UnderWay {
-    fn hold(&self, permit: Permit) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    fn hold(&self, provider: ProviderId, permit: Permit) {
+        *self.held() = Some((provider, permit));
+    }
+
+    /// Whose request it is; `None` while that is not known.
+    pub fn provider(&self) -> Option<ProviderId> {
+        self.held().as_ref().map(|(provider, _)| *provider)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(ProviderId, Permit)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,9 +74,9 @@ async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
     let Some(credentials) = credentials(request)? else { return Ok(None) };
     let deps = request.data::<Deps>().ok_or_else(|| Problem::internal("the endpoint was built without Deps"))?;
     let caller = service::keys::authenticate(deps, &credentials).await?;
-    let permit = deps.meters.admit(&caller, deps.policy.limits)?;
+    let permit = deps.meters.admit(&caller, deps.policy.limits, fingerprint::of(request))?;
     if let Some(under_way) = request.data::<UnderWay>() {
-        under_way.hold(permit);
+        under_way.hold(caller.provider, permit);
     }
     Ok(Some(caller))
 }

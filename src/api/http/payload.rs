@@ -1,17 +1,19 @@
 //! Bodies as clients really send them: their types, their limits, and what reads them for a handler.
 
-use bytes::Bytes;
-use poem::http::header;
-use poem::{Request, RequestBody};
+use std::time::Duration;
 
-use crate::api::http::problem::Problem;
+use poem::Request;
 
 pub mod either;
+pub mod incoming;
 pub mod jose;
 pub mod json;
 pub mod multipart;
 
-/// How much of a body is read.
+/// A body that has begun may pause for as long as a network needs to change from one cell to the next.
+pub const PAUSE: Duration = Duration::from_secs(20);
+
+/// How much of a body is read, and how long it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of a whole multipart body.
@@ -24,6 +26,8 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Parts of a body, unknown ones included.
     pub parts: usize,
+    /// The longest time in which nothing of a body comes.
+    pub pause: Duration,
 }
 
 impl Limits {
@@ -31,7 +35,7 @@ impl Limits {
     pub fn of_images(image_bytes: usize) -> Self {
         let json_bytes = 256 * 1024;
         let body_bytes = image_bytes.saturating_mul(2).saturating_add(4 * json_bytes);
-        Self { body_bytes, image_bytes, json_bytes, text_bytes: 4 * 1024, parts: 32 }
+        Self { body_bytes, image_bytes, json_bytes, text_bytes: 4 * 1024, parts: 32, pause: PAUSE }
     }
 }
 
@@ -52,25 +56,6 @@ fn has_type(request: &Request, expected: &str) -> bool {
 
 fn limits(request: &Request) -> Limits {
     request.data().copied().unwrap_or_default()
-}
-
-/// Refuses a body that says itself that it is too large, before any of it is read.
-fn check_length(request: &Request, bytes_max: usize) -> Result<(), Problem> {
-    let length = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if length.is_some_and(|length| length > bytes_max) {
-        return Err(Problem::too_large("the body", bytes_max));
-    }
-    Ok(())
-}
-
-/// A body of at most `bytes_max`.
-async fn whole(request: &Request, body: &mut RequestBody, bytes_max: usize) -> Result<Bytes, Problem> {
-    check_length(request, bytes_max)?;
-    let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
-    body.into_bytes_limit(bytes_max).await.map_err(|error| match error {
-        poem::error::ReadBodyError::PayloadTooLarge => Problem::too_large("the body", bytes_max),
-        _ => Problem::malformed("The body ended before its time."),
-    })
 }
 
 /// Lets a handler ask for `$payload`, whose schemas depend on its content type.

@@ -82,6 +82,15 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
     }
 
+    /// A body that pauses for longer than `pause_max`, or comes at less than `bytes_per_second` on the whole.
+    pub fn too_slow(pause_max: Duration, bytes_per_second: u64) -> Self {
+        let pause = pause_max.as_secs();
+        let message = format!(
+            "The body comes too slowly: it may pause for {pause} s, and must come at {bytes_per_second} bytes a second. Send it again."
+        );
+        Self::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", message)
+    }
+
     pub fn unsupported(types: &[&str]) -> Self {
         let message = format!("Content-Type must be one of {}.", types.join(", "));
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)

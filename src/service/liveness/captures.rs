@@ -74,15 +74,21 @@ impl Default for CapturePace {
 }
 
 impl CapturePace {
-    /// Waits until a capture may be opened, which comes behind `waiting` stored ones and those that are being opened.
-    /// Refuses it if it would wait too long to be looked at.
-    pub async fn turn(&self, waiting: i64, policy: &Policy) -> Result<Turn<'_>, Error> {
-        let received = self.received.clone();
-        // Neither this one nor the pace's own counts.
-        let opened = Arc::strong_count(&received) as i64 - 2;
-        if let Some(retry_after) = self.too_long(waiting + opened, policy) {
-            return Err(Error::Busy { retry_after });
+    /// Refuses a capture that would wait too long to be looked at, behind `waiting` stored ones and those that are being
+    /// opened.
+    pub fn check(&self, waiting: i64, policy: &Policy) -> Result<(), Error> {
+        // The pace's own does not count.
+        let opened = Arc::strong_count(&self.received) as i64 - 1;
+        match self.too_long(waiting + opened, policy) {
+            Some(retry_after) => Err(Error::Busy { retry_after }),
+            None => Ok(()),
         }
+    }
+
+    /// Waits until a capture may be opened; refuses it as [`CapturePace::check`] does.
+    pub async fn turn(&self, waiting: i64, policy: &Policy) -> Result<Turn<'_>, Error> {
+        self.check(waiting, policy)?;
+        let received = self.received.clone();
         let permit = self.opened.acquire().await.expect("nobody closes it");
         Ok(Turn { _opened: permit, _received: received })
     }

@@ -1,5 +1,7 @@
 //! Bodies that may be one thing or another: JSON or a form, JSON or nothing.
 
+use std::sync::Arc;
+
 use poem::{Request, RequestBody};
 
 use crate::api::http::payload::json::{self, JSON, Json};
@@ -8,11 +10,12 @@ use crate::api::http::payload::{extractor, has_type};
 use crate::api::http::problem::Problem;
 use crate::api::wire::Wire;
 use crate::api::wire::form::Form;
+use crate::service::turns::Place;
 
-/// A form or JSON: the content type says which.
+/// A form, with the place that its request holds, or JSON: the content type says which.
 #[derive(Debug)]
 pub enum Upload<F, J> {
-    Form(F),
+    Form(F, Arc<Place>),
     Json(J),
 }
 
@@ -21,7 +24,7 @@ impl<F: Form, J: Wire> Upload<F, J> {
         if has_type(request, JSON) {
             Json::read(request, body).await.map(|Json(json)| Self::Json(json))
         } else if has_type(request, FORM_DATA) || has_type(request, MIXED) {
-            Multipart::read(request, body).await.map(|Multipart(form)| Self::Form(form))
+            Multipart::read(request, body).await.map(|Multipart(form, place)| Self::Form(form, place))
         } else {
             Err(Problem::unsupported(&[FORM_DATA, MIXED, JSON]))
         }
@@ -83,7 +86,7 @@ mod tests {
         let form = "--B\r\nContent-Disposition: form-data; name=\"face\"\r\n\r\n{\"imageType\":\"SELFIE\"}\r\n\
             --B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nJPEG\r\n--B--\r\n";
         for kind in ["multipart/form-data; boundary=B", "Multipart/Mixed; boundary=B"] {
-            assert!(matches!(upload(Some(kind), form).await, Ok(Upload::Form(_))), "{kind}");
+            assert!(matches!(upload(Some(kind), form).await, Ok(Upload::Form(..))), "{kind}");
         }
         for other in [None, Some("text/json"), Some("multipart/related; boundary=B")] {
             let problem = upload(other, "{}").await.expect_err("it is neither");

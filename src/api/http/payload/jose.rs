@@ -1,24 +1,35 @@
-//! A JOSE object in compact form (RFC 7515, 9.2.1), as it came.
+//! A JOSE object in compact form (RFC 7515, 9.2.1), as it comes.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use poem::{Request, RequestBody};
 use poem_openapi::types::Type;
 
+use crate::api::http::payload::incoming::Incoming;
 use crate::api::http::payload::{self, extractor};
 use crate::api::http::problem::Problem;
 use crate::capture::SEALED_BYTES_MAX;
+use crate::service::turns::Place;
 
 const JOSE: &str = "application/jose";
 
-/// Its bytes, which nobody has looked at.
-pub struct Jose(pub Bytes);
+/// One for which there is room, and that is still to be read: it may be large, and not wanted.
+pub struct Jose(Incoming);
 
 impl Jose {
+    #[expect(clippy::unused_async, reason = "as other bodies")]
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
         if !payload::has_type(request, JOSE) {
             return Err(Problem::unsupported(&[JOSE]));
         }
-        payload::whole(request, body, SEALED_BYTES_MAX).await.map(Self)
+        Incoming::admit(request, body, SEALED_BYTES_MAX, 0).map(Self)
+    }
+
+    /// Its bytes, which nobody has looked at, and the place that they take.
+    pub async fn bytes(self) -> Result<(Bytes, Arc<Place>), Problem> {
+        let place = self.0.place();
+        Ok((self.0.whole().await?, place))
     }
 }
 

@@ -6,6 +6,7 @@ use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use serde_json::Value;
 
+use crate::api::http::payload::incoming::Incoming;
 use crate::api::http::payload::{self, extractor};
 use crate::api::http::problem::Problem;
 use crate::api::wire::Wire;
@@ -51,7 +52,7 @@ extractor!([T: Wire] Json<T>, required: true, [JSON: T]);
 
 /// A JSON body, as it came.
 pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, Problem> {
-    payload::whole(request, body, payload::limits(request).json_bytes).await
+    Incoming::admit(request, body, payload::limits(request).json_bytes, 0)?.whole().await
 }
 
 /// JSON, with or without the byte order mark that some editors put before it.

@@ -4,23 +4,27 @@
 //! octet-stream, browsers name every file `blob`, files end in a newline, words come in quotes. So parts are
 //! told apart by their name alone, in any order, and their types and file names are not looked at.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use poem::{Request, RequestBody};
 
+use crate::api::http::payload::incoming::Incoming;
 use crate::api::http::payload::{self, Limits, extractor, json};
 use crate::api::http::problem::Problem;
 use crate::api::wire::Invalid;
 use crate::api::wire::form::{Form, PartKind, Parts};
+use crate::service::turns::Place;
 
 pub(super) const FORM_DATA: &str = "multipart/form-data";
 pub(super) const MIXED: &str = "multipart/mixed";
 /// RFC 2046 allows 70 characters.
 const BOUNDARY_LEN_MAX: usize = 70;
 
-/// A form, as `multipart/form-data` or `multipart/mixed`.
+/// A form, as `multipart/form-data` or `multipart/mixed`, and the place that its request holds.
 #[derive(Debug)]
-pub struct Multipart<T>(pub T);
+pub struct Multipart<T>(pub T, pub Arc<Place>);
 
 impl<T: Form> Multipart<T> {
     pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
@@ -31,10 +35,11 @@ impl<T: Form> Multipart<T> {
             Problem::malformed("The Content-Type names no boundary, or not one of 1 to 70 characters.")
         })?;
         let limits = payload::limits(request);
-        payload::check_length(request, limits.body_bytes)?;
-        let body = body.take().map_err(|error| Problem::internal(error.to_string()))?;
-        let parts = read_parts(boundary, body.into_bytes_stream(), T::PARTS, limits).await?;
-        T::read(parts).map(Self).map_err(|invalid| Problem::invalid(&invalid))
+        let pictures = T::PARTS.iter().filter(|(_, kind)| matches!(kind, PartKind::File)).count();
+        let incoming = Incoming::admit(request, body, limits.body_bytes, pictures)?;
+        let place = incoming.place();
+        let parts = read_parts(boundary, incoming.pieces(), T::PARTS, limits).await?;
+        T::read(parts).map(|form| Self(form, place)).map_err(|invalid| Problem::invalid(&invalid))
     }
 }
 
@@ -59,7 +64,7 @@ where
     let mut multipart = multer::Multipart::with_constraints(body, boundary, constraints);
     let mut parts = Parts::default();
     let mut count = 0;
-    while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(&error, limits))? {
+    while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(error, limits))? {
         count += 1;
         if count > limits.parts {
             return Err(Problem::malformed(format!("The body has more than {} parts.", limits.parts)));
@@ -87,7 +92,7 @@ async fn read_part(
     limits: Limits,
 ) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error, limits))? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(error, limits))? {
         if bytes.len() + chunk.len() > bytes_max {
             return Err(Problem::too_large(name, bytes_max));
         }
@@ -96,10 +101,13 @@ async fn read_part(
     Ok(bytes.freeze())
 }
 
-fn broken(error: &multer::Error, limits: Limits) -> Problem {
+fn broken(error: multer::Error, limits: Limits) -> Problem {
     match error {
         multer::Error::StreamSizeExceeded { .. } => Problem::too_large("the body", limits.body_bytes),
-        multer::Error::StreamReadFailed(_) => Problem::malformed("The body ended before its time."),
+        multer::Error::StreamReadFailed(cause) => match cause.downcast() {
+            Ok(problem) => *problem,
+            Err(_) => Problem::malformed("The body ended before its time."),
+        },
         error => Problem::malformed(format!("The body cannot be read as multipart: {error}.")),
     }
 }

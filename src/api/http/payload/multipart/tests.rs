@@ -200,7 +200,8 @@ async fn what_is_not_json_or_not_multipart_is_malformed() {
 
 #[tokio::test]
 async fn everything_has_a_limit() {
-    let small = Limits { body_bytes: 600, image_bytes: 40, json_bytes: 60, text_bytes: 10, parts: 4 };
+    let small =
+        Limits { body_bytes: 600, image_bytes: 40, json_bytes: 60, text_bytes: 10, parts: 4, ..Limits::default() };
     let of = |body: String| async move {
         refused(read::<DirectFaceUpload>("multipart/form-data; boundary=B", &wire(&body), small).await)
     };

@@ -1,0 +1,313 @@
+//! Whose picture is looked at next: providers take turns, so that a flood by one does not hold up the others.
+//!
+//! A request with a body takes its place before the body is read, or is refused before it is sent. The place counts
+//! bytes, which are in memory until the request is answered, and pictures, which each wait for a turn at the networks.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::domain::ProviderId;
+use crate::service::Error;
+use crate::service::limits::promises::{Fingerprint, Promises};
+
+/// The time of a picture until the first one has been measured, in seconds.
+const PICTURE_START_S: f64 = 0.2;
+/// Weight of the newest measurement in the running mean.
+const PICTURE_WEIGHT: f64 = 0.1;
+/// An upload that takes longer to arrive holds up nobody: its pictures are not counted as work for now.
+const ARRIVING: Duration = Duration::from_secs(2);
+/// The part of all bytes that one provider may take.
+pub const SHARE: usize = 2;
+
+/// What the operator decides about turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Threads that run networks: as many turns there are at once.
+    pub workers: usize,
+    /// A request whose picture would wait longer is refused.
+    pub wait_max: Duration,
+    /// Bytes of bodies in memory at once.
+    pub bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 2, wait_max: Duration::from_secs(2), bytes_max: 256 << 20 }
+    }
+}
+
+/// What a body is going to need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Pictures that the networks will look at.
+    pub pictures: usize,
+    /// Bytes that are in memory until the request is answered.
+    pub bytes: usize,
+}
+
+/// All turns of this node. A clone shares them.
+#[derive(Clone)]
+pub struct Turns(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    lanes: HashMap<ProviderId, Lane>,
+    /// Providers whose pictures wait, in the order of their turns.
+    order: VecDeque<ProviderId>,
+    /// Turns that are taken.
+    running: usize,
+    bytes: usize,
+    /// A running mean of the time that a picture takes, in seconds.
+    picture_s: f64,
+    next_place: u64,
+}
+
+/// A provider's places.
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<oneshot::Sender<Turn>>,
+    /// Since when each place has been held, and its pictures that do not wait yet.
+    arriving: BTreeMap<u64, (Duration, usize)>,
+    bytes: usize,
+    promises: Promises,
+}
+
+/// A request's place among those of its provider, until it is dropped.
+pub struct Place {
+    turns: Turns,
+    provider: ProviderId,
+    request: Fingerprint,
+    id: u64,
+    bytes: Mutex<usize>,
+}
+
+/// The right to run networks on one picture, until it is dropped.
+pub struct Turn {
+    turns: Turns,
+    since: Duration,
+    is_over: bool,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new(Settings::default(), Clock::default())
+    }
+}
+
+impl Turns {
+    pub fn new(settings: Settings, clock: Clock) -> Self {
+        let state = State {
+            lanes: HashMap::new(),
+            order: VecDeque::new(),
+            running: 0,
+            bytes: 0,
+            picture_s: PICTURE_START_S,
+            next_place: 0,
+        };
+        Self(Arc::new(Shared { settings, clock, state: Mutex::new(state) }))
+    }
+
+    /// A place for a request.
+    ///
+    /// # Errors
+    /// Its pictures would wait too long, or its bytes do not fit. Who comes back when it is told to is let in, unless
+    /// others ask for more than before.
+    pub fn take(&self, provider: ProviderId, request: Fingerprint, needs: Needs) -> Result<Place, Error> {
+        let (settings, now) = (&self.0.settings, self.0.clock.monotonic());
+        let mut state = self.0.state();
+        let is_promised = state.lanes.entry(provider).or_default().promises.redeem(request, now);
+        let wait = state.wait(provider, settings.workers, now, is_promised);
+        // Those that were told the same second come at once.
+        let clump = if is_promised { settings.wait_max.max(Duration::from_secs(1)) } else { Duration::ZERO };
+        let is_late = needs.pictures > 0 && wait > settings.wait_max + clump;
+        if is_late || !state.fits(provider, needs.bytes, settings.bytes_max) {
+            let spacing = state.spacing(settings.workers);
+            let first = wait.saturating_sub(settings.wait_max).max(spacing);
+            let lane = state.lanes.entry(provider).or_default();
+            return Err(Error::Busy { retry_after: lane.promises.give(request, now, first, spacing) });
+        }
+        let id = state.next_place;
+        state.next_place += 1;
+        state.bytes += needs.bytes;
+        let lane = state.lanes.entry(provider).or_default();
+        lane.bytes += needs.bytes;
+        lane.arriving.insert(id, (now, needs.pictures));
+        drop(state);
+        Ok(Place { turns: self.clone(), provider, request, id, bytes: Mutex::new(needs.bytes) })
+    }
+
+    /// Hands a turn to whoever is next, or lets it lie.
+    fn pass_on(&self) {
+        loop {
+            let mut state = self.0.state();
+            let Some(next) = state.next() else {
+                state.running -= 1;
+                return;
+            };
+            drop(state);
+            let turn = Turn { turns: self.clone(), since: self.0.clock.monotonic(), is_over: false };
+            match next.send(turn) {
+                Ok(()) => return,
+                // Nobody waits for this one any more.
+                Err(mut turn) => turn.is_over = true,
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The time that one more picture of the provider would wait: for those before it, and for as many of each other
+    /// provider, since they take turns. A new request leaves room for those that are due before it is done.
+    fn wait(&self, provider: ProviderId, workers: usize, now: Duration, is_promised: bool) -> Duration {
+        let lane = self.lanes.get(&provider);
+        let due = lane.filter(|_| !is_promised).map_or(0.0, |lane| lane.promises.expected(now, ARRIVING));
+        let own = lane.map_or(0, |lane| lane.pictures(now)) + due as usize;
+        let others = self.lanes.iter().filter(|(other, _)| **other != provider);
+        let others: usize = others.map(|(_, lane)| lane.pictures(now).min(own + 1)).sum();
+        let ahead = (own + others + self.running + 1).saturating_sub(workers);
+        Duration::from_secs_f64(ahead as f64 * self.picture_s / workers.max(1) as f64)
+    }
+
+    /// The time between two pictures of one provider.
+    fn spacing(&self, workers: usize) -> Duration {
+        let busy = self.lanes.values().filter(|lane| !lane.waiting.is_empty() || !lane.arriving.is_empty()).count();
+        Duration::from_secs_f64(self.picture_s * busy.max(1) as f64 / workers.max(1) as f64)
+    }
+
+    fn fits(&self, provider: ProviderId, bytes: usize, bytes_max: usize) -> bool {
+        let own = self.lanes.get(&provider).map_or(0, |lane| lane.bytes);
+        self.bytes + bytes <= bytes_max && own + bytes <= bytes_max / SHARE
+    }
+
+    /// Whoever waits longest of the provider whose turn it is.
+    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+        while let Some(provider) = self.order.pop_front() {
+            let Some(lane) = self.lanes.get_mut(&provider) else { continue };
+            let next = lane.waiting.pop_front();
+            if !lane.waiting.is_empty() {
+                self.order.push_back(provider);
+            }
+            if next.is_some() {
+                return next;
+            }
+        }
+        None
+    }
+}
+
+impl Lane {
+    /// Pictures that wait, or that are about to.
+    fn pictures(&self, now: Duration) -> usize {
+        let arriving = self.arriving.values().filter(|(since, _)| now <= *since + ARRIVING);
+        let waiting = self.waiting.iter().filter(|waiting| !waiting.is_closed()).count();
+        waiting + arriving.map(|(_, pictures)| pictures).sum::<usize>()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.arriving.is_empty() && self.promises.is_empty()
+    }
+}
+
+impl Place {
+    /// Waits for a turn at the networks, for one of the request's pictures.
+    pub async fn turn(&self) -> Turn {
+        let shared = &self.turns.0;
+        let receiver = {
+            let mut guard = shared.state();
+            let state = &mut *guard;
+            let lane = state.lanes.entry(self.provider).or_default();
+            if let Some((_, pictures)) = lane.arriving.get_mut(&self.id) {
+                *pictures = pictures.saturating_sub(1);
+            }
+            if state.running < shared.settings.workers.max(1) {
+                state.running += 1;
+                return Turn { turns: self.turns.clone(), since: shared.clock.monotonic(), is_over: false };
+            }
+            let (sender, receiver) = oneshot::channel();
+            lane.waiting.push_back(sender);
+            if !state.order.contains(&self.provider) {
+                state.order.push_back(self.provider);
+            }
+            receiver
+        };
+        receiver.await.expect("a turn is given to everyone who waits")
+    }
+
+    /// Counts more bytes than were known when the place was taken.
+    ///
+    /// # Errors
+    /// They do not fit.
+    pub fn grow(&self, by: usize) -> Result<(), Error> {
+        let Shared { settings, clock, .. } = &*self.turns.0;
+        let mut state = self.turns.0.state();
+        let (fits, spacing) = (state.fits(self.provider, by, settings.bytes_max), state.spacing(settings.workers));
+        let lane = state.lanes.entry(self.provider).or_default();
+        if !fits {
+            let retry_after = lane.promises.give(self.request, clock.monotonic(), spacing, spacing);
+            return Err(Error::Busy { retry_after });
+        }
+        lane.bytes += by;
+        state.bytes += by;
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("provider", &self.provider).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let bytes = *self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.turns.0.state();
+        state.bytes -= bytes;
+        if let Some(lane) = state.lanes.get_mut(&self.provider) {
+            lane.bytes -= bytes;
+            lane.arriving.remove(&self.id);
+            lane.waiting.retain(|waiting| !waiting.is_closed());
+            if lane.is_empty() {
+                state.lanes.remove(&self.provider);
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// Ends the turn, once its picture has been looked at: from its time the next ones' is estimated.
+    pub fn done(self) {
+        let shared = &self.turns.0;
+        let took = shared.clock.monotonic().saturating_sub(self.since);
+        let mut state = shared.state();
+        state.picture_s += PICTURE_WEIGHT * (took.as_secs_f64() - state.picture_s);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.turns.pass_on();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
