@@ -66,6 +66,7 @@ impl Server {
                 meters: Arc::new(Meters::new(clock.clone())),
                 turns: Turns::default(),
                 vitals: Arc::default(),
+                deliveries: Arc::default(),
                 clock,
                 master: Master::make(),
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),

@@ -64,6 +64,7 @@ impl App {
             meters: Arc::new(Meters::new(clock.clone())),
             vitals: Arc::default(),
             turns: Turns::new(turns, clock.clone()),
+            deliveries: Arc::default(),
             clock,
             master,
             media,

@@ -125,6 +125,8 @@ pub enum Attempt {
     Gone,
     /// Worth another attempt, after this time if the host says so.
     Failed { why: String, retry_after: Option<Duration> },
+    /// The same, where the host did not answer at all.
+    Unreached { why: &'static str },
 }
 
 /// Sends messages. A clone shares everything.
@@ -207,6 +209,12 @@ impl Client {
         }
     }
 
+    /// Names the host that a message goes to, and its port; `None` if it may not be sent there.
+    pub fn host(&self, url: &str) -> Option<String> {
+        let url = self.check(url).ok()?;
+        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+    }
+
     /// Sends a message, once.
     pub async fn send(&self, message: &Message<'_>, secret: &Secret) -> Attempt {
         let (url, http) = match self.way(message.url) {
@@ -223,7 +231,10 @@ impl Client {
             .body(message.body.to_owned());
         match request.send().await {
             Ok(response) => attempt(&response, message.now),
-            Err(error) => Attempt::Failed { why: told(&error).to_owned(), retry_after: None },
+            Err(error) if is_refused(&error) => {
+                Attempt::Failed { why: "it is no public host".to_owned(), retry_after: None }
+            }
+            Err(error) => Attempt::Unreached { why: told(&error) },
         }
     }
 }
@@ -249,10 +260,13 @@ fn pause(text: &str, now: Moment) -> Option<Duration> {
     (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now.utc()).to_std().ok()
 }
 
+/// By this side, for where it leads.
+fn is_refused(error: &reqwest::Error) -> bool {
+    iter::successors(error.source(), |&cause| cause.source()).any(<dyn std::error::Error>::is::<Refused>)
+}
+
 fn told(error: &reqwest::Error) -> &'static str {
-    if iter::successors(error.source(), |&cause| cause.source()).any(<dyn std::error::Error>::is::<Refused>) {
-        "it is no public host"
-    } else if error.is_timeout() {
+    if error.is_timeout() {
         "it did not answer in time"
     } else if error.is_connect() {
         "it cannot be connected to, or its certificate is not trusted"

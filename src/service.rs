@@ -15,6 +15,7 @@ use crate::domain::face::Mode;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
+use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
@@ -29,6 +30,7 @@ pub mod back_off;
 pub mod callbacks;
 pub mod capture_keys;
 pub mod capture_tokens;
+pub mod deliveries;
 pub mod epochs;
 pub mod erasures;
 pub mod faces;
@@ -67,6 +69,7 @@ pub struct Deps {
     pub capture_keys: Arc<Keys>,
     pub pace: Arc<CapturePace>,
     pub callbacks: callback::Client,
+    pub deliveries: Arc<Deliveries>,
     pub clock: Clock,
     pub meters: Arc<Meters>,
     pub vitals: Arc<Vitals>,

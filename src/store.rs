@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use uuid::Uuid;
 
 use crate::store::outage::Outage;
 use crate::store::postgres::Bounds;
@@ -133,6 +134,14 @@ impl Tx {
         match self {
             Self::Postgres(..) => words,
             Self::Sqlite(_) => "",
+        }
+    }
+
+    /// An id as a statement writes it.
+    fn literal(&self, id: Uuid) -> String {
+        match self {
+            Self::Postgres(..) => format!("'{id}'"),
+            Self::Sqlite(_) => format!("x'{}'", id.simple()),
         }
     }
 

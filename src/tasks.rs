@@ -54,7 +54,10 @@ const TASKS: [Task; 9] = [
         // Captures that came to other nodes are looked for as often.
         ..Task::alone("liveness", |deps| liveness::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(15))
     },
-    Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500), Duration::from_mins(1)),
+    Task {
+        wake: |deps| deps.deliveries.ended().boxed(),
+        ..Task::alone("deliver", |deps| deliver::step(deps).boxed(), Duration::from_millis(500), Duration::from_mins(1))
+    },
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(5)),
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
@@ -104,12 +107,15 @@ impl Task {
 pub async fn run(deps: Deps, stop: watch::Receiver<bool>) {
     let lanes = TASKS.iter().flat_map(|task| (0..(task.lanes)(&deps)).map(move |number| (task, number)));
     join_all(lanes.map(|(task, number)| repeat(task, number, &deps, stop.clone()))).await;
+    deps.deliveries.idle().await;
 }
 
 /// Does every task until none has anything to do.
 pub async fn settle(deps: &Deps) -> anyhow::Result<()> {
     for task in &TASKS {
-        while (task.step)(deps).await? == Progress::More {}
+        while (task.step)(deps).await? == Progress::More {
+            deps.deliveries.idle().await;
+        }
     }
     Ok(())
 }

@@ -9,8 +9,9 @@ use crate::callback::{Attempt, Message, Secret};
 use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::seal::Master;
+use crate::service::deliveries::{self, Delivery, Room};
 use crate::service::{Deps, Error, back_off, sessions};
-use crate::store::callbacks::LeasedCallback;
+use crate::store::callbacks::{LeasedCallback, Share};
 use crate::store::{self, Store};
 
 /// For how long one is left to the node that took it: longer than a host may take to answer.
@@ -26,38 +27,65 @@ pub async fn owe(tx: &mut store::Tx, session: SessionId, now: Moment) -> Result<
     store::callbacks::insert(tx, CallbackId::new(), session, now).await
 }
 
-/// Takes up to `limit` callbacks that are due.
-pub async fn take(deps: &Deps, limit: i64) -> Result<Vec<LeasedCallback>, Error> {
+/// Takes callbacks that are due, as far as there is room for them.
+pub async fn take(deps: &Deps, room: &Room) -> Result<Vec<LeasedCallback>, Error> {
+    if room.deliveries == 0 {
+        return Ok(Vec::new());
+    }
+    let share =
+        Share { limit: room.deliveries as i64, of_provider: deliveries::OF_PROVIDER as i64, without: &room.busy };
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let taken = store::callbacks::take(&mut tx, now, now.plus(LEASE), limit).await?;
+    let taken = store::callbacks::take(&mut tx, now, now.plus(LEASE), share).await?;
     tx.commit().await?;
     Ok(taken)
 }
 
-/// Sends one, once, and notes how that ended.
-pub async fn send(deps: &Deps, leased: &LeasedCallback) -> Result<Attempt, Error> {
+/// Sends one, once, and notes how that ended; `None` if its host is left alone now, or has enough to do: then it was not
+/// sent, and is taken again later.
+pub async fn send(deps: &Deps, leased: &LeasedCallback, delivery: &mut Delivery) -> Result<Option<Attempt>, Error> {
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
     let no_url = || Error::Failed("a callback is owed to no URL".to_owned());
     let url = live.session.callback_url.as_deref().ok_or_else(no_url)?;
+    // One that may not be sent troubles no host: sending it says why.
+    let host = deps.callbacks.host(url).unwrap_or_default();
+    if let Err(wait) = delivery.call(&host, deps.clock.monotonic()) {
+        postpone(deps, leased, wait).await?;
+        return Ok(None);
+    }
     let secret = secret(&deps.store, &deps.master, leased.session.provider).await?;
     let body = json!({ "sessionId": live.session.id.to_string() }).to_string();
     let message = Message { id: leased.callback, url, body: &body, now: deps.clock.now() };
     let attempt = deps.callbacks.send(&message, &secret).await;
+    delivery.reached(!matches!(attempt, Attempt::Unreached { .. }), deps.clock.monotonic());
+    note(deps, leased, &attempt).await?;
+    Ok(Some(attempt))
+}
+
+async fn postpone(deps: &Deps, leased: &LeasedCallback, wait: Duration) -> Result<(), Error> {
+    let due = deps.clock.now().plus(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
+    let last = "it waits for its host, which does not answer or has others to answer";
+    let mut tx = deps.store.begin().await?;
+    store::callbacks::postpone(&mut tx, leased, due, last).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn note(deps: &Deps, leased: &LeasedCallback, attempt: &Attempt) -> Result<(), Error> {
     let now = deps.clock.now();
-    let (status, due, last) = match &attempt {
+    let again = |why: &str, asked| {
+        let due = now.plus(pause(leased.attempts, asked));
+        let is_last = leased.attempts >= ATTEMPTS_MAX || due >= leased.session.expires;
+        (if is_last { CallbackStatus::Dead } else { CallbackStatus::Owed }, due, why.to_owned())
+    };
+    let (status, due, last) = match attempt {
         Attempt::Delivered(status) => (CallbackStatus::Delivered, now, format!("it answered {status}")),
         Attempt::Gone => (CallbackStatus::Dead, now, "it answered 410".to_owned()),
-        Attempt::Failed { why, retry_after } => {
-            let due = now.plus(pause(leased.attempts, *retry_after));
-            let is_last = leased.attempts >= ATTEMPTS_MAX || due >= live.session.expires;
-            (if is_last { CallbackStatus::Dead } else { CallbackStatus::Owed }, due, why.clone())
-        }
+        Attempt::Failed { why, retry_after } => again(why, *retry_after),
+        Attempt::Unreached { why } => again(why, None),
     };
     let mut tx = deps.store.begin().await?;
     store::callbacks::note(&mut tx, leased, status, due, &last).await?;
-    tx.commit().await?;
-    Ok(attempt)
+    Ok(tx.commit().await?)
 }
 
 /// Before the next attempt after so many: what the host asks for, if that is more.

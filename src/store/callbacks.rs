@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use crate::domain::callback::{Callback, CallbackStatus};
-use crate::domain::{CallbackId, Moment, SessionId};
+use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::sessions::{StoredSession, session_columns};
 use crate::store::{Error, Tx, on};
@@ -36,15 +36,39 @@ pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment
     Ok(())
 }
 
-/// Up to `limit` callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node
-/// sends them; if this one dies, another does then.
-pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Result<Vec<LeasedCallback>, Error> {
+/// Which callbacks that are due a node takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    pub limit: i64,
+    /// How many of one provider at most: it leaves room for the others.
+    pub of_provider: i64,
+    /// Those providers get none.
+    pub without: &'a [ProviderId],
+}
+
+/// Callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node sends them; if
+/// this one dies, another does then.
+pub async fn take(
+    tx: &mut Tx,
+    now: Moment,
+    leased: Moment,
+    Share { limit, of_provider, without }: Share<'_>,
+) -> Result<Vec<LeasedCallback>, Error> {
+    const IS_FREE: &str = "status = $3 AND due <= $1 AND (callbacks.leased IS NULL OR callbacks.leased <= $1)";
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
+    // Ids are digits and hyphens.
+    let without: Vec<_> = without.iter().map(|id| tx.literal(id.0)).collect();
+    let others =
+        if without.is_empty() { String::new() } else { format!("AND provider NOT IN ({})", without.join(", ")) };
     let statement = format!(
         "UPDATE callbacks SET leased = $2, attempts = attempts + 1 WHERE id IN (
-             SELECT id FROM callbacks WHERE status = $3 AND due <= $1 AND (leased IS NULL OR leased <= $1)
-                 AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session AND expires > $1)
-             ORDER BY due LIMIT $4 {lock})
+             SELECT id FROM callbacks WHERE {IS_FREE} AND id IN (
+                 SELECT id FROM (
+                     SELECT callbacks.id, due, ROW_NUMBER() OVER (PARTITION BY provider ORDER BY due) AS turn
+                     FROM callbacks JOIN sessions ON sessions.id = session
+                     WHERE {IS_FREE} AND expires > $1 {others}) AS waiting
+                 WHERE turn <= $5 ORDER BY due LIMIT $4)
+             {lock})
          RETURNING id"
     );
     let taken: Vec<CallbackId> = on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))
@@ -52,6 +76,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Resul
         .bind(leased)
         .bind(CallbackStatus::Owed)
         .bind(limit)
+        .bind(of_provider)
         .fetch_all(conn)
         .await)?;
     let mut found = Vec::with_capacity(taken.len());
@@ -67,6 +92,25 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, limit: i64) -> Resul
         found.extend(one);
     }
     Ok(found)
+}
+
+/// Gives one back: it is sent at `due`, and was not sent now. It is dead, and `last` says why, if its session has ended
+/// by then.
+pub async fn postpone(tx: &mut Tx, leased: &LeasedCallback, due: Moment, last: &str) -> Result<(), Error> {
+    let status = if due < leased.session.expires { CallbackStatus::Owed } else { CallbackStatus::Dead };
+    on!(tx, |conn| sqlx::query(
+        "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL, attempts = attempts - 1
+         WHERE id = $1 AND attempts = $2"
+    )
+    .bind(leased.callback)
+    .bind(leased.attempts)
+    .bind(status)
+    .bind(due)
+    .bind(last)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    Ok(())
 }
 
 /// Notes how an attempt ended; nothing happens if the lease went to another.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlStr, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, SqlStr, SqlitePool};
 
 use super::postgres::{self, Bounds};
 use super::{Error, Store};
@@ -75,6 +75,8 @@ pub async fn sqlite(path: &Path) -> Result<Store, Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(SQLITE_CONNECTIONS_MAX)
         .acquire_timeout(WAIT_MAX)
+        // On a full disk SQLite itself undoes a transaction, and the driver holds it for open from then on.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await?;
     schema!("sqlite").run(&pool).await?;

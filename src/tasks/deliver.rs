@@ -1,29 +1,43 @@
-//! Sends callbacks, several at once, so that no slow host keeps others waiting for long.
+//! Begins to send callbacks; each is sent by itself, so that no slow host keeps others waiting.
 
-use futures_util::future::join_all;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 
 use crate::callback::Attempt;
+use crate::service::deliveries::Delivery;
+use crate::service::vitals::panic_text;
 use crate::service::{Deps, callbacks};
 use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
 
-/// Callbacks of one step, which takes as long as the slowest of them.
-const AT_ONCE: i64 = 16;
-
+/// What is begun goes on after the step; `deps.deliveries` knows of it.
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
-    let taken = callbacks::take(deps, AT_ONCE).await?;
-    // One that fails here does not break off the others.
-    let sent = join_all(taken.iter().map(|leased| send(deps, leased))).await;
-    sent.into_iter().collect::<anyhow::Result<()>>()?;
-    Ok(if taken.is_empty() { Progress::Idle } else { Progress::More })
+    let taken = callbacks::take(deps, &deps.deliveries.room()).await?;
+    let progress = if taken.is_empty() { Progress::Idle } else { Progress::More };
+    for leased in taken {
+        let delivery = deps.deliveries.begin(leased.session.provider);
+        tokio::spawn(deliver(deps.clone(), leased, delivery));
+    }
+    Ok(progress)
 }
 
-async fn send(deps: &Deps, leased: &LeasedCallback) -> anyhow::Result<()> {
+/// Whatever comes of it, the delivery has ended then. One that failed here is sent again when its lease runs out.
+async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
     let (id, session, attempts) = (leased.callback, leased.session.id, leased.attempts);
-    match callbacks::send(deps, leased).await? {
-        Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
-        Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),
-        Attempt::Failed { why, .. } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
+    let sending = callbacks::send(&deps, &leased, &mut delivery);
+    match AssertUnwindSafe(sending).catch_unwind().await {
+        Ok(Ok(Some(attempt))) => match attempt {
+            Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
+            Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),
+            Attempt::Failed { why, .. } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
+            Attempt::Unreached { why } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
+        },
+        Ok(Ok(None)) => tracing::debug!(%id, %session, "a callback waits for its host"),
+        Ok(Err(error)) => tracing::error!(%id, %session, attempts, %error, "a callback could not be sent"),
+        Err(panic) => {
+            deps.vitals.panicked();
+            tracing::error!(%id, %session, panic = panic_text(&*panic), "sending a callback panicked");
+        }
     }
-    Ok(())
 }

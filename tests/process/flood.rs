@@ -29,7 +29,7 @@ async fn face(server: &Server, client: &Client, key: &str, image: Vec<u8>) -> (u
 #[tokio::test]
 async fn a_flood_by_one_provider_harms_no_other_and_waiting_pays() {
     let server = Server::configured(&[("BIOSERVER_WORKERS", "1"), ("BIOSERVER_QUEUE_WAIT_MS", "1000")]);
-    let (quiet, client) = (server.key_of("quiet"), Client::new());
+    let (quiet, client) = (server.key_of("quiet", &[]), Client::new());
     let (waited, again, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let image = sample("obama.jpg");
     let one_of_many = async |number: usize| {

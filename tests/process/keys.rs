@@ -9,6 +9,7 @@ use bioserver::domain::callback::CallbackStatus;
 use bioserver::domain::{CallbackId, Operation, SessionId};
 use bioserver::seal::Master;
 use bioserver::service::signing;
+use bioserver::store::callbacks::Share;
 use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
@@ -291,7 +292,10 @@ async fn ended(store: &Store, status: CallbackStatus, last: &str) -> (CallbackId
     };
     store::sessions::insert(&mut tx, &session).await.unwrap();
     store::callbacks::insert(&mut tx, id, session.id, now).await.unwrap();
-    let leased = store::callbacks::take(&mut tx, now, now, 1).await.unwrap().remove(0);
+    let leased = store::callbacks::take(&mut tx, now, now, Share { limit: 1, of_provider: 1, without: &[] })
+        .await
+        .unwrap()
+        .remove(0);
     store::callbacks::note(&mut tx, &leased, status, now, last).await.unwrap();
     tx.commit().await.unwrap();
     (id, session.id)

@@ -3,12 +3,14 @@
 mod attacks;
 mod browser;
 mod bucket;
+mod callbacks;
 mod camera;
 mod clocks;
 mod commands;
 mod connections;
 mod curl;
 mod demo;
+mod disk;
 mod flood;
 mod fuzz;
 mod hostile;

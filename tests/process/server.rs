@@ -1,6 +1,7 @@
 //! A running server with a data directory of its own, ended with the test.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
@@ -18,7 +19,7 @@ pub struct Server {
 }
 
 /// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
-pub fn program(data: &std::path::Path) -> Command {
+pub fn program(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
     command.current_dir(env!("CARGO_TARGET_TMPDIR")).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
     command
@@ -75,11 +76,6 @@ impl Server {
         Self { process: Mutex::new(process), data, url, key }
     }
 
-    /// A key of another provider, where the database lies in the data directory.
-    pub fn key_of(&self, provider: &str) -> String {
-        make_key(program(self.data.path()), provider)
-    }
-
     /// A request of the contract, with the key.
     pub fn request(&self, client: &Client, method: Method, path: &str) -> RequestBuilder {
         client.request(method, format!("{}/bioserver-app{path}", self.url)).header("apikey", &self.key)
@@ -103,6 +99,19 @@ impl Server {
         let kilobytes =
             status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
         1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
+    }
+
+    /// The data folder as the server sees it, where it has file systems of its own.
+    pub fn inside(&self) -> PathBuf {
+        let folder = self.data.path().strip_prefix("/").expect("it is absolute");
+        PathBuf::from(format!("/proc/{}/root", self.id())).join(folder)
+    }
+
+    /// A key of another provider, where these variables were given to the server.
+    pub fn key_of(&self, provider: &str, variables: &[(&str, &str)]) -> String {
+        let mut program = program(self.data.path());
+        program.envs(variables.iter().copied());
+        make_key(program, provider)
     }
 
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.

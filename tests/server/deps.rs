@@ -35,6 +35,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         meters: Arc::new(Meters::new(clock.clone())),
         vitals: Arc::default(),
         turns: Turns::new(turns::Settings::default(), clock.clone()),
+        deliveries: Arc::default(),
         clock,
         master: Master::make(),
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),

@@ -128,8 +128,7 @@ async fn attempt(identity: Identity, pem: &str) -> (Attempt, bool) {
 }
 
 fn untrusted() -> (Attempt, bool) {
-    let why = "it cannot be connected to, or its certificate is not trusted".to_owned();
-    (Attempt::Failed { why, retry_after: None }, false)
+    (Attempt::Unreached { why: "it cannot be connected to, or its certificate is not trusted" }, false)
 }
 
 fn header<'a>(asked: &'a str, name: &str) -> &'a str {

@@ -1,6 +1,7 @@
 //! What the store promises, on both databases, and the rules that rest on it alone.
 
 mod callbacks;
+mod deliveries;
 mod deps;
 mod files;
 mod keys;

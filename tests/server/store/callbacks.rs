@@ -7,6 +7,7 @@ use bioserver::domain::callback::{Callback, CallbackStatus};
 use bioserver::domain::{CallbackId, Moment, ProviderId, SessionId};
 use bioserver::seal::Key;
 use bioserver::service::{self, Deps};
+use bioserver::store::callbacks::Share;
 use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store, Tx};
@@ -27,6 +28,8 @@ on_both!(
     only_a_session_with_a_url_is_owed_a_callback,
     a_callback_is_taken_when_it_is_due_and_nobody_has_it,
     nodes_never_take_the_same_callback,
+    a_provider_with_many_leaves_room_for_others,
+    one_that_is_postponed_was_not_sent,
     an_end_is_noted_by_whoever_holds_the_lease,
     the_dead_are_sent_again_when_the_operator_says_so,
     callbacks_are_listed_newest_first_and_go_with_their_session,
@@ -56,19 +59,24 @@ async fn owed(store: &Store, provider: ProviderId, since: Moment) -> CallbackId 
     id
 }
 
+/// Up to so many, whose ever they are.
+fn share(limit: i64) -> Share<'static> {
+    Share { limit, of_provider: limit, without: &[] }
+}
+
 /// Takes at `at(now)`, until `at(leased)`.
 async fn taken(tx: &mut Tx, now: i64, leased: i64, limit: i64) -> BTreeSet<CallbackId> {
-    let taken = store::callbacks::take(tx, at(now), at(leased), limit).await.unwrap();
+    let taken = store::callbacks::take(tx, at(now), at(leased), share(limit)).await.unwrap();
     taken.into_iter().map(|leased| leased.callback).collect()
 }
 
-async fn listed(store: &Store) -> Vec<Callback> {
+pub async fn listed(store: &Store) -> Vec<Callback> {
     let mut tx = store.read().await.unwrap();
     store::callbacks::list(&mut tx, 100).await.unwrap()
 }
 
 /// Rules that may call receivers of tests, and a provider.
-async fn sending(settings: &Settings) -> (Deps, ProviderId, TempDir) {
+pub async fn sending(settings: &Settings) -> (Deps, ProviderId, TempDir) {
     let (mut deps, folder) = deps(settings).await;
     let allow = vec!["http://127.0.0.1".parse().unwrap()];
     deps.callbacks = Client::new(callback::Settings { allow, ca: vec![] }).unwrap();
@@ -92,7 +100,7 @@ async fn receiver(head: &'static str) -> (String, JoinHandle<()>) {
 }
 
 /// Owes a callback to a session that lives for so many seconds from now on.
-async fn owe(deps: &Deps, provider: ProviderId, url: &str, seconds: i64) -> SessionId {
+pub async fn owe(deps: &Deps, provider: ProviderId, url: &str, seconds: i64) -> SessionId {
     let now = deps.clock.now();
     let session = session(provider, now, now.plus(TimeDelta::seconds(seconds)));
     let key_sealed = deps.master.wrap(&format!("sessions/{}/key", session.id), &Key::make());
@@ -133,7 +141,7 @@ async fn a_callback_is_taken_when_it_is_due_and_nobody_has_it(settings: Settings
     assert_eq!(taken(&mut tx, 5, 30, 2).await, BTreeSet::from([first, second]), "those that are due longest");
     assert_eq!(taken(&mut tx, 5, 30, 9).await, BTreeSet::from([third]));
     assert_eq!(taken(&mut tx, 29, 40, 9).await, BTreeSet::new());
-    let again = store::callbacks::take(&mut tx, at(30), at(61), 1).await.unwrap().remove(0);
+    let again = store::callbacks::take(&mut tx, at(30), at(61), share(1)).await.unwrap().remove(0);
     assert_eq!(
         (again.callback, again.attempts, again.session.provider),
         (first, 2, provider),
@@ -142,6 +150,44 @@ async fn a_callback_is_taken_when_it_is_due_and_nobody_has_it(settings: Settings
     let url = again.session.callback_url.as_deref();
     assert_eq!((url, again.session.expires), (Some("https://service/callback"), at(60)));
     assert_eq!(taken(&mut tx, 60, 90, 9).await, BTreeSet::new(), "the sessions are over");
+}
+
+async fn a_provider_with_many_leaves_room_for_others(settings: Settings) {
+    let store = open(&settings).await;
+    let (many, few) = (provider(&store, "many").await.id, provider(&store, "few").await.id);
+    for _ in 0..9 {
+        owed(&store, many, at(0)).await;
+    }
+    let late = owed(&store, few, at(5)).await;
+    let mut tx = store.begin().await.unwrap();
+    let mut take = async |of_provider, without: &[ProviderId]| {
+        let share = Share { limit: 4, of_provider, without };
+        let taken = store::callbacks::take(&mut tx, at(9), at(30), share).await.unwrap();
+        taken.into_iter().map(|leased| (leased.session.provider, leased.callback)).collect::<Vec<_>>()
+    };
+    assert_eq!(take(4, &[few]).await.iter().map(|(of, _)| *of).collect::<Vec<_>>(), [many; 4]);
+    assert_eq!(take(2, &[many]).await, [(few, late)]);
+    assert_eq!(take(2, &[few]).await.len(), 2);
+    assert_eq!(take(4, &[many, few]).await, []);
+    assert_eq!(take(4, &[]).await.len(), 3);
+}
+
+async fn one_that_is_postponed_was_not_sent(settings: Settings) {
+    let store = open(&settings).await;
+    let provider = provider(&store, "sp").await.id;
+    owed(&store, provider, at(0)).await;
+    let mut tx = store.begin().await.unwrap();
+    let leased = store::callbacks::take(&mut tx, at(1), at(30), share(1)).await.unwrap().remove(0);
+    store::callbacks::postpone(&mut tx, &leased, at(20), "why").await.unwrap();
+    let find = async |tx: &mut Tx| store::callbacks::list(tx, 1).await.unwrap().remove(0);
+    let waiting = find(&mut tx).await;
+    assert_eq!((waiting.status, waiting.attempts, waiting.due), (CallbackStatus::Owed, 0, at(20)));
+    assert_eq!(waiting.last.as_deref(), Some("why"));
+    assert_eq!(taken(&mut tx, 19, 30, 1).await, BTreeSet::new());
+    let leased = store::callbacks::take(&mut tx, at(20), at(30), share(1)).await.unwrap().remove(0);
+    // Its session ends before.
+    store::callbacks::postpone(&mut tx, &leased, at(60), "why").await.unwrap();
+    assert_eq!(find(&mut tx).await.status, CallbackStatus::Dead);
 }
 
 async fn nodes_never_take_the_same_callback(settings: Settings) {
@@ -166,8 +212,8 @@ async fn an_end_is_noted_by_whoever_holds_the_lease(settings: Settings) {
     let provider = provider(&store, "sp").await.id;
     let id = owed(&store, provider, at(0)).await;
     let mut tx = store.begin().await.unwrap();
-    let slow = store::callbacks::take(&mut tx, at(1), at(10), 9).await.unwrap().remove(0);
-    let holder = store::callbacks::take(&mut tx, at(10), at(20), 9).await.unwrap().remove(0);
+    let slow = store::callbacks::take(&mut tx, at(1), at(10), share(9)).await.unwrap().remove(0);
+    let holder = store::callbacks::take(&mut tx, at(10), at(20), share(9)).await.unwrap().remove(0);
     store::callbacks::note(&mut tx, &slow, CallbackStatus::Dead, at(10), "late").await.unwrap();
     let find = async |tx: &mut Tx| store::callbacks::list(tx, 1).await.unwrap().remove(0);
     assert_eq!((find(&mut tx).await.status, find(&mut tx).await.last), (CallbackStatus::Owed, None));
@@ -175,7 +221,7 @@ async fn an_end_is_noted_by_whoever_holds_the_lease(settings: Settings) {
     let noted = find(&mut tx).await;
     assert_eq!((noted.due, noted.attempts, noted.last.as_deref()), (at(15), 2, Some("it answered 500")));
     assert_eq!(taken(&mut tx, 14, 20, 9).await, BTreeSet::new());
-    let last = store::callbacks::take(&mut tx, at(15), at(20), 9).await.unwrap().remove(0);
+    let last = store::callbacks::take(&mut tx, at(15), at(20), share(9)).await.unwrap().remove(0);
     store::callbacks::note(&mut tx, &last, CallbackStatus::Delivered, at(16), "it answered 204").await.unwrap();
     assert_eq!((find(&mut tx).await.id, find(&mut tx).await.status), (id, CallbackStatus::Delivered));
     assert_eq!(taken(&mut tx, 50, 55, 9).await, BTreeSet::new());
@@ -189,7 +235,7 @@ async fn the_dead_are_sent_again_when_the_operator_says_so(settings: Settings) {
     for end in ends {
         ids.push(owed(&store, provider, at(0)).await);
         let mut tx = store.begin().await.unwrap();
-        let leased = store::callbacks::take(&mut tx, at(1), at(2), 1).await.unwrap().remove(0);
+        let leased = store::callbacks::take(&mut tx, at(1), at(2), share(1)).await.unwrap().remove(0);
         store::callbacks::note(&mut tx, &leased, end, at(1), "so").await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -198,7 +244,7 @@ async fn the_dead_are_sent_again_when_the_operator_says_so(settings: Settings) {
     assert_eq!(store::callbacks::retry(&mut tx, Some(CallbackId::new()), at(9)).await.unwrap(), 0);
     assert_eq!(store::callbacks::retry(&mut tx, None, at(9)).await.unwrap(), 2);
     assert_eq!(store::callbacks::retry(&mut tx, None, at(9)).await.unwrap(), 0, "none is dead any more");
-    let again = store::callbacks::take(&mut tx, at(9), at(10), 9).await.unwrap();
+    let again = store::callbacks::take(&mut tx, at(9), at(10), share(9)).await.unwrap();
     assert!(again.iter().all(|leased| leased.attempts == 1), "{again:?}");
     assert_eq!(again.iter().map(|leased| leased.callback).collect::<BTreeSet<_>>(), BTreeSet::from([ids[0], ids[1]]));
     assert_eq!(store::callbacks::retry(&mut tx, Some(ids[2]), at(9)).await.unwrap(), 1);
@@ -261,6 +307,7 @@ async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
     owe(&deps, provider, &url, 60).await;
     deliver::step(&deps).await.unwrap();
     receiving.await.unwrap();
+    deps.deliveries.idle().await;
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 1));
     assert_eq!(ended.last.as_deref(), Some("it answered 503"));
@@ -270,13 +317,14 @@ async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
     let begun = deps.clock.now();
     deliver::step(&deps).await.unwrap();
     receiving.await.unwrap();
+    deps.deliveries.idle().await;
     let waiting = listed(&deps.store).await.into_iter().find(|callback| callback.session == session).unwrap();
     assert_eq!(waiting.status, CallbackStatus::Owed);
     assert!(waiting.due >= begun.plus(TimeDelta::seconds(120)), "{waiting:?}");
     deps.clock.advance(TimeDelta::seconds(100));
-    assert_eq!(service::callbacks::take(&deps, 9).await.unwrap().len(), 0);
+    assert_eq!(service::callbacks::take(&deps, &deps.deliveries.room()).await.unwrap().len(), 0);
     deps.clock.advance(TimeDelta::seconds(100));
-    assert_eq!(service::callbacks::take(&deps, 9).await.unwrap().len(), 1);
+    assert_eq!(service::callbacks::take(&deps, &deps.deliveries.room()).await.unwrap().len(), 1);
 }
 
 async fn attempts_have_an_end(settings: Settings) {
@@ -287,13 +335,14 @@ async fn attempts_have_an_end(settings: Settings) {
     let mut tx = deps.store.begin().await.unwrap();
     for attempts in 1..400 {
         // Leases that run out at once: as if so many nodes had died.
-        let taken = store::callbacks::take(&mut tx, now, now, 1).await.unwrap();
+        let taken = store::callbacks::take(&mut tx, now, now, share(1)).await.unwrap();
         assert_eq!(taken[0].attempts, attempts);
     }
     tx.commit().await.unwrap();
-    let last = service::callbacks::take(&deps, 1).await.unwrap().remove(0);
-    let attempt = service::callbacks::send(&deps, &last).await.unwrap();
-    assert_eq!(attempt, Attempt::Failed { why: "it answered 500".to_owned(), retry_after: None });
+    let last = service::callbacks::take(&deps, &deps.deliveries.room()).await.unwrap().remove(0);
+    let mut delivery = deps.deliveries.begin(provider);
+    let attempt = service::callbacks::send(&deps, &last, &mut delivery).await.unwrap();
+    assert_eq!(attempt, Some(Attempt::Failed { why: "it answered 500".to_owned(), retry_after: None }));
     receiving.await.unwrap();
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 400));
@@ -308,8 +357,9 @@ async fn one_that_cannot_be_signed_does_not_hold_up_another(settings: Settings) 
     let (url, receiving) = receiver("HTTP/1.1 200 Fine").await;
     let unsigned = owe(&deps, damaged, &url, 600).await;
     owe(&deps, fine, &url, 600).await;
-    assert!(deliver::step(&deps).await.is_err());
+    deliver::step(&deps).await.unwrap();
     receiving.await.unwrap();
+    deps.deliveries.idle().await;
     for callback in listed(&deps.store).await {
         let is_unsigned = callback.session == unsigned;
         let expected = if is_unsigned { CallbackStatus::Owed } else { CallbackStatus::Delivered };
