@@ -56,7 +56,12 @@ async fn a_node_ahead_ends_no_session(before: &str) {
     let shift = folder.path().join("shift");
     std::fs::write(&shift, before).expect("it can be written");
     let (library, file) = (libfaketime(), shift.to_str().expect("it is text"));
-    let shared = [("DATABASE_URL", url.as_str()), ("BIOSERVER_MASTER_KEY", MASTER_KEY)];
+    let media = folder.path().join("media");
+    let shared = [
+        ("DATABASE_URL", url.as_str()),
+        ("BIOSERVER_MASTER_KEY", MASTER_KEY),
+        ("BIOSERVER_MEDIA", media.to_str().expect("it is text")),
+    ];
     let faked = [
         ("LD_PRELOAD", library.to_str().expect("it is text")),
         ("FAKETIME_TIMESTAMP_FILE", file),

@@ -140,7 +140,12 @@ async fn counted(database: &str) -> i64 {
 async fn a_node_that_is_stopped_at_work_harms_no_other() {
     const STOPS: usize = 6;
     let database = postgres::database();
-    let variables = [("DATABASE_URL", database.as_str()), ("BIOSERVER_MASTER_KEY", MASTER_KEY)];
+    let media = tempfile::tempdir().expect("there is room");
+    let variables = [
+        ("DATABASE_URL", database.as_str()),
+        ("BIOSERVER_MASTER_KEY", MASTER_KEY),
+        ("BIOSERVER_MEDIA", media.path().to_str().expect("it is text")),
+    ];
     let [stopped, other] = [(); 2].map(|()| Server::configured(&variables));
     let client = Client::new();
     let mut opened = 0;
