@@ -23,6 +23,9 @@ use crate::service::{Deps, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
 use crate::{api, callback, tasks};
 
+/// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
+const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// A server that is ready to listen.
 pub struct App {
     pub deps: Deps,
@@ -48,8 +51,7 @@ impl App {
         };
         let settings = workers::Settings {
             threads: Some(config.workers),
-            // Turns bound the wait.
-            wait_max: Duration::from_mins(10),
+            wait_max: WORKERS_WAIT_MAX,
             networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
         let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
