@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         Decoder::from(&self.whole[self.at..]).pull().map_err(|_| broken())
     }
 
-    /// Whether another item of a list or a map follows; `left` is unknown where a break ends it.
+    /// Answers whether another item of a list or a map follows; `left` is `None` where a break ends it.
     fn goes_on(&mut self, left: &mut Option<usize>) -> Result<bool, Error> {
         match left {
             Some(0) => Ok(false),

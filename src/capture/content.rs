@@ -11,7 +11,7 @@ use crate::capture::{Capture, Error, PLAIN_BYTES_MAX, TEXT_LEN_MAX, VIDEO_TYPES}
 use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
 
 const VERSION: u8 = 1;
-/// Of what is written beside pictures and video: texts and names of members.
+/// Room for texts and names of members, beside pictures and video.
 const BESIDE_BYTES: usize = 16 << 10;
 
 impl Capture {
@@ -205,7 +205,7 @@ fn video(reader: &mut Reader) -> Result<Video, Error> {
     Ok(Video { content_type: content_type.to_owned(), bytes: bytes.ok_or_else(|| missing("video", "bytes"))? })
 }
 
-/// What comes after a semicolon says how the video is coded.
+/// A parameter after a semicolon, which names the codec, is passed over.
 fn video_type(content_type: &str) -> Result<&'static str, Error> {
     let known = VIDEO_TYPES.into_iter().find(|known| content_type.split(';').next() == Some(known));
     known.ok_or_else(|| Error::VideoType(content_type.chars().take(TEXT_LEN_MAX).collect()))

@@ -12,9 +12,9 @@ use crate::server::Server;
 
 /// As many captures at once as would have filled the memory of a small machine.
 const AT_ONCE: usize = 4;
-/// Of captures of 27 MB that come at once, and of what opening two of them takes.
+/// Bound for captures of 27 MB that come at once, and for opening two of them.
 const CAPTURES_BYTES_MAX: u64 = 400 << 20;
-/// Of one picture, and of what the allocator keeps of it.
+/// Bound for one picture and the memory that the allocator keeps of it.
 const PICTURE_BYTES_MAX: u64 = 360 << 20;
 
 /// A sealed capture that is one list of as many small items as there is room for.

@@ -11,6 +11,7 @@ mod connections;
 mod curl;
 mod demo;
 mod disk;
+mod faults;
 mod flood;
 mod fuzz;
 mod hostile;

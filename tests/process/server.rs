@@ -13,6 +13,7 @@ pub struct Server {
     process: Mutex<Child>,
     /// Erased after the process has ended.
     data: TempDir,
+    variables: Vec<(String, String)>,
     /// Without a slash at its end.
     pub url: String,
     pub key: String,
@@ -47,6 +48,15 @@ fn make_key(mut program: Command, provider: &str) -> String {
     made["key"].as_str().expect("it prints the key").to_owned()
 }
 
+/// Starts it, and reads its address.
+fn serve(mut program: Command) -> (Child, String) {
+    program.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+    let mut process = program.spawn().expect("it starts");
+    let said = BufReader::new(process.stdout.take().expect("it is piped"));
+    let url = said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+    (process, url.expect("it says where it listens"))
+}
+
 impl Server {
     pub fn start() -> Self {
         Self::configured(&[])
@@ -66,14 +76,17 @@ impl Server {
             program
         };
         let key = make_key(program(), "tests");
-        let mut serve = begun_by(starter, program());
-        serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut process = serve.spawn().expect("it starts");
-        let said = BufReader::new(process.stdout.take().expect("it is piped"));
-        let url =
-            said.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        let url = url.expect("it says where it listens");
-        Self { process: Mutex::new(process), data, url, key }
+        let (process, url) = serve(begun_by(starter, program()));
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { process: Mutex::new(process), data, variables, url, key }
+    }
+
+    /// Starts it again after it was killed, with what it has kept; at another address.
+    pub fn restart(&mut self) {
+        let mut program = program(self.data.path());
+        program.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let (process, url) = serve(program);
+        (self.process, self.url) = (Mutex::new(process), url);
     }
 
     /// A request of the contract, with the key.
@@ -95,10 +108,25 @@ impl Server {
 
     /// The most memory that it has held at once so far, in bytes.
     pub fn most_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it holds now, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// A size that the kernel tells of it.
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it is running");
         let kilobytes =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+            status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB")?.trim().parse().ok());
         1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
+    }
+
+    /// The number of open files, sockets included.
+    pub fn files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it is running").count()
     }
 
     /// The data folder as the server sees it, where it has file systems of its own.

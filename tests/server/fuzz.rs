@@ -1,6 +1,6 @@
 //! Whatever is sent, it is read or refused, as the document says, and nothing else happens.
 //!
-//! Each input follows from its kind and number alone. `BIOSERVER_FUZZ_INPUTS=100000 cargo test --test server fuzz::`
+//! Each input follows from its kind and number alone. `FUZZ_INPUTS=100000 cargo test --test server fuzz::`
 //! tries as many, of all kinds together.
 
 use std::fmt;
@@ -60,7 +60,7 @@ impl fmt::Display for Tried {
 impl Kind {
     /// The inputs of this kind, each with its own disorder.
     fn inputs(self) -> impl Iterator<Item = (Tried, Disorder)> {
-        let all = std::env::var("BIOSERVER_FUZZ_INPUTS").map_or(INPUTS, |text| text.parse().expect("it is a number"));
+        let all = std::env::var("FUZZ_INPUTS").map_or(INPUTS, |text| text.parse().expect("it is a number"));
         (0..(all * self as usize).div_ceil(100)).map(move |number| {
             let seed = ((self as u64) << 32) | (number as u64 + 1);
             let mut disorder = Disorder(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));

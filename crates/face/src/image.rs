@@ -52,7 +52,7 @@ pub struct View<'a> {
     step_y: isize,
 }
 
-/// What is known of a picture before it is decoded.
+/// The size of a picture and the memory that decoding it takes, known before it is decoded.
 struct Header {
     width: u64,
     height: u64,
@@ -216,6 +216,9 @@ impl Header {
             return Err(undecodable("it has no pixels"));
         }
         let room = BYTES_MAX.saturating_sub(bytes_beside);
+        if room == 0 {
+            return Err(undecodable("decoding it would take too much memory"));
+        }
         let pixels_max = pixels_max.min((room as f64 / bytes_per_pixel) as u64);
         if pixels > pixels_max {
             return Err(Error::TooManyPixels { pixels, pixels_max });
@@ -227,7 +230,7 @@ impl Header {
     }
 }
 
-/// What EXIF data say; no turn where they say nothing that can be read.
+/// The orientation that EXIF data give; no turn where they give none that can be read.
 fn orientation(exif: Option<&[u8]>) -> Orientation {
     let exif = exif.map(|exif| exif.strip_prefix(EXIF_PREFIX).unwrap_or(exif));
     exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)

@@ -4,9 +4,9 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::disorder::encoded;
 
-/// What a compressed chunk grows to: more than one picture may take.
+/// The size of a chunk when it is inflated: more than one picture may take.
 const INFLATED_BYTES: usize = 400 << 20;
-/// What a file has room for, as the server takes it.
+/// The largest file that a server takes by default.
 const FILE_BYTES: usize = 10 << 20;
 /// Both sides of the largest progressive picture that is read.
 const PROGRESSIVE_SIDE: u16 = 7000;
@@ -82,7 +82,7 @@ fn progressive(side: u16, scans: usize) -> Vec<u8> {
     file.extend(vec![0; blocks.div_ceil(8)]);
     for _ in 1..scans {
         file.extend(segment(0xda, &[1, 1, 0x00, 1, 63, 0]));
-        // Of each 15 bits the first is the code, the others the number of blocks beyond 2^14.
+        // The first of 15 bits is the code, the others are the number of blocks beyond 2^14.
         let bits = Bits::reversed(&[(0, 15)].repeat(blocks.div_ceil(1 << 14)));
         file.extend(bits);
     }
@@ -118,7 +118,7 @@ fn lossless() -> Vec<u8> {
     encoded(&DynamicImage::new_rgb8(8, 8), ImageFormat::WebP)[20..].to_vec()
 }
 
-/// What a lossy picture begins with.
+/// The header of a lossy picture.
 fn lossy_header(width: u16, height: u16) -> Vec<u8> {
     [&[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a][..], &width.to_le_bytes(), &height.to_le_bytes(), &[0; 600]].concat()
 }
@@ -141,7 +141,7 @@ fn webp_with_transparent_tables() -> Vec<u8> {
 struct Bits(Vec<(u64, u32)>);
 
 impl Bits {
-    /// From what follows the size of a lossless picture on.
+    /// Writes a lossless picture from the end of its size on.
     fn tables(&mut self, groups: usize) {
         let single = (0b0001, 4);
         // No transform; a cache of 2^11 colours; groups of codes for each 4 x 4 pixels.

@@ -1,14 +1,14 @@
 //! Samples of any kind to red, green and blue of eight bits.
 
-/// What shows through transparent pixels: a middle grey.
+/// A middle grey shows through transparent pixels.
 pub const GREY: u8 = 128;
 
 /// The samples that a row of a PNG file is made of.
 #[derive(Clone, Copy)]
 pub struct Samples {
-    /// Of a pixel: grey, grey and alpha, colours, or colours and alpha.
+    /// Samples of a pixel: grey, grey and alpha, colours, or colours and alpha.
     pub channels: usize,
-    /// Whether each has sixteen bits, the upper eight first, or eight.
+    /// Each sample has sixteen bits, the upper eight first; otherwise it has eight.
     pub wide: bool,
 }
 

@@ -66,7 +66,7 @@ mod tests {
 
     const WIDTH: usize = 11;
     const HEIGHT: usize = 9;
-    /// Of each pass of an interlaced picture: from which column and row on, and every how many.
+    /// The first column and row of each pass of an interlaced picture, and its steps across and down.
     const PASSES: [[usize; 4]; 7] =
         [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 

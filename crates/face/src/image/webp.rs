@@ -12,13 +12,13 @@ use crate::memory::Memory;
 mod tables;
 
 const RIFF_HEADER_LEN: usize = 12;
-/// Of an animation's frame: its place, its size, its duration and flags.
+/// Place, size, duration and flags of an animation's frame.
 const FRAME_HEADER_LEN: usize = 16;
 const FLAG_ALPHA: u8 = 0x10;
 const FLAG_ANIMATION: u8 = 0x02;
 /// A signature and the size.
 const LOSSLESS_HEADER_LEN: usize = 5;
-/// Of what transparency begins with: the bits that say how it is coded, and one of their values.
+/// These bits of the first byte say how transparency is coded; this value means a lossless picture.
 const ALPHA_METHOD: u8 = 0b11;
 const ALPHA_LOSSLESS: u8 = 0b01;
 /// Compressed data are held three times while they are decoded.

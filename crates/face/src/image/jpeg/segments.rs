@@ -14,14 +14,14 @@ const SCANS_MAX: usize = 100;
 /// Segments between scans that are neither tables nor scans: there is no use for them.
 const STRAYS_MAX: usize = 64;
 
-/// What a picture is made from, without profiles, texts, thumbnails and what follows the picture.
+/// The parts of a file that its picture is made from: no profiles, texts or thumbnails, and nothing after the picture.
 pub struct Needed<'a> {
     pub file: Vec<u8>,
     pub exif: Option<&'a [u8]>,
     pub frame: Frame,
 }
 
-/// What the markers before the picture data say.
+/// The frame header, and the number of components in the first scan.
 pub struct Frame {
     pub width: u16,
     pub height: u16,
@@ -136,7 +136,7 @@ impl<'a> Segments<'a> {
         Self(file.strip_prefix(&[0xff, SOI]).unwrap_or_default())
     }
 
-    /// What follows a scan's header, up to the next marker that is no restart.
+    /// The coded data after a scan's header, up to the next marker that is no restart.
     fn coded(&mut self) -> &'a [u8] {
         let ends = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff);
         let end = self.0.windows(2).position(ends).unwrap_or(self.0.len());

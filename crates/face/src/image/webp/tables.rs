@@ -5,7 +5,7 @@ use crate::image::webp::Size;
 
 const CODE_LENGTH_ORDER: [usize; 19] = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const LEN_MAX: usize = 15;
-/// Of the five codes of a group: green, lengths and cached colours; red; blue; alpha; distances.
+/// Sizes of the five alphabets of a group: green, lengths and cached colours; red; blue; alpha; distances.
 const ALPHABETS: [usize; 5] = [256 + 24, 256, 256, 256, 40];
 const CACHED_FROM: usize = 256 + 24;
 const LENGTHS_FROM: usize = 256;
@@ -13,9 +13,9 @@ const LENGTHS_FROM: usize = 256;
 /// The decoder looks up so many bits at once, four bytes each; longer codes go on in a tree.
 const LOOKED_UP_BITS: usize = 10;
 const LOOKED_UP_BYTES: u64 = 4;
-/// Of the tree, for each longer code.
+/// Bytes of the tree for each longer code.
 const LONGER_BYTES: u64 = 2 * 16;
-/// Of a group beside its tables, while the list of groups grows.
+/// Bytes of a group beside its tables, while the list of groups grows.
 const GROUP_BYTES: u64 = 1024;
 const MULTIPLIER: u32 = 0x1e35_a7bd;
 
@@ -273,7 +273,7 @@ impl Bits<'_> {
     }
 }
 
-/// How many pixels a distance's code leads back.
+/// The number of pixels that a distance's code leads back.
 fn back(code: usize, width: usize) -> usize {
     let Some((left, up)) = NEARBY.get(code - 1) else { return code - NEARBY.len() };
     (isize::from(*left) + isize::from(*up) * width as isize).max(1) as usize
