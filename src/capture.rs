@@ -146,7 +146,8 @@ impl Capture {
 
     fn check(&self) -> Result<(), Error> {
         let too_long = [Some(&self.id), self.sdk.as_ref().and_then(|sdk| sdk.sdk_version.as_ref())];
-        let device = self.device.iter().flat_map(|of| [&of.device_model, &of.os_type, &of.os_version]).flatten();
+        let device =
+            self.device.iter().flat_map(|of| [&of.device_model, &of.os_type, &of.os_version, &of.camera]).flatten();
         if too_long.into_iter().flatten().chain(device).any(|text| text.len() > TEXT_LEN_MAX) {
             return Err(Error::NotCapture(format!("a text has more than {TEXT_LEN_MAX} bytes")));
         }

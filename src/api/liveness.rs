@@ -160,7 +160,12 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
 }
 
 fn device(device: domain::liveness::DeviceInfo) -> types::DeviceInfo {
-    types::DeviceInfo { device_model: device.device_model, os_type: device.os_type, os_version: device.os_version }
+    types::DeviceInfo {
+        device_model: device.device_model,
+        os_type: device.os_type,
+        os_version: device.os_version,
+        camera: device.camera,
+    }
 }
 
 /// Two objects of the contract have the same members.

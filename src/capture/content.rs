@@ -29,8 +29,9 @@ impl Capture {
         if let Some(SdkInfo { sdk_version }) = &self.sdk {
             writer.name("sdkInfo").texts(&[("sdkVersion", sdk_version)]);
         }
-        if let Some(DeviceInfo { device_model, os_type, os_version }) = &self.device {
-            let members = [("deviceModel", device_model), ("osType", os_type), ("osVersion", os_version)];
+        if let Some(DeviceInfo { device_model, os_type, os_version, camera }) = &self.device {
+            let members =
+                [("deviceModel", device_model), ("osType", os_type), ("osVersion", os_version), ("camera", camera)];
             writer.name("deviceInfo").texts(&members);
         }
         writer.name("frames").list(self.frames.len());
@@ -183,6 +184,7 @@ fn device(reader: &mut Reader) -> Result<DeviceInfo, Error> {
             "deviceModel" => &mut device.device_model,
             "osType" => &mut device.os_type,
             "osVersion" => &mut device.os_version,
+            "camera" => &mut device.camera,
             _ => return Ok(false),
         };
         *member = Some(reader.text(name)?);

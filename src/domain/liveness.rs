@@ -47,9 +47,55 @@ pub struct DeviceInfo {
     pub device_model: Option<String>,
     pub os_type: Option<String>,
     pub os_version: Option<String>,
+    /// The camera, as its driver calls it.
+    pub camera: Option<String>,
+}
+
+/// Parts of the names of programs that show a film to other programs as if it were a camera's, in lower case.
+const VIRTUAL_CAMERAS: [&str; 12] = [
+    "virtual",
+    "obs-camera",
+    "obs camera",
+    "manycam",
+    "xsplit",
+    "snap camera",
+    "v4l2loopback",
+    "loopback",
+    "vcam",
+    "e2esoft",
+    "camtwist",
+    "splitcam",
+];
+
+impl DeviceInfo {
+    /// Whether the camera says itself that it is none. One that hides it is not found this way.
+    pub fn is_virtual(&self) -> bool {
+        let name = self.camera.as_ref().map(|name| name.to_lowercase()).unwrap_or_default();
+        VIRTUAL_CAMERAS.iter().any(|part| name.contains(part))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SdkInfo {
     pub sdk_version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_that_say_that_they_are_none_are_known() {
+        let is_virtual =
+            |name: &str| DeviceInfo { camera: Some(name.to_owned()), ..DeviceInfo::default() }.is_virtual();
+        for name in
+            ["OBS Virtual Camera", "ManyCam Virtual Webcam", "Dummy video device (v4l2loopback)", "e2eSoft VCam"]
+        {
+            assert!(is_virtual(name), "{name}");
+        }
+        for name in ["FaceTime HD Camera", "Integrated Webcam (0bda:5689)", "camera2 1, facing front", ""] {
+            assert!(!is_virtual(name), "{name}");
+        }
+        assert!(!DeviceInfo::default().is_virtual());
+    }
 }

@@ -23,6 +23,7 @@ use crate::shape::assert_shape;
 on_both!(
     a_check_begins_with_what_a_capture_client_needs,
     a_capture_becomes_a_verdict_and_a_face,
+    a_camera_that_says_that_it_is_none_is_refused,
     what_was_seen_is_told_to_those_who_may_know,
     a_session_whose_capture_is_looked_at_is_not_ended,
     a_token_captures_for_one_session_and_no_more,
@@ -197,6 +198,19 @@ async fn a_capture_becomes_a_verdict_and_a_face(app: TestApp) {
     let used = app.used().await;
     assert!(used.contains(&("replayLiveness".to_owned(), 2)), "{used:?}");
     assert!(used.contains(&("initLivenessParameters".to_owned(), 2)), "{used:?}");
+}
+
+async fn a_camera_that_says_that_it_is_none_is_refused(app: TestApp) {
+    for (camera, state_is) in [("FaceTime HD Camera", "SUCCESS"), ("OBS Virtual Camera", "FAILED")] {
+        let session = open(&app, &json!({})).await;
+        let mut sealed = Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await);
+        sealed.capture.device = Some(DeviceInfo { camera: Some(camera.to_owned()), ..DeviceInfo::default() });
+        sealed.to(&app, &session).await;
+        settle(&app).await;
+        let status = app.get(&status_path(&session)).send().await.ok();
+        assert_eq!((&status["status"], &status["deviceInfo"]["camera"]), (&json!(state_is), &json!(camera)));
+        assert!(status["measures"].as_array().expect("there are some").contains(&json!("CAMERA")));
+    }
 }
 
 async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {

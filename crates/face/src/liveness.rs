@@ -19,6 +19,7 @@ pub mod judge;
 pub mod light;
 pub mod motion;
 pub mod movements;
+pub mod renewal;
 pub mod track;
 
 /// Frames that the networks against spoofs see, spread over the capture.
@@ -160,6 +161,7 @@ fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> 
         mouth: motion::mouth(shots),
         eyes: motion::eyes(shots),
         relief: motion::relief(shots),
+        change: track.renewal.change(),
         movements: rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default(),
         is_ahead: rest.is_some_and(|rest| rest.is_back(shots)),
         real: None,

@@ -4,15 +4,18 @@ const WIDTH = 480;
 const HEIGHT = 640;
 const QUALITY = 0.85;
 const INTERVAL_MS = 100;
+// The longest name that a capture may carry, in characters of at most four bytes.
+const NAME_LENGTH_MAX = 64;
 // A capture may have 150.
 const FRAMES_MAX = 150;
 
-/** Starts the camera into a video element; throws what `getUserMedia` throws. */
+/** Starts the camera into a video element, and answers its name; throws what `getUserMedia` throws. */
 export async function open(video) {
   // A width besides would have browsers cut the picture to the shape of the two.
   const wanted = { facingMode: 'user', height: { ideal: 960 } };
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
   await video.play();
+  return video.srcObject.getVideoTracks()[0]?.label.slice(0, NAME_LENGTH_MAX) ?? '';
 }
 
 /** Turns the camera off. */

@@ -105,9 +105,9 @@ function base64url(bytes) {
 
 /**
  * Frames (`{ t_ms, jpeg }`) as the sealed capture of the check with these parameters. `shown` are the times at which the
- * colours of a check by light came on.
+ * colours of a check by light came on, and `camera` is what its driver calls the camera.
  */
-export async function seal(parameters, frames, shown) {
+export async function seal(parameters, frames, shown, camera) {
   const capture = {
     version: 1,
     id: parameters.id,
@@ -116,6 +116,7 @@ export async function seal(parameters, frames, shown) {
     sdkInfo: { sdkVersion: 'capture page' },
     frames,
     ...(shown.length ? { lights: shown } : {}),
+    ...(camera ? { deviceInfo: { camera } } : {}),
   };
   const certificate = parameters.certificates[0];
   const pem = `-----BEGIN CERTIFICATE-----\n${certificate}\n-----END CERTIFICATE-----`;

@@ -37,6 +37,7 @@ let session;
 let parameters;
 let asked;
 let colours;
+let cameraName = '';
 
 /** Shows one section; its heading is read aloud. */
 function show(state, section) {
@@ -134,7 +135,7 @@ async function openCamera() {
   }
   at('open').disabled = true;
   try {
-    await camera.open(at('preview'));
+    cameraName = await camera.open(at('preview'));
   } catch (error) {
     const names = { NotAllowedError: 'denied', NotFoundError: 'noCamera' };
     end(names[error.name] ?? 'cameraBusy', start);
@@ -196,7 +197,7 @@ async function deliver(frames, shown) {
   show('sending', 'send');
   let sealed;
   try {
-    sealed = await seal(parameters, frames, shown);
+    sealed = await seal(parameters, frames, shown, cameraName);
   } catch {
     // A certificate that this browser cannot use: another try would end the same way.
     end('ERROR');

@@ -52,9 +52,9 @@ words!(
 words!(
     wire_reason: Reason => ReplayReason,
     NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, LightNotReflected, FlatLight, EyesClosed, FaceChanged, Cut, FlatMotion, Frozen,
-    SpoofNetwork
+    Injected, SpoofNetwork
 );
 words!(
     wire_measure: Measure => LivenessMeasure,
-    Face, Eyes, Movements, OnePerson, Continuity, Relief, Life, SpoofNetwork, Light
+    Face, Eyes, Movements, OnePerson, Continuity, Relief, Life, Renewal, Camera, SpoofNetwork, Light
 );

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bioserver::capture::key::Algorithm;
 use bioserver::capture::{self, Capture};
-use bioserver::domain::liveness::SdkInfo;
+use bioserver::domain::liveness::{DeviceInfo, SdkInfo};
 use face::values::challenges::challenges;
 use face::values::lights::lights;
 use serde_json::{Value, json};
@@ -49,7 +49,9 @@ fn the_page_derives_and_seals_as_this_server_does() {
             .map(|frame| json!({ "t_ms": frame.t_ms, "jpeg": STANDARD.encode(&frame.jpeg) }))
             .collect();
         let shown: Vec<u32> = if count == 1 { vec![] } else { (500..4500).step_by(500).collect() };
-        let given = json!({ "parameters": parameters, "count": count, "frames": frames, "shown": shown }).to_string();
+        let given =
+            json!({ "parameters": parameters, "count": count, "frames": frames, "shown": shown, "camera": "A camera" })
+                .to_string();
         let answer = talk::answer(node::command("tests/server/capture/page.mjs").arg(&folder), given.as_bytes());
         let answer: Value = serde_json::from_slice(&answer).expect("it is JSON");
         let names: Vec<&str> =
@@ -59,7 +61,8 @@ fn the_page_derives_and_seals_as_this_server_does() {
         assert_eq!(answer["lights"], json!(names));
         let sealed = answer["sealed"].as_str().expect("it is text");
         let sdk = Some(SdkInfo { sdk_version: Some("capture page".to_owned()) });
-        let expected = Capture { sdk, device: None, lights: shown, ..expected.clone() };
+        let device = Some(DeviceInfo { camera: Some("A camera".to_owned()), ..DeviceInfo::default() });
+        let expected = Capture { sdk, device, lights: shown, ..expected.clone() };
         assert_eq!(capture::open(&key.copy(), sealed.as_bytes()), Ok(expected));
     }
 }

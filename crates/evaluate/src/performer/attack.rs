@@ -48,10 +48,8 @@ impl Attack {
     /// has no order.
     pub fn concerns(self, asked: &Asked) -> bool {
         match self {
-            Self::Print | Self::Screen | Self::ScreenStill => true,
-            Self::Still | Self::TwoPeople | Self::Reordered | Self::Dropped => {
-                asked.liveness_type != LivenessType::Passive
-            }
+            Self::Print | Self::Screen | Self::ScreenStill | Self::Still => true,
+            Self::TwoPeople | Self::Reordered | Self::Dropped => asked.liveness_type != LivenessType::Passive,
             Self::Replayed => asked.liveness_type == LivenessType::Active || !asked.lights.is_empty(),
             Self::WrongOrder => asked.liveness_type == LivenessType::Active,
         }

@@ -33,6 +33,9 @@ const CHANGE_MIN: f32 = 0.005;
 const CHANGE_ENOUGH: f32 = 0.013;
 /// A mouth that opens or closes by so much of its width is no still's.
 const MOUTH_MIN: f32 = 0.08;
+/// A picture that changes by less from its first frame on is the first one again, in levels of brightness. On synthetic films
+/// a photograph with a camera's noise on it has 1.0 to 1.4, and people who keep still for a second have 6 and more.
+const RENEWED_MIN: f32 = 2.0;
 /// How wide eyes are open, in their own width: open ones have 0.1 and more in 99 of 100 photographs, shut ones up to 0.07.
 const EYES_MIN: f32 = 0.09;
 /// Faces of the film that are compared: of fewer nothing follows.
@@ -68,6 +71,8 @@ pub struct Evidence {
     pub eyes: f32,
     /// See [`super::motion::relief`].
     pub relief: Option<f32>,
+    /// See [`super::renewal::Renewal::change`].
+    pub change: Option<f32>,
     /// See [`movements::movements`].
     pub movements: Vec<Movement>,
     /// Whether the face looks ahead in the beginning, and the same way in the end.
@@ -113,6 +118,7 @@ impl Evidence {
             (Reason::Cut, is_film && is_cut),
             (Reason::FlatMotion, is_film && self.relief.is_some_and(|relief| relief < RELIEF_MIN)),
             (Reason::Frozen, is_film && self.is_frozen()),
+            (Reason::Injected, self.change.is_some_and(|change| change < RENEWED_MIN)),
             (Reason::MultipleFaces, self.faces_max > 1),
             (Reason::TooShort, is_film && is_short),
             (Reason::ChallengeNotPerformed, is_active && !self.performs(&asked.challenges)),
@@ -135,6 +141,7 @@ impl Evidence {
             (Measure::Continuity, is_film),
             (Measure::Relief, is_film && self.relief.is_some()),
             (Measure::Life, is_film && self.stir.is_some()),
+            (Measure::Renewal, self.change.is_some()),
             (Measure::SpoofNetwork, self.real.is_some()),
             (Measure::Light, !asked.lights.is_empty()),
         ];
@@ -186,6 +193,7 @@ mod tests {
         assert_documented(&format!(
             "ratio of variances {STIR_MIN}; shape {CHANGE_MIN} and {CHANGE_ENOUGH} distances of the eyes; mouth {MOUTH_MIN}"
         ));
+        assert_documented(&format!("less than {RENEWED_MIN:.0} levels"));
         assert_documented(&format!("less than {EYES_MIN} of their width"));
         assert_documented(&format!("correlation {REFLECTED_MIN}; {:.0} % of all sequences", 100.0 * CHANCE_MAX));
         assert_documented(&format!("{SIDES_MAX}, two standard errors below"));
@@ -212,6 +220,7 @@ mod tests {
             mouth: 0.1,
             eyes: 0.24,
             relief: Some(0.25),
+            change: Some(12.0),
             movements: vec![turn, blink],
             is_ahead: true,
             real: Some(0.95),
@@ -245,6 +254,7 @@ mod tests {
             (Evidence { speed: Speed { max: 12.0, jump: 0.0 }, ..good() }, Reason::Cut),
             (Evidence { speed: Speed { max: 8.0, jump: 8.0 }, ..good() }, Reason::Cut),
             (Evidence { relief: Some(0.05), ..good() }, Reason::FlatMotion),
+            (Evidence { change: Some(0.6), ..good() }, Reason::Injected),
             (Evidence { movements: vec![], ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { is_ahead: false, ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { real: Some(0.1), ..good() }, Reason::SpoofNetwork),

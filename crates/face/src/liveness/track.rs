@@ -4,6 +4,7 @@ use crate::Error;
 use crate::find::{self, Turns};
 use crate::image::Image;
 use crate::liveness::colours::Colours;
+use crate::liveness::renewal::Renewal;
 use crate::mesh::Mesh;
 use crate::networks::Networks;
 use crate::values::liveness::{FRAMES_MAX, Frame};
@@ -54,6 +55,8 @@ pub struct Track {
     pub shots: Vec<Shot>,
     pub meshes: Vec<Mesh>,
     pub colours: Vec<Colours>,
+    /// Of all frames that can be read.
+    pub renewal: Renewal,
     pub frames: usize,
     /// The most faces that were seen at once.
     pub faces_max: usize,
@@ -80,6 +83,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
     for (place, frame) in frames.iter().enumerate() {
         if place > 0 && frame.jpeg == frames[place - 1].jpeg {
             track.repeat(place, frame.t_ms);
+            track.renewal.add_same(frame.t_ms);
             continue;
         }
         let image = match Image::decode(&frame.jpeg, networks.settings().pixels_max, networks.memory()) {
@@ -87,6 +91,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
             Err(Error::Undecodable(_) | Error::TooManyPixels { .. } | Error::TooNarrow { .. }) => continue,
             Err(error) => return Err(error),
         };
+        track.renewal.add(frame.t_ms, image.view());
         let followed = match last
             .take()
             .filter(|_| frame.t_ms.saturating_sub(detected_ms) < DETECTED_EVERY_MS && place + 1 < frames.len())

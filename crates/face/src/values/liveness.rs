@@ -92,6 +92,8 @@ pub enum Reason {
     FlatMotion,
     /// Nothing lives in the picture: a still, or somebody who holds so still that nothing tells the two apart.
     Frozen,
+    /// One picture was sent again and again, or the camera says that it is none.
+    Injected,
     /// The network against spoofs takes it for a print or a screen.
     SpoofNetwork,
 }
@@ -121,6 +123,10 @@ pub enum Measure {
     Relief,
     /// A blink, a mouth that moves or a shape that changes.
     Life,
+    /// Pictures that are not the first one again.
+    Renewal,
+    /// A camera that does not say itself that it is none.
+    Camera,
     /// Networks against prints and displays.
     SpoofNetwork,
     /// Colours of a screen that the face reflects.

@@ -131,6 +131,8 @@ fn films_that_were_put_together_are_refused() {
     let put_together =
         [(Attack::Still, Reason::Frozen), (Attack::TwoPeople, Reason::FaceChanged), (Attack::Dropped, Reason::Cut)];
     refused(LivenessType::PassiveVideo, &[], &put_together);
+    // A photograph in the place of the camera, with fresh noise in each frame.
+    refused(LivenessType::Passive, &[], &[(Attack::Still, Reason::Injected)]);
 }
 
 /// How real the faces of a film look to the built-in network.
