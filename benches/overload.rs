@@ -1,7 +1,7 @@
 //! Four times the work that the machine can do, for a minute: what is accepted, how long it takes, and whether
 //! reads suffer. The program runs as a process of its own, as its users run it.
 //!
-//! `BIOSERVER_OVERLOAD_SECONDS` sets another time than a minute.
+//! `OVERLOAD_SECONDS` sets another time than a minute.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -143,7 +143,7 @@ fn shown(timed: &[Timed], status: u16) -> String {
 
 #[tokio::main]
 async fn main() {
-    let seconds = std::env::var("BIOSERVER_OVERLOAD_SECONDS").map_or(60, |text| text.parse().expect("a number"));
+    let seconds = std::env::var("OVERLOAD_SECONDS").map_or(60, |text| text.parse().expect("a number"));
     let data = tempfile::tempdir().expect("a folder can be made");
     let server = Arc::new(Server::start(data.path()));
     let capacity = capacity(&server).await;

@@ -106,7 +106,7 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Par
 pub struct ExpectedCapture {
     stored: StoredSession,
     check: LivenessCheck,
-    /// Captures before it.
+    /// Captures that are looked at before it.
     waiting: i64,
 }
 
@@ -118,7 +118,7 @@ pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<
     let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
     let check = find(&mut tx, session).await?;
     refuse_late(status(&check, deps.clock.now()))?;
-    let waiting = store::liveness::waiting(&mut tx).await?;
+    let waiting = store::liveness::waiting(&mut tx, caller.provider).await?;
     drop(tx);
     deps.pace.check(waiting, &deps.policy)?;
     Ok(ExpectedCapture { stored, check, waiting })

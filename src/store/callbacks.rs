@@ -98,19 +98,7 @@ pub async fn take(
 /// by then.
 pub async fn postpone(tx: &mut Tx, leased: &LeasedCallback, due: Moment, last: &str) -> Result<(), Error> {
     let status = if due < leased.session.expires { CallbackStatus::Owed } else { CallbackStatus::Dead };
-    on!(tx, |conn| sqlx::query(
-        "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL, attempts = attempts - 1
-         WHERE id = $1 AND attempts = $2"
-    )
-    .bind(leased.callback)
-    .bind(leased.attempts)
-    .bind(status)
-    .bind(due)
-    .bind(last)
-    .execute(conn)
-    .await
-    .map(|_| ()))?;
-    Ok(())
+    set(tx, leased, status, due, last, 1).await
 }
 
 /// Notes how an attempt ended; nothing happens if the lease went to another.
@@ -121,14 +109,28 @@ pub async fn note(
     due: Moment,
     last: &str,
 ) -> Result<(), Error> {
+    set(tx, leased, status, due, last, 0).await
+}
+
+/// `taken_back` of the callback's attempts do not count.
+async fn set(
+    tx: &mut Tx,
+    leased: &LeasedCallback,
+    status: CallbackStatus,
+    due: Moment,
+    last: &str,
+    taken_back: i64,
+) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
-        "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL WHERE id = $1 AND attempts = $2"
+        "UPDATE callbacks SET status = $3, due = $4, last = $5, leased = NULL, attempts = attempts - $6
+         WHERE id = $1 AND attempts = $2"
     )
     .bind(leased.callback)
     .bind(leased.attempts)
     .bind(status)
     .bind(due)
     .bind(last)
+    .bind(taken_back)
     .execute(conn)
     .await
     .map(|_| ()))?;

@@ -7,7 +7,7 @@ use std::fmt;
 use sqlx::AssertSqlSafe;
 
 use crate::domain::liveness::LivenessStatus;
-use crate::domain::{Moment, SessionId};
+use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::sessions::{StoredSession, session_columns};
 use crate::store::{Error, Tx, on};
@@ -123,24 +123,36 @@ pub async fn receive(
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// How many captures wait for a node or are with one.
-pub async fn waiting(tx: &mut Tx) -> Result<i64, Error> {
-    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM replays WHERE status = $1")
-        .bind(LivenessStatus::InProgress)
-        .fetch_one(conn)
-        .await)?)
+/// How many captures are looked at before a new one of this provider, those that are with a node included: all of its
+/// own, and of each other provider at most one more than that, since providers take turns.
+pub async fn waiting(tx: &mut Tx, provider: ProviderId) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "WITH counts AS (SELECT provider, COUNT(*) AS count FROM replays JOIN sessions ON sessions.id = replays.session
+                         WHERE status = $1 GROUP BY provider),
+              own AS (SELECT COALESCE(SUM(count), 0) AS count FROM counts WHERE provider = $2)
+         SELECT CAST(COALESCE(SUM(CASE WHEN counts.count <= own.count THEN counts.count
+                                       ELSE own.count + 1 END), 0) AS BIGINT)
+         FROM counts, own"
+    )
+    .bind(LivenessStatus::InProgress)
+    .bind(provider)
+    .fetch_one(conn)
+    .await)?)
 }
 
-/// The capture that waits longest, if it was not tried `attempts_max` times yet. Until `leased` no other node takes
-/// it; if this one dies, another does then.
+/// The capture whose turn it is, if it was not tried `attempts_max` times yet: providers take turns, and of each the
+/// capture that waits longest comes first. Until `leased` no other node takes it; if this one dies, another does then.
 pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<LeasedCapture>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
         "UPDATE replays SET leased = $2, attempts = attempts + 1 WHERE session = (
-             SELECT session FROM replays WHERE status = $3 AND (leased IS NULL OR leased <= $1) AND attempts < $4
+             SELECT session FROM replays own WHERE status = $3 AND (leased IS NULL OR leased <= $1) AND attempts < $4
                  AND EXISTS (SELECT 1 FROM sessions
                              WHERE sessions.id = session AND expires > $1 AND key_sealed IS NOT NULL)
-             ORDER BY received LIMIT 1 {lock})
+             ORDER BY (SELECT COUNT(*) FROM replays JOIN sessions ON sessions.id = replays.session
+                       WHERE status = $3 AND received < own.received
+                           AND provider = (SELECT provider FROM sessions WHERE sessions.id = own.session)),
+                 received LIMIT 1 {lock})
          RETURNING session"
     );
     let taken: Option<SessionId> = on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement))

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::faults::Row;
 use crate::nodes::{MASTER_KEY, location};
 use crate::server::Server;
 
@@ -80,4 +81,6 @@ async fn hosts_that_never_answer_hold_up_nobody_else() {
     let waiting = "SELECT COUNT(*) FROM callbacks WHERE status = 'OWED'";
     let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut database).await.expect("it counts");
     assert!(waiting >= SILENT as i64, "nothing that was not answered is given up");
+    let measured = format!("{SILENT} calls to hosts that never answer; 3 of another provider came within {SOON:?}");
+    Row::harmless("callbacks to hosts that never answer", 1, SILENT + 3, measured);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::faults::Row;
 use crate::nodes::open;
 use crate::server::Server;
 
@@ -84,4 +85,5 @@ async fn a_full_disk_is_said_to_be_full() {
     std::fs::remove_file(&full).expect("it is there");
     until(async || is_ready(&client, &node).await).await;
     assert!(open(&client, &node, &json!({})).await.is_some());
+    Row::harmless("a full disk", 1, 4, "writes got 503, reads 200; it recovered");
 }

@@ -1,9 +1,10 @@
 //! The table of faults: each is provoked on running programs while requests come, and what was answered is asked for
 //! again afterwards.
 //!
-//! `FAULTS_MINUTES=15 FAULTS_KILLS=20 cargo test --test process faults:: -- --nocapture` takes that
-//! long for the soak, and kills a server so often on each kind of storage. Without them it is short.
+//! `FAULTS_MINUTES=15 FAULTS_KILLS=20 tools/faults` prints it, with the rows of the tests beside this one. It takes that long
+//! for the soak, and kills a server so often on each kind of storage. Without them it is short.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::faults::kills::Storage;
@@ -17,9 +18,9 @@ const KILLS: usize = 2;
 /// A long soak has an overload that is as much shorter.
 const OVERLOAD_SHARE: u32 = 15;
 
-/// The outcome of one fault.
+/// The outcome of one fault: a line of the table.
 #[derive(Default)]
-struct Row {
+pub struct Row {
     fault: String,
     times: usize,
     requests: usize,
@@ -28,6 +29,21 @@ struct Row {
     /// Answers that should not have been given.
     wrong: Vec<String>,
     measured: String,
+}
+
+impl Row {
+    /// Prints the line of a fault that did no harm, which the test has made sure of.
+    pub fn harmless(fault: &str, times: usize, requests: usize, measured: impl fmt::Display) {
+        let (fault, measured) = (fault.to_owned(), measured.to_string());
+        println!("{}", Self { fault, times, requests, measured, ..Self::default() });
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, times, requests, lost, wrong, measured } = self;
+        write!(f, "| {fault} | {times} | {requests} | {} | {} | {measured} |", lost.len(), wrong.len())
+    }
 }
 
 fn number(variable: &str) -> Option<usize> {
@@ -43,11 +59,8 @@ async fn nothing_is_lost_or_wrong() {
     for storage in [Storage::Sqlite, Storage::Postgres, Storage::Bucket] {
         rows.push(kills::row(storage, kills).await);
     }
-    println!("\n| fault | times | requests | lost | wrong | measured |\n|---|---|---|---|---|---|");
-    for Row { fault, times, requests, lost, wrong, measured } in &rows {
-        println!("| {fault} | {times} | {requests} | {} | {} | {measured} |", lost.len(), wrong.len());
-    }
-    for Row { fault, requests, lost, wrong, .. } in &rows {
+    for row @ Row { fault, requests, lost, wrong, .. } in &rows {
+        println!("{row}");
         assert!(*requests > 0, "{fault}: nothing was asked");
         assert!(lost.is_empty() && wrong.is_empty(), "{fault}: lost {lost:?}, wrong {wrong:?}");
     }

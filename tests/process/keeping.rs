@@ -16,6 +16,7 @@ use testkit::postgres;
 use testkit::project::sample;
 
 use crate::bucket::Bucket;
+use crate::faults::Row;
 use crate::provider::{Provider, portrait};
 use crate::proxy::{Proxy, Way};
 use crate::server::Server;
@@ -94,6 +95,12 @@ async fn captures_are_looked_at_though_the_bucket_was_away() {
     for session in &sessions {
         until("a capture is given up or forgotten", async || provider.status(session).await == "SUCCESS").await;
     }
+    Row::harmless(
+        "the bucket away while captures wait",
+        1,
+        CAPTURES,
+        format!("away for {OUTAGE:?}; all ended as SUCCESS"),
+    );
 }
 
 #[tokio::test]
@@ -118,6 +125,7 @@ async fn captures_are_looked_at_though_the_database_was_away() {
     let attempts: Vec<i64> =
         sqlx::query_scalar("SELECT attempts FROM replays").fetch_all(&mut direct).await.expect("they are there");
     assert_eq!(attempts, [1, 1], "an outage is no attempt");
+    Row::harmless("the database away while captures wait", 1, 2, format!("away for {OUTAGE:?}; all ended as SUCCESS"));
 }
 
 /// How many of the owner's sessions have media.
@@ -159,6 +167,12 @@ async fn what_is_deleted_or_over_while_the_bucket_is_away_is_erased_when_it_is_b
     until("something stays", async || kept(&media).await == 0).await;
     until("a session stays", async || lag().await == 0).await;
     assert_eq!(status(&server, Method::GET, &session).await, 200);
+    Row::harmless(
+        "the bucket away while sessions end",
+        1,
+        10,
+        "4 sessions and a face; nothing stayed when it was back",
+    );
 }
 
 fn images(folder: &Path, owner: &str) -> Vec<std::path::PathBuf> {
@@ -212,4 +226,5 @@ async fn a_server_with_an_empty_database_erases_nothing_of_another_one() {
     assert!(right.exists(), "another's stray is erased");
     assert_eq!((images(&media, &owner).len(), images(&media, &stranger).len()), (2, 1));
     assert_eq!(status(&one, Method::GET, &format!("{face}/image")).await, 200);
+    Row::harmless("a second server with an empty database, same images", 1, 5, "all images of the first stay");
 }

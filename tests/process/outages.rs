@@ -10,6 +10,7 @@ use testkit::postgres;
 use testkit::project::sample;
 
 use crate::bucket::Bucket;
+use crate::faults::Row;
 use crate::keeping::on_bucket;
 use crate::nodes::{MASTER_KEY, add_to, location, open};
 use crate::proxy::{Proxy, Way};
@@ -70,6 +71,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
             assert_eq!(reply.status(), 200);
         }
     }
+    Row::harmless("the database frozen or cut", 3, 3 * (3 * AT_ONCE + 1), "503 in time, all connections recovered");
 }
 
 /// Waits until readiness says that this part is down, and that alone.
@@ -125,6 +127,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     set("RESET default_transaction_read_only").await;
     is_ready(&client, &node).await;
     assert!(open(&client, &node, &json!({})).await.is_some());
+    Row::harmless("a database that cannot be written", 1, 4, "writes got 503, reads 200; it recovered");
 }
 
 /// The provider's requests as they were counted.
@@ -168,6 +171,12 @@ async fn a_node_that_is_stopped_at_work_harms_no_other() {
     }
     assert!(opened > STOPS * AT_ONCE, "nothing was at work when the node was stopped");
     assert_eq!(counted(&database).await, opened as i64, "each session that was accepted is counted once");
+    Row::harmless(
+        "a node stopped at work (SIGSTOP)",
+        STOPS,
+        2 * STOPS * AT_ONCE,
+        "the other node answered all; usage adds up",
+    );
 }
 
 async fn open_or_not(client: &Client, node: &Server) -> u16 {
@@ -190,4 +199,5 @@ async fn a_bucket_that_does_not_answer_is_said_to_be_away() {
     let session = open(&client, &node, &json!({})).await.expect("it answers");
     let face = location(&add_to(&client, &node, &session, sample("obama.jpg")).await);
     assert_eq!(get(&client, &node, &face).await.status(), 200);
+    Row::harmless("a bucket that does not answer", 1, 4, "images got 503, all else went on");
 }

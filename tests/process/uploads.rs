@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::faults::Row;
 use crate::server::Server;
 
 const UPLOADS: usize = 200;
@@ -49,9 +50,9 @@ async fn many_uploads_are_refused_before_they_are_sent() {
     }
     let refused = answers.len();
     // The others' bytes are awaited: as many as one provider has room for.
-    println!("{refused} of {UPLOADS} uploads of {IMAGE_BYTES} bytes were refused by their heads");
     assert!((UPLOADS - 20..UPLOADS).contains(&refused), "{refused}");
     drop(all);
+    Row::harmless("heads of 200 uploads of 10 MiB", 1, UPLOADS, format!("{refused} were refused before their bodies"));
 }
 
 #[tokio::test]
@@ -70,12 +71,13 @@ async fn many_uploads_take_no_more_memory_than_there_is_for_them() {
     let answers = join_all((0..UPLOADS).map(|_| upload(IMAGE_BYTES - 1))).await;
     let grown = (server.most_memory() - before) >> 20;
     let refused = answers.iter().filter(|answer| **answer == (429, true)).count();
-    println!("{refused} of {UPLOADS} were refused; memory has grown by {grown} MiB from {} MiB", before >> 20);
     assert!(answers.iter().all(|answer| [(400, false), (429, true)].contains(answer)), "{answers:?}");
     assert!((1..UPLOADS).contains(&refused));
     // Half of all room is one provider's; a growing buffer and what is on its way come on top.
     assert!(grown < 384, "{grown} MiB");
     assert_eq!(upload(1000).await, (400, false));
+    let measured = format!("{refused} were refused, memory grew by {grown} MiB");
+    Row::harmless("200 uploads of 10 MiB at once", 1, UPLOADS, measured);
 }
 
 #[tokio::test]

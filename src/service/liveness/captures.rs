@@ -128,7 +128,7 @@ impl CapturePace {
     }
 }
 
-/// Takes the capture that waits longest, if any does.
+/// Takes the capture whose turn it is, if any waits.
 pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
     let mut tx = deps.store.begin().await?;
     let kept = deps.pace.kept();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bioserver::domain::liveness::LivenessStatus;
-use bioserver::domain::{Moment, SessionId};
+use bioserver::domain::{Moment, ProviderId, SessionId};
 use bioserver::store::liveness::{GivenBack, LeasedCapture, LivenessCheck};
 use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
@@ -23,6 +23,7 @@ on_both!(
     a_check_takes_one_capture_in_its_time,
     a_check_in_progress_is_not_begun_anew,
     the_capture_that_waits_longest_is_taken_first,
+    providers_take_turns,
     nodes_never_take_the_same_capture,
     who_has_lost_the_lease_ends_nothing,
     a_lease_lasts_as_long_as_it_is_renewed,
@@ -32,9 +33,13 @@ on_both!(
     a_capture_goes_with_its_session,
 );
 
-/// Checks in new sessions, which live from `at(0)` to `at(60)`; captures are due at `at(30)`.
+/// Checks in new sessions of a new provider, which live from `at(0)` to `at(60)`; captures are due at `at(30)`.
 async fn asked<const N: usize>(store: &Store) -> [StoredSession; N] {
     let provider = provider(store, "sp").await.id;
+    asked_by(store, provider).await
+}
+
+async fn asked_by<const N: usize>(store: &Store, provider: ProviderId) -> [StoredSession; N] {
     let mut sessions = vec![];
     for _ in 0..N {
         let session = begun(store, provider).await;
@@ -73,11 +78,11 @@ async fn a_check_takes_one_capture_in_its_time(settings: Settings) {
     assert!(!received(&mut tx, late.id, 30).await, "it is too late");
     let another = store::liveness::receive(&mut tx, session.id, b"another", CAPTURE, at(1)).await.unwrap();
     assert!(!another, "that is not what was asked");
-    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 0);
+    assert_eq!(store::liveness::waiting(&mut tx, session.provider).await.unwrap(), 0);
     assert!(received(&mut tx, session.id, 29).await);
     assert!(!received(&mut tx, session.id, 29).await, "it has one");
     assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::InProgress, None));
-    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 1);
+    assert_eq!(store::liveness::waiting(&mut tx, session.provider).await.unwrap(), 1);
 }
 
 async fn a_check_in_progress_is_not_begun_anew(settings: Settings) {
@@ -113,6 +118,29 @@ async fn the_capture_that_waits_longest_is_taken_first(settings: Settings) {
     assert!(taken(&mut tx, 60, 90).await.is_none(), "the sessions are over");
 }
 
+async fn providers_take_turns(settings: Settings) {
+    let store = open(&settings).await;
+    let [busy, quiet, new] =
+        [provider(&store, "busy").await.id, provider(&store, "quiet").await.id, provider(&store, "new").await.id];
+    let many: [StoredSession; 5] = asked_by(&store, busy).await;
+    let few: [StoredSession; 2] = asked_by(&store, quiet).await;
+    let mut tx = store.begin().await.unwrap();
+    for (second, session) in (1..).zip(many.iter().chain(&few)) {
+        assert!(received(&mut tx, session.id, second).await);
+    }
+    let mut turns = vec![];
+    while let Some(leased) = taken(&mut tx, 10, 50).await {
+        turns.push(leased.session.id);
+    }
+    let expected = [&many[0], &few[0], &many[1], &few[1], &many[2], &many[3], &many[4]];
+    assert_eq!(turns, expected.map(|session| session.id));
+    // Before a new capture come all of its provider's own, and of the other's as many and one.
+    let waiting = async |tx: &mut Tx, provider| store::liveness::waiting(tx, provider).await.unwrap();
+    assert_eq!(waiting(&mut tx, busy).await, 7);
+    assert_eq!(waiting(&mut tx, quiet).await, 2 + 3);
+    assert_eq!(waiting(&mut tx, new).await, 2);
+}
+
 async fn nodes_never_take_the_same_capture(settings: Settings) {
     let store = open(&settings).await;
     let sessions: [StoredSession; 24] = asked(&store).await;
@@ -144,7 +172,7 @@ async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
     assert!(store::liveness::finish(&mut tx, &holder, LivenessStatus::Success, RESULT).await.unwrap());
     assert!(!store::liveness::finish(&mut tx, &holder, LivenessStatus::Spoof, b"twice").await.unwrap());
     assert_eq!(found(&mut tx, session.id).await, standing(LivenessStatus::Success, Some(RESULT)));
-    assert_eq!(store::liveness::waiting(&mut tx).await.unwrap(), 0);
+    assert_eq!(store::liveness::waiting(&mut tx, session.provider).await.unwrap(), 0);
 }
 
 async fn a_lease_lasts_as_long_as_it_is_renewed(settings: Settings) {
