@@ -60,12 +60,7 @@ impl TestApp {
 
     /// On SQLite, with this face engine.
     pub async fn with(faces: Arc<dyn FaceEngine>) -> Self {
-        Self::start_with(faces, Policy::default()).await
-    }
-
-    /// On SQLite, with this face engine, where the operator has decided so.
-    pub async fn start_with(faces: Arc<dyn FaceEngine>, policy: Policy) -> Self {
-        Self::start(Database::sqlite(), faces, Arc::default(), policy).await
+        Self::start(Database::sqlite(), faces, Arc::default(), Policy::default()).await
     }
 
     async fn start(database: Database, faces: Arc<dyn FaceEngine>, script: Arc<Script>, policy: Policy) -> Self {

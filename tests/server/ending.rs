@@ -1,21 +1,14 @@
 //! Sessions end on time, and nothing of them stays.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use bioserver::domain::{Limits, OwnerId, SessionId};
 use bioserver::service::strays::{self, Strays};
 use bioserver::service::{Deps, sessions};
 use bioserver::{store, tasks};
 use chrono::TimeDelta;
-use face::calibration::Origin;
-use face::values::score::Score;
-use face::{AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, spoof};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use reqwest::Method;
 use serde_json::json;
-use testkit::script::Script;
 
 use crate::app::TestApp;
 use crate::both::{Database, Subject, on_both};
@@ -259,64 +252,9 @@ async fn more_than_one_batch_is_swept(app: TestApp) {
     assert_eq!(lag().await, 0);
 }
 
-/// Finds a face in every picture; meanwhile, something happens, once.
-#[derive(Default)]
-pub struct Slow {
-    script: Script,
-    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
-}
-
-impl Slow {
-    pub fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
-        *self.meanwhile.lock().expect("nobody panicked") = Some(happens.boxed());
-    }
-}
-
-impl FaceEngine for Slow {
-    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
-        let meanwhile = self.meanwhile.lock().expect("nobody panicked").take();
-        async move {
-            if let Some(happens) = meanwhile {
-                happens.await;
-            }
-            self.script.describe(picture).await
-        }
-        .boxed()
-    }
-
-    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
-        self.script.estimate_age(picture)
-    }
-
-    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
-        self.script.check_liveness(capture)
-    }
-
-    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
-        self.script.score(reference, candidate)
-    }
-
-    fn pack(&self) -> &str {
-        self.script.pack()
-    }
-
-    fn template_version(&self) -> u16 {
-        self.script.template_version()
-    }
-
-    fn calibration(&self) -> Option<&Origin> {
-        self.script.calibration()
-    }
-
-    fn spoof(&self) -> Option<&spoof::Origin> {
-        self.script.spoof()
-    }
-}
-
 #[tokio::test]
 async fn a_face_whose_session_ends_meanwhile_is_refused_and_leaves_nothing() {
-    let slow = Arc::new(Slow::default());
-    let app = TestApp::with(slow.clone()).await;
+    let app = TestApp::on(Database::sqlite()).await;
     let refused = async |session: &str| {
         let reply = app.post(&format!("{session}/faces")).form(upload(JPEG)).await;
         assert_eq!(reply.refusal().1, "SESSION_NOT_FOUND");
@@ -327,12 +265,12 @@ async fn a_face_whose_session_ends_meanwhile_is_refused_and_leaves_nothing() {
     // Its time is over.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
-    slow.meanwhile(async move { deps.clock.advance(TimeDelta::seconds(60)) });
+    app.script.meanwhile(async move { deps.clock.advance(TimeDelta::seconds(60)) });
     refused(&session).await;
     // Its time is over, and it is swept.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
-    slow.meanwhile(async move {
+    app.script.meanwhile(async move {
         deps.clock.advance(TimeDelta::seconds(60));
         tasks::settle(&deps).await.expect("every step succeeds");
     });

@@ -1,7 +1,5 @@
 //! What a provider may ask for at once, and in a minute.
 
-use std::sync::Arc;
-
 use bioserver::domain::{Limits, Permission};
 use bioserver::service::Policy;
 use chrono::TimeDelta;
@@ -10,7 +8,6 @@ use serde_json::json;
 
 use crate::app::{PREFIX, TestApp};
 use crate::both::on_both;
-use crate::ending::Slow;
 use crate::faces::upload;
 use crate::liveness::{begin, send, status_path};
 use crate::sessions::open;
@@ -82,11 +79,10 @@ async fn a_token_has_a_budget_of_its_own(app: TestApp) {
 #[tokio::test]
 async fn requests_under_way_are_counted() {
     let limits = Limits { requests_at_once: Some(1), ..Limits::default() };
-    let slow = Arc::new(Slow::default());
-    let app = TestApp::start_with(slow.clone(), Policy { limits, ..Policy::default() }).await;
+    let app = TestApp::with_policy(Policy { limits, ..Policy::default() }).await;
     let (coding, is_coding) = tokio::sync::oneshot::channel();
     let (go_on, may_go_on) = tokio::sync::oneshot::channel();
-    slow.meanwhile(async move {
+    app.script.meanwhile(async move {
         coding.send(()).expect("the test waits");
         may_go_on.await.expect("the test lets it go on");
     });

@@ -1,21 +1,13 @@
 //! What readiness says of each part, and background work that panics.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bioserver::service::{Policy, time};
 use bioserver::tasks::{self, self_test};
 use chrono::TimeDelta;
-use face::calibration::Origin;
-use face::values::score::Score;
-use face::{
-    AgeEstimate, ComparedFace, DescribedFace, Error, FaceEngine, LivenessCapture, Picture, Verdict, samples, spoof,
-};
-use futures_util::future::BoxFuture;
+use face::{Error, samples};
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::script::Script;
 use tokio::sync::watch;
 
 use crate::app::{Reply, TestApp};
@@ -110,52 +102,11 @@ async fn tasks_that_are_gone_are_said(app: TestApp) {
     }
 }
 
-/// Panics at its first capture, and judges the others.
-#[derive(Default)]
-struct Panicking {
-    script: Script,
-    captures: AtomicUsize,
-}
-
-impl FaceEngine for Panicking {
-    fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
-        self.script.describe(picture)
-    }
-
-    fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
-        self.script.estimate_age(picture)
-    }
-
-    fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
-        assert!(self.captures.fetch_add(1, Ordering::Relaxed) > 0, "as told");
-        self.script.check_liveness(capture)
-    }
-
-    fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
-        self.script.score(reference, candidate)
-    }
-
-    fn pack(&self) -> &str {
-        self.script.pack()
-    }
-
-    fn template_version(&self) -> u16 {
-        self.script.template_version()
-    }
-
-    fn calibration(&self) -> Option<&Origin> {
-        self.script.calibration()
-    }
-
-    fn spoof(&self) -> Option<&spoof::Origin> {
-        self.script.spoof()
-    }
-}
-
 #[tokio::test]
 async fn a_step_that_panics_is_counted_and_its_task_goes_on() {
     let policy = Policy { check_lease: Duration::from_secs(1), ..Policy::default() };
-    let app = TestApp::start_with(Arc::new(Panicking::default()), policy).await;
+    let app = TestApp::with_policy(policy).await;
+    app.script.meanwhile(async { panic!("as told") });
     let session = open(&app, &json!({ "ttlSeconds": 3600 })).await;
     let sealed = Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await);
     assert_eq!(sealed.to(&app, &session).await.status, 202);

@@ -27,6 +27,7 @@ pub struct Script {
     told: Mutex<HashMap<Bytes, Result<DescribedFace, Error>>>,
     told_ages: Mutex<HashMap<Bytes, Result<AgeEstimate, Error>>>,
     told_replays: Mutex<HashMap<Bytes, Result<Verdict, Error>>>,
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Script {
@@ -43,6 +44,23 @@ impl Script {
     /// The same, of a capture whose first frame has these bytes.
     pub fn tell_replay(&self, bytes: impl Into<Bytes>, answer: Result<Verdict, Error>) {
         self.told_replays.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
+    }
+
+    /// Something that happens once, while the next picture or capture is looked at.
+    pub fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens.boxed());
+    }
+
+    /// Gives an answer after what happens meanwhile.
+    fn after<T: Send + 'static>(&self, answer: T) -> BoxFuture<'static, T> {
+        let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move {
+            if let Some(happens) = meanwhile {
+                happens.await;
+            }
+            answer
+        }
+        .boxed()
     }
 }
 
@@ -82,8 +100,7 @@ pub fn verdict(bytes: &Bytes) -> Verdict {
 impl FaceEngine for Script {
     fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(face(&picture.bytes)));
-        future::ready(answer).boxed()
+        self.after(told.get(&picture.bytes).cloned().unwrap_or_else(|| Ok(face(&picture.bytes))))
     }
 
     fn estimate_age(&self, picture: Picture) -> BoxFuture<'_, Result<AgeEstimate, Error>> {
@@ -95,8 +112,7 @@ impl FaceEngine for Script {
     fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
         let first = capture.frames.first().map(|frame| frame.jpeg.clone()).unwrap_or_default();
         let told = self.told_replays.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = told.get(&first).cloned().unwrap_or_else(|| Ok(verdict(&first)));
-        future::ready(answer).boxed()
+        self.after(told.get(&first).cloned().unwrap_or_else(|| Ok(verdict(&first))))
     }
 
     /// 7500 for equal templates, 1000 for those of different pictures, more or less.
