@@ -13,11 +13,11 @@ pub struct Clock {
     /// The origin of [`Clock::monotonic`].
     started: Instant,
     moved: Arc<Mutex<Moved>>,
-    /// What another clock showed, and when that was by [`Clock::monotonic`].
+    /// The time that another clock showed, and when that was by [`Clock::monotonic`].
     followed: Arc<Mutex<Option<(Moment, Duration)>>>,
 }
 
-/// How far a test has moved a clock ahead of the system's.
+/// The time by which a test has moved a clock ahead of the system's.
 #[derive(Debug, Default)]
 struct Moved {
     wall: TimeDelta,
@@ -50,7 +50,7 @@ impl Clock {
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment, since));
     }
 
-    /// How far the system's clock is ahead of this one.
+    /// The time by which the system's clock is ahead of this one.
     pub fn skew(&self) -> TimeDelta {
         self.system().utc() - self.now().utc()
     }

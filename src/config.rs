@@ -48,7 +48,7 @@ pub struct Config {
     pub workers: usize,
     /// Requests whose estimated wait for a worker is longer are refused.
     pub queue_wait: Duration,
-    /// Of bodies of requests in memory at once.
+    /// The bytes of all bodies of requests in memory at once.
     pub request_bytes_max: usize,
     pub bodies: Limits,
     pub signing: signing::Settings,

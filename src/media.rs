@@ -157,7 +157,7 @@ impl Media {
         }
     }
 
-    /// What comes of a request about so many bytes, if it comes in time.
+    /// The outcome of a request about so many bytes, if it comes in time.
     async fn answer<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T, Error> {
         let within = self.wait_max + Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND_MIN);
         timeout(within, request).await.map_err(|_| Error::Slow)

@@ -88,7 +88,7 @@ pub struct Policy {
     pub ttl_seconds_max: i64,
     /// Faces of one session.
     pub faces_max: i64,
-    /// Whether faces that come as JSON are refused unless this server signed them as they are.
+    /// True if faces that come as JSON are refused unless this server signed them as they are.
     pub verified_faces_only: bool,
     /// Whether images are sealed before they are handed to the media store.
     pub media_sealed: bool,
@@ -104,7 +104,7 @@ pub struct Policy {
     pub limits: Limits,
 }
 
-/// Of a provider for which nobody says otherwise: far more than one has in flight whose work is done in time.
+/// The limit of a provider for which nobody says otherwise: far more than one has in flight whose work is done in time.
 const REQUESTS_AT_ONCE: i64 = 64;
 
 impl Default for Policy {

@@ -1,4 +1,4 @@
-//! How much clients may ask for before anybody knows who they are.
+//! Limits for clients before anybody knows who they are.
 
 use std::time::Duration;
 

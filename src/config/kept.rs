@@ -1,4 +1,4 @@
-//! Where rows and images are kept.
+//! The places of rows and images.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -68,7 +68,7 @@ const VIRTUAL_CAMERAS: [&str; 12] = [
 ];
 
 impl DeviceInfo {
-    /// Whether the camera says itself that it is none. One that hides it is not found this way.
+    /// True if the camera says itself that it is none. One that hides it is not found this way.
     pub fn is_virtual(&self) -> bool {
         let name = self.camera.as_ref().map(|name| name.to_lowercase()).unwrap_or_default();
         VIRTUAL_CAMERAS.iter().any(|part| name.contains(part))

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use rand::RngExt;
 
 const FIRST_S: f64 = 1.0;
-/// Of a pause, so much is left to chance: those that failed together are not tried together again.
+/// This share of a pause is left to chance: those that failed together are not tried together again.
 const JITTER: std::ops::Range<f64> = 0.75..1.25;
 
 /// The pause after so many attempts: about a second after the first, and twice as long after each, up to `longest`.

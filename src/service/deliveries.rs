@@ -23,7 +23,7 @@ const REST_MAX: Duration = Duration::from_mins(1);
 const RESTS_MAX: u32 = 8;
 /// A callback to a host that has as many under way as it may is looked at again after this.
 const TURN: Duration = Duration::from_secs(1);
-/// What is known of a host that could not be reached is forgotten after it has not been tried for so long.
+/// A host that could not be reached is forgotten after it has not been tried for so long.
 const MEMORY: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ struct Host {
     rests_until: Duration,
 }
 
-/// What may be begun now.
+/// Deliveries that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     pub deliveries: usize,
@@ -118,7 +118,7 @@ impl Delivery {
     /// Takes a place at the host, at `now` by the monotonic clock.
     ///
     /// # Errors
-    /// After which time it may be tried: the host could not be reached of late, or has enough to do.
+    /// It may be tried after this time: the host could not be reached of late, or has enough to do.
     pub fn call(&mut self, host: &str, now: Duration) -> Result<(), Duration> {
         let mut admitted = Ok(());
         self.deliveries.state.send_modify(|state| {

@@ -14,7 +14,7 @@ const AT_ONCE: usize = 8;
 /// Between two attempts. A place that is away for long is back for no longer than this before it is tried.
 const PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
 
-/// What one step has come to.
+/// The outcome of one step.
 #[derive(Default)]
 pub struct WorkedOff {
     pub taken: usize,

@@ -1,6 +1,7 @@
-//! Whether the server can do its work, part by part.
+//! Says part by part whether the server can do its work.
 //!
-//! What can stop working while the server runs is tried, and remembered for a moment: whoever asks often costs no more.
+//! Each part that can stop working while the server runs is tried, and the outcome is kept for a moment: frequent requests
+//! cost no more.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const MEDIA_KEPT: Duration = Duration::from_secs(5);
 const PROBE_MAX: Duration = Duration::from_secs(2);
 /// Longer than any picture waits and takes.
 const SELF_TEST_MAX: Duration = Duration::from_secs(30);
-/// What is behind for longer needs somebody's attention.
+/// Work that is behind for longer needs somebody's attention.
 const LAG_MAX: TimeDelta = TimeDelta::seconds(60);
 /// NTP keeps clocks together within milliseconds.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(2);
@@ -42,11 +43,11 @@ pub enum Status {
 pub struct Part {
     pub name: &'static str,
     pub status: Status,
-    /// What is to be known of it, as the end of a sentence that begins with its name.
+    /// The end of a sentence that begins with the part's name.
     pub detail: Option<String>,
 }
 
-/// How the server is.
+/// The state of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     pub parts: Vec<Part>,

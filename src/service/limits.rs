@@ -58,7 +58,7 @@ enum Party {
     TokenCaptures(SessionId),
 }
 
-/// What parties that have limits have asked for lately.
+/// The recent requests of parties that have limits.
 pub struct Meters {
     time: Time,
     of_parties: Mutex<HashMap<Party, Meter>>,
@@ -67,10 +67,10 @@ pub struct Meters {
 #[derive(Default)]
 struct Meter {
     under_way: Arc<Mutex<UnderWay>>,
-    /// What was promised to requests that were too many at once.
+    /// Promises to requests that were too many at once.
     room: Promises,
     rate: Option<(NonZeroU32, Rate)>,
-    /// What was promised to requests that were too many in a minute.
+    /// Promises to requests that were too many in a minute.
     turns: Promises,
     asked: Duration,
 }
@@ -157,7 +157,7 @@ impl Meters {
 }
 
 impl Meter {
-    /// Whether forgetting this meter would let anything in.
+    /// True if forgetting this meter would let anything in.
     fn tells(&self, now: Duration) -> bool {
         now < self.asked + RATE_WINDOW || lock(&self.under_way).count > 0
     }
@@ -190,7 +190,7 @@ impl Meter {
             None => self.rate.insert(begin()),
         };
         let (now, spacing) = (time.0.monotonic(), RATE_WINDOW / limit.get());
-        // What comes free next is theirs who were told so.
+        // The next free places belong to those that were told so.
         let is_next = self.turns.redeem(request, now) || self.turns.expected(now, spacing) < 1.0;
         let first = match is_next.then(|| rate.check()) {
             Some(Ok(())) => return Ok(()),

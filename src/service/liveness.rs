@@ -33,7 +33,7 @@ pub struct NewLiveness {
     pub level: SecurityLevel,
     /// How many movements are asked for; of active liveness only.
     pub challenges: Option<u8>,
-    /// Whether a screen shows colours that the face must reflect; of passive video only.
+    /// True if a screen shows colours that the face must reflect; of passive video only.
     pub is_lit: bool,
     pub image_retrieval_disabled: bool,
     pub id: Option<String>,
@@ -195,7 +195,7 @@ fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
     }
 }
 
-/// How the check stands, and what came of it.
+/// The state of the check, and its outcome.
 ///
 /// # Errors
 /// The row does not fit together: whoever changed it was not this server, which vouches for what it answers.

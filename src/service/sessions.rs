@@ -180,7 +180,7 @@ pub(super) async fn hold(
     store::sessions::hold(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
-/// Where the media of a session lie.
+/// The place of a session's media.
 pub(super) fn media_folder(owner: Option<OwnerId>, id: SessionId) -> String {
     match owner {
         Some(owner) => format!("{owner}/{MEDIA}/{id}"),

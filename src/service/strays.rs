@@ -18,7 +18,7 @@ const STRAYS_MAX: usize = 10;
 /// The hour of an epoch, and another one for clocks and for requests under way.
 const MARGIN: TimeDelta = TimeDelta::hours(2);
 
-/// What was found.
+/// The media that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strays {
     /// So many will be erased.
@@ -52,7 +52,7 @@ pub async fn look(deps: &Deps) -> Result<Strays, Error> {
     Ok(Strays::Few(strays.len()))
 }
 
-/// What lies in one of the owner's folders, by its id.
+/// The media in one of the owner's folders, by its id.
 async fn ids(deps: &Deps, folder: &str) -> Result<Vec<Uuid>, Error> {
     let names = deps.media.names(&format!("{}/{folder}", deps.owner)).await?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())

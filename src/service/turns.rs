@@ -24,7 +24,7 @@ const ARRIVING: Duration = Duration::from_secs(2);
 /// The part of all bytes that one provider may take.
 pub const SHARE: usize = 2;
 
-/// What the operator decides about turns.
+/// The operator's decisions about turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Threads that run networks: as many turns there are at once.
@@ -41,7 +41,7 @@ impl Default for Settings {
     }
 }
 
-/// What a body is going to need.
+/// The room that a body is going to need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
     /// Pictures that the networks will look at.

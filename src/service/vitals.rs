@@ -1,4 +1,4 @@
-//! What a node knows of itself: whether its background work goes on, and what it last found out about the rest.
+//! A node's knowledge of itself: whether its background work goes on, and the latest findings about the rest.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ struct Pulse {
     failures: u32,
 }
 
-/// How a step ended.
+/// The end of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// By itself, even if with an error.
@@ -96,7 +96,7 @@ impl Vitals {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often background work has panicked since this node was started.
+    /// The number of panics of background work since this node was started.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
@@ -111,7 +111,7 @@ impl Vitals {
         tasks
     }
 
-    /// Whether the networks found the face of a portrait when they were last asked.
+    /// True if the networks found the face of a portrait when they were last asked.
     pub fn sees(&self) -> bool {
         self.sees.load(Ordering::Relaxed)
     }
@@ -125,7 +125,7 @@ impl Vitals {
     }
 }
 
-/// What was found out a moment ago.
+/// The findings of a moment ago.
 pub struct Remembered<T>(sync::Mutex<Option<(Duration, T)>>);
 
 impl<T> Default for Remembered<T> {
@@ -149,7 +149,7 @@ impl<T: Clone> Remembered<T> {
     }
 }
 
-/// What a panic said.
+/// The text of a panic.
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")

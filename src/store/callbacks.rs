@@ -40,7 +40,7 @@ pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment
 #[derive(Debug, Clone, Copy)]
 pub struct Share<'a> {
     pub limit: i64,
-    /// How many of one provider at most: it leaves room for the others.
+    /// The most of one provider, which leaves room for the others.
     pub of_provider: i64,
     /// Those providers get none.
     pub without: &'a [ProviderId],

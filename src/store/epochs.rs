@@ -70,7 +70,7 @@ pub async fn end(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<EpochId>, E
     Ok(on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement)).bind(now).bind(limit).fetch_all(conn).await)?)
 }
 
-/// Whether there is such an epoch.
+/// True if there is such an epoch.
 pub async fn exists(tx: &mut Tx, id: EpochId) -> Result<bool, Error> {
     let found: Option<EpochId> =
         on!(tx, |conn| sqlx::query_scalar("SELECT id FROM epochs WHERE id = $1").bind(id).fetch_optional(conn).await)?;

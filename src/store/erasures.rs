@@ -8,9 +8,9 @@ use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erasure {
-    /// Of one medium, or, with a slash at its end, of a folder.
+    /// The name of one medium, or, with a slash at its end, of a folder.
     pub name: String,
-    /// How often it was tried, this time included.
+    /// The number of tries, this one included.
     pub attempts: i64,
 }
 row!(Erasure { name, attempts });

@@ -49,7 +49,7 @@ pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<Sto
         .await)?)
 }
 
-/// Whether there was such a face. While its session lives, it is known as deleted.
+/// True if there was such a face. While its session lives, it is known as deleted.
 pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO deleted_faces (face, session) SELECT id, session FROM faces WHERE session = $1 AND id = $2"
@@ -82,7 +82,7 @@ pub async fn delete_all(tx: &mut Tx, session: SessionId) -> Result<Vec<FaceId>, 
         .await)?)
 }
 
-/// Whether there was such a face before it was deleted.
+/// True if there was such a face before it was deleted.
 pub async fn was_deleted(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
     let found: Option<FaceId> =
         on!(tx, |conn| sqlx::query_scalar("SELECT face FROM deleted_faces WHERE session = $1 AND face = $2")

@@ -33,7 +33,7 @@ pub struct LeasedCapture {
     pub capture_sealed: Vec<u8>,
     /// How often it was leased, this time included.
     pub attempts: i64,
-    /// How often it met a database or a place of media that was away.
+    /// The number of times that it met a database or a place of media that was away.
     pub faults: i64,
     pub received: Moment,
 }
@@ -123,8 +123,8 @@ pub async fn receive(
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// How many captures are looked at before a new one of this provider, those that are with a node included: all of its
-/// own, and of each other provider at most one more than that, since providers take turns.
+/// Counts the captures that are looked at before a new one of this provider, those that are with a node included: all of
+/// its own, and of each other provider at most one more than that, since providers take turns.
 pub async fn waiting(tx: &mut Tx, provider: ProviderId) -> Result<i64, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "WITH counts AS (SELECT provider, COUNT(*) AS count FROM replays JOIN sessions ON sessions.id = replays.session

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// A connection that nobody hears of is given up after so many questions.
 const KEEPALIVES: u32 = 3;
 
-/// How long anything may wait.
+/// The longest waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Connections of this node.
@@ -28,9 +28,9 @@ pub struct Bounds {
     /// For a free connection, a new one included.
     pub connect: Duration,
     pub statement: Duration,
-    /// Of a statement, for a lock that another one holds.
+    /// The wait of a statement for a lock that another one holds.
     pub lock: Duration,
-    /// Of a transaction, for its next statement.
+    /// The wait of a transaction for its next statement.
     pub idle: Duration,
     /// Between two questions whether the other side of a silent connection is there.
     pub keepalive: Duration,

@@ -16,13 +16,13 @@ pub struct StoredSession {
     /// Whose key seals `key_sealed`; `None` from before there were epochs: the master key does.
     pub epoch: Option<EpochId>,
     pub image_storage_enabled: bool,
-    /// Whether there is a callback URL.
+    /// True if there is a callback URL.
     pub has_callback: bool,
     pub created: Moment,
     pub expires: Moment,
     /// Its data key.
     pub key_sealed: Vec<u8>,
-    /// What its caller said of it, sealed by its data key; `None` without an epoch.
+    /// The caller's names for it, sealed by its data key; `None` without an epoch.
     pub about_sealed: Option<Vec<u8>>,
     /// The same in the open, without an epoch.
     pub correlation_id: Option<String>,

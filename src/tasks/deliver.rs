@@ -11,7 +11,7 @@ use crate::service::{Deps, callbacks};
 use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
 
-/// What is begun goes on after the step; `deps.deliveries` knows of it.
+/// A delivery that has begun goes on after the step; `deps.deliveries` knows of it.
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let taken = callbacks::take(deps, &deps.deliveries.room()).await?;
     let progress = if taken.is_empty() { Progress::Idle } else { Progress::More };

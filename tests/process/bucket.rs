@@ -38,7 +38,7 @@ impl Bucket {
         Self { name, direct, endpoint, way }
     }
 
-    /// What makes a server keep its media here.
+    /// The settings that make a server keep its media here.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
             ("BIOSERVER_MEDIA", format!("s3://{}", self.name)),

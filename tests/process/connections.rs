@@ -38,7 +38,7 @@ async fn ask(server: &Server, times: usize) {
     }
 }
 
-/// What comes on a connection until the server closes it.
+/// Reads a connection until the server closes it.
 async fn until_closed(mut stream: TcpStream) -> String {
     let mut all = Vec::new();
     // A reset is an end, too.

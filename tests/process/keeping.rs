@@ -1,4 +1,4 @@
-//! What was accepted is done, and what was deleted is erased, though the place of media is away; and nobody erases what is
+//! Accepted work is done, and deleted media are erased, though the place of media is away; and nobody erases what is
 //! another's.
 
 use std::path::Path;
@@ -128,7 +128,7 @@ async fn captures_are_looked_at_though_the_database_was_away() {
     Row::harmless("the database away while captures wait", 1, 2, format!("away for {OUTAGE:?}; all ended as SUCCESS"));
 }
 
-/// How many of the owner's sessions have media.
+/// Counts the owner's sessions that have media.
 async fn kept(media: &Media) -> usize {
     let mut count = 0;
     for owner in media.names("").await.expect("it lists") {
@@ -214,7 +214,7 @@ async fn a_server_with_an_empty_database_erases_nothing_of_another_one() {
     both.retain(|found| *found != owner);
     let [stranger] = both.try_into().expect("there are two");
     other.kill();
-    // Of a session of the second server that was over long ago, and of one of the first.
+    // One belongs to a session of the second server that was over long ago, and one to a session of the first.
     let [left, right] = [&stranger, &owner].map(|owner| {
         let stray = media.join(owner).join("sessions/01800000-0000-7000-8000-000000000000/image");
         std::fs::create_dir_all(stray.parent().expect("it has one")).expect("it can be made");

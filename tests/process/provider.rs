@@ -54,7 +54,7 @@ impl Provider {
         Check::read(&asked).expect("it is whole")
     }
 
-    /// Where the person is sent.
+    /// The address to which the person is sent.
     pub async fn address(&self, session: &str) -> String {
         let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
         let token = made["token"].as_str().expect("it has a token");
@@ -62,7 +62,7 @@ impl Provider {
         format!("{}/capture?session={id}#{token}", self.server.url)
     }
 
-    /// How the check of a session stands.
+    /// The state of a session's check.
     pub async fn result(&self, session: &str) -> Value {
         let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
         self.json(Method::GET, &path, None).await

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime;
 use tokio::sync::watch;
 
-/// How Postgres names its socket.
+/// The name that Postgres gives its socket.
 const SOCKET: &str = ".s.PGSQL.5432";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

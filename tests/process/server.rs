@@ -98,7 +98,7 @@ impl Server {
         self.process.lock().expect("nobody panicked").id()
     }
 
-    /// How many sockets it has open.
+    /// Counts its open sockets.
     pub fn sockets(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it is running");
         // One that is closed meanwhile is none.

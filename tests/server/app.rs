@@ -136,7 +136,7 @@ impl TestApp {
         assert!(changed > 0, "{statement}");
     }
 
-    /// Of two statements the one for this database.
+    /// Chooses the statement for this database.
     pub fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         if matches!(self.deps.store, Store::Sqlite(_)) { sqlite } else { postgres }
     }

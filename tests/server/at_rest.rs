@@ -97,7 +97,7 @@ async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
     }
 }
 
-/// What whoever has these three can read of a session: a copy of its row, the master key, and the media as they are now.
+/// Reads a session as somebody could who has these three: a copy of its row, the master key, and the media as they are now.
 async fn read(app: &TestApp, copy: &StoredSession) -> Result<Vec<u8>, &'static str> {
     let (id, epoch) = (copy.id, copy.epoch.expect("it has one"));
     let sealed = app.deps.media.get(&format!("{}/keys/{epoch}", app.deps.owner)).await.expect("it reads");
@@ -160,7 +160,7 @@ async fn nodes_that_begin_an_epoch_at_once_have_one_key(app: TestApp) {
         assert_eq!(found.correlation_id.as_deref(), Some(CORRELATION));
     }
     tasks::settle(&app.deps).await.expect("every step succeeds");
-    // Of this hour, and of the two that the task has made ready.
+    // One for this hour, and two that the task has made ready.
     let keys = app.deps.media.names(&format!("{}/keys", app.deps.owner)).await.expect("it lists");
     assert!(keys.len() <= 3, "a key that lost stays: {keys:?}");
 }

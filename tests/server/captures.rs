@@ -84,7 +84,7 @@ async fn light_that_is_asked_for_is_never_left_out(app: TestApp) {
     }
     sealed.capture.lights = good;
     assert_eq!(sealed.to(&app, &session).await.status, 202);
-    // Where no light is asked for, nobody is told of it.
+    // Nobody is told of light that is not asked for.
     let plain = begin(&app, &open(&app, &json!({})).await, &json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
     assert_eq!(plain.get("lightChallenge"), None);
 }

@@ -42,7 +42,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// How many images are kept.
+/// Counts the images that are kept.
 pub fn images(app: &TestApp) -> usize {
     files(&app.media_folder).iter().filter(|path| path.components().any(|part| part.as_os_str() == "sessions")).count()
 }
@@ -247,7 +247,7 @@ async fn more_than_one_batch_is_swept(app: TestApp) {
     let lag = async || app.request(Method::GET, "/health/ready").send().await.ok()["sweepLagSeconds"].clone();
     assert!((9..60).contains(&lag().await.as_i64().expect("a number")), "nobody has swept for 9 seconds");
     settle(&app).await;
-    // What was found out a moment ago is not of this moment.
+    // A finding of a moment ago is out of date.
     app.deps.clock.advance(TimeDelta::seconds(1));
     assert_eq!(lag().await, 0);
 }

@@ -68,7 +68,7 @@ async fn a_token_has_a_budget_of_its_own(app: TestApp) {
         assert_eq!(app.get(CAPABILITIES).send().await.status, 200);
     }
     assert_eq!(app.get(CAPABILITIES).send().await.status, 429);
-    // What a key sends counts as its provider's.
+    // A key's requests count as its provider's.
     app.limit(Limits::default()).await;
     for _ in 0..9 {
         let reply = send(app.post(&format!("{session}/replay-liveness")), "no capture".into()).await;

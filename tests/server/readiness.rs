@@ -1,4 +1,4 @@
-//! What readiness says of each part, and background work that panics.
+//! Readiness, part by part, and background work that panics.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ on_both!(
 );
 
 async fn ready(app: &TestApp) -> Reply {
-    // What was found out a moment ago is not of this moment.
+    // A finding of a moment ago is out of date.
     app.deps.clock.advance(TimeDelta::seconds(5));
     app.request(Method::GET, "/health/ready").send().await
 }

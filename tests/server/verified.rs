@@ -36,7 +36,7 @@ fn signed_by_another(app: &TestApp, face: &Value) -> Value {
     with(face, |face| face["signature"] = jws.into())
 }
 
-/// What a face becomes in a session.
+/// The face that a session makes of one.
 async fn kept(app: &TestApp, face: &Value) -> Value {
     let session = open(app, &json!({})).await;
     let reply = app.post(&format!("{session}/faces")).json(face).await;

@@ -25,7 +25,7 @@ const UNCLEAR: [Reason; 4] = [Reason::NoFace, Reason::MultipleFaces, Reason::Too
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub liveness_type: LivenessType,
-    /// Whether light was asked for.
+    /// True if light was asked for.
     pub is_lit: bool,
     /// [`BONA_FIDE`], or the attack.
     pub species: String,

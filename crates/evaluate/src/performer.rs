@@ -31,7 +31,7 @@ pub const FRAME_MS: u32 = 100;
 /// What a person shows the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Performance {
-    /// What the person is asked to do, and does.
+    /// The person does what this asks for.
     pub asked: Asked,
     /// How this person moves, and how the camera sees it.
     pub seed: u64,

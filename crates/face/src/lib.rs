@@ -84,7 +84,7 @@ pub struct AgedFace {
     pub years: f32,
 }
 
-/// What a capture is to show.
+/// A capture must show this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub liveness_type: LivenessType,
@@ -159,7 +159,7 @@ pub enum Error {
     Failed(String),
 }
 
-/// How an engine's threads are.
+/// The state of an engine's threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WorkersHealth {
     pub started: usize,
@@ -182,7 +182,7 @@ pub trait FaceEngine: Send + Sync {
     /// The score of two faces. Their templates must have this engine's version.
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score;
 
-    /// How the threads are that do the work. An engine without threads of its own is always well.
+    /// The state of the threads that do the work. An engine without threads of its own is always well.
     fn workers(&self) -> WorkersHealth {
         WorkersHealth::default()
     }

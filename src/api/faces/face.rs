@@ -61,7 +61,7 @@ pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
     }
 }
 
-/// Whether this server signed the face: each member that it has is as it was signed. What was signed as unverified
+/// True if this server signed the face: each member that it has is as it was signed. What was signed as unverified
 /// stays so, and an answer of another kind is no face: it lacks members.
 fn is_as_signed(signer: &Signer, face: &types::KnownFace) -> bool {
     let payload = face.signature.as_deref().and_then(|jws| signer.verify(jws).ok());

@@ -38,7 +38,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Descriptors for all but connections: databases, images, callbacks, files.
 const FILES_RESERVED: u64 = 256;
-/// Where files are few, so many connections there are at least.
+/// The least number of connections, however few files there are.
 const CONNECTIONS_LEAST: u64 = 16;
 /// The longest head, and what is read of a body at once.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -51,7 +51,7 @@ const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 /// HTTP/2: a client whose machine is gone is found out by a ping.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// What the operator decides about connections.
+/// The operator's decisions about connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Connections in all.

@@ -13,7 +13,7 @@ pub mod multipart;
 /// A body that has begun may pause for as long as a network needs to change from one cell to the next.
 pub const PAUSE: Duration = Duration::from_secs(20);
 
-/// How much of a body is read, and how long it is waited for.
+/// Limits for the size of a body and for the time that it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of a whole multipart body.

@@ -25,7 +25,7 @@ pub struct Problem {
     /// Told to the client and to the log.
     pub id: Uuid,
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What was checked, where that is what is wrong.
+    /// The parts that were checked, if one of them is the reason.
     pub checks: Option<Box<[HealthCheck]>>,
     /// What the log is told besides; never the client.
     cause: Option<Box<str>>,

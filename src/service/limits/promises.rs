@@ -40,7 +40,7 @@ impl Default for Promises {
 }
 
 impl Promises {
-    /// Whether this request was told to come back now; its promise is over with that.
+    /// True if this request was told to come back now; its promise is over with that.
     pub fn redeem(&mut self, request: Fingerprint, now: Duration) -> bool {
         let before = self.outstanding.len();
         self.outstanding.retain(|promise| now <= promise.due + LATE);
@@ -53,7 +53,7 @@ impl Promises {
         redeemed
     }
 
-    /// How many clients are expected to come back until `within` from now.
+    /// The number of clients that are expected to come back until `within` from now.
     pub fn expected(&self, now: Duration, within: Duration) -> f64 {
         let due = self.outstanding.iter().filter(|promise| promise.due <= now + within).count();
         self.kept * due as f64
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(promises.expected(Duration::ZERO, HALF), 0.0);
         assert_eq!(promises.expected(SECOND, Duration::ZERO), 1.0);
         assert_eq!(promises.expected(SECOND, 2 * SECOND), 3.0);
-        // Of clients that never come back less and less is expected, and they hold up nobody for long.
+        // Clients that never come back are expected less and less, and hold up nobody for long.
         for n in 0..200 {
             let now = n * 10 * SECOND;
             promises.redeem(Fingerprint(99), now);

@@ -9,7 +9,7 @@ fn caller(limits: Limits) -> Caller {
     Caller { provider, key, permissions: vec![], limits, only: None }
 }
 
-/// What all requests of these tests look like, where nothing tells them apart.
+/// The fingerprint of all requests of these tests that nothing tells apart.
 const SAME: Fingerprint = Fingerprint(1);
 
 fn limits(requests_per_minute: Option<i64>, requests_at_once: Option<i64>) -> Limits {

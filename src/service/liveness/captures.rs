@@ -277,7 +277,7 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     Ok([late.len(), given_up])
 }
 
-/// That nothing came of a capture is sealed as well as a verdict is.
+/// The failure of a capture is sealed as a verdict is.
 async fn give_up(deps: &Deps, check: &ExhaustedCheck, now: Moment) -> Result<bool, Error> {
     let live = sessions::sealed::open(deps, check.session.clone()).await?;
     let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
@@ -321,7 +321,7 @@ async fn keep_video(deps: &Deps, live: &LiveSession, video: &Video) -> Result<St
     storage::keep(deps, &name, bytes, &video.content_type).await
 }
 
-/// What came of a capture, to be written.
+/// The outcome of a capture, to be written.
 struct SealedVerdict<'a> {
     status: LivenessStatus,
     reasons: &'a [Reason],

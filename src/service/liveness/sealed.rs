@@ -30,7 +30,7 @@ pub struct CheckRequest {
     pub seed: i32,
     pub server_random: [u8; 32],
     pub age_threshold: Option<i32>,
-    /// Whether a screen shows colours that the face must reflect.
+    /// True if a screen shows colours that the face must reflect.
     #[serde(default)]
     pub is_lit: bool,
 }
@@ -64,7 +64,7 @@ pub struct BestImage {
 }
 
 impl CheckRequest {
-    /// What a capture of this check must show. `capture` has passed [`Capture::check_lights`].
+    /// The things that a capture of this check must show. `capture` has passed [`Capture::check_lights`].
     pub fn shown_in(&self, capture: &Capture) -> Asked {
         let count = usize::from(self.challenges.unwrap_or(0));
         let lights = if self.is_lit { lights(self.seed, &self.server_random) } else { vec![] };

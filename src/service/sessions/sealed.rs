@@ -12,7 +12,7 @@ use crate::store::sessions::StoredSession;
 #[derive(Debug, Clone)]
 pub struct SessionKey {
     key: Key,
-    /// Whether facts beside a sealed value count: not in a session from before there were epochs.
+    /// True if facts beside a sealed value count: not in a session from before there were epochs.
     pub binds: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct LiveSession {
     pub key: SessionKey,
 }
 
-/// What callers say of a session, sealed by its key. Members are read leniently by later versions of this server.
+/// The caller's names for a session, sealed by its key. Members are read leniently by later versions of this server.
 #[derive(Serialize, Deserialize)]
 struct About {
     correlation_id: Option<String>,
@@ -78,7 +78,7 @@ pub async fn seal(deps: &Deps, provider: ProviderId, session: Session) -> Result
     Ok((LiveSession { session, key }, stored))
 }
 
-/// What a row keeps.
+/// The values that a row keeps.
 ///
 /// # Errors
 /// Somebody else has changed the row, or the media are away.
@@ -110,7 +110,7 @@ pub async fn open(deps: &Deps, stored: StoredSession) -> Result<LiveSession, Err
     Ok(LiveSession { session, key })
 }
 
-/// What stands in the open in a session's row, and must be as it was.
+/// The values that stand in the open in a session's row, and must be as they were.
 fn facts(stored: &StoredSession) -> String {
     let StoredSession { provider, image_storage_enabled, created, expires, .. } = stored;
     format!("{}/{image_storage_enabled}/{created}/{expires}", provider.0)

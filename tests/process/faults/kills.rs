@@ -25,7 +25,7 @@ const LONGEST_MS: usize = 1500;
 const ENDED_EVERY: usize = 4;
 const IMAGE: &str = "obama2.jpg";
 
-/// Where a server keeps what it has answered.
+/// The place where a server keeps its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
     Sqlite,

@@ -194,7 +194,7 @@ async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
-    // What each attempt counts as, and why it is given back.
+    // The number that each attempt counts as, and why it is given back.
     let turns =
         [(2, 1, GivenBack::Busy), (4, 1, GivenBack::Failed), (6, 2, GivenBack::Fault), (8, 2, GivenBack::Fault)];
     for (now, counts_as, why) in turns {

@@ -221,7 +221,7 @@ async fn usage_stays_the_same_when_it_is_added_up(settings: Settings) {
         let of_all = store::usage::of_all(&mut tx, None, first, last, 10).await.unwrap();
         assert_eq!(of_all.iter().map(|used| used.count).collect::<Vec<_>>(), [1, 5]);
     }
-    // What comes later is added to the sum.
+    // Later rows are added to the sum.
     store::usage::count(&mut tx, provider.id, Operation::MatchImages, at(0)).await.unwrap();
     assert_eq!(store::usage::add_up(&mut tx, 4).await.unwrap(), 1);
     assert_eq!(store::usage::between(&mut tx, provider.id, last, last).await.unwrap()[0].count, 6);

@@ -44,8 +44,8 @@ pub enum Attack {
 face::named!(Attack);
 
 impl Attack {
-    /// Whether it is an attack on this kind of check: one film is as good as another where nothing is asked, and one look
-    /// has no order.
+    /// True if it is an attack on this kind of check: a replayed film is one only where something is asked, and frame order
+    /// matters only for films.
     pub fn concerns(self, asked: &Asked) -> bool {
         match self {
             Self::Print | Self::Screen | Self::ScreenStill | Self::Still => true,

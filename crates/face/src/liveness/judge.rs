@@ -166,12 +166,12 @@ impl Evidence {
     }
 }
 
-/// Whether a face follows the light, and not by luck.
+/// True if a face follows the light, and not by luck.
 fn is_reflected(light: Reflection) -> bool {
     light.correlation >= REFLECTED_MIN && light.chance <= CHANCE_MAX
 }
 
-/// Whether the sides surely reflect as much as the front: two standard errors are allowed for.
+/// True if the sides surely reflect as much as the front: two standard errors are allowed for.
 fn is_flat(light: Reflection) -> bool {
     is_reflected(light) && light.sides - 2.0 * light.sides_error > SIDES_MAX
 }

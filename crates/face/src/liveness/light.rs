@@ -1,4 +1,4 @@
-//! Whether a face reflects the colours that a screen before it shows.
+//! Tells whether a face reflects the colours that a screen before it shows.
 //!
 //! A screen lights the face before it and hardly the room behind. The face's colour therefore follows the colours that
 //! only this check asks for; that of a film made before does not, and a display outshines what it reflects. Skin that faces
@@ -18,14 +18,14 @@ const DELAYS_MS: [u32; 10] = [0, 50, 100, 150, 200, 250, 300, 350, 400, 450];
 /// Frames that each colour needs.
 const FRAMES_MIN: usize = 2;
 
-/// How a face's colour follows the colours that were shown.
+/// The agreement of a face's colour with the colours that were shown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Reflection {
     /// Between the colours of the face and those shown, at the delay where it is greatest; -1 to 1.
     pub correlation: f32,
     /// The share of all sequences that could have been asked for which fit the face at least as well; above 0, at most 1.
     pub chance: f32,
-    /// How much of the light at the front of the face the sides reflect, and the standard error of that share.
+    /// The share of the light at the front of the face that the sides reflect, and the standard error of that share.
     pub sides: f32,
     pub sides_error: f32,
 }
@@ -43,7 +43,7 @@ fn skin_hue(skin: [f32; 3], behind: Option<[f32; 3]>) -> [f64; 2] {
     hue(std::array::from_fn(|channel| skin[channel] - behind[channel]))
 }
 
-/// How well the face follows `shown`, which holds [`LIGHTS`] colours; `None` where a colour was seen in too few frames.
+/// Measures how well the face follows `shown`, which holds [`LIGHTS`] colours; `None` where a colour was seen in too few frames.
 /// `colours` are those of `shots`.
 pub fn reflection(shots: &[Shot], colours: &[Colours], shown: &[ShownLight]) -> Option<Reflection> {
     if shown.len() != LIGHTS {
@@ -99,7 +99,7 @@ fn place(light: Light) -> usize {
 /// Hues of a face over time, without their mean and their drift, beside what any sequence of colours would make of them.
 #[derive(Clone)]
 struct Fit {
-    /// Of each frame the place of the colour that lights it.
+    /// The place of the colour that lights each frame.
     blocks: Vec<usize>,
     /// The sum of squares of the hues.
     square: f64,
@@ -121,7 +121,7 @@ impl Fit {
         }
         let count = blocks.len();
         let line = DMatrix::from_fn(count, 2, |row, column| if column == 0 { 1.0 } else { row as f64 / count as f64 });
-        // What is left of a column beside the best line through it.
+        // The residual of a column after the best line through it.
         let onto = (line.transpose() * &line).try_inverse()? * line.transpose();
         let without = |column: DVector<f64>| &column - &line * (&onto * &column);
         let hues = [0, 1].map(|side| without(DVector::from_fn(count, |row, _| hues[row][side])));
@@ -157,7 +157,7 @@ impl Fit {
         if scale > 1e-12 { both / scale } else { 0.0 }
     }
 
-    /// How much the hues change for a colour's, by least squares, and the standard error of that.
+    /// The change of the hues for that of a colour, by least squares, and its standard error.
     fn gain(&self, sequence: &[usize]) -> (f64, f64) {
         let (both, own) = self.against(sequence);
         let gain = both / own;
@@ -239,7 +239,7 @@ mod tests {
         let own = measured(&film(&shown(1), 0.5), &shown(1)).expect("each colour was seen");
         assert!(own.correlation > 0.9 && own.chance < 0.001, "{own:?}");
         assert!((own.sides - 0.5).abs() < 0.05 && own.sides_error < 0.05, "{own:?}");
-        // Of films made for other checks as few fit by luck as the chance says.
+        // As few films made for other checks fit by luck as the chance says.
         let lucky = (2..202).filter(|seed| {
             let other = measured(&film(&shown(*seed), 0.5), &shown(1)).expect("each colour was seen");
             other.chance <= 0.05

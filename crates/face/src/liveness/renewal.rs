@@ -1,4 +1,4 @@
-//! Whether later frames are new pictures, or the first one again.
+//! Tells new pictures from the first one sent again.
 //!
 //! Whoever injects a photograph in the place of a camera encodes it again and again. That changes each pixel by a little
 //! and the means of blocks by next to nothing. A living person moves by a pixel at least, and then blocks on contours
@@ -20,7 +20,7 @@ pub struct Blocks {
     means: Vec<f32>,
 }
 
-/// How much the pictures of a film change from its first one on.
+/// The change of a film's pictures from its first one on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Renewal {
     first: Option<(u32, Blocks)>,

@@ -51,11 +51,11 @@ pub struct Shot {
 /// What a film shows of the person in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Track {
-    /// Of the frames that show a face, as are meshes and colours.
+    /// One for each frame that shows a face, as are meshes and colours.
     pub shots: Vec<Shot>,
     pub meshes: Vec<Mesh>,
     pub colours: Vec<Colours>,
-    /// Of all frames that can be read.
+    /// It sees all frames that can be read.
     pub renewal: Renewal,
     pub frames: usize,
     /// The most faces that were seen at once.

@@ -1,4 +1,4 @@
-//! Whether worker threads are alive, and for how long each has been at its job.
+//! Knows which worker threads are alive, and for how long each has been at its job.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ impl Watch {
         Mark { watch: self, job: Some(job) }
     }
 
-    /// How the threads are, `started` of which were started.
+    /// The state of the threads, `started` of which were started.
     pub fn health(&self, started: usize) -> WorkersHealth {
         let (state, now) = (self.lock(), Instant::now());
         let stuck = state.due.values().filter(|due| **due < now).count();

@@ -147,10 +147,13 @@ fn no_face_is_no_face() {
     let noise = RgbImage::from_raw(640, 640, noise(1).take(3 * 640 * 640).collect()).expect("the size fits");
     let pixel = RgbImage::from_pixel(1, 1, Rgb([200, 160, 140]));
     let line = RgbImage::from_pixel(2000, 1, Rgb([200, 160, 140]));
-    for empty in [grey, noise, page(1240, 1754), pixel, line] {
+    // No network is asked about a line.
+    let narrow = Error::TooNarrow { width: 2000, height: 1 };
+    let empty = [grey, noise, page(1240, 1754), pixel].map(|empty| (empty, Error::NoFace));
+    for (empty, why) in empty.into_iter().chain([(line, narrow)]) {
         for rotation in [false, true] {
             let picture = Picture { rotation, ..picture(png(&empty)) };
-            assert_eq!(networks.describe(&picture), Err(Error::NoFace), "{:?}", empty.dimensions());
+            assert_eq!(networks.describe(&picture), Err(why.clone()), "{:?}", empty.dimensions());
             assert_eq!(networks.estimate_age(&picture).expect("it runs").face, None);
         }
     }

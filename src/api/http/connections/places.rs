@@ -170,7 +170,7 @@ impl Drop for Answering {
     }
 }
 
-/// What one client may choose its addresses from.
+/// One client may choose its addresses from this network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

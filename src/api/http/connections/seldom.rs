@@ -14,7 +14,7 @@ pub struct Seldom {
 }
 
 impl Seldom {
-    /// How often it has happened since it was said, this time included, if it is to be said `now`.
+    /// The number of times that it has happened since it was said, this time included; `None` unless it is to be said `now`.
     pub fn say(&mut self, now: Duration) -> Option<u64> {
         self.times += 1;
         if self.said.is_some_and(|said| now < said + EVERY) {

@@ -19,7 +19,7 @@ use crate::service::turns::{Needs, Place};
 
 /// A body comes at least so fast on the whole, in bytes a second: a fifth of what the slowest of mobile networks do.
 const BYTES_PER_SECOND: u64 = 4 * 1024;
-/// Where a body does not say its length, room is made for so much of it at a time.
+/// A body that does not say its length gets room for so much of it at a time.
 const STEP: usize = 256 * 1024;
 
 /// A body for which there is room, and nothing of which has been read.
