@@ -57,10 +57,11 @@ async fn nothing_is_lost_or_wrong() {
     let kills = number("FAULTS_KILLS").unwrap_or(KILLS);
     let mut rows = load::rows(soak.unwrap_or(SOAK), overload).await;
     for storage in [Storage::Sqlite, Storage::Postgres, Storage::Bucket] {
-        rows.push(kills::row(storage, kills).await);
-    }
-    for row @ Row { fault, requests, lost, wrong, .. } in &rows {
+        let row = kills::row(storage, kills).await;
         println!("{row}");
+        rows.push(row);
+    }
+    for Row { fault, requests, lost, wrong, .. } in &rows {
         assert!(*requests > 0, "{fault}: nothing was asked");
         assert!(lost.is_empty() && wrong.is_empty(), "{fault}: lost {lost:?}, wrong {wrong:?}");
     }

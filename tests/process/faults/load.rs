@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::project::sample;
 use tokio::task::JoinSet;
@@ -52,8 +52,8 @@ pub async fn rows(soak: Duration, overload: Duration) -> Vec<Row> {
 
 impl Load {
     async fn open(&self) -> String {
-        let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions");
-        let reply = request.json(&json!({ "ttlSeconds": 3600 })).send().await.expect("it answers");
+        let request = || self.server.request(&self.client, Method::POST, "/v2/bio-sessions");
+        let reply = let_in(|| request().json(&json!({ "ttlSeconds": 3600 }))).await;
         assert_eq!(reply.status(), 201);
         location(&reply)
     }
@@ -102,7 +102,7 @@ impl Load {
             if kept != accepted {
                 row.lost.push(format!("{accepted} faces were accepted, {kept} are there"));
             }
-            let ended = self.server.request(&self.client, Method::DELETE, &session).send().await.expect("it answers");
+            let ended = let_in(|| self.server.request(&self.client, Method::DELETE, &session)).await;
             assert_eq!(ended.status(), 204);
             row.requests += uploaded.len() + read.len() + 3;
             for (answers, counts) in [(uploaded, &mut statuses), (read, &mut reads)] {
@@ -125,6 +125,7 @@ impl Load {
             five.map(|(_, count)| count).sum::<i32>()
         );
         let _ = write!(row.measured, "; {}", slopes(&samples));
+        println!("{row}");
         row
     }
 
@@ -157,9 +158,21 @@ impl Load {
     }
 
     async fn faces(&self, session: &str) -> usize {
-        let request = self.server.request(&self.client, Method::GET, &format!("{session}/faces"));
-        let faces: Value = request.send().await.expect("it answers").json().await.expect("it is JSON");
+        let request = || self.server.request(&self.client, Method::GET, &format!("{session}/faces"));
+        let faces: Value = let_in(request).await.json().await.expect("it is JSON");
         faces.as_array().expect("it is a list").len()
+    }
+}
+
+/// Sends a request until it is not refused with 429: after too much work, places are kept for a while for those that were
+/// told to come back.
+async fn let_in(request: impl Fn() -> RequestBuilder) -> Response {
+    loop {
+        let reply = request().send().await.expect("it answers");
+        if reply.status() != 429 {
+            return reply;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
