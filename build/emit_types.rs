@@ -132,7 +132,6 @@ fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
         }
 
         wire::named!(#id);
-        wire::parameter!(#id);
     }
 }
 
