@@ -11,6 +11,8 @@ pub mod demo;
 pub mod evaluate;
 pub mod keys;
 pub mod log;
+pub mod manual;
+pub mod output;
 pub mod packs;
 pub mod providers;
 pub mod serve;

@@ -327,8 +327,8 @@ async fn callbacks_are_listed_and_sent_once_more() {
     let line = table.lines().find(|line| line.starts_with(&delivered.to_string())).unwrap();
     assert!(line.contains(&session.to_string()) && line.ends_with("it answered 204"), "{table}");
 
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callbacks are sent once more.\n");
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callbacks are sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callback(s) will be sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callback(s) will be sent once more.\n");
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), dead).0, "OWED");
     place.text(&["callbacks", "retry", &delivered.to_string()]);
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), delivered).0, "OWED");

@@ -25,4 +25,6 @@ mod packs;
 mod provider;
 mod proxy;
 mod server;
+mod terminal;
 mod uploads;
+mod wait;
