@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod callbacks;
 pub mod capture;
 pub mod check;
+pub mod conformance;
 pub mod demo;
 pub mod evaluate;
 pub mod keys;

@@ -37,6 +37,8 @@ enum Verb {
     Callbacks(cli::callbacks::Args),
     /// Shows what providers have asked for, by operation and day
     Usage(cli::usage::Args),
+    /// Sends a server the exchanges that it must honour, and reports
+    Conformance(cli::conformance::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
     /// Lists, fetches, takes over and chooses packs of networks
@@ -78,6 +80,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Callbacks(args) => cli::callbacks::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Conformance(args) => Box::pin(cli::conformance::run(args)).await,
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Packs(args) => cli::packs::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => {

@@ -7,6 +7,7 @@ mod callbacks;
 mod camera;
 mod clocks;
 mod commands;
+mod conformance;
 mod connections;
 mod curl;
 mod demo;
