@@ -17,6 +17,7 @@ pub mod output;
 pub mod packs;
 pub mod providers;
 pub mod serve;
+pub mod shadow;
 pub mod source;
 pub mod usage;
 pub mod verify;

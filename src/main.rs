@@ -39,6 +39,8 @@ enum Verb {
     Usage(cli::usage::Args),
     /// Sends a server the exchanges that it must honour, and reports
     Conformance(cli::conformance::Args),
+    /// Lets another server answer, asks this one the same, and counts what differs
+    Shadow(cli::shadow::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
     /// Lists, fetches, takes over and chooses packs of networks
@@ -81,6 +83,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Conformance(args) => Box::pin(cli::conformance::run(args)).await,
+        Verb::Shadow(args) => Box::pin(cli::shadow::run(args)).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Packs(args) => cli::packs::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => {

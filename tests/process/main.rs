@@ -26,6 +26,7 @@ mod packs;
 mod provider;
 mod proxy;
 mod server;
+mod shadow;
 mod terminal;
 mod uploads;
 mod wait;
