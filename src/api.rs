@@ -21,6 +21,7 @@ pub mod http;
 mod legacy;
 mod liveness;
 mod matches;
+pub mod metrics_page;
 pub mod routes;
 mod sessions;
 mod system;

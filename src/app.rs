@@ -1,6 +1,7 @@
 //! The one place that builds things: configuration to dependencies to a running server.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use face::workers::{self, Workers};
 use face::{FaceEngine, Picture, WantedFace, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
+use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
@@ -21,16 +24,22 @@ use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
-use crate::{api, callback, tasks};
+use crate::{api, callback, tasks, telemetry};
 
 /// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
 const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Steps of background work that were begun when the server stops have so long to end, after the last request. With those
+/// 15 seconds that is less than the 25 to 30 that supervisors leave a process.
+const TASKS_STOP_PATIENCE: Duration = Duration::from_secs(7);
 
 /// A server that is ready to listen.
 pub struct App {
     pub deps: Deps,
     settings: api::Settings,
     connections: connections::Settings,
+    /// Where numbers are asked for.
+    metrics: Option<SocketAddr>,
 }
 
 impl App {
@@ -79,20 +88,43 @@ impl App {
             policy: config.policy,
         };
         let settings = api::Settings { prefix: config.prefix, limits: config.bodies };
-        Ok(Self { deps, settings, connections: config.connections })
+        if config.metrics.is_some() {
+            telemetry::keep();
+        }
+        Ok(Self { deps, settings, connections: config.connections, metrics: config.metrics })
     }
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let deps = self.deps.clone();
         let (stop_tasks, stopped) = watch::channel(false);
-        let tasks = tokio::spawn(tasks::run(deps.clone(), stopped));
+        let tasks = tokio::spawn(tasks::run(deps.clone(), stopped.clone()));
+        let mut metrics = None;
+        if let Some(address) = self.metrics {
+            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            let places = Places::new(connections::Settings::default(), deps.clock.clone());
+            tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
+            let stop = until_stopped(stopped.clone());
+            metrics =
+                Some(tokio::spawn(connections::serve(metrics_page::endpoint(deps.clone()), listener, places, stop)));
+        }
         let places = Places::new(connections::fit_to_files(self.connections), deps.clock.clone());
         let served = connections::serve(api::endpoint(self.deps, self.settings), listener, places, stop).await;
         drop(stop_tasks);
-        tasks.await?;
+        if timeout(TASKS_STOP_PATIENCE, tasks).await.is_err() {
+            tracing::warn!("background work is broken off: another node or the next start does it again");
+        }
+        if let Some(metrics) = metrics {
+            metrics.await??;
+        }
         deps.store.close().await;
         served?;
         Ok(())
     }
+}
+
+/// Ready when the server stops.
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the same.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }

@@ -34,6 +34,8 @@ mod value;
 pub struct Config {
     pub listen: SocketAddr,
     pub connections: connections::Settings,
+    /// Where numbers are asked for; without one, none are kept.
+    pub metrics: Option<SocketAddr>,
     /// What the embedded default keeps: the database and the master key.
     pub data: PathBuf,
     pub store: store::settings::Settings,
@@ -134,6 +136,7 @@ impl Config {
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let connections = edge::connections(sources);
+    let metrics = sources.optional(&table::METRICS_LISTEN, plain, ToString::to_string);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = kept::store(sources, &data);
     let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
@@ -157,6 +160,7 @@ fn fill(sources: &mut Sources) -> Config {
     Config {
         listen,
         connections,
+        metrics,
         data,
         store,
         prefix,

@@ -15,6 +15,7 @@
 //! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
+//! | [`telemetry`] | what a node tells of its work in numbers |
 //! | [`config`] | file and environment to one checked configuration |
 //! | [`app`] | the one place that builds things |
 //! | [`cli`] | one command each |
@@ -35,3 +36,4 @@ pub mod service;
 pub mod sign;
 pub mod store;
 pub mod tasks;
+pub mod telemetry;

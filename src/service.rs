@@ -34,6 +34,7 @@ pub mod deliveries;
 pub mod epochs;
 pub mod erasures;
 pub mod faces;
+pub mod gauges;
 pub mod health;
 pub mod idempotency;
 pub mod keys;

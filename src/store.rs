@@ -94,6 +94,15 @@ impl Store {
         }
     }
 
+    /// Connections that are open, and those of them that nobody uses.
+    pub fn connections(&self) -> (u32, u32) {
+        let (open, idle) = match self {
+            Self::Postgres(pool, _) => (pool.size(), pool.num_idle()),
+            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+        };
+        (open, idle as u32)
+    }
+
     /// Begins work that writes. On SQLite it waits for other writers here, once, and not at its
     /// first write, where it could fail half-way.
     pub async fn begin(&self) -> Result<Tx, Error> {

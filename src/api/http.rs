@@ -7,4 +7,5 @@ pub mod middleware;
 pub mod parameter;
 pub mod payload;
 pub mod problem;
+pub mod relay;
 pub mod response;

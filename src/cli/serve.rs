@@ -10,6 +10,9 @@ use crate::app::App;
 use crate::cli::output::print;
 use crate::config::Config;
 
+/// As shells have it for a process that SIGINT ended.
+const ENDED_AT_ONCE: i32 = 130;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to listen, whatever the configuration says; port 0 takes any free one
@@ -30,8 +33,17 @@ pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C.
+/// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C. Asked once more, it ends at once.
 pub(super) async fn stopped() {
+    asked_to_end().await;
+    tokio::spawn(async {
+        asked_to_end().await;
+        tracing::warn!("asked to end once more: requests are broken off");
+        std::process::exit(ENDED_AT_ONCE);
+    });
+}
+
+async fn asked_to_end() {
     let mut terminate = signal(SignalKind::terminate()).expect("the runtime handles signals");
     tokio::select! {
         _ = terminate.recv() => {}

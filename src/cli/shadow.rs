@@ -5,19 +5,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use poem::endpoint::make;
-use poem::http::StatusCode;
-use poem::{Request, Response};
 use reqwest::Client;
 use tokio::sync::mpsc;
 
 use crate::api::http::connections::places::Places;
 use crate::api::http::connections::{self, Settings};
+use crate::api::http::relay::{self, Asked, Told};
 use crate::cli::evaluate::write;
 use crate::cli::output::{print, table};
 use crate::cli::serve;
 use crate::cli::shadow::compared::Totals;
-use crate::cli::shadow::mirror::{Asked, Ids, Told, is_of_connection};
+use crate::cli::shadow::mirror::{Ids, Timed};
 use crate::clock::Clock;
 
 mod compared;
@@ -50,7 +48,7 @@ pub struct Args {
 }
 
 /// A request and the answer that its caller has had.
-type Seen = (Asked, Told);
+type Seen = (Asked, Timed);
 
 /// Answers until it is stopped, then reports. It keeps numbers, statuses and names of members, and nothing of a person.
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -62,7 +60,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = serve::listen(args.listen).await?;
     print(format!("listening on http://{}\n", listener.local_addr()?))?;
     let counted = totals.clone();
-    let endpoint = make(move |request| answer(request, http.clone(), upstream.clone(), seen.clone(), counted.clone()));
+    let endpoint = relay::endpoint(BODY_BYTES_MAX, move |asked| {
+        answer(asked, http.clone(), upstream.clone(), seen.clone(), counted.clone())
+    });
     let places = Places::new(connections::fit_to_files(Settings::default()), Clock::default());
     connections::serve(endpoint, listener, places, serve::stopped()).await?;
     // The last sender is gone with the endpoint: what still waits is compared first.
@@ -77,41 +77,36 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Asks the server that answers, hands its answer on, and leaves both to be compared.
 async fn answer(
-    request: Request,
+    asked: Asked,
     http: Client,
     upstream: String,
     seen: mpsc::Sender<Seen>,
     totals: Arc<Mutex<Totals>>,
-) -> poem::Result<Response> {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let body = body.into_bytes_limit(BODY_BYTES_MAX).await?;
-    let asked = Asked { method: head.method, path, headers: head.headers, body };
-    let told = asked.send(&http, &upstream).await.map_err(|error| {
-        tracing::warn!(%error, "the server that answers did not");
-        poem::Error::from_status(StatusCode::BAD_GATEWAY)
-    })?;
-    let mut response = Response::builder()
-        .status(StatusCode::from_u16(told.status).unwrap_or(StatusCode::BAD_GATEWAY))
-        .body(told.body.clone());
-    let headers = told.headers.iter().filter(|(name, _)| !is_of_connection(name));
-    response.headers_mut().extend(headers.map(|(name, value)| (name.clone(), value.clone())));
-    if !asked.is_comparable() {
+) -> Option<Told> {
+    let timed = match mirror::send(&asked, &http, &upstream).await {
+        Ok(timed) => timed,
+        Err(error) => {
+            tracing::warn!(%error, "the server that answers did not");
+            return None;
+        }
+    };
+    let told = timed.told.clone();
+    if !mirror::is_comparable(&asked) {
         lock(&totals).not_comparable += 1;
-    } else if seen.try_send((asked, told)).is_err() {
+    } else if seen.try_send((asked, timed)).is_err() {
         lock(&totals).passed_over += 1;
     }
-    Ok(response)
+    Some(told)
 }
 
 /// Asks the other server one request after the other: what a session holds was made before it is asked for.
 async fn compare(http: Client, to: String, key: String, mut seen: mpsc::Receiver<Seen>, totals: Arc<Mutex<Totals>>) {
     let mut ids = Ids::default();
     while let Some((asked, upstream)) = seen.recv().await {
-        match asked.for_other(&ids, &key).send(&http, &to).await {
+        match mirror::send(&mirror::for_other(&asked, &ids, &key), &http, &to).await {
             Ok(own) => {
                 ids.learn(&upstream, &own);
-                let operation = asked.operation();
+                let operation = mirror::operation(&asked);
                 lock(&totals).add(&operation, &upstream.compared(), &own.compared(), |id| ids.of(id));
             }
             Err(error) => {

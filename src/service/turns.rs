@@ -50,6 +50,19 @@ pub struct Needs {
     pub bytes: usize,
 }
 
+/// The work of a node at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Pictures that wait for a turn.
+    pub waiting: usize,
+    /// Turns that are taken.
+    pub running: usize,
+    /// Bytes of bodies in memory.
+    pub bytes: usize,
+    /// The estimated wait of a picture that comes now.
+    pub wait: Duration,
+}
+
 /// All turns of this node. A clone shares them.
 #[derive(Clone)]
 pub struct Turns(Arc<Shared>);
@@ -115,6 +128,16 @@ impl Turns {
             next_place: 0,
         };
         Self(Arc::new(Shared { settings, clock, state: Mutex::new(state) }))
+    }
+
+    /// The work that there is at the moment.
+    pub fn load(&self) -> Load {
+        let state = self.0.state();
+        let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
+        let ahead = (waiting + state.running) as f64 * state.picture_s / self.0.settings.workers.max(1) as f64;
+        // As long as a worker is free nobody waits.
+        let wait = if state.running < self.0.settings.workers { 0.0 } else { ahead };
+        Load { waiting, running: state.running, bytes: state.bytes, wait: Duration::from_secs_f64(wait) }
     }
 
     /// A place for a request.

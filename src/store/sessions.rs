@@ -157,3 +157,11 @@ pub async fn exists(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
         .await)?;
     Ok(found.is_some())
 }
+
+/// The number of sessions that are alive, of all providers.
+pub async fn count_alive(tx: &mut Tx, now: Moment) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM sessions WHERE expires > $1")
+        .bind(now)
+        .fetch_one(conn)
+        .await)?)
+}

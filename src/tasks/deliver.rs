@@ -7,9 +7,10 @@ use futures_util::FutureExt;
 use crate::callback::Attempt;
 use crate::service::deliveries::Delivery;
 use crate::service::vitals::panic_text;
-use crate::service::{Deps, callbacks};
+use crate::service::{self, Deps, callbacks};
 use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
+use crate::telemetry;
 
 /// A delivery that has begun goes on after the step; `deps.deliveries` knows of it.
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
@@ -26,7 +27,9 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
 async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
     let (id, session, attempts) = (leased.callback, leased.session.id, leased.attempts);
     let sending = callbacks::send(&deps, &leased, &mut delivery);
-    match AssertUnwindSafe(sending).catch_unwind().await {
+    let sent = AssertUnwindSafe(sending).catch_unwind().await;
+    telemetry::callback(outcome(&sent));
+    match sent {
         Ok(Ok(Some(attempt))) => match attempt {
             Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
             Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),
@@ -39,5 +42,17 @@ async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
             deps.vitals.panicked();
             tracing::error!(%id, %session, panic = panic_text(&*panic), "sending a callback panicked");
         }
+    }
+}
+
+/// The end of an attempt, in a word.
+fn outcome<P>(sent: &Result<Result<Option<Attempt>, service::Error>, P>) -> &'static str {
+    match sent {
+        Ok(Ok(Some(Attempt::Delivered(_)))) => "delivered",
+        Ok(Ok(Some(Attempt::Gone))) => "gone",
+        Ok(Ok(Some(Attempt::Failed { .. }))) => "refused",
+        Ok(Ok(Some(Attempt::Unreached { .. }))) => "unreached",
+        Ok(Ok(None)) => "postponed",
+        Ok(Err(_)) | Err(_) => "failed",
     }
 }

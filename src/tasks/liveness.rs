@@ -5,6 +5,7 @@ use face::values::liveness::Reason;
 use crate::service::Deps;
 use crate::service::liveness::captures;
 use crate::tasks::Progress;
+use crate::telemetry;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let Some(leased) = captures::take(deps).await? else { return Ok(Progress::Idle) };
@@ -12,6 +13,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     match captures::perform(deps, &leased).await {
         Ok(Some((status, reasons))) => {
             let reasons: Vec<_> = reasons.into_iter().map(Reason::name).collect();
+            telemetry::verdict(status.name());
             tracing::info!(%session, %status, reasons = reasons.join(","), attempts, "a liveness check has ended");
         }
         Ok(None) => tracing::info!(%session, attempts, "a capture is left to another attempt"),

@@ -149,6 +149,11 @@ impl Server {
         process.wait().expect("it ends");
     }
 
+    /// True once its process is gone.
+    pub fn has_ended(&self) -> bool {
+        self.process.lock().expect("nobody panicked").try_wait().expect("it is ours").is_some()
+    }
+
     /// Stops it where it is, until it is told to go on.
     pub fn pause(&self) {
         self.signal("-STOP");
@@ -158,7 +163,7 @@ impl Server {
         self.signal("-CONT");
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("there is a kill").success());
     }

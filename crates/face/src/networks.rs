@@ -1,6 +1,7 @@
 //! The networks of a pack, compiled: shared weights, and one set of runners for each thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use onnx::graph::Graph;
@@ -26,6 +27,9 @@ use crate::values::template::Template;
 
 /// Room for decoded pictures, all workers together: three of 25 megapixels, or one of the largest.
 const PICTURE_BYTES_MAX: u64 = 250_000_000;
+
+/// The time that a network takes for one picture, by its role.
+pub const INFERENCE_SECONDS: &str = "bioserver_inference_seconds";
 
 /// How networks are run.
 #[derive(Debug, Clone)]
@@ -80,6 +84,8 @@ struct Spoof {
 
 /// A network for one size of input.
 struct Stage {
+    /// What it is for, where times are told.
+    role: &'static str,
     executable: Executable,
     input: Input,
     /// Of each output that is wanted, its place among those of the network.
@@ -112,22 +118,24 @@ impl Compiled {
     /// Compiles every network of the pack.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
         let engine = settings.engine;
-        let one = |network: &Network, wanted: &[(&str, &[usize])]| {
+        let one = |role, network: &Network, wanted: &[(&str, &[usize])]| {
             let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
-            Stage::new(network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
+            Stage::new(role, network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
         };
-        let spoof = |spoof: &pack::Spoof| Ok(Spoof { stage: one(&spoof.network, &[("", &[1, 3])])?, crop: spoof.crop });
+        let spoof = |spoof: &pack::Spoof| {
+            Ok(Spoof { stage: one("spoof", &spoof.network, &[("", &[1, 3])])?, crop: spoof.crop })
+        };
         let recognizer = |recognizer: &pack::Recognizer| {
-            let stage = one(&recognizer.network, &[("", &[1, recognizer.dimension])])?;
+            let stage = one("recognizer", &recognizer.network, &[("", &[1, recognizer.dimension])])?;
             Ok(Recognizer { stage, alignment: recognizer.alignment.clone(), length: recognizer.length })
         };
         let points: [(&str, &[usize]); 2] = [("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])];
         Ok(Self(Arc::new(Shared {
             detector: Detector::new(&pack.detector, engine)?,
-            landmarks: one(&pack.landmarks, &points)?,
-            film_landmarks: one(&pack.film_landmarks, &points)?,
+            landmarks: one("landmarks", &pack.landmarks, &points)?,
+            film_landmarks: one("film_landmarks", &pack.film_landmarks, &points)?,
             recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
-            age: one(&pack.age, &[("age", &[1, 1])])?,
+            age: one("age", &pack.age, &[("age", &[1, 1])])?,
             spoofs: pack.spoofs.iter().map(spoof).collect::<Result<_, Fault>>()?,
             liveness: pack.liveness.clone(),
             curves: pack.curves(),
@@ -165,7 +173,7 @@ impl Detector {
         engine: Engine,
         size: [usize; 2],
     ) -> Result<Stage, Fault> {
-        Stage::new(network, graph, engine, size, reader.outputs(size[0], size[1]))
+        Stage::new("detector", network, graph, engine, size, reader.outputs(size[0], size[1]))
     }
 }
 
@@ -187,6 +195,7 @@ impl Stage {
     /// Fails when the network does not take one picture of this size, or lacks an output of that name and shape;
     /// an output without a name is the only one.
     fn new(
+        role: &'static str,
         network: &Network,
         graph: &Graph,
         engine: Engine,
@@ -215,12 +224,14 @@ impl Stage {
             }
             places.push(place);
         }
-        Ok(Self { executable, input: network.input, places })
+        Ok(Self { role, executable, input: network.input, places })
     }
 
-    /// The outputs that were wanted, in that order.
+    /// The outputs that were wanted, in that order. The time is told to whoever keeps numbers in this process.
     fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Vec<Vec<f32>>, Error> {
+        let begun = Instant::now();
         let mut outputs = runner.run(&[&self.input.fill(planes)]).map_err(failed)?;
+        metrics::histogram!(INFERENCE_SECONDS, "network" => self.role).record(begun.elapsed().as_secs_f64());
         Ok(self.places.iter().map(|place| std::mem::take(&mut outputs[*place])).collect())
     }
 

@@ -32,8 +32,8 @@ use crate::clock::Clock;
 pub mod places;
 mod seldom;
 
-/// Requests that were begun when the server stops have so long to end.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// Requests that were begun when the server stops have so long to end: longer than all but the slowest bodies take.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// After a failure that is the machine's, such as too many open files: another try at once would fail as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Descriptors for all but connections: databases, images, callbacks, files.

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
+use tracing::Instrument;
 
 use crate::api::http::auth::UnderWay;
-use crate::api::http::middleware::methods::METHODS;
+use crate::api::http::middleware::line::Line;
+use crate::api::http::middleware::methods::{METHODS, Methods};
 use crate::api::http::problem::Problem;
 use crate::api::{capture_page, docs};
 use crate::service::vitals::panic_text;
 
 mod draining;
 mod head;
+pub mod line;
 mod methods;
 
 /// On every answer that does not say otherwise: it may be about a person.
@@ -32,10 +35,15 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     let under_way = UnderWay::default();
     request.set_data(under_way.clone());
     let path = request.uri().path().to_owned();
-    let mut response = match head::check(&request) {
-        Ok(()) => answered(prefix, &path, next, request).await,
-        Err(problem) => problem.into_response(),
+    let line = Line::begin(&request, found(prefix, &path).map(|methods| methods.path));
+    let answer = async {
+        match head::check(&request) {
+            Ok(()) => answered(prefix, &path, next, request).await,
+            Err(problem) => problem.into_response(),
+        }
     };
+    let mut response = answer.instrument(line.span.clone()).await;
+    line.end(&mut response, under_way.provider());
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -70,15 +78,19 @@ fn refused(prefix: &str, path: &str, problem: Problem) -> Problem {
     }
 }
 
-/// The methods that a path takes, if there is such a path.
-fn allow(prefix: &str, path: &str) -> Option<&'static str> {
+/// The document's entry for a path.
+fn found(prefix: &str, path: &str) -> Option<&'static Methods> {
     let under = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
-    let found = METHODS.iter().find(|methods| {
+    METHODS.iter().find(|methods| {
         let path = if methods.root { Some(path) } else { under };
         path.is_some_and(|path| fits(methods.path, path))
-    });
+    })
+}
+
+/// The methods that a path takes, if there is such a path.
+fn allow(prefix: &str, path: &str) -> Option<&'static str> {
     let is_page = || docs::PATHS.contains(&path) || capture_page::PATHS.contains(&path);
-    found.map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))
+    found(prefix, path).map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))
 }
 
 fn fits(template: &str, path: &str) -> bool {

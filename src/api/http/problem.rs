@@ -14,6 +14,10 @@ use crate::api::types::{ApiError, HealthCheck};
 use crate::api::wire::{Invalid, Wire};
 use crate::{capture, media, service, store};
 
+/// A refusal's code, beside the answer that holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused(pub &'static str);
+
 /// A refusal, as the client gets it.
 #[derive(Debug)]
 pub struct Problem {
@@ -342,6 +346,7 @@ impl IntoResponse for Problem {
         let body = ApiError { id, message, code: code.to_owned(), checks: checks.map(Vec::from) }.write().to_string();
         let mut response = Response::builder().status(status).content_type("application/json").body(body);
         response.headers_mut().extend(headers);
+        response.set_data(Refused(code));
         response
     }
 }

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use regex::{Captures, Regex};
-use reqwest::header::{HeaderMap, HeaderName};
-use reqwest::{Client, Method};
+use reqwest::Client;
+use reqwest::header::HeaderName;
 use serde_json::Value;
 
+use crate::api::http::relay::{Asked, Told};
 use crate::cli::shadow::compared::Answer;
 
 /// Beyond so many ids the oldest is forgotten: its session has ended long ago.
@@ -34,73 +35,65 @@ static UUID: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}").expect("it is a regular expression")
 });
 
-/// A request, whole.
-#[derive(Clone)]
-pub struct Asked {
-    pub method: Method,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-/// A server's answer to it, whole.
-pub struct Told {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+/// A server's answer to a request, and the time that it took.
+pub struct Timed {
+    pub told: Told,
     pub took_ms: f64,
 }
 
-impl Told {
+impl Timed {
     pub fn compared(&self) -> Answer {
-        Answer { status: self.status, json: serde_json::from_slice(&self.body).ok(), took_ms: self.took_ms }
+        let Told { status, body, .. } = &self.told;
+        Answer { status: status.as_u16(), json: serde_json::from_slice(body).ok(), took_ms: self.took_ms }
     }
 
     fn location(&self) -> Option<&str> {
-        self.headers.get("location")?.to_str().ok()
+        self.told.headers.get("location")?.to_str().ok()
     }
 }
 
-impl Asked {
-    /// Sends it to a server.
-    pub async fn send(&self, http: &Client, server: &str) -> reqwest::Result<Told> {
-        let begun = Instant::now();
-        let request = http.request(self.method.clone(), format!("{server}{}", self.path));
-        let headers = self.headers.iter().filter(|(name, _)| !is_of_connection(name));
-        let request = headers.fold(request, |request, (name, value)| request.header(name, value));
-        let answer = request.body(self.body.clone()).send().await?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.bytes().await?;
-        Ok(Told { status, headers, body, took_ms: 1000.0 * begun.elapsed().as_secs_f64() })
-    }
-
-    /// The method and the path, with a blank for each id.
-    pub fn operation(&self) -> String {
-        let path = self.path.split('?').next().unwrap_or_default();
-        format!("{} {}", self.method, UUID.replace_all(path, "{id}"))
-    }
-
-    /// True if another server can understand it: it can neither open captures nor read templates that were made elsewhere.
-    pub fn is_comparable(&self) -> bool {
-        let holds = |needle: &[u8]| self.body.windows(needle.len()).any(|window| window == needle);
-        !self.path.contains("liveness") && !self.path.contains("capture-token") && !holds(b"\"template\"")
-    }
-
-    /// The same for the other server: with its ids, its key, and no callback, of which there is one already.
-    pub fn for_other(&self, ids: &Ids, key: &str) -> Self {
-        let path = UUID.replace_all(&self.path, |id: &Captures| ids.of(&id[0]).unwrap_or_else(|| id[0].to_owned()));
-        let mut headers = self.headers.clone();
-        for name in CREDENTIALS {
-            headers.remove(name);
-        }
-        if let Ok(key) = key.parse() {
-            headers.insert("apikey", key);
-        }
-        Self { path: path.into_owned(), headers, body: without_callback(&self.body), method: self.method.clone() }
-    }
+/// Sends a request to a server.
+pub async fn send(asked: &Asked, http: &Client, server: &str) -> reqwest::Result<Timed> {
+    let begun = Instant::now();
+    let request = http.request(asked.method.clone(), format!("{server}{}", asked.path));
+    let headers = asked.headers.iter().filter(|(name, _)| !is_of_connection(name));
+    let request = headers.fold(request, |request, (name, value)| request.header(name, value));
+    let answer = request.body(asked.body.clone()).send().await?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let headers = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+    let headers = headers.filter(|(name, _)| !is_of_connection(name)).collect();
+    let told = Told { status, headers, body: answer.bytes().await? };
+    Ok(Timed { told, took_ms: 1000.0 * begun.elapsed().as_secs_f64() })
 }
 
-pub fn is_of_connection(name: &HeaderName) -> bool {
+/// The method and the path of a request, with a blank for each id.
+pub fn operation(asked: &Asked) -> String {
+    let path = asked.path.split('?').next().unwrap_or_default();
+    format!("{} {}", asked.method, UUID.replace_all(path, "{id}"))
+}
+
+/// True if another server can understand a request: it can neither open captures nor read templates that were made
+/// elsewhere.
+pub fn is_comparable(asked: &Asked) -> bool {
+    let holds = |needle: &[u8]| asked.body.windows(needle.len()).any(|window| window == needle);
+    !asked.path.contains("liveness") && !asked.path.contains("capture-token") && !holds(b"\"template\"")
+}
+
+/// The same request for the other server: with its ids, its key, and no callback, of which there is one already.
+pub fn for_other(asked: &Asked, ids: &Ids, key: &str) -> Asked {
+    let path = UUID.replace_all(&asked.path, |id: &Captures| ids.of(&id[0]).unwrap_or_else(|| id[0].to_owned()));
+    let mut headers = asked.headers.clone();
+    for name in CREDENTIALS {
+        headers.remove(name);
+    }
+    if let Ok(key) = key.parse() {
+        headers.insert("apikey", key);
+    }
+    let body = without_callback(&asked.body);
+    Asked { path: path.into_owned(), headers, body, method: asked.method.clone() }
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
     OF_CONNECTION.contains(&name.as_str())
 }
 
@@ -125,8 +118,8 @@ impl Ids {
     }
 
     /// Learns the id of what both have made.
-    pub fn learn(&mut self, upstream: &Told, own: &Told) {
-        let last = |told: &Told| Some(UUID.find_iter(told.location()?).last()?.as_str().to_owned());
+    pub fn learn(&mut self, upstream: &Timed, own: &Timed) {
+        let last = |timed: &Timed| Some(UUID.find_iter(timed.location()?).last()?.as_str().to_owned());
         let Some((theirs, ours)) = last(upstream).zip(last(own)) else { return };
         if self.known.insert(theirs.clone(), ours).is_none() {
             self.oldest.push_back(theirs);
@@ -141,15 +134,18 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderMap;
+    use reqwest::{Method, StatusCode};
+
     use super::*;
 
     const THEIRS: &str = "0991cedc-9111-4b9d-9e4e-8d6eb4db488f";
     const OURS: &str = "c672be72-89c1-4035-b0b6-9e9afa6bc85b";
 
-    fn told(location: &str) -> Told {
+    fn told(location: &str) -> Timed {
         let headers =
             HeaderMap::from_iter([(HeaderName::from_static("location"), location.parse().expect("it is one"))]);
-        Told { status: 201, headers, body: Bytes::new(), took_ms: 0.0 }
+        Timed { told: Told { status: StatusCode::CREATED, headers, body: Bytes::new() }, took_ms: 0.0 }
     }
 
     #[test]
@@ -165,17 +161,17 @@ mod tests {
             headers,
             body: body.into(),
         };
-        assert_eq!(asked.operation(), "POST /bioserver-app/v2/bio-sessions/{id}/faces");
-        let other = asked.for_other(&ids, "ours");
+        assert_eq!(operation(&asked), "POST /bioserver-app/v2/bio-sessions/{id}/faces");
+        let other = for_other(&asked, &ids, "ours");
         assert_eq!(other.path, format!("/bioserver-app/v2/bio-sessions/{OURS}/faces?a=1"));
         assert_eq!(
             (&other.headers["apikey"], other.headers.get("authorization")),
             (&"ours".parse().expect("one"), None)
         );
         assert_eq!(other.body, r#"{"ttlSeconds":60}"#);
-        assert!(asked.is_comparable());
+        assert!(is_comparable(&asked));
         let with_template = Asked { body: r#"{"template":"AAAA"}"#.into(), ..asked.clone() };
         let capture = Asked { path: "/v2/bio-sessions/x/replay-liveness".to_owned(), ..asked };
-        assert!(!with_template.is_comparable() && !capture.is_comparable());
+        assert!(!is_comparable(&with_template) && !is_comparable(&capture));
     }
 }

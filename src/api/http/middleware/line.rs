@@ -1,0 +1,100 @@
+//! The line that is logged of every request, its name, and its numbers.
+
+use std::time::Instant;
+
+use poem::http::{HeaderName, HeaderValue, Method};
+use poem::{Request, Response};
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::api::http::problem::Refused;
+use crate::domain::ProviderId;
+use crate::telemetry;
+
+/// Names a request, in its head and in that of its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a caller's tracing calls it (W3C Trace Context).
+const TRACE_PARENT: &str = "traceparent";
+/// A name that is longer, or holds anything but visible ASCII, is replaced.
+const ID_LEN_MAX: usize = 128;
+/// What any path is called that the document does not have.
+const ELSEWHERE: &str = "other";
+
+/// A request that is being answered.
+pub struct Line {
+    id: HeaderValue,
+    /// The method and the path as the document has it, since a path itself may name a session.
+    operation: String,
+    is_probe: bool,
+    begun: Instant,
+    pub span: Span,
+}
+
+impl Line {
+    /// `template` is the path as the document has it.
+    pub fn begin(request: &Request, template: Option<&'static str>) -> Self {
+        let sent = request.headers().get(REQUEST_ID).filter(|id| is_name(id));
+        let id = sent
+            .cloned()
+            .unwrap_or_else(|| HeaderValue::from_str(&Uuid::now_v7().to_string()).expect("a UUID is visible ASCII"));
+        let trace = request.headers().get(TRACE_PARENT).and_then(|parent| trace_id(parent.to_str().ok()?));
+        let name = id.to_str().unwrap_or_default();
+        let span = tracing::info_span!("request", id = name, trace);
+        let method = match request.method() {
+            method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE) => method.as_str(),
+            _ => "OTHER",
+        };
+        let template = template.unwrap_or(ELSEWHERE);
+        let is_probe = template.starts_with("/health/");
+        Self { operation: format!("{method} {template}"), id, is_probe, begun: Instant::now(), span }
+    }
+
+    /// Logs the request and counts it; its answer gets its name.
+    pub fn end(self, response: &mut Response, provider: Option<ProviderId>) {
+        let (status, took) = (response.status().as_u16(), self.begun.elapsed());
+        let code = response.data::<Refused>().map(|refused| refused.0);
+        let (operation, ms) = (self.operation.as_str(), took.as_micros() as f64 / 1000.0);
+        telemetry::request(operation, status, took);
+        if let Some(code) = code {
+            telemetry::refusal(code);
+        }
+        let provider = provider.map(|provider| provider.0.to_string());
+        self.span.in_scope(|| {
+            if self.is_probe {
+                tracing::debug!(operation, status, ms, "answered");
+            } else {
+                tracing::info!(operation, status, code, provider, ms, "answered");
+            }
+        });
+        response.headers_mut().insert(REQUEST_ID, self.id);
+    }
+}
+
+fn is_name(id: &HeaderValue) -> bool {
+    let bytes = id.as_bytes();
+    !bytes.is_empty() && bytes.len() <= ID_LEN_MAX && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+/// The trace's id in `00-<trace>-<span>-<flags>`; `None` of anything else.
+fn trace_id(parent: &str) -> Option<&str> {
+    let mut parts = parent.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = |text: &str, len: usize| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hex(version, 2) && is_hex(trace, 32)).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_read_and_nothing_else() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{trace}-00f067aa0ba902b7-01")), Some(trace));
+        for wrong in ["", "00", "00-xyz-1-1", "00-4bf9-00f0-01", trace] {
+            assert_eq!(trace_id(wrong), None, "{wrong}");
+        }
+        assert!(is_name(&HeaderValue::from_static("order-7")));
+        assert!(!is_name(&HeaderValue::from_static("two words")) && !is_name(&HeaderValue::from_static("")));
+    }
+}

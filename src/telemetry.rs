@@ -1,0 +1,95 @@
+//! What a node tells of its work in numbers, for Prometheus: names, and how they are kept.
+//!
+//! Without a place where numbers are asked for nothing is kept, and telling costs next to nothing. No label holds anything
+//! that a caller has sent: operations, statuses and codes are those of the document.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use face::networks::INFERENCE_SECONDS;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "bioserver_requests_total";
+const REQUEST_SECONDS: &str = "bioserver_request_seconds";
+const REFUSALS: &str = "bioserver_refusals_total";
+const VERDICTS: &str = "bioserver_liveness_verdicts_total";
+const CALLBACKS: &str = "bioserver_callbacks_total";
+
+/// Every number, its kind by its ending, and what it says.
+const DESCRIBED: [(&str, &str); 6] = [
+    (REQUESTS, "Requests that were answered, by operation and status."),
+    (REQUEST_SECONDS, "The time from a request's head to its answer, by operation."),
+    (INFERENCE_SECONDS, "The time that a network takes for one picture, by its role."),
+    (REFUSALS, "Requests that were refused, by the code that says why."),
+    (VERDICTS, "Liveness checks that have ended, by their status."),
+    (CALLBACKS, "Attempts to send a callback, by how they ended."),
+];
+/// Upper ends of the classes of times, in seconds: a read takes some milliseconds, a photograph some tens, a film half a
+/// second.
+const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The numbers of this process, once they are kept.
+static KEPT: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Something that is so at the moment: its name, what it says, labels and value.
+pub struct Gauge {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub label: Option<(&'static str, &'static str)>,
+    pub value: f64,
+}
+
+/// Keeps numbers from now on. Once per process: later calls change nothing.
+pub fn keep() {
+    if KEPT.get().is_some() {
+        return;
+    }
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+    let recorder = builder.expect("there are classes").build_recorder();
+    let handle = recorder.handle();
+    if KEPT.set(handle).is_ok() && metrics::set_global_recorder(recorder).is_ok() {
+        for (name, help) in DESCRIBED {
+            if name.ends_with("_seconds") {
+                metrics::describe_histogram!(name, help);
+            } else {
+                metrics::describe_counter!(name, help);
+            }
+        }
+    }
+}
+
+/// All numbers in Prometheus' text format, with `gauges` as they are now; nothing if none are kept.
+pub fn text(gauges: Vec<Gauge>) -> String {
+    let Some(kept) = KEPT.get() else { return String::new() };
+    for Gauge { name, help, label, value } in gauges {
+        metrics::describe_gauge!(name, help);
+        match label {
+            Some((key, label)) => gauge!(name, key => label).set(value),
+            None => gauge!(name).set(value),
+        }
+    }
+    kept.run_upkeep();
+    kept.render()
+}
+
+/// A request was answered.
+pub fn request(operation: &str, status: u16, took: Duration) {
+    counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
+    histogram!(REQUEST_SECONDS, "operation" => operation.to_owned()).record(took.as_secs_f64());
+}
+
+/// A request was refused.
+pub fn refusal(code: &'static str) {
+    counter!(REFUSALS, "code" => code).increment(1);
+}
+
+/// A liveness check has ended.
+pub fn verdict(status: &'static str) {
+    counter!(VERDICTS, "status" => status).increment(1);
+}
+
+/// An attempt to send a callback has ended.
+pub fn callback(outcome: &'static str) {
+    counter!(CALLBACKS, "outcome" => outcome).increment(1);
+}
