@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod keys;
 pub mod log;
 pub mod manual;
+pub mod migrate;
 pub mod output;
 pub mod packs;
 pub mod providers;

@@ -52,6 +52,8 @@ enum Verb {
     Accuracy(cli::accuracy::Args),
     /// Gives a pack's scores their meaning, measured on labelled pictures
     Calibrate(cli::calibrate::Args),
+    /// Brings the database's schema up to date, as `serve` does when it starts
+    Migrate,
     /// Shows the configuration in force, and every fault in it
     Check,
     /// Prints what a shell needs to complete commands
@@ -95,6 +97,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
             let config = ready(config)?;
             tokio::task::block_in_place(|| cli::calibrate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
         }
+        Verb::Migrate => cli::migrate::run(&ready(config)?).await.map(|()| ExitCode::SUCCESS),
         Verb::Check => cli::check::run(config),
         Verb::Completions(args) => cli::manual::completions(&args, Line::command()).map(|()| ExitCode::SUCCESS),
         Verb::Man(args) => cli::manual::man(&args, Line::command()).map(|()| ExitCode::SUCCESS),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
+use crate::store::open::Change;
 use crate::store::outage::Outage;
 use crate::store::postgres::Bounds;
 use crate::store::settings::Settings;
@@ -54,6 +55,10 @@ pub enum Error {
     Slow,
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the database's schema is of version {applied} and this program's of {newest}: run `bioserver migrate` first"
+    )]
+    SchemaOld { applied: i64, newest: i64 },
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
 }
@@ -88,9 +93,21 @@ impl Store {
     /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, when
     /// there is none. Safe on any number of nodes at once.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        Self::opened(settings, Change::Allowed).await
+    }
+
+    /// The same, but a schema that is there stays as it is.
+    ///
+    /// # Errors
+    /// Among others, that it is older than this program's.
+    pub async fn open_unchanged(settings: &Settings) -> Result<Self, Error> {
+        Self::opened(settings, Change::Refused).await
+    }
+
+    async fn opened(settings: &Settings, change: Change) -> Result<Self, Error> {
         match settings {
-            Settings::Postgres(options, bounds) => open::postgres(options, *bounds).await,
-            Settings::Sqlite(path) => open::sqlite(path).await,
+            Settings::Postgres(options, bounds) => open::postgres(options, *bounds, change).await,
+            Settings::Sqlite(path) => open::sqlite(path, change).await,
         }
     }
 

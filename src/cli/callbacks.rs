@@ -38,7 +38,7 @@ enum Action {
 }
 
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let store = Store::open(&config.store).await?;
+    let store = Store::open_unchanged(&config.store).await?;
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
         Action::Retry { id, .. } => retry(&store, id).await?,

@@ -54,7 +54,7 @@ struct Create {
 }
 
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let store = Store::open(&config.store).await?;
+    let store = Store::open_unchanged(&config.store).await?;
     let clock = Clock::default();
     let text = match args.action {
         Action::Create(new) => create(&store, &clock, new).await?,

@@ -71,7 +71,7 @@ enum YesNo {
 struct Bound(Option<i64>);
 
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let store = Store::open(&config.store).await?;
+    let store = Store::open_unchanged(&config.store).await?;
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
         Action::Limit(limit) => set(&store, limit).await?,

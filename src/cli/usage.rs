@@ -38,7 +38,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let usual = last.checked_sub_signed(TimeDelta::days(DAYS - 1)).unwrap_or(last);
     let first = args.from.unwrap_or(usual);
     ensure!(first <= last, "the first day, {first}, comes after the last, {last}");
-    let store = Store::open(&config.store).await?;
+    let store = Store::open_unchanged(&config.store).await?;
     let used = providers::usage(&store, args.provider.as_deref(), first, last).await?;
     store.close().await;
     let used = used.with_context(|| format!("there is no provider named '{}'", args.provider.unwrap_or_default()))?;

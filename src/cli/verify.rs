@@ -188,7 +188,7 @@ async fn stored(config: &Config) -> anyhow::Result<Value> {
     {
         bail!("there is no database at {} to take keys from; name a key set with --jwks", path.display());
     }
-    let store = Store::open(&config.store).await?;
+    let store = Store::open_unchanged(&config.store).await?;
     let jwks = signing::published(&store, &config.master_key.master()?, &config.signing).await?;
     store.close().await;
     Ok(jwks)

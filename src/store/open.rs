@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection, SqlStr, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, PgPool, SqlStr, SqlitePool};
 
 use super::postgres::{self, Bounds};
 use super::{Error, Store};
@@ -41,16 +41,47 @@ fn schema(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
     let step = |&(version, name, sql)| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
     };
-    Migrator::with_migrations(steps.iter().map(step).collect())
+    let mut schema = Migrator::with_migrations(steps.iter().map(step).collect());
+    // The program before this one goes on beside it, with a schema that is newer than its own.
+    schema.set_ignore_missing(true);
+    schema
 }
 
-pub async fn postgres(options: &PgConnectOptions, bounds: Bounds) -> Result<Store, Error> {
-    // Under an advisory lock, so that nodes which start at once take turns.
-    let migrate = async |pool| Ok(schema!("postgres").run(&pool).await?);
+/// What may be done to a schema that is older than the program. A new database gets its schema whatever this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Allowed,
+    Refused,
+}
+
+/// Whether the schema must be changed; `applied` is its newest step, if it has any.
+fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<bool, Error> {
+    let newest = schema.iter().map(|step| step.version).max().unwrap_or_default();
+    match applied {
+        Some(applied) if applied < newest && change == Change::Refused => Err(Error::SchemaOld { applied, newest }),
+        Some(_) => Ok(change == Change::Allowed),
+        None => Ok(true),
+    }
+}
+
+const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+
+pub async fn postgres(options: &PgConnectOptions, bounds: Bounds, change: Change) -> Result<Store, Error> {
+    let migrate = async |pool: PgPool| {
+        let is_there =
+            sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&pool).await?;
+        let applied = if is_there { sqlx::query_scalar(APPLIED).fetch_one(&pool).await? } else { None };
+        let schema = schema!("postgres");
+        if is_due(&schema, applied, change)? {
+            // Under an advisory lock, so that nodes which start at once take turns.
+            schema.run(&pool).await?;
+        }
+        Ok(())
+    };
     Ok(Store::Postgres(postgres::open(options.clone(), bounds, migrate).await?, bounds))
 }
 
-pub async fn sqlite(path: &Path) -> Result<Store, Error> {
+pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -80,7 +111,13 @@ pub async fn sqlite(path: &Path) -> Result<Store, Error> {
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await?;
-    schema!("sqlite").run(&pool).await?;
+    let tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
+    let is_there: bool = sqlx::query_scalar(tables).fetch_one(&pool).await?;
+    let applied = if is_there { sqlx::query_scalar(APPLIED).fetch_one(&pool).await? } else { None };
+    let schema = schema!("sqlite");
+    if is_due(&schema, applied, change)? {
+        schema.run(&pool).await?;
+    }
     drop(turn);
     Ok(Store::Sqlite(pool))
 }

@@ -24,7 +24,7 @@ pub fn of(error: &Error) -> Option<Outage> {
     match error {
         Error::Slow => Some(Outage::Away),
         Error::Database(error) => of_driver(error),
-        Error::Migrate(_) | Error::File { .. } => None,
+        Error::Migrate(_) | Error::SchemaOld { .. } | Error::File { .. } => None,
     }
 }
 

@@ -14,6 +14,7 @@ use bioserver::store::sessions::StoredSession;
 use bioserver::store::settings::Settings;
 use bioserver::store::{self, Store};
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tempfile::TempDir;
 
 /// A working directory with a data folder of its own.
@@ -269,6 +270,40 @@ fn what_signs_callbacks_is_made_once_and_rotated() {
     }
     assert_eq!(place.run(&["providers", "callback-secret"]).status.code(), Some(2));
     assert_eq!(place.run(&["providers", "callback-secret", "Acme", "--overlap", "2"]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn only_serve_and_migrate_change_a_schema() {
+    let place = Place::new();
+    place.text(&["keys", "create", "--provider", "Acme"]);
+    // As the program before the last step of the schema left it.
+    let path = place.0.path().join("data/bioserver.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let newest = "SELECT MAX(version) FROM _sqlx_migrations";
+    let version: i64 = sqlx::query_scalar(newest).fetch_one(&mut database).await.unwrap();
+    assert_eq!(version, 8, "this test undoes step 8");
+    for undone in [
+        "ALTER TABLE providers DROP COLUMN callback_secret_before_sealed",
+        "ALTER TABLE providers DROP COLUMN callback_secret_before_until",
+        "DELETE FROM _sqlx_migrations WHERE version = 8",
+    ] {
+        sqlx::query(undone).execute(&mut database).await.unwrap();
+    }
+    for arguments in [&["keys", "list"][..], &["providers", "list"], &["usage"], &["callbacks", "list"]] {
+        let output = place.run(arguments);
+        let said = error(&output);
+        assert!(output.status.code() == Some(1) && said.contains("run `bioserver migrate` first"), "{said}");
+    }
+    assert_eq!(sqlx::query_scalar::<_, i64>(newest).fetch_one(&mut database).await.unwrap(), 7, "nothing was changed");
+    assert_eq!(place.text(&["migrate"]), "The schema is up to date.\n");
+    assert!(place.text(&["keys", "list"]).contains("Acme"));
+    // A program that is older than the schema goes on beside a newer one.
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'of a later program', TRUE, x'00', 0)";
+    sqlx::query(newer).execute(&mut database).await.unwrap();
+    assert!(place.text(&["keys", "list"]).contains("Acme"));
+    place.text(&["migrate"]);
 }
 
 /// Makes a session's callback that has ended in this way.
