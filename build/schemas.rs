@@ -1,8 +1,8 @@
 //! Schemas of the document to schemas of the model.
 
 use openapiv3::{
-    AdditionalProperties, AnySchema, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType,
-    ReferenceOr, Schema as Authored, SchemaData, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
+    AnySchema, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType, ReferenceOr,
+    Schema as Authored, SchemaData, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
 };
 use regex::Regex;
 use serde_json::Value;
@@ -50,8 +50,8 @@ fn one_or_list(choices: &[ReferenceOr<Authored>]) -> Result<Kind, Refusal> {
 }
 
 fn fields(object: &ObjectType) -> Result<Vec<Field>, Refusal> {
-    if !matches!(object.additional_properties, None | Some(AdditionalProperties::Any(false))) {
-        return Err("free members (additionalProperties) are not supported".to_owned());
+    if object.additional_properties.is_some() {
+        return Err("additionalProperties are not supported: other members are ignored".to_owned());
     }
     if object.min_properties.is_some() || object.max_properties.is_some() {
         return Err("minProperties and maxProperties are not supported".to_owned());
@@ -147,7 +147,7 @@ fn named_value(reference: &str) -> Result<ValueType, Refusal> {
     Ok(ValueType::Named(document::referred(reference, "schemas")?.to_owned()))
 }
 
-fn fits(value: &ValueType, default: &serde_json::Value) -> bool {
+fn fits(value: &ValueType, default: &Value) -> bool {
     match value {
         ValueType::Boolean => default.is_boolean(),
         ValueType::Int32 | ValueType::Int64 => default.is_i64(),
