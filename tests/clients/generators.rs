@@ -9,7 +9,7 @@ use crate::page;
 use crate::server::Server;
 use crate::workshop::Workshop;
 
-/// How the programs of one language are made to run.
+/// The way from the programs of one language to their output.
 struct Language {
     /// As the page names it.
     name: &'static str,
@@ -46,7 +46,7 @@ const JAVA: Language = Language {
 };
 
 struct Generator {
-    /// Of its part of the page.
+    /// Names its part of the page.
     heading: &'static str,
     language: &'static Language,
     /// The program, in `tests/clients/programs`, that calls what the page's does not.
@@ -66,7 +66,7 @@ const GENERATORS: [Generator; 6] = [
     Generator { heading: "@hey-api/openapi-ts", language: &TYPESCRIPT, operations: "hey.ts" },
 ];
 
-/// What is done with each generator, in this order.
+/// The steps that each generator is taken through, in this order.
 const STEPS: [&str; 14] = [
     "generate",
     "compile",

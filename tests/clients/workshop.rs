@@ -11,7 +11,7 @@ use crate::server::Server;
 
 /// The photographs that the programs name.
 const PHOTOGRAPHS: [&str; 2] = ["obama.jpg", "obama2.jpg"];
-/// What Java code is compiled with, besides the generator, whose file holds Jackson.
+/// Java code is compiled with these and with the generator, whose file holds Jackson.
 const JAVA: [&str; 2] = ["/usr/share/java/httpmime.jar", "/usr/share/java/geronimo-annotation-1.3-spec.jar"];
 
 /// Erased with the test.
@@ -40,7 +40,7 @@ impl Workshop {
             ("CLASSPATH", ["classes", &generator].into_iter().chain(JAVA).collect::<Vec<_>>().join(":")),
             ("BIOSERVER_URL", server.url.clone()),
             ("BIOSERVER_KEY", server.key.clone()),
-            // It says nothing to its makers.
+            // Redocly would send statistics.
             ("REDOCLY_TELEMETRY", "off".to_owned()),
             ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true".to_owned()),
         ];

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// The name of an operation with each kind of body, where it takes several.
 const OPERATION_IDS: &str = "x-operation-ids";
 
-/// What generators know, for content types that they do not: they skip an operation, or fail at its answer.
+/// Stands for content types that generators do not know: they would skip the operation, or fail at its answer.
 const BYTES: &str = "application/octet-stream";
 
 /// Rewrites the authored document:

@@ -14,7 +14,7 @@ use crate::capture::SEALED_BYTES_MAX;
 use crate::service::turns::Place;
 
 const JOSE: &str = "application/jose";
-/// What clients send that are generated: they do not know the other.
+/// Generated clients send this one: generators do not know the other.
 const BYTES: &str = "application/octet-stream";
 
 /// One for which there is room, and that is still to be read: it may be large, and not wanted.
