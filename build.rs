@@ -8,6 +8,7 @@ mod generator;
 const DOCUMENT: &str = "openapi/bioserver.yaml";
 
 fn main() {
+    commit();
     println!("cargo::rerun-if-changed={DOCUMENT}");
     println!("cargo::rerun-if-changed=build");
     let yaml = std::fs::read_to_string(DOCUMENT).unwrap_or_else(|error| panic!("{DOCUMENT}: {error}"));
@@ -19,6 +20,32 @@ fn main() {
     for (name, text) in &written.rust {
         write(&folder.join(name).with_extension("rs"), text);
     }
+}
+
+/// Tells a release which commit it is made from: `SOURCE_COMMIT`, or that of the checkout. Other builds are not told, so that
+/// a commit alone compiles nothing anew.
+fn commit() {
+    println!("cargo::rerun-if-env-changed=SOURCE_COMMIT");
+    let named = std::env::var("SOURCE_COMMIT").ok().filter(|named| !named.is_empty());
+    let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let commit = named.or_else(|| is_release.then(checked_out).flatten());
+    println!("cargo::rustc-env=COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
+}
+
+/// `None` where there is no checkout, or no git to ask.
+fn checked_out() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let told = std::process::Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8(told.stdout).ok().filter(|_| told.status.success())?;
+        Some(text.trim().to_owned())
+    };
+    // It names the commit that is checked out, or the branch, whose file names it.
+    for name in
+        ["HEAD", &git(&["symbolic-ref", "HEAD"]).unwrap_or_default()].into_iter().filter(|name| !name.is_empty())
+    {
+        println!("cargo::rerun-if-changed={}", git(&["rev-parse", "--git-path", name])?);
+    }
+    git(&["rev-parse", "--short=12", "HEAD"])
 }
 
 fn write(path: &Path, text: &str) {

@@ -83,7 +83,7 @@ fn replays() -> [LivenessCapture; 3] {
         let asked = Asked { challenges, ..Asked::passive(liveness_type) };
         let performance = Performance { asked: asked.clone(), seed: 1, frame_ms: FRAME_MS };
         let frames = performer::perform(&portrait, &performance);
-        LivenessCapture { asked, level: SecurityLevel::High, frames }
+        LivenessCapture { asked, level: SecurityLevel::High, is_virtual: None, frames }
     })
 }
 

@@ -73,14 +73,22 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
 }
 
 fn extractor(parameter: &Parameter) -> TokenStream {
-    let value = value_type(&parameter.field.value);
-    let always = parameter.field.required || parameter.field.notes.default.is_some();
-    let value = if always { value } else { quote!(Option<#value>) };
-    match parameter.place {
-        Place::Path => quote!(Path<#value>),
-        Place::Query => quote!(Query<#value>),
-        Place::Header => quote!(Header<#value>),
-    }
+    let (value, place) = (value_type(&parameter.field.value), place(parameter));
+    if is_always_there(parameter) { quote!(#place<#value>) } else { quote!(#place<Option<#value>>) }
+}
+
+/// The framework's type for where a parameter is sent.
+pub fn place(parameter: &Parameter) -> Ident {
+    ident(match parameter.place {
+        Place::Path => "Path",
+        Place::Query => "Query",
+        Place::Header => "Header",
+    })
+}
+
+/// True of a parameter that has a value in every request.
+pub fn is_always_there(parameter: &Parameter) -> bool {
+    parameter.field.required || parameter.field.notes.default.is_some()
 }
 
 /// The enums of what an operation answers and of what it refuses with.
@@ -193,15 +201,12 @@ fn refused(operation: &Operation, answers: &[&Answer]) -> TokenStream {
         });
         quote!(vec![#(#headers),*])
     });
-    let path_parameters = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
-    let path_parameters = path_parameters.map(|parameter| &parameter.field.name);
     quote! {
         #about
         #[derive(Debug)]
         pub enum #id { #(#docs #variants(Problem)),* }
 
         impl response::Refusal for #id {
-            const PATH_PARAMETERS: &[&str] = &[#(#path_parameters),*];
             fn documented() -> Vec<MetaResponse> {
                 vec![#(response::refusal(#statuses, #descriptions, #headers)),*]
             }

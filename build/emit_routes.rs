@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::emit_operations::{Argument, Source, answer_types, arguments, value_type};
-use super::emit_types::doc;
+use super::emit_operations::{Argument, Source, answer_types, arguments, is_always_there, place, value_type};
+use super::emit_types::{checks, doc};
 use super::model::{Contract, Operation, Parameter, Tag};
 use super::names::{ident, pascal, snake};
 
@@ -83,8 +83,8 @@ fn default_function(operation: &Operation, parameter: &Parameter) -> Option<Toke
     let default = parameter.field.notes.default.as_ref()?.to_string();
     let (id, value) = (ident(&default_name(operation, parameter)), value_type(&parameter.field.value));
     Some(quote! {
-        fn #id() -> #value {
-            <#value as wire::Wire>::read(wire::json(#default)).expect("the generator checked the default's type")
+        fn #id() -> Sent<#value> {
+            Sent::default(wire::json(#default))
         }
     })
 }
@@ -99,7 +99,10 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     let deprecated = operation.deprecated.then(|| quote!(, deprecated));
     let (ok, error) = answer_types(operation);
     let arguments = arguments(operation);
-    let names = arguments.iter().map(|argument| &argument.name);
+    let given = arguments.iter().map(|Argument { name, source, .. }| match source {
+        Source::Parameter(index) => read(name, &operation.parameters[*index]),
+        Source::Key | Source::Body => quote!(#name),
+    });
     let taken = arguments.iter().map(|Argument { name, rust_type, source }| {
         let attributes = match source {
             Source::Key => None,
@@ -109,14 +112,36 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
                 description.map(|description| doc(description))
             }
         };
+        let rust_type = match source {
+            Source::Parameter(index) => sent(&operation.parameters[*index]),
+            Source::Key | Source::Body => rust_type.clone(),
+        };
         quote!(#attributes #name: #rust_type)
     });
     quote! {
         #about
         #[oai(path = #path, method = #method, operation_id = #operation_id, tag = #tag #deprecated)]
         async fn #id(&self, #(#taken),*) -> response::Answer<#module::#ok, #module::#error> {
-            self.0.#id(#(#names),*).await.into()
+            let answered = async { self.0.#id(#(#given),*).await };
+            answered.await.into()
         }
+    }
+}
+
+/// The type of a parameter as it is sent.
+fn sent(parameter: &Parameter) -> TokenStream {
+    let (value, place) = (value_type(&parameter.field.value), place(parameter));
+    if is_always_there(parameter) { quote!(#place<Sent<#value>>) } else { quote!(#place<Option<Sent<#value>>>) }
+}
+
+/// The parameter `name` as it is handed on.
+fn read(name: &Ident, parameter: &Parameter) -> TokenStream {
+    let (place, sent_name) = (place(parameter), &parameter.field.name);
+    let checks = checks(&parameter.field.notes.limits);
+    if is_always_there(parameter) {
+        quote!(#place(#name.0.read(#sent_name, #checks)?))
+    } else {
+        quote!(#place(#name.0.map(|sent| sent.read(#sent_name, #checks)).transpose()?))
     }
 }
 

@@ -140,7 +140,6 @@ fn enumeration(schema: &Schema, words: &[String], refused: &[(String, String)]) 
         }
 
         wire::named!(#id);
-        wire::parameter!(#id);
     }
 }
 

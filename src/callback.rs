@@ -215,19 +215,20 @@ impl Client {
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 
-    /// Sends a message, once.
-    pub async fn send(&self, message: &Message<'_>, secret: &Secret) -> Attempt {
+    /// Sends a message, once, signed with each of the secrets: the receiver knows one of them at least.
+    pub async fn send(&self, message: &Message<'_>, secrets: &[Secret]) -> Attempt {
         let (url, http) = match self.way(message.url) {
             Ok(way) => way,
             Err(why) => return Attempt::Failed { why: format!("the URL {why}"), retry_after: None },
         };
         let (id, timestamp) = (message.id.to_string(), message.now.utc().timestamp());
+        let signatures: Vec<_> = secrets.iter().map(|secret| secret.signature(&id, timestamp, message.body)).collect();
         let request = http
             .post(url)
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", secret.signature(&id, timestamp, message.body))
+            .header("webhook-signature", signatures.join(" "))
             .body(message.body.to_owned());
         match request.send().await {
             Ok(response) => attempt(&response, message.now),

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bioserver::cli;
+use bioserver::cli::output::Closed;
 use bioserver::config::{Config, Faults, source};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
 
 /// A biometric server: photographs of faces in, signed scores that mean a false acceptance rate out.
 #[derive(Debug, Parser)]
-#[command(name = "bioserver", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "bioserver", version = VERSION, subcommand_required = true, arg_required_else_help = true)]
 struct Line {
     /// The configuration [default: bioserver.toml, if there is one]
     #[arg(long, global = true, env = "BIOSERVER_CONFIG", value_name = "FILE", hide_env_values = true)]
@@ -30,10 +33,14 @@ enum Verb {
     Providers(cli::providers::Args),
     /// Makes frames on disk the capture of a liveness check
     Capture(cli::capture::Args),
-    /// Lists callbacks, and has some be sent once more
+    /// Lists callbacks, and sends some once more
     Callbacks(cli::callbacks::Args),
     /// Shows what providers have asked for, by operation and day
     Usage(cli::usage::Args),
+    /// Sends a server the exchanges that it must honour, and reports
+    Conformance(cli::conformance::Args),
+    /// Lets another server answer, asks this one the same, and counts what differs
+    Shadow(cli::shadow::Args),
     /// Checks the signature of a saved answer
     Verify(cli::verify::Args),
     /// Lists, fetches, takes over and chooses packs of networks
@@ -47,12 +54,19 @@ enum Verb {
     Calibrate(cli::calibrate::Args),
     /// Shows the configuration in force, and every fault in it
     Check,
+    /// Prints what a shell needs to complete commands
+    Completions(cli::manual::Completions),
+    /// Writes a manual page for each command
+    Man(cli::manual::Man),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let line = Line::parse();
     Box::pin(run(line)).await.unwrap_or_else(|error| {
+        if error.is::<Closed>() {
+            return ExitCode::SUCCESS;
+        }
         eprintln!("bioserver: {}", told(&error));
         ExitCode::FAILURE
     })
@@ -62,12 +76,14 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
     let config = Config::load(line.config.as_deref(), source::environment());
     match line.verb {
         Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
-        Verb::Demo(args) => cli::demo::run(line.config.as_deref(), args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Demo(args) => Box::pin(cli::demo::run(line.config.as_deref(), args)).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Capture(args) => cli::capture::run(args).await.map(|()| ExitCode::SUCCESS),
         Verb::Callbacks(args) => cli::callbacks::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Conformance(args) => Box::pin(cli::conformance::run(args)).await,
+        Verb::Shadow(args) => Box::pin(cli::shadow::run(args)).await.map(|()| ExitCode::SUCCESS),
         Verb::Verify(args) => cli::verify::run(&ready(config)?, args).await,
         Verb::Packs(args) => cli::packs::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Evaluate(args) => {
@@ -80,6 +96,8 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
             tokio::task::block_in_place(|| cli::calibrate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
         }
         Verb::Check => cli::check::run(config),
+        Verb::Completions(args) => cli::manual::completions(&args, Line::command()).map(|()| ExitCode::SUCCESS),
+        Verb::Man(args) => cli::manual::man(&args, Line::command()).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod connections;
 pub mod fingerprint;
 pub mod middleware;
+pub mod parameter;
 pub mod payload;
 pub mod problem;
 pub mod response;

@@ -11,6 +11,7 @@ use crate::api::http::payload::json::Json;
 use crate::api::liveness::words::{asked_type, level, wire_state, wire_type};
 use crate::api::wire::Wire;
 use crate::api::{Api, liveness, types};
+use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, SessionId};
 use crate::service;
 use crate::service::idempotency::IdempotentRequest;
@@ -121,12 +122,23 @@ fn result(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
         age_estimated: best.years,
         above_threshold: age::is_above(best.years, threshold),
     });
-    let diagnostic = outcome.reasons.first().copied().filter(|_| reasons_given).map(Reason::name);
+    let diagnostic = diagnostic(status, outcome.reasons.first().copied().filter(|_| !is_bare), reasons_given);
     types::LivenessChallengeResult {
         liveness_status: wire_state(status),
         liveness_mode: wire_type(asked.liveness_type),
         best_image_id: best.map(|best| best.face.0),
         diagnostic: diagnostic.map(str::to_owned),
         age,
+    }
+}
+
+/// These clients have no word of their own for FAILED, so it always comes with one. A missing face is called as they
+/// know it.
+fn diagnostic(status: LivenessStatus, worst: Option<Reason>, reasons_given: bool) -> Option<&'static str> {
+    match worst {
+        Some(Reason::NoFace) => Some("No face detected"),
+        Some(reason) if reasons_given => Some(reason.name()),
+        _ if status == LivenessStatus::Failed => Some("The capture does not show what was asked for"),
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Values as JSON and forms carry them.
 //!
 //! Read leniently where real clients differ (booleans and numbers may be strings, an optional member
-//! may be null, unknown members are ignored) and strictly where meaning does (a string is a string,
+//! may be null or empty, unknown members are ignored) and strictly where meaning does (a string is a string,
 //! a word is one of those named). What is wrong is said with the place and what was expected there.
 
 use std::borrow::Cow;
@@ -130,24 +130,6 @@ macro_rules! named {
 }
 pub(super) use named;
 
-/// Lets a type stand in a path, a query or a header.
-macro_rules! parameter {
-    ($type:ty) => {
-        impl poem_openapi::types::ParseFromParameter for $type {
-            fn parse_from_parameter(text: &str) -> poem_openapi::types::ParseResult<Self> {
-                <Self as wire::Wire>::read(text.into()).map_err(|invalid| invalid.expected.into())
-            }
-        }
-
-        impl poem_openapi::types::ToJSON for $type {
-            fn to_json(&self) -> Option<serde_json::Value> {
-                Some(<Self as wire::Wire>::write(self))
-            }
-        }
-    };
-}
-pub(super) use parameter;
-
 /// The JSON of a literal that the generator wrote.
 pub fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("the generator wrote it")
@@ -246,10 +228,11 @@ impl Members {
             .map_err(|invalid| if missing { invalid.missing() } else { invalid })
     }
 
-    /// A member that is null counts as left out.
+    /// A member that is null or an empty text counts as left out.
     pub fn optional<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<Option<T>, Invalid> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if str::is_empty(&text) => Ok(None),
             Some(value) => read(name, value, limits).map(Some),
         }
     }

@@ -139,7 +139,7 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
         // Nothing is wrong with the name: what counts is what is connected to.
         let client = client(&[], &[inside]);
         assert!(client.check("https://rebound.example/").is_ok());
-        let attempt = client.send(&message("https://rebound.example/"), &Secret::make()).await;
+        let attempt = client.send(&message("https://rebound.example/"), &[Secret::make()]).await;
         assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{inside}");
     }
 }
@@ -165,7 +165,7 @@ async fn a_host_is_allowed_on_its_port_alone() {
     let port = listener.local_addr().expect("it has one").port();
     for host in ["receiver.example", "plain.example"] {
         let url = format!("https://{host}:{port}/");
-        let attempt = client.send(&message(&url), &Secret::make()).await;
+        let attempt = client.send(&message(&url), &[Secret::make()]).await;
         assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{host}");
     }
     let nobody = listener.accept().expect_err("nobody has connected");
@@ -180,7 +180,7 @@ async fn who_does_not_answer_is_not_waited_for() {
     let settings = Settings { allow: vec!["http://receiver".parse().expect("it is a host")], ca: vec![] };
     let client =
         Client::patient(settings, scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
-    let attempt = client.send(&message(&url), &Secret::make()).await;
+    let attempt = client.send(&message(&url), &[Secret::make()]).await;
     assert_eq!(attempt, Attempt::Unreached { why: "it did not answer in time" });
     drop(listener);
 }
@@ -235,9 +235,9 @@ async fn what_is_sent_is_signed_and_any_2xx_will_do() {
     ] {
         let (port, serving) = server(vec![head]).await;
         let client = client(&["http://receiver"], &["127.0.0.1"]);
-        let (url, secret) = (format!("http://receiver:{port}/callback"), Secret::make());
+        let (url, secrets) = (format!("http://receiver:{port}/callback"), [Secret::make(), Secret::make()]);
         let message = message(&url);
-        assert_eq!(client.send(&message, &secret).await, expected);
+        assert_eq!(client.send(&message, &secrets).await, expected);
         let asked = serving.await.expect("it ended").remove(0);
         assert!(asked.starts_with("POST /callback HTTP/1.1\r\n") && asked.ends_with(message.body), "{asked}");
         let header = |name: &str| {
@@ -247,10 +247,13 @@ async fn what_is_sent_is_signed_and_any_2xx_will_do() {
         assert_eq!(header("webhook-id"), message.id.to_string());
         assert_eq!(header("webhook-timestamp"), "1700000000");
         let signed = format!("{}.1700000000.{}", message.id, message.body);
-        let (version, code) =
-            header("webhook-signature").split_once(',').map(|(v, c)| (v.to_owned(), c.to_owned())).expect("two");
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&secret.text()[6..]).expect("base64"));
-        let code = STANDARD.decode(code).expect("base64");
-        assert!(version == "v1" && hmac::verify(&key, signed.as_bytes(), &code).is_ok());
+        let signatures = header("webhook-signature");
+        let signatures: Vec<&str> = signatures.split(' ').collect();
+        assert_eq!(signatures.len(), secrets.len());
+        for (signature, secret) in signatures.iter().zip(&secrets) {
+            let code = STANDARD.decode(signature.strip_prefix("v1,").expect("its version is v1")).expect("base64");
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&secret.text()[6..]).expect("base64"));
+            assert!(hmac::verify(&key, signed.as_bytes(), &code).is_ok());
+        }
     }
 }

@@ -7,6 +7,7 @@ use ::evaluate::page::{self, Evaluation};
 use anyhow::Context as _;
 
 use crate::cli::evaluate;
+use crate::cli::output::print;
 
 /// Make a page in Markdown of the figures that evaluations wrote as JSON
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         return evaluate::write(path, &page);
     }
-    print!("{page}");
-    Ok(())
+    print(page)
 }

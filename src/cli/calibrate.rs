@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use face::pack::{MANIFEST, Pack};
 
 use crate::cli::evaluate;
+use crate::cli::output::print;
 use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
@@ -40,18 +41,18 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let worse = source::worse(config, &pack, &collection, Half::Fitted, args.degraded)?;
     let fitting = Fitting::new(&collection, &descriptions, &worse)?;
 
-    print!("{fitting}");
+    print(&fitting)?;
     if let Some(report) = &args.report {
         evaluate::make(report)?;
         evaluate::write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting)?)?;
     }
     let Some(folder) = folder else {
-        print!("\n{}", manifest::tables(&fitting.curves())?);
+        print(format!("\n{}", manifest::tables(&fitting.curves())?))?;
         return Ok(());
     };
     let path = folder.join(MANIFEST);
     let old = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     evaluate::write(&path, &manifest::with(&old, &fitting.curves())?)?;
-    println!("\nWritten to {}", path.display());
+    print(format!("\nWritten to {}\n", path.display()))?;
     Ok(())
 }

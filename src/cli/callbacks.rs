@@ -1,12 +1,10 @@
 //! `bioserver callbacks`: what providers are still to be told.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use anyhow::bail;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::CallbackId;
@@ -28,8 +26,9 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Has one be sent once more, or all that were given up
+    /// Sends a callback once more, or all callbacks that were given up
     Retry {
+        /// The callback, as `list` names it
         #[arg(required_unless_present = "dead")]
         id: Option<Uuid>,
         /// All that were given up
@@ -45,8 +44,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         Action::Retry { id, .. } => retry(&store, id).await?,
     };
     store.close().await;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
@@ -57,13 +55,12 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
     if listed.is_empty() {
         return Ok("There are no callbacks.\n".to_owned());
     }
-    let mut text =
-        format!("{:<36}  {:<36}  {:<9}  {:>8}  {:<24}  LAST\n", "ID", "SESSION", "STATUS", "ATTEMPTS", "DUE");
-    for Callback { id, session, status, attempts, due, last, .. } in &listed {
-        let last = last.as_deref().unwrap_or("-");
-        writeln!(text, "{id}  {session}  {:<9}  {attempts:>8}  {:<24}  {last}", status.name(), due.to_string())?;
-    }
-    Ok(text)
+    let row = |callback: Callback| {
+        let Callback { id, session, status, attempts, due, last, .. } = callback;
+        let last = last.unwrap_or_else(|| "-".to_owned());
+        [id.to_string(), session.to_string(), status.name().to_owned(), attempts.to_string(), due.to_string(), last]
+    };
+    Ok(table(["ID", "SESSION", "STATUS", "ATTEMPTS>", "DUE", "LAST"], listed.into_iter().map(row)))
 }
 
 async fn retry(store: &Store, id: Option<Uuid>) -> anyhow::Result<String> {
@@ -71,7 +68,7 @@ async fn retry(store: &Store, id: Option<Uuid>) -> anyhow::Result<String> {
     if let Some(id) = id.filter(|_| count == 0) {
         bail!("there is no callback {id}");
     }
-    Ok(format!("{count} callbacks are sent once more.\n"))
+    Ok(format!("{count} callback(s) will be sent once more.\n"))
 }
 
 fn as_json(callback: &Callback) -> Value {

@@ -19,6 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::capture::{self, Capture, SIDE_MAX};
+use crate::cli::output::print;
 use crate::domain::liveness::SdkInfo;
 
 /// Between looks at how the check stands.
@@ -56,7 +57,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let with_key = |request: RequestBuilder| request.bearer_auth(&args.key);
     let parameters = good(with_key(http.get(session("v2") + "/liveness-parameters")).send().await?).await?;
     let check = Check::read(&parameters.json().await?)?;
-    println!("{}", check.shown());
+    print(check.shown() + "\n")?;
     if args.show {
         return Ok(());
     }
@@ -79,8 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let answer = good(with_key(http.get(session("v3") + "/replay-liveness-metadata")).send().await?).await?;
         let status: Value = answer.json().await?;
         if status["status"] != "IN_PROGRESS" {
-            println!("{}", serde_json::to_string_pretty(&status)?);
-            return Ok(());
+            return print(serde_json::to_string_pretty(&status)? + "\n");
         }
         tokio::time::sleep(POLL).await;
     }

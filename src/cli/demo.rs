@@ -1,8 +1,7 @@
 //! `bioserver demo`: the main job on four photographs, through real HTTP.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use face::networks::{self, Compiled, Networks};
@@ -15,8 +14,10 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::cli::output::{print, table};
 use crate::cli::{log, serve, verify};
-use crate::config::{Config, source};
+use crate::config::source::{self, Source};
+use crate::config::{Config, table};
 use crate::domain::Permission;
 use crate::service::keys::{self, NewKey};
 
@@ -36,13 +37,16 @@ pub struct Args {
     /// Show a check of liveness, too: a photograph is filmed, and the provider called back
     #[arg(long)]
     liveness: bool,
+    /// With --liveness: keeps the films in this folder, as `bioserver capture` takes them
+    #[arg(long, value_name = "DIR", requires = "liveness")]
+    keep: Option<PathBuf>,
 }
 
 /// Keys and data lie in a temporary folder, which is gone when this returns.
 pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("a temporary folder is needed")?;
-    let pack = Config::load(config, source::environment())?.pack;
-    let config = Config::load(config, environment(data.path(), pack.as_deref()))?;
+    let usual = Config::load(config, source::environment())?;
+    let config = Config::load(config, environment(data.path(), &usual))?;
     log::start(&config.log);
     let prefix = config.prefix.clone();
     say("Loading the networks ...")?;
@@ -63,7 +67,7 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let client = Client::connect(&host, &prefix, key.expose_secret()).await?;
     show(&client).await?;
     if let Some(networks) = networks {
-        liveness::show(&client, networks).await?;
+        liveness::show(&client, networks, args.keep.as_deref()).await?;
     }
     if !args.once {
         say(&invitation(&client, &host))?;
@@ -78,13 +82,18 @@ fn of_films(pack: &Pack) -> anyhow::Result<Networks> {
     Ok(Networks::new(&Compiled::new(pack, networks::Settings::default())?))
 }
 
-/// This process's, but the data are the demonstration's own; the networks are those that would serve.
-fn environment(data: &Path, pack: Option<&Path>) -> Vec<(String, String)> {
+/// This process's, but the data are the demonstration's own; the networks are those that would serve, and the log is as
+/// quiet as it may be unless another one is asked for.
+fn environment(data: &Path, usual: &Config) -> Vec<(String, String)> {
     let mut environment = source::environment();
     environment.retain(|(name, _)| name != "DATABASE_URL" && !name.starts_with("BIOSERVER_S3_"));
     environment.push(("BIOSERVER_DATA".to_owned(), data.display().to_string()));
-    let pack = pack.map_or_else(|| packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
+    let pack = usual.pack.as_ref().map_or_else(|| packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
     environment.push(("BIOSERVER_PACK".to_owned(), pack));
+    if usual.settings.iter().any(|setting| setting.name == table::LOG_FILTER.name && setting.source == Source::Default)
+    {
+        environment.push(("BIOSERVER_LOG_FILTER".to_owned(), "warn".to_owned()));
+    }
     // Its own receiver of callbacks.
     environment.push(("BIOSERVER_CALLBACK_ALLOW".to_owned(), "http://127.0.0.1".to_owned()));
     environment.push(("BIOSERVER_MEDIA".to_owned(), data.join("media").display().to_string()));
@@ -93,7 +102,7 @@ fn environment(data: &Path, pack: Option<&Path>) -> Vec<(String, String)> {
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout(), "{text}")?)
+    print(format!("{text}\n"))
 }
 
 /// A provider's back end, in short.
@@ -185,8 +194,7 @@ fn file(image: &'static [u8]) -> Part {
 /// One session: its faces, then the first of them compared with the others. A table of each.
 async fn show(client: &Client) -> anyhow::Result<()> {
     let session = client.open().await?;
-    say(&format!("\n{:<12} {:>9} {:>16}   signature", "photograph", "quality", "eyes apart (px)"))?;
-    let mut faces = Vec::new();
+    let (mut faces, mut shown) = (Vec::new(), Vec::new());
     for (name, image) in samples::ONE.into_iter().chain([samples::OTHER]) {
         let path = client.add(&session, image).await?;
         let face = client.read(&path).await?;
@@ -194,14 +202,13 @@ async fn show(client: &Client) -> anyhow::Result<()> {
         let at = |member: &str| eyes[member].as_f64().context("a face has eyes");
         let apart = (at("x1")? - at("x2")?).hypot(at("y1")? - at("y2")?);
         let quality = face["quality"].as_i64().context("a face made from an image has a quality")?;
-        say(&format!("{name:<12} {quality:>9} {apart:>16.0}   verified"))?;
+        shown.push([name.to_owned(), quality.to_string(), format!("{apart:.0}"), "verified".to_owned()]);
         faces.push((name, path));
     }
+    say("")?;
+    print(table(["PHOTOGRAPH", "QUALITY>", "EYES APART (PX)>", "SIGNATURE"], shown))?;
     let (reference, path) = &faces[0];
-    say(&format!(
-        "\n{:<12} {:<12} {:>7} {:>12}   {:<14} signature",
-        "reference", "candidate", "score", "FAR (%)", "one person?"
-    ))?;
+    let mut shown = Vec::new();
     for found in client.list(&format!("{path}/matches")).await? {
         let id = found["candidate"]["id"].as_str().context("a candidate has an id")?;
         let candidate = faces.iter().find(|(_, path)| path.ends_with(id)).context("it is a face of the session")?.0;
@@ -209,9 +216,12 @@ async fn show(client: &Client) -> anyhow::Result<()> {
         let far = found["falseAcceptanceRate"].as_f64().context("a match has a rate")?;
         let far = if far < 0.01 { format!("{far:.1e}") } else { format!("{far:.2}") };
         let one = if score >= SCORE_MIN { "yes" } else { "no" };
-        say(&format!("{reference:<12} {candidate:<12} {score:>7.0} {far:>12}   {one:<14} verified"))?;
+        let words = [*reference, candidate, &format!("{score:.0}"), &far, one, "verified"];
+        shown.push(words.map(str::to_owned));
     }
     client.end(&session).await?;
+    say("")?;
+    print(table(["REFERENCE", "CANDIDATE", "SCORE>", "FAR (%)>", "ONE PERSON?", "SIGNATURE"], shown))?;
     say(&format!(
         "\nFAR: how often two different people score as high. One person: from {SCORE_MIN} on, one false acceptance in 10,000."
     ))

@@ -12,6 +12,7 @@ use ::evaluate::report::{Report, Tested, charts, html, plot};
 use anyhow::Context as _;
 use face::pack::Pack;
 
+use crate::cli::output::print;
 use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
@@ -105,11 +106,11 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         let worse = source::worse(config, &pack, &collection, Half::HeldOut, args.degraded)?;
         report.degraded = worse.iter().map(|worse| Degraded::new(worse, &curves)).collect();
     }
-    print!("{report}");
+    print(&report)?;
     if let Some(profile) = args.profile {
         let mut text = String::new();
         profile.table(&profile.lines(&report)).text(&mut text)?;
-        println!("\n{text}{}", profile.caveats());
+        print(format!("\n{text}{}\n", profile.caveats()))?;
     }
     if let Some(path) = &args.json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;

@@ -1,13 +1,11 @@
 //! `bioserver keys`: makes, lists and ends the keys that callers use.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
+use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{KeyId, Moment, Permission};
@@ -64,8 +62,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         Action::Revoke { id } => revoke(&store, &clock, id).await?,
     };
     store.close().await;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 async fn create(store: &Store, clock: &Clock, new: Create) -> anyhow::Result<String> {
@@ -94,15 +91,12 @@ async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String
         return Ok("There is no key yet; `bioserver keys create --provider NAME` makes one.\n".to_owned());
     }
     let now = clock.now();
-    let width = listed.iter().map(|key| key.provider.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
-    let mut text = format!("{:<32}  {:<width$}  {:<24}  {:<34}  PERMISSIONS\n", "ID", "PROVIDER", "CREATED", "STATE");
-    for key in listed {
+    let row = |key: ListedKey| {
         let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.name()).collect();
-        let (id, provider, created) = (key.id.0.simple(), &key.provider, key.created.to_string());
-        let (state, permissions) = (state(&key, now), permissions.join(" "));
-        writeln!(text, "{id}  {provider:<width$}  {created}  {state:<34}  {permissions}")?;
-    }
-    Ok(text)
+        let (id, state) = (key.id.0.simple().to_string(), state(&key, now));
+        [id, key.provider, key.created.to_string(), state, permissions.join(" ")]
+    };
+    Ok(table(["ID", "PROVIDER", "CREATED", "STATE", "PERMISSIONS"], listed.into_iter().map(row)))
 }
 
 async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> anyhow::Result<String> {

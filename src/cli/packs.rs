@@ -1,6 +1,5 @@
 //! `bioserver packs`: the packs of networks on this machine.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +12,7 @@ use packs::install;
 use packs::published::{self, Published};
 use packs::trial::Trial;
 
+use crate::cli::output::print;
 use crate::config::Config;
 
 mod list;
@@ -82,8 +82,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
             format!("{name} is gone.\n")
         }
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
@@ -93,7 +92,7 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
         let name = &published.name;
         bail!("{networks}Nothing was fetched: `bioserver packs install {name} --accept` agrees to these licences");
     }
-    std::io::stdout().write_all(networks.as_bytes())?;
+    print(networks)?;
     let origin = asked.from.map_or(Origin::Homes, |from| {
         let is_address = from.starts_with("https://") || from.starts_with("http://");
         if is_address { Origin::Mirror(from) } else { Origin::Folder(from.into()) }

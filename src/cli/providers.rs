@@ -1,11 +1,11 @@
 //! `bioserver providers`: what each may ask for.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use anyhow::Context;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::cli::output::{print, table};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Limits;
 use crate::service::callbacks;
@@ -33,9 +33,12 @@ enum Action {
     CallbackSecret {
         /// The provider's name
         name: String,
-        /// Makes a new one, which takes the old one's place at once
+        /// Makes a new one; for a while callbacks are signed with the one before as well
         #[arg(long)]
         rotate: bool,
+        /// For how long; 0 ends the one before at once
+        #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "rotate", value_parser = clap::value_parser!(u16).range(0..=8760))]
+        overlap: u16,
     },
 }
 
@@ -72,11 +75,13 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
         Action::Limit(limit) => set(&store, limit).await?,
-        Action::CallbackSecret { name, rotate } => secret(config, &store, &name, rotate).await?,
+        Action::CallbackSecret { name, rotate, overlap } => {
+            let overlap = rotate.then(|| TimeDelta::hours(overlap.into()));
+            secret(config, &store, &name, overlap).await?
+        }
     };
     store.close().await;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
@@ -87,12 +92,8 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
     if listed.is_empty() {
         return Ok("There is no provider yet; `bioserver keys create --provider NAME` makes one.\n".to_owned());
     }
-    let width = listed.iter().map(|listed| listed.name.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
-    let mut text = format!("{:<width$}  {:<24}  LIMITS\n", "PROVIDER", "CREATED");
-    for ListedProvider { name, created, limits } in &listed {
-        writeln!(text, "{name:<width$}  {created:<24}  {}", shown(*limits), created = created.to_string())?;
-    }
-    Ok(text)
+    let row = |listed: ListedProvider| [listed.name, listed.created.to_string(), shown(listed.limits)];
+    Ok(table(["PROVIDER", "CREATED", "LIMITS"], listed.into_iter().map(row)))
 }
 
 async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
@@ -108,12 +109,13 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
     Ok(format!("{name}: {}\n", shown(limits)))
 }
 
-async fn secret(config: &Config, store: &Store, name: &str, is_new: bool) -> anyhow::Result<String> {
+/// Makes a new one where an overlap with the one before is given.
+async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<TimeDelta>) -> anyhow::Result<String> {
     let master = config.master_key.master()?;
-    let secret = if is_new {
-        callbacks::rotate(store, &master, name).await?
-    } else {
-        callbacks::secret_of(store, &master, name).await?
+    let now = Clock::default().now();
+    let secret = match overlap {
+        Some(overlap) => callbacks::rotate(store, &master, name, now.plus(overlap)).await?,
+        None => callbacks::secret_of(store, &master, name, now).await?,
     };
     let secret = secret.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(secret.text() + "\n")

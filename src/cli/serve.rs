@@ -1,6 +1,5 @@
 //! `bioserver serve`: the server.
 
-use std::io::Write;
 use std::net::SocketAddr;
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
+use crate::cli::output::print;
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,8 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<()> {
     let address = args.listen.unwrap_or(config.listen);
     let app = App::build(config).await?;
     let listener = listen(address).await?;
-    writeln!(std::io::stdout(), "listening on http://{}", listener.local_addr()?)?;
+    // Nobody need read it.
+    let _ = print(format!("listening on http://{}\n", listener.local_addr()?));
     app.serve(listener, stopped()).await
 }
 

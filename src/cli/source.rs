@@ -1,5 +1,6 @@
 //! Where an evaluation or a calibration takes its pictures from.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use evaluate::Error;
@@ -9,7 +10,7 @@ use evaluate::input::worse::{self, Worse};
 use evaluate::input::{folder, lfw, list};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::config::Config;
 
@@ -114,8 +115,11 @@ pub fn folder_name(folder: &Path) -> String {
 }
 
 pub fn progress(pictures: usize) -> anyhow::Result<ProgressBar> {
-    let style = "{bar:40} {pos}/{len} pictures, {per_sec}, {eta} left";
-    Ok(ProgressBar::new(pictures as u64).with_style(ProgressStyle::with_template(style)?))
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {pace}, {eta} left")?;
+    let style = style.with_key("pace", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    });
+    Ok(ProgressBar::new(pictures as u64).with_style(style))
 }
 
 #[cfg(test)]

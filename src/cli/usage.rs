@@ -1,12 +1,10 @@
 //! `bioserver usage`: what providers have asked for, by operation and day.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use anyhow::{Context, ensure};
 use chrono::{NaiveDate, TimeDelta};
 use serde_json::{Value, json};
 
+use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::service::providers::{self, USAGE_MAX};
@@ -50,10 +48,9 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     } else if args.json {
         serde_json::to_string_pretty(&used.iter().map(as_json).collect::<Vec<_>>())? + "\n"
     } else {
-        table(&used, first, last)?
+        shown(&used, first, last)
     };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    print(text)
 }
 
 fn csv(used: &[ProvidersUsage]) -> anyhow::Result<String> {
@@ -70,14 +67,13 @@ fn as_json(used: &ProvidersUsage) -> Value {
     json!({ "provider": provider, "operation": operation, "day": day.to_string(), "count": count })
 }
 
-fn table(used: &[ProvidersUsage], first: NaiveDate, last: NaiveDate) -> anyhow::Result<String> {
+fn shown(used: &[ProvidersUsage], first: NaiveDate, last: NaiveDate) -> String {
     if used.is_empty() {
-        return Ok(format!("Nothing was used from {first} to {last}.\n"));
+        return format!("Nothing was used from {first} to {last}.\n");
     }
-    let width = used.iter().map(|used| used.provider.chars().count()).max().unwrap_or(0).max("PROVIDER".len());
-    let mut text = format!("{:<width$}  {:<38}  {:<10}  {:>12}\n", "PROVIDER", "OPERATION", "DAY", "COUNT");
-    for ProvidersUsage { provider, operation, day, count } in used {
-        writeln!(text, "{provider:<width$}  {operation:<38}  {day}  {count:>12}")?;
-    }
-    Ok(text)
+    let row = |used: &ProvidersUsage| {
+        let ProvidersUsage { provider, operation, day, count } = used;
+        [provider.clone(), operation.clone(), day.to_string(), count.to_string()]
+    };
+    table(["PROVIDER", "OPERATION", "DAY", "COUNT>"], used.iter().map(row))
 }

@@ -22,7 +22,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A saved JSON answer with a `signature`, or a bare JWS; - reads standard input
+    /// A saved JSON answer with a `signature`, a list of such answers, or a bare JWS; - reads standard input
     file: PathBuf,
     /// The key set to check against, a URL or a file [default: the keys in this server's database]
     #[arg(long, value_name = "URL|FILE")]
@@ -49,20 +49,45 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
         None => stored(config).await?,
     };
     let mut out = std::io::stdout().lock();
-    let (verdict, key) = check(&text, &jwks);
-    match verdict {
-        Verdict::Same => writeln!(out, "Verified: the answer is as it was signed, byte for byte; {key}.")?,
-        Verdict::SameValues => writeln!(
-            out,
-            "Verified: the answer has the values that were signed; it was written in another way since; {key}."
-        )?,
-        Verdict::Signed => writeln!(out, "Verified: the JWS is good; {key}.")?,
-        Verdict::Not(why) => {
-            writeln!(out, "NOT verified: {why}.")?;
-            return Ok(ExitCode::FAILURE);
+    let checked = check_all(&text, &jwks);
+    let has_failed = checked.iter().any(|(_, verdict, _)| matches!(verdict, Verdict::Not(_)));
+    for (place, verdict, key) in checked {
+        let place = place.map(|place| format!("[{place}] ")).unwrap_or_default();
+        match verdict {
+            Verdict::Same => {
+                writeln!(out, "{place}Verified: the answer is as it was signed, byte for byte; {key}.")?;
+            }
+            Verdict::SameValues => writeln!(
+                out,
+                "{place}Verified: the answer has the values that were signed; it was written in another way since; {key}."
+            )?,
+            Verdict::Signed => writeln!(out, "{place}Verified: the JWS is good; {key}.")?,
+            Verdict::Not(why) => writeln!(out, "{place}NOT verified: {why}.")?,
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The verdict on each answer in a list, with its place, or that on the only answer.
+fn check_all(text: &str, jwks: &Value) -> Vec<(Option<usize>, Verdict, String)> {
+    let Ok(list) = serde_json::from_str::<Vec<Value>>(text) else {
+        let (verdict, key) = check(text, jwks);
+        return vec![(None, verdict, key)];
+    };
+    let is_untouched = serde_json::to_string(&list).is_ok_and(|compact| compact == text.trim());
+    let one_each = colons(text) == list.iter().map(members).sum::<usize>();
+    let checked = list.iter().enumerate().map(|(place, answer)| {
+        // Laid out in another way each would be told apart from what was signed, as the list is.
+        let text = if is_untouched { answer.to_string() } else { format!("{answer:#}") };
+        let (verdict, key) = if one_each { check(&text, jwks) } else { (twice(), String::new()) };
+        (Some(place), verdict, key)
+    });
+    let checked: Vec<_> = checked.collect();
+    if checked.is_empty() { vec![(None, Verdict::Not("the list is empty".to_owned()), String::new())] } else { checked }
+}
+
+fn twice() -> Verdict {
+    Verdict::Not("a member is named twice, so that readers may see different values".to_owned())
 }
 
 /// The verdict, and which key is said to have signed.
@@ -96,10 +121,31 @@ fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdic
         return Verdict::Same;
     }
     match serde_json::from_slice::<Map<String, Value>>(payload) {
-        // The answer less its signature: a member named twice would show its reader another value.
-        Ok(signed) if signed == answer && colons(text) == members(&Value::Object(answer)) + 1 => Verdict::SameValues,
-        _ => Verdict::Not("the answer is not what was signed: it was changed after signing".to_owned()),
+        Ok(signed) if signed == answer => {
+            // The answer less its signature.
+            let one_each = colons(text) == members(&Value::Object(answer)) + 1;
+            if one_each { Verdict::SameValues } else { twice() }
+        }
+        Ok(signed) => Verdict::Not(match difference(&signed, &answer) {
+            Some(member) => format!("the answer was changed after signing: {member}"),
+            None => "the answer was changed after signing".to_owned(),
+        }),
+        Err(_) => Verdict::Not("what was signed is no answer".to_owned()),
     }
+}
+
+/// The first member that was not signed as it stands in the answer, in words. Values are personal data and not shown.
+fn difference(signed: &Map<String, Value>, answer: &Map<String, Value>) -> Option<String> {
+    let changed = answer.iter().find_map(|(name, value)| match (signed.get(name), value) {
+        (None, _) => Some(format!("'{name}' was not there")),
+        (Some(Value::Object(signed)), Value::Object(value)) => {
+            difference(signed, value).map(|inner| format!("in '{name}', {inner}"))
+        }
+        (Some(signed), value) if signed != value => Some(format!("'{name}' is another")),
+        (Some(_), _) => None,
+    });
+    changed
+        .or_else(|| signed.keys().find(|name| !answer.contains_key(*name)).map(|name| format!("'{name}' is missing")))
 }
 
 fn without_signature(answer: &Map<String, Value>) -> String {
@@ -162,17 +208,29 @@ async fn fetch(url: &str) -> anyhow::Result<Value> {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text)
+        std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
     };
     let len = read.with_context(|| path.display().to_string())?;
     if len as u64 > FILE_BYTES_MAX {
         bail!("{} is longer than {FILE_BYTES_MAX} bytes", path.display());
     }
-    Ok(text)
+    text_of(bytes).with_context(|| format!("{} is no text in UTF-8 or UTF-16", path.display()))
+}
+
+/// Text as shells and editors save it: UTF-8, or UTF-16 after its byte order mark.
+fn text_of(bytes: Vec<u8>) -> Option<String> {
+    let units =
+        |of: fn([u8; 2]) -> u16| -> Vec<u16> { bytes[2..].chunks_exact(2).map(|two| of([two[0], two[1]])).collect() };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => String::from_utf16(&units(u16::from_le_bytes)).ok(),
+        [0xfe, 0xff, ..] => String::from_utf16(&units(u16::from_be_bytes)).ok(),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(bytes).ok(),
+    }
 }
 
 #[cfg(test)]
@@ -253,5 +311,49 @@ mod tests {
             assert!(matches!(check(&text, &signer.jwks()).0, Verdict::Not(_)), "{text}");
         }
         assert!(matches!(check(&answer, &other.jwks()).0, Verdict::Not(_)));
+    }
+
+    #[test]
+    fn the_member_that_was_changed_is_named() {
+        let signer = signer();
+        let answer = answer(&signer);
+        for (changed, named) in [
+            (answer.replace("7771.4", "7772.4"), "'score' is another"),
+            (answer.replace(r#""id":"a""#, r#""id":"b""#), "in 'reference', 'id' is another"),
+            (answer.replace(r#","far":1e-15"#, ""), "'far' is missing"),
+            (answer.replacen('{', r#"{"extra":1,"#, 1), "'extra' was not there"),
+            (answer.replacen('{', "{\n\"score\": 9999,", 1), "a member is named twice"),
+        ] {
+            let Verdict::Not(why) = check(&changed, &signer.jwks()).0 else { panic!("{changed}") };
+            assert!(why.contains(named), "{why}");
+        }
+    }
+
+    #[test]
+    fn each_answer_in_a_list_has_its_verdict() {
+        let signer = signer();
+        let answer = answer(&signer);
+        let verdicts = |text: &str| -> Vec<_> {
+            check_all(text, &signer.jwks()).into_iter().map(|(place, verdict, _)| (place, verdict)).collect()
+        };
+        let list = format!("[{answer},{answer}]\n");
+        assert_eq!(verdicts(&list), [(Some(0), Verdict::Same), (Some(1), Verdict::Same)]);
+        assert_eq!(verdicts(&list.replace(',', ", "))[1], (Some(1), Verdict::SameValues));
+        let forged = verdicts(&format!("[{answer},{}]", answer.replace("7771", "7772")));
+        assert!(forged[0].1 == Verdict::Same && matches!(&forged[1].1, Verdict::Not(why) if why.contains("'score'")));
+        let twice = verdicts(&format!("[{answer},{}]", answer.replacen('{', r#"{"score":1,"#, 1)));
+        assert!(twice.iter().all(|(_, verdict)| matches!(verdict, Verdict::Not(_))));
+        assert!(matches!(&verdicts("[]")[..], [(None, Verdict::Not(_))]));
+    }
+
+    #[test]
+    fn text_is_read_as_shells_save_it() {
+        let units: Vec<u16> = "é{}".encode_utf16().collect();
+        let little: Vec<u8> = [0xfeff].iter().chain(&units).flat_map(|unit: &u16| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = [0xfeff].iter().chain(&units).flat_map(|unit: &u16| unit.to_be_bytes()).collect();
+        for saved in [little, big, "\u{feff}é{}".into(), "é{}".into()] {
+            assert_eq!(text_of(saved).as_deref(), Some("é{}"));
+        }
+        assert_eq!(text_of(vec![0xe9]), None);
     }
 }

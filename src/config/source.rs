@@ -15,8 +15,14 @@ const DEFAULT_FILE: &str = "bioserver.toml";
 /// A configuration, or a secret's file, is a page or two.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The names of variables begin with it, but that of the database.
+const PREFIX: &str = "BIOSERVER_";
+
 /// Variables that are no settings: where the file is, and what the project's tests read.
 const OTHER_VARIABLES: [&str; 2] = ["BIOSERVER_CONFIG", "BIOSERVER_SHARED"];
+
+/// Names that are as much alike may be mistaken for each other (Jaro-Winkler, 0 to 1).
+const ALIKE: f64 = 0.9;
 
 /// Where a value was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,16 +221,31 @@ impl Sources {
         let files = files.map(|setting| format!("{}_file", setting.name));
         let known: Vec<String> = table::ALL.iter().map(|setting| setting.name.to_owned()).chain(files).collect();
         let entries = self.table.keys().filter(|name| !known.contains(name));
-        let entries = entries.map(|name| (name.clone(), Source::File(self.path.clone()), known.join(", ")));
-        let known: Vec<String> = known.iter().map(|name| variable_of(name)).collect();
-        let variables = self.variables.keys().filter(|name| {
-            name.starts_with("BIOSERVER_") && !known.contains(name) && !OTHER_VARIABLES.contains(&name.as_str())
+        let entries =
+            entries.map(|name| (name.clone(), Source::File(self.path.clone()), nearest(name, &known, str::to_owned)));
+        let is_known = |name: &String| {
+            known.iter().any(|known| variable_of(known) == *name) || OTHER_VARIABLES.contains(&name.as_str())
+        };
+        let variables = self.variables.keys().filter(|name| name.starts_with(PREFIX) && !is_known(name));
+        let variables = variables.map(|name| {
+            let setting = name.trim_start_matches(PREFIX).to_lowercase();
+            (name.clone(), Source::Variable(name.clone()), nearest(&setting, &known, variable_of))
         });
-        let variables = variables.map(|name| (name.clone(), Source::Variable(name.clone()), known.join(", ")));
-        for (name, source, allowed) in entries.chain(variables).collect::<Vec<_>>() {
-            self.fault(&name, source, "there is no such setting".to_owned(), &allowed);
+        for (name, source, problem) in entries.chain(variables).collect::<Vec<_>>() {
+            self.fault(&name, source, problem, "");
         }
     }
+}
+
+/// Says that there is no setting of this name, and which one may be meant, as it is `written` there.
+fn nearest(name: &str, known: &[String], written: fn(&str) -> String) -> String {
+    let near = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness >= ALIKE);
+    let meant = match best {
+        Some((_, known)) => format!("did you mean '{}'?", written(known)),
+        None => "`bioserver check` lists all".to_owned(),
+    };
+    format!("there is no such setting; {meant}")
 }
 
 /// A value that its type reads and says enough about.
@@ -254,7 +275,7 @@ pub fn environment() -> Vec<(String, String)> {
 /// Everyone's name for the database's URL, and `BIOSERVER_…` for the rest.
 fn variable_of(name: &str) -> String {
     let name = name.to_uppercase();
-    if name.starts_with("DATABASE_URL") { name } else { format!("BIOSERVER_{name}") }
+    if name.starts_with("DATABASE_URL") { name } else { format!("{PREFIX}{name}") }
 }
 
 /// The error never repeats the file's text, which may hold secrets.

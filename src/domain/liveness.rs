@@ -68,10 +68,10 @@ const VIRTUAL_CAMERAS: [&str; 12] = [
 ];
 
 impl DeviceInfo {
-    /// True if the camera says itself that it is none. One that hides it is not found this way.
-    pub fn is_virtual(&self) -> bool {
-        let name = self.camera.as_ref().map(|name| name.to_lowercase()).unwrap_or_default();
-        VIRTUAL_CAMERAS.iter().any(|part| name.contains(part))
+    /// True if the camera says itself that it is none, `None` if it has no name. One that hides it is not found this way.
+    pub fn is_virtual(&self) -> Option<bool> {
+        let name = self.camera.as_ref()?.to_lowercase();
+        Some(VIRTUAL_CAMERAS.iter().any(|part| name.contains(part)))
     }
 }
 
@@ -91,11 +91,11 @@ mod tests {
         for name in
             ["OBS Virtual Camera", "ManyCam Virtual Webcam", "Dummy video device (v4l2loopback)", "e2eSoft VCam"]
         {
-            assert!(is_virtual(name), "{name}");
+            assert_eq!(is_virtual(name), Some(true), "{name}");
         }
         for name in ["FaceTime HD Camera", "Integrated Webcam (0bda:5689)", "camera2 1, facing front", ""] {
-            assert!(!is_virtual(name), "{name}");
+            assert_eq!(is_virtual(name), Some(false), "{name}");
         }
-        assert!(!DeviceInfo::default().is_virtual());
+        assert_eq!(DeviceInfo::default().is_virtual(), None);
     }
 }

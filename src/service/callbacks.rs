@@ -1,5 +1,6 @@
 //! Callbacks: owed together with a result, then sent until they arrive or their session ends.
 
+use std::iter;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -53,10 +54,10 @@ pub async fn send(deps: &Deps, leased: &LeasedCallback, delivery: &mut Delivery)
         postpone(deps, leased, wait).await?;
         return Ok(None);
     }
-    let secret = secret(&deps.store, &deps.master, leased.session.provider).await?;
+    let secrets = secrets(&deps.store, &deps.master, leased.session.provider, deps.clock.now()).await?;
     let body = json!({ "sessionId": live.session.id.to_string() }).to_string();
     let message = Message { id: leased.callback, url, body: &body, now: deps.clock.now() };
-    let attempt = deps.callbacks.send(&message, &secret).await;
+    let attempt = deps.callbacks.send(&message, &secrets).await;
     delivery.reached(!matches!(attempt, Attempt::Unreached { .. }), deps.clock.monotonic());
     note(deps, leased, &attempt).await?;
     Ok(Some(attempt))
@@ -94,32 +95,42 @@ fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
     back_off::pause(attempts, PAUSE_MAX).max(asked)
 }
 
-/// What signs callbacks to a provider; it is made when there is none.
-pub async fn secret(store: &Store, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
+/// What signs callbacks to a provider, the newest first; it is made when there is none.
+pub async fn secrets(store: &Store, master: &Master, provider: ProviderId, now: Moment) -> Result<Vec<Secret>, Error> {
     let mut tx = store.read().await?;
-    let found = store::providers::callback_secret(&mut tx, provider).await?;
+    let found = store::providers::callback_secrets(&mut tx, provider).await?;
     drop(tx);
-    let sealed = match found {
+    let newest = match found.callback_secret_sealed {
         Some(sealed) => sealed,
         None => first(store, master, provider).await?,
     };
-    let opened = master.open(&place(provider), &sealed)?;
-    Secret::read(&opened).ok_or_else(|| Error::Failed("a callback secret has the wrong length".to_owned()))
+    let is_current = found.callback_secret_before_until.is_some_and(|until| now < until);
+    let before = found.callback_secret_before_sealed.filter(|_| is_current);
+    let open = |sealed: Vec<u8>| {
+        let opened = master.open(&place(provider), &sealed)?;
+        Secret::read(&opened).ok_or_else(|| Error::Failed("a callback secret has the wrong length".to_owned()))
+    };
+    iter::once(newest).chain(before).map(open).collect()
 }
 
-/// The same, of the provider of this name; `None` if there is no such provider.
-pub async fn secret_of(store: &Store, master: &Master, name: &str) -> Result<Option<Secret>, Error> {
+/// The newest of them, of the provider of this name; `None` if there is no such provider.
+pub async fn secret_of(store: &Store, master: &Master, name: &str, now: Moment) -> Result<Option<Secret>, Error> {
     let mut tx = store.read().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
     drop(tx);
-    secret(store, master, provider.id).await.map(Some)
+    Ok(secrets(store, master, provider.id, now).await?.into_iter().next())
 }
 
-/// Signs callbacks to the provider of this name with a new secret from now on; `None` if there is no such provider.
-pub async fn rotate(store: &Store, master: &Master, name: &str) -> Result<Option<Secret>, Error> {
+/// Signs callbacks to the provider of this name with a new secret from now on, and with the one that it had until
+/// `before_until` as well; `None` if there is no such provider.
+pub async fn rotate(store: &Store, master: &Master, name: &str, before_until: Moment) -> Result<Option<Secret>, Error> {
     let mut tx = store.begin().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
-    replace(tx, master, provider.id).await.map(Some)
+    let secret = Secret::make();
+    let sealed = master.seal(&place(provider.id), secret.bytes());
+    store::providers::set_callback_secret(&mut tx, provider.id, &sealed, before_until).await?;
+    tx.commit().await?;
+    Ok(Some(secret))
 }
 
 /// Makes a secret where there is none. Another node may do so at the same time: all go by the one that was first.
@@ -129,14 +140,6 @@ async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<V
     let kept = store::providers::keep_callback_secret(&mut tx, provider, &made).await?;
     tx.commit().await?;
     kept.ok_or_else(|| Error::Failed("the provider of a callback is gone".to_owned()))
-}
-
-async fn replace(mut tx: store::Tx, master: &Master, provider: ProviderId) -> Result<Secret, Error> {
-    let secret = Secret::make();
-    let sealed = master.seal(&place(provider), secret.bytes());
-    store::providers::set_callback_secret(&mut tx, provider, &sealed).await?;
-    tx.commit().await?;
-    Ok(secret)
 }
 
 fn place(provider: ProviderId) -> String {

@@ -32,6 +32,7 @@ macro_rules! schema {
             (5, "usage_events", include_str!(concat!("../../migrations/", $folder, "/0005_usage_events.sql"))),
             (6, "erasures", include_str!(concat!("../../migrations/", $folder, "/0006_erasures.sql"))),
             (7, "epochs", include_str!(concat!("../../migrations/", $folder, "/0007_epochs.sql"))),
+            (8, "callback_secrets", include_str!(concat!("../../migrations/", $folder, "/0008_callback_secrets.sql"))),
         ])
     };
 }

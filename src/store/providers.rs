@@ -95,14 +95,27 @@ pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<Provider>, Error> {
         .await)?)
 }
 
-/// What signs callbacks to the provider, sealed; `None` before the first one.
-pub async fn callback_secret(tx: &mut Tx, id: ProviderId) -> Result<Option<Vec<u8>>, Error> {
-    let found: Option<Option<Vec<u8>>> =
-        on!(tx, |conn| sqlx::query_scalar("SELECT callback_secret_sealed FROM providers WHERE id = $1")
-            .bind(id)
-            .fetch_optional(conn)
-            .await)?;
-    Ok(found.flatten())
+/// What signs callbacks to a provider, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallbackSecrets {
+    /// `None` before the first one.
+    pub callback_secret_sealed: Option<Vec<u8>>,
+    /// The one before, which signs beside it until then.
+    pub callback_secret_before_sealed: Option<Vec<u8>>,
+    pub callback_secret_before_until: Option<Moment>,
+}
+row!(CallbackSecrets { callback_secret_sealed, callback_secret_before_sealed, callback_secret_before_until });
+
+/// What signs callbacks to the provider; nothing of one that there is not.
+pub async fn callback_secrets(tx: &mut Tx, id: ProviderId) -> Result<CallbackSecrets, Error> {
+    let found: Option<CallbackSecrets> = on!(tx, |conn| sqlx::query_as(
+        "SELECT callback_secret_sealed, callback_secret_before_sealed, callback_secret_before_until
+         FROM providers WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await)?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Gives the provider this secret, sealed, unless it has one already. Answers the one that it has then, whoever was
@@ -118,12 +131,22 @@ pub async fn keep_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) ->
     .await)?)
 }
 
-pub async fn set_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) -> Result<(), Error> {
-    on!(tx, |conn| sqlx::query("UPDATE providers SET callback_secret_sealed = $2 WHERE id = $1")
-        .bind(id)
-        .bind(sealed)
-        .execute(conn)
-        .await
-        .map(|_| ()))?;
+/// Puts this secret, sealed, in the place of the one that the provider has, which signs beside it until `before_until`.
+pub async fn set_callback_secret(
+    tx: &mut Tx,
+    id: ProviderId,
+    sealed: &[u8],
+    before_until: Moment,
+) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE providers SET callback_secret_before_sealed = callback_secret_sealed,
+         callback_secret_before_until = $3, callback_secret_sealed = $2 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(sealed)
+    .bind(before_until)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
     Ok(())
 }

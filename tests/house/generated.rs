@@ -168,7 +168,6 @@ fn answers_are_those_of_the_document() {
     has(&rust, "Ok(payload::json::Json<Vec<types::Thing>>)");
     has(&rust, "429u16 => Self::TooManyRequests(problem),");
     has(&rust, "_ => Self::InternalServerError(problem.undocumented()),");
-    has(&rust, "const PATH_PARAMETERS: &[&str] = &[\"thingId\"];");
     has(&rust, "impl From<service::Error> for MakeThingError");
 }
 

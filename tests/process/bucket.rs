@@ -1,19 +1,15 @@
 //! A bucket of the tests' own, and the way to it, which can be blocked as networks are.
 
-use std::thread;
-
 use bioserver::media::{Credentials, Media, S3, Settings};
 use testkit::moto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime;
 use tokio::sync::watch;
 
-use crate::proxy::{Way, carry};
+use crate::proxy::{Way, carry, on_a_thread};
 
 const ID: &str = "id";
 const SECRET: &str = "secret";
 
-/// Its thread ends with the process.
 pub struct Bucket {
     name: String,
     /// The store's own address.
@@ -30,11 +26,7 @@ impl Bucket {
         listener.set_nonblocking(true).expect("it is a socket");
         let endpoint = format!("http://{}", listener.local_addr().expect("it has an address"));
         let far = direct.trim_start_matches("http://").to_owned();
-        let (way, ways) = watch::channel(Way::Open);
-        thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
-            runtime.block_on(serve(listener, far, ways));
-        });
+        let way = on_a_thread(async move |ways| serve(listener, far, ways).await);
         Self { name, direct, endpoint, way }
     }
 

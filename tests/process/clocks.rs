@@ -1,7 +1,6 @@
 //! A node whose clock is wrong: it harms nobody, and says so.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Client, Method};
@@ -13,6 +12,7 @@ use uuid::Uuid;
 use crate::faults::Row;
 use crate::nodes::{MASTER_KEY, open, read};
 use crate::server::Server;
+use crate::wait::{readiness, until};
 
 /// Ten minutes.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
@@ -28,20 +28,10 @@ fn moment(value: &Value) -> DateTime<Utc> {
 }
 
 async fn clock(client: &Client, node: &Server) -> Value {
-    let ready: Value =
-        client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers").json().await.expect("JSON");
+    let (_, ready) = readiness(client, node).await;
     let checks = ready["checks"].as_array().expect("it names each part");
     assert_eq!(ready["status"], "UP", "{ready}");
     checks.iter().find(|check| check["name"] == "clock").expect("it is named").clone()
-}
-
-/// Waits until something is so.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < Duration::from_mins(1), "it never is");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 async fn is_kept(database: &mut PgConnection, session: &str) -> bool {
@@ -75,13 +65,13 @@ async fn a_node_ahead_ends_no_session(before: &str) {
     let mut database = PgConnection::connect(&url).await.expect("it is there");
     let long = open(&client, &right, &json!({ "ttlSeconds": 300 })).await.expect("it answers");
     std::fs::write(&shift, "+600").expect("it can be written");
-    until(async || clock(&client, &wrong).await["status"] == "DEGRADED").await;
+    until("the clock is not said to be wrong", async || clock(&client, &wrong).await["status"] == "DEGRADED").await;
     assert_eq!(clock(&client, &right).await["status"], "UP");
 
     // Only the node that is ahead sweeps now: it ends what has ended, and nothing else.
     right.pause();
     let short = open(&client, &wrong, &json!({ "ttlSeconds": 1 })).await.expect("it answers");
-    until(async || !is_kept(&mut database, &short).await).await;
+    until("a session that is over stays", async || !is_kept(&mut database, &short).await).await;
     assert!(is_kept(&mut database, &long).await);
     assert_eq!(read(&client, &wrong, &long).await["id"], read_id(&long));
     let made = open(&client, &wrong, &json!({ "ttlSeconds": 300 })).await.expect("it answers");

@@ -1,12 +1,15 @@
 //! What a newcomer sees first.
 
+use evaluate::input::film;
+
 use crate::server::program;
 
 #[test]
 fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
-    let data = tempfile::tempdir().expect("there is room");
+    let (data, films) = (tempfile::tempdir().expect("there is room"), tempfile::tempdir().expect("there is room"));
     let shown = program(data.path())
-        .args(["demo", "--once", "--liveness", "--listen", "127.0.0.1:0"])
+        .args(["demo", "--once", "--liveness", "--listen", "127.0.0.1:0", "--keep"])
+        .arg(films.path())
         .output()
         .expect("it runs");
     let text = String::from_utf8_lossy(&shown.stdout);
@@ -32,5 +35,11 @@ fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
     let verdicts = told("verdict");
     assert_eq!(verdicts[0], "SUCCESS, signature verified", "{text}");
     assert!(verdicts[1] == "FAILED, signature verified" || verdicts[1] == "SPOOF, signature verified", "{text}");
+    assert!(String::from_utf8_lossy(&shown.stderr).is_empty(), "the log is quiet");
+    let frames = |name: &str| film::pictures(&films.path().join(name), u32::MAX).expect("it is kept").len().to_string();
+    let captured = told("captured");
+    for (name, captured) in ["person", "print"].iter().zip(&captured) {
+        assert_eq!(captured.split(' ').next(), Some(frames(name).as_str()), "{text}");
+    }
     assert!(data.path().read_dir().expect("it is there").next().is_none(), "it leaves nothing behind");
 }

@@ -2,26 +2,25 @@
 //! another's.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bioserver::media::Media;
 use evaluate::performer::{self, FRAME_MS, Performance};
 use face::Asked;
 use face::values::liveness::{Frame, LivenessType};
-use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testkit::postgres;
-use testkit::project::sample;
 
 use crate::bucket::Bucket;
 use crate::faults::Row;
+use crate::nodes::{self, MASTER_KEY};
 use crate::provider::{Provider, portrait};
 use crate::proxy::{Proxy, Way};
 use crate::server::Server;
+use crate::wait::{readiness, until};
 
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 const CAPTURES: usize = 4;
 const OUTAGE: Duration = Duration::from_secs(15);
 
@@ -31,32 +30,16 @@ pub fn on_bucket(bucket: &Bucket) -> Server {
 }
 
 async fn open(server: &Server, about: &Value) -> String {
-    let reply = server.request(&Client::new(), Method::POST, "/v2/bio-sessions").json(about).send().await;
-    let reply = reply.expect("it answers");
-    assert_eq!(reply.status(), 201);
-    reply.headers()["location"].to_str().expect("it is text").to_owned()
+    nodes::open(&Client::new(), server, about).await.expect("it answers")
 }
 
 /// A face with its image.
 async fn add(server: &Server, session: &str) -> String {
-    let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", Part::bytes(sample("obama.jpg")));
-    let request = server.request(&Client::new(), Method::POST, &format!("{session}/faces")).multipart(form);
-    let reply = request.send().await.expect("it answers");
-    assert_eq!(reply.status(), 201);
-    reply.headers()["location"].to_str().expect("it is text").to_owned()
+    nodes::add(&Client::new(), server, session, "obama.jpg").await
 }
 
 async fn status(server: &Server, method: Method, path: &str) -> u16 {
     server.request(&Client::new(), method, path).send().await.expect("it answers").status().as_u16()
-}
-
-/// Waits until something is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so().await {
-        assert!(started.elapsed() < Duration::from_mins(3), "{what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// A session whose check has had its capture; `meanwhile` happens just before that is sent.
@@ -157,10 +140,8 @@ async fn what_is_deleted_or_over_while_the_bucket_is_away_is_erased_when_it_is_b
     for session in [&over, &plain] {
         until("it is not over", async || status(&server, Method::GET, session).await == 404).await;
     }
-    let lag = async || -> i64 {
-        let ready = Client::new().get(format!("{}/health/ready", server.url)).send().await.expect("it answers");
-        ready.json::<Value>().await.expect("it is JSON")["sweepLagSeconds"].as_i64().unwrap_or(i64::MAX)
-    };
+    let lag =
+        async || -> i64 { readiness(&Client::new(), &server).await.1["sweepLagSeconds"].as_i64().unwrap_or(i64::MAX) };
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(kept(&media).await, 3, "the bucket was cut");
     bucket.set(Way::Open);

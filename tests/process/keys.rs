@@ -257,7 +257,7 @@ fn what_signs_callbacks_is_made_once_and_rotated() {
     assert_eq!(first.trim_end().strip_prefix("whsec_").unwrap().len(), 44, "32 bytes in Base64");
     assert_eq!(place.text(&["providers", "callback-secret", "Acme"]), first);
     assert_ne!(place.text(&["providers", "callback-secret", "Zenith"]), first);
-    let second = place.text(&["providers", "callback-secret", "Acme", "--rotate"]);
+    let second = place.text(&["providers", "callback-secret", "Acme", "--rotate", "--overlap", "2"]);
     assert_ne!(second, first);
     assert_eq!(place.text(&["providers", "callback-secret", "Acme"]), second);
     for arguments in
@@ -268,6 +268,7 @@ fn what_signs_callbacks_is_made_once_and_rotated() {
         assert!(output.stdout.is_empty() && error(&output).contains("'Nobody'"), "{}", error(&output));
     }
     assert_eq!(place.run(&["providers", "callback-secret"]).status.code(), Some(2));
+    assert_eq!(place.run(&["providers", "callback-secret", "Acme", "--overlap", "2"]).status.code(), Some(2));
 }
 
 /// Makes a session's callback that has ended in this way.
@@ -326,8 +327,8 @@ async fn callbacks_are_listed_and_sent_once_more() {
     let line = table.lines().find(|line| line.starts_with(&delivered.to_string())).unwrap();
     assert!(line.contains(&session.to_string()) && line.ends_with("it answered 204"), "{table}");
 
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callbacks are sent once more.\n");
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callbacks are sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callback(s) will be sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callback(s) will be sent once more.\n");
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), dead).0, "OWED");
     place.text(&["callbacks", "retry", &delivered.to_string()]);
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), delivered).0, "OWED");

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use evaluate::performer::{self, FRAME_MS, Performance};
 use reqwest::multipart::{Form, Part};
@@ -16,6 +15,7 @@ use testkit::project::sample;
 
 use crate::provider::{Provider, portrait};
 use crate::server::Server;
+use crate::wait::until;
 
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
@@ -49,11 +49,7 @@ fn count_files(folder: &Path) -> usize {
 
 /// Waits until all are erased.
 async fn no_files(folder: &Path) {
-    let started = Instant::now();
-    while count_files(folder) > 0 {
-        assert!(started.elapsed() < Duration::from_mins(1), "nobody erases them");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("nobody erases them", async || count_files(folder) == 0).await;
 }
 
 pub async fn open(client: &Client, node: &Server, about: &Value) -> Option<String> {
@@ -66,7 +62,7 @@ pub fn location(reply: &reqwest::Response) -> String {
     reply.headers()["location"].to_str().expect("it is text").to_owned()
 }
 
-async fn add(client: &Client, node: &Server, session: &str, image: &str) -> String {
+pub async fn add(client: &Client, node: &Server, session: &str, image: &str) -> String {
     let reply = add_to(client, node, session, sample(image)).await;
     assert_eq!(reply.status(), 201);
     location(&reply)
@@ -145,11 +141,7 @@ async fn work(
 
 /// Waits until so many requests were accepted.
 async fn wait_for(accepted: &AtomicUsize, count: usize) {
-    let started = Instant::now();
-    while accepted.load(Ordering::Relaxed) < count {
-        assert!(started.elapsed() < Duration::from_mins(2), "the load does not get on");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the load does not get on", async || accepted.load(Ordering::Relaxed) >= count).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,10 +214,6 @@ async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
     survivor.server.go_on();
 
     assert_eq!(survivor.status(&session).await, "IN_PROGRESS", "the victim was not killed in time");
-    let started = Instant::now();
-    while survivor.status(&session).await == "IN_PROGRESS" {
-        assert!(started.elapsed() < Duration::from_mins(3), "nobody looks at it");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("nobody looks at it", async || survivor.status(&session).await != "IN_PROGRESS").await;
     assert_eq!((survivor.status(&session).await.as_str(), attempts(&mut database).await), ("SUCCESS", 2));
 }

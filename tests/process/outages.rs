@@ -15,6 +15,7 @@ use crate::keeping::on_bucket;
 use crate::nodes::{MASTER_KEY, add_to, location, open};
 use crate::proxy::{Proxy, Way};
 use crate::server::Server;
+use crate::wait::{down, readiness, until, until_ready};
 
 /// Half of what a request once waited for a database that is away. Two seconds are promised, on a machine with nothing
 /// else to do.
@@ -32,15 +33,6 @@ async fn refused(reply: Response, code: &str) {
     assert!(wait.expect("it is a number of seconds") >= 1);
     let refusal: Value = reply.json().await.expect("it is JSON");
     assert_eq!(refusal["code"], code, "{refusal}");
-}
-
-/// Waits until a read is answered as it should be.
-async fn back(client: &Client, node: &Server, path: &str) {
-    let begun = Instant::now();
-    while get(client, node, path).await.status() != 200 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "it does not come back");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +57,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
         let about = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
         proxy.set(Way::Open);
-        back(&client, &node, &session).await;
+        until("it does not come back", async || get(&client, &node, &session).await.status() == 200).await;
         // All connections are good again, not one of them.
         for reply in join_all((0..AT_ONCE).map(|_| read())).await {
             assert_eq!(reply.status(), 200);
@@ -76,27 +68,12 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
 
 /// Waits until readiness says that this part is down, and that alone.
 async fn is_not_ready(client: &Client, node: &Server, part: &str) {
-    let begun = Instant::now();
-    loop {
-        let reply = client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers");
-        if reply.status() == 503 {
-            let said: Value = reply.json().await.expect("it is JSON");
-            let checks = said["checks"].as_array().expect("it names each part");
-            let down: Vec<_> = checks.iter().filter(|check| check["status"] == "DOWN").collect();
-            assert!(down.len() == 1 && down[0]["name"] == part, "{said}");
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "it is said to be ready");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn is_ready(client: &Client, node: &Server) {
-    let begun = Instant::now();
-    while client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers").status() != 200 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "it is not said to be ready");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("it is said to be ready", async || {
+        let (is_ready, said) = readiness(client, node).await;
+        assert!(is_ready || down(&said) == [part], "{said}");
+        !is_ready
+    })
+    .await;
 }
 
 /// As after a failover to a standby that was not promoted.
@@ -106,7 +83,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     let node = Server::configured(&[("DATABASE_URL", &url), ("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
     let client = Client::new();
     let session = open(&client, &node, &json!({})).await.expect("it answers");
-    is_ready(&client, &node).await;
+    until_ready(&client, &node).await;
     let mut database = PgConnection::connect(&url).await.expect("it is there");
     let mut set = async |setting: &str| {
         for statement in [
@@ -125,7 +102,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
     assert_eq!(get(&client, &node, &session).await.status(), 200);
     set("RESET default_transaction_read_only").await;
-    is_ready(&client, &node).await;
+    until_ready(&client, &node).await;
     assert!(open(&client, &node, &json!({})).await.is_some());
     Row::harmless("a database that cannot be written", 1, 4, "writes got 503, reads 200; it recovered");
 }

@@ -22,7 +22,6 @@ pub enum Way {
     Cut,
 }
 
-/// Its thread ends with the process.
 pub struct Proxy {
     /// The database's, by this way.
     pub url: String,
@@ -38,12 +37,8 @@ impl Proxy {
         let (host, after) = rest.split_once('&').expect("it names a user");
         let folder = tempfile::tempdir().expect("there is room");
         let url = format!("{before}host={}&{after}", folder.path().display());
-        let (way, ways) = watch::channel(Way::Open);
         let (near, far) = (folder.path().join(SOCKET), Path::new(host).join(SOCKET));
-        thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
-            runtime.block_on(serve(&near, &far, ways));
-        });
+        let way = on_a_thread(async move |ways| serve(&near, &far, ways).await);
         while !folder.path().join(SOCKET).exists() {}
         Self { url, way, _folder: folder }
     }
@@ -51,6 +46,16 @@ impl Proxy {
     pub fn set(&self, way: Way) {
         self.way.send_replace(way);
     }
+}
+
+/// Serves on a thread of its own, which ends with the process; the way is open until it is set otherwise.
+pub fn on_a_thread(serve: impl AsyncFnOnce(watch::Receiver<Way>) + Send + 'static) -> watch::Sender<Way> {
+    let (way, ways) = watch::channel(Way::Open);
+    thread::spawn(move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+        runtime.block_on(serve(ways));
+    });
+    way
 }
 
 async fn serve(near: &Path, far: &Path, ways: watch::Receiver<Way>) {

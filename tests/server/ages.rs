@@ -127,7 +127,7 @@ async fn parameters_are_named_with_what_they_allow(app: TestApp) {
         (json!({ "threshold": "adult" }), "age.threshold", "whole number"),
         (json!({ "threshold": 18, "imageType": "ID_DOCUMENT" }), "age.imageType", "SELFIE, VIDEO_FRAME"),
         (json!({ "threshold": 18, "imageRotationEnabled": "perhaps" }), "age.imageRotationEnabled", "true"),
-        (json!({ "threshold": 18, "signatureDisabled": 1 }), "age.signatureDisabled", "true"),
+        (json!({ "threshold": 18, "signatureDisabled": 2 }), "age.signatureDisabled", "true"),
         (json!(18), "age", "object"),
     ];
     for (about, named, allowed) in cases {

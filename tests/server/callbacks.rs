@@ -1,5 +1,7 @@
 //! Callbacks: what a provider is told once a liveness check has ended.
 
+use std::time::Duration;
+
 use bioserver::domain::callback::CallbackStatus;
 use bioserver::service::callbacks;
 use chrono::TimeDelta;
@@ -23,6 +25,9 @@ on_both!(
     a_receiver_that_wants_no_more_is_told_no_more,
 );
 
+/// A call that has not come by then does not come.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Answers each call with the next of these statuses; gives what it was told.
 async fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<(String, Value)>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -30,7 +35,8 @@ async fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<(String, 
     let receiving = tokio::spawn(async move {
         let mut told = vec![];
         for status in statuses {
-            let (mut stream, _) = listener.accept().await.expect("somebody calls");
+            let called = tokio::time::timeout(PATIENCE, listener.accept()).await.expect("somebody calls in time");
+            let (mut stream, _) = called.expect("somebody calls");
             let mut text = vec![];
             while !text.ends_with(b"}") {
                 let mut part = [0; 1024];

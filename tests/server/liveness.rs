@@ -228,6 +228,10 @@ async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {
             let answer = state(&app, &session).await;
             assert_eq!(answer["status"], status);
             assert_eq!(answer.get("reason"), given.map(|_| json!(reasons[0].name())).as_ref());
+            let older = app.get(&format!("{session}/liveness-challenge-result")).send().await.ok();
+            let word = given.map(|_| reasons[0].name());
+            let word = word.or_else(|| (status == "FAILED").then_some("The capture does not show what was asked for"));
+            assert_eq!(older.get("diagnostic"), word.map(|word| json!(word)).as_ref());
             // Nobody is made a face of who may be a picture.
             assert_eq!(answer.get("bestImageId"), None);
             assert_eq!(app.get(&format!("{session}/faces")).send().await.ok(), json!([]));
@@ -305,8 +309,10 @@ async fn a_token_captures_for_one_session_and_no_more(app: TestApp) {
 }
 
 async fn older_clients_find_what_they_know(app: TestApp) {
+    // Empty texts count as left out, and images are kept unless that is refused.
     let about = json!({
-        "livenessMode": "LIVENESS_PASSIVE_VIDEO", "correlationId": "c-1", "ageThreshold": 18, "imageStorageEnabled": true,
+        "livenessMode": "LIVENESS_PASSIVE_VIDEO", "correlationId": "c-1", "ageThreshold": 18, "securityLevel": "",
+        "callbackURL": "", "numberOfChallenge": "", "imageStorageEnabled": null,
     });
     let at_root = app.request(Method::POST, "/video-server/init-liveness-session").header("apikey", &app.key);
     let reply = at_root.json(&about).await;
@@ -326,6 +332,10 @@ async fn older_clients_find_what_they_know(app: TestApp) {
     assert_eq!(app.get(&face).send().await.ok()["imageType"], "VIDEO_FRAME");
     assert_eq!(app.get(&format!("{face}/image")).send().await.body, frame(0));
     assert_eq!(app.get(&format!("{face}/matches")).send().await.ok(), json!([]));
+    let about = json!({ "livenessMode": "LIVENESS_PASSIVE_VIDEO", "ageThreshold": "", "imageStorageEnabled": "false" });
+    let reply = app.post("/v2/init-liveness-session").json(&about).await;
+    let session = reply.header("location").expect("it says where").to_owned();
+    assert_eq!(app.get(&session).send().await.ok()["imageStorageEnabled"], false);
 
     let named =
         async |about: &Value| app.post("/v2/init-liveness-session").header("idempotency-key", "one").json(about).await;

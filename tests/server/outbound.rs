@@ -122,7 +122,7 @@ fn url(port: u16) -> String {
 /// How an attempt ends at a receiver with this identity, and whether it was asked anything.
 async fn attempt(identity: Identity, pem: &str) -> (Attempt, bool) {
     let (port, receiving) = receiver(identity, vec![NO_CONTENT.to_owned()]).await;
-    let attempt = client(port, pem).send(&message(&url(port)), &Secret::make()).await;
+    let attempt = client(port, pem).send(&message(&url(port)), &[Secret::make()]).await;
     let asked = receiving.await.unwrap();
     (attempt, asked[0].is_some())
 }
@@ -196,9 +196,9 @@ async fn a_message_that_is_sent_again_is_the_same_one() {
     let (client, url) = (client(port, &authority.pem), url(port));
     let first = message(&url);
     let failed = Attempt::Failed { why: "it answered 500".to_owned(), retry_after: None };
-    assert_eq!(client.send(&first, &secret).await, failed);
+    assert_eq!(client.send(&first, std::slice::from_ref(&secret)).await, failed);
     let again = Message { now: first.now.plus(chrono::TimeDelta::seconds(2)), ..first };
-    assert_eq!(client.send(&again, &secret).await, Attempt::Delivered(204));
+    assert_eq!(client.send(&again, std::slice::from_ref(&secret)).await, Attempt::Delivered(204));
     let asked: Vec<String> = receiving.await.unwrap().into_iter().map(Option::unwrap).collect();
     assert_eq!(header(&asked[0], "webhook-id"), header(&asked[1], "webhook-id"));
     assert_eq!(header(&asked[0], "webhook-timestamp"), "1800000000");
@@ -222,7 +222,7 @@ async fn redirects_are_not_followed() {
             "HTTP/1.1 {status} Moved\r\nlocation: http://{to}/\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
         );
         let (port, receiving) = receiver(authority.signs(&named(HOST)), vec![answer]).await;
-        let attempt = client(port, &authority.pem).send(&message(&url(port)), &Secret::make()).await;
+        let attempt = client(port, &authority.pem).send(&message(&url(port)), &[Secret::make()]).await;
         assert_eq!(attempt, Attempt::Failed { why: format!("it answered {status}"), retry_after: None });
         receiving.await.unwrap();
     }
@@ -249,7 +249,7 @@ async fn an_endless_answer_is_left_alone() {
     let ca = callback::certificates(authority.pem.as_bytes()).unwrap();
     let client = Client::with(Settings { allow, ca }, Inside).unwrap();
     let url = format!("http://{HOST}:{port}/");
-    assert_eq!(client.send(&message(&url), &Secret::make()).await, Attempt::Delivered(200));
+    assert_eq!(client.send(&message(&url), &[Secret::make()]).await, Attempt::Delivered(200));
     tokio::time::timeout(Duration::from_mins(1), writing).await.expect("the connection is closed").unwrap();
 }
 
@@ -264,7 +264,7 @@ async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
     for allowed in ["other.example", "receiver.example:1", "http://receiver.example"] {
         let settings = Settings { allow: vec![allowed.parse().unwrap()], ca: ca.clone() };
         let client = Client::with(settings, Inside).unwrap();
-        let attempt = client.send(&message(&url(port)), &Secret::make()).await;
+        let attempt = client.send(&message(&url(port)), &[Secret::make()]).await;
         assert_eq!(attempt, Attempt::Failed { why: "it is no public host".to_owned(), retry_after: None }, "{allowed}");
     }
     assert_eq!(listener.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);

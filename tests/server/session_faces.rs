@@ -169,7 +169,7 @@ async fn images_are_kept_as_they_were_sent(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     for (image, content_type) in [(JPEG, "image/jpeg"), (PNG, "image/png"), (WEBP, "image/webp")] {
         let face = add(&app, &session, image).await;
-        for query in ["", "?compression=false"] {
+        for query in ["", "?compression=false", "?compression=False", "?compression=%22false%22", "?compression=0"] {
             let reply = app.get(&format!("{face}/image{query}")).send().await;
             assert_eq!((reply.status, reply.header("content-type")), (200, Some(content_type)));
             assert_eq!(reply.body, image);

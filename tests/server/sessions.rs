@@ -119,12 +119,16 @@ async fn clients_differ_and_are_all_understood(app: TestApp) {
         assert_eq!(opened(content_type, body).await.status, 201, "{body}");
     }
     assert_eq!(app.post(SESSIONS).send().await.status, 201, "no body at all");
+    let odd = r#"{"correlationId":"","callbackURL":"","ttlSeconds":"","theirs":["\ud800",1e999]}"#;
+    assert_eq!(opened("application/json", odd).await.status, 201, "nobody reads what cannot be read");
     for (content_type, body, code) in [
         ("text/plain", "{}", "UNSUPPORTED_MEDIA_TYPE"),
         ("application/json", "{", "MALFORMED_BODY"),
         ("application/json", "[]", "INVALID_PARAMETER"),
         ("application/json", r#"{"correlationId":7}"#, "INVALID_PARAMETER"),
         ("application/json", r#"{"imageStorageEnabled":"perhaps"}"#, "INVALID_PARAMETER"),
+        ("application/json", r#"{"correlationId":"\ud800"}"#, "INVALID_PARAMETER"),
+        ("application/json", r#"{"ttlSeconds":1e999}"#, "INVALID_PARAMETER"),
     ] {
         assert_eq!(opened(content_type, body).await.refusal().1, code, "{body}");
     }

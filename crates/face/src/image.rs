@@ -190,6 +190,15 @@ impl View<'_> {
         [pixel[0], pixel[1], pixel[2]]
     }
 
+    /// The luma of one pixel (ITU-R BT.601), 0 to 255.
+    ///
+    /// # Panics
+    /// If it lies outside.
+    pub fn luma(self, x: usize, y: usize) -> f32 {
+        let [red, green, blue] = self.pixel(x, y).map(f32::from);
+        0.299 * red + 0.587 * green + 0.114 * blue
+    }
+
     /// Whether a point lies in the picture.
     pub fn holds(self, point: Point) -> bool {
         let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));

@@ -99,6 +99,11 @@ impl Asked {
     pub fn passive(liveness_type: LivenessType) -> Self {
         Self { liveness_type, challenges: vec![], lights: vec![] }
     }
+
+    /// True if a film is asked for, not a single look.
+    pub fn is_film(&self) -> bool {
+        self.liveness_type != LivenessType::Passive
+    }
 }
 
 /// A capture, and what it is held to.
@@ -106,6 +111,8 @@ impl Asked {
 pub struct LivenessCapture {
     pub asked: Asked,
     pub level: SecurityLevel,
+    /// Whether the camera calls itself a program that shows films in the place of one; `None` of one that says nothing.
+    pub is_virtual: Option<bool>,
     pub frames: Vec<Frame>,
 }
 

@@ -8,7 +8,7 @@ use crate::liveness::judge::Evidence;
 use crate::liveness::movements::Rest;
 use crate::liveness::track::{Shot, Track};
 use crate::networks::Networks;
-use crate::values::liveness::{Frame, LivenessType};
+use crate::values::liveness::Frame;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
 use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, quality, spoof};
@@ -47,7 +47,7 @@ impl Networks {
         let frames = track::looked_at(&replay.frames);
         let track = track::follow(self, &frames)?;
         let rest = Rest::of(&track.shots);
-        let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.asked.liveness_type)).unwrap_or_default();
+        let chosen = rest.map(|rest| parts(&track.shots, &rest, replay.asked.is_film())).unwrap_or_default();
         let mut looks = vec![];
         for shot in &chosen {
             looks.extend(look(self, &frames[track.shots[*shot].frame].jpeg)?);
@@ -58,14 +58,17 @@ impl Networks {
         let best = looks.into_iter().map(|look| look.best).max_by_key(|best| best.described.quality.value);
         let seen = seen(&replay.frames, &frames, &track, rest.as_ref());
         let light = light::reflection(&track.shots, &track.colours, &replay.asked.lights);
-        Ok(Measured { evidence: Evidence { real, looks: looked, same, sight, light, ..seen }, best })
+        Ok(Measured {
+            evidence: Evidence { is_virtual: replay.is_virtual, real, looks: looked, same, sight, light, ..seen },
+            best,
+        })
     }
 }
 
 /// Of each part of a film the shot that shows the face best: eyes open, at rest. Only faces that look ahead are compared:
 /// turned ones score less, whoever they are. Of one look, one shot.
-fn parts(shots: &[Shot], rest: &Rest, liveness_type: LivenessType) -> Vec<usize> {
-    let parts = if liveness_type == LivenessType::Passive { 1 } else { PARTS.min(shots.len()) };
+fn parts(shots: &[Shot], rest: &Rest, is_film: bool) -> Vec<usize> {
+    let parts = if is_film { PARTS.min(shots.len()) } else { 1 };
     let fault = |shot: &Shot| rest.away(shot).max(0.0) + (1.0 - shot.eyes / rest.eyes.max(1e-3)).max(0.0);
     let best = |part: usize| {
         let range = part * shots.len() / parts..(part + 1) * shots.len() / parts;
@@ -162,6 +165,7 @@ fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> 
         eyes: motion::eyes(shots),
         relief: motion::relief(shots),
         change: track.renewal.change(),
+        is_virtual: None,
         movements: rest.map(|rest| movements::movements(shots, rest)).unwrap_or_default(),
         is_ahead: rest.is_some_and(|rest| rest.is_back(shots)),
         real: None,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use face::calibration::Origin;
-use face::values::liveness::Measure;
+use face::values::liveness::{Measure, Reason};
 use face::values::picture::{Eyes, FaceBox, Landmarks, Point, Quality};
 use face::values::score::Score;
 use face::values::template::Template;
@@ -97,6 +97,13 @@ pub fn verdict(bytes: &Bytes) -> Verdict {
     }
 }
 
+/// The same, by a camera that says so much of itself.
+fn filmed_by(verdict: Verdict, is_virtual: Option<bool>) -> Verdict {
+    let reasons = if is_virtual == Some(true) { vec![Reason::Injected] } else { vec![] };
+    let measures = if is_virtual.is_some() { vec![Measure::Face, Measure::Camera] } else { verdict.measures };
+    Verdict { reasons, measures, ..verdict }
+}
+
 impl FaceEngine for Script {
     fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +119,7 @@ impl FaceEngine for Script {
     fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>> {
         let first = capture.frames.first().map(|frame| frame.jpeg.clone()).unwrap_or_default();
         let told = self.told_replays.lock().unwrap_or_else(PoisonError::into_inner);
-        self.after(told.get(&first).cloned().unwrap_or_else(|| Ok(verdict(&first))))
+        self.after(told.get(&first).cloned().unwrap_or_else(|| Ok(filmed_by(verdict(&first), capture.is_virtual))))
     }
 
     /// 7500 for equal templates, 1000 for those of different pictures, more or less.

@@ -47,7 +47,7 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
 async fn answered<E: Endpoint>(prefix: &str, path: &str, next: Arc<E>, request: Request) -> Response {
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => ours(prefix, path, response.into_response()).await,
-        Ok(Err(error)) => refused(prefix, path, Problem::of_framework(error, &[])).into_response(),
+        Ok(Err(error)) => refused(prefix, path, Problem::of_framework(error)).into_response(),
         Err(panic) => Problem::internal(format!("panic: {}", panic_text(&*panic))).into_response(),
     }
 }

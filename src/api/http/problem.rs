@@ -6,7 +6,7 @@ use std::time::Duration;
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
+use poem_openapi::error::{ContentTypeError, ParseParamError};
 use uuid::Uuid;
 
 use crate::api::types::{ApiError, HealthCheck};
@@ -165,18 +165,14 @@ impl Problem {
     }
 
     /// What the framework refused before a handler was called.
-    pub fn of_framework(error: poem::Error, path_parameters: &[&str]) -> Self {
+    pub fn of_framework(error: poem::Error) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(problem) => return problem,
             Err(error) => error,
         };
-        if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
-            let index = name.strip_prefix("param").and_then(|index| index.parse::<usize>().ok());
-            let name = index.and_then(|index| path_parameters.get(index)).unwrap_or(name);
-            return Self::invalid(&Invalid::new(reason.trim_end_matches('.')).within(name));
-        }
-        if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-            return Self::invalid(&Invalid::new(reason.trim_end_matches('.')).within(name));
+        // Parameters are read by us: see [`crate::api::http::parameter`]. Only one that is missing is refused before.
+        if let Some(ParseParamError { name, .. }) = error.downcast_ref() {
+            return Self::invalid(&Invalid::new("is required").within(name));
         }
         if let Some(error) = error.downcast_ref::<ContentTypeError>() {
             return Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", format!("{error}."));

@@ -13,9 +13,6 @@ use crate::api::types::ApiError;
 
 /// The refusals that the document names for one operation.
 pub trait Refusal: From<Problem> {
-    /// The names of the path's parameters, in order: the framework knows them by number alone.
-    const PATH_PARAMETERS: &[&str];
-
     fn documented() -> Vec<MetaResponse>;
 
     /// The status to answer with, and what to say.
@@ -65,7 +62,7 @@ impl<T: ApiResponse, E: Refusal> ApiResponse for Answer<T, E> {
     }
 
     fn from_parse_request_error(error: poem::Error) -> Self {
-        Self::Refused(Problem::of_framework(error, E::PATH_PARAMETERS).into())
+        Self::Refused(Problem::of_framework(error).into())
     }
 }
 

@@ -6,10 +6,17 @@ use crate::api::wire::{Invalid, Wire};
 
 impl Wire for bool {
     fn read(value: Value) -> Result<Self, Invalid> {
-        match &value {
-            Value::Bool(value) => Ok(*value),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        let text = match &value {
+            Value::Bool(value) => return Ok(*value),
+            Value::Number(number) => &number.to_string(),
+            Value::String(text) => text.trim().trim_matches('"'),
+            _ => "",
+        };
+        match text {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            text if text.eq_ignore_ascii_case("true") => Ok(true),
+            text if text.eq_ignore_ascii_case("false") => Ok(false),
             _ => Err(Invalid::new("must be true or false")),
         }
     }
@@ -85,7 +92,11 @@ mod tests {
     fn booleans_and_numbers_may_be_strings() {
         assert_eq!(bool::read(json!("true")), Ok(true));
         assert_eq!(bool::read(json!("False")), Ok(false));
-        assert_eq!(bool::read(json!(1)), Err(Invalid::new("must be true or false")));
+        assert_eq!(bool::read(json!("\"true\"")), Ok(true));
+        assert_eq!((bool::read(json!(1)), bool::read(json!("0"))), (Ok(true), Ok(false)));
+        for wrong in [json!(2), json!(1.5), json!("yes"), json!(""), json!(null), json!([true])] {
+            assert_eq!(bool::read(wrong), Err(Invalid::new("must be true or false")));
+        }
         assert_eq!(i32::read(json!(" 12 ")), Ok(12));
         assert_eq!(i32::read(json!(3_000_000_000u64)), Err(Invalid::new("must be a whole number")));
         assert_eq!(i32::read(json!(295.0)), Ok(295));

@@ -1,11 +1,12 @@
 //! `bioserver demo --liveness`: a check of liveness from its beginning to the verified verdict, once passed and once not.
 
+use std::path::Path;
 use std::time::Duration;
 
+use ::evaluate::performer::attack::{self, Attack};
+use ::evaluate::performer::portrait::Portrait;
+use ::evaluate::performer::{self, FRAME_MS, Performance};
 use anyhow::{Context, bail};
-use evaluate::performer::attack::{self, Attack};
-use evaluate::performer::portrait::Portrait;
-use evaluate::performer::{self, FRAME_MS, Performance};
 use face::networks::Networks;
 use face::samples;
 use face::values::liveness::Frame;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::capture::Check;
 use crate::cli::demo::{Client, say};
+use crate::cli::evaluate;
 
 /// Longer than a check takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,8 +25,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const CALL_LEN_MAX: usize = 8 << 10;
 const SEED: u64 = 7;
 
-/// Films one of the sample photographs, first as it does what is asked, then as a print of itself.
-pub async fn show(client: &Client, mut networks: Networks) -> anyhow::Result<()> {
+/// Films one of the sample photographs, first as it does what is asked, then as a print of itself. The films stay in the
+/// folder `keep`.
+pub async fn show(client: &Client, mut networks: Networks, keep: Option<&Path>) -> anyhow::Result<()> {
     let [one, other] = [samples::ONE[2].1, samples::OTHER.1];
     let portrait = Portrait::read(&mut networks, one)?;
     let stranger = Portrait::read(&mut networks, other)?;
@@ -35,11 +38,25 @@ pub async fn show(client: &Client, mut networks: Networks) -> anyhow::Result<()>
     let receiving = tokio::spawn(receive(listener, told));
     say(&format!("\nLiveness: films that a program makes of a photograph. Callbacks go to {receiver}."))?;
     let live = |performance: &Performance| performer::perform(&portrait, performance);
-    check(client, &receiver, &mut calls, "the person, who does what is asked", live).await?;
+    let film = check(client, &receiver, &mut calls, "the person, who does what is asked", live).await?;
+    kept(keep, "person", &film)?;
     let print = |performance: &Performance| attack::attack(Attack::Print, &portrait, &stranger, performance);
-    check(client, &receiver, &mut calls, "a print in somebody's hand", print).await?;
+    let film = check(client, &receiver, &mut calls, "a print in somebody's hand", print).await?;
+    kept(keep, "print", &film)?;
     receiving.abort();
     Ok(())
+}
+
+/// Writes a film as a folder of frames, where it is to be kept.
+fn kept(keep: Option<&Path>, name: &str, film: &[Frame]) -> anyhow::Result<()> {
+    let Some(folder) = keep.map(|keep| keep.join(name)) else { return Ok(()) };
+    evaluate::make(&folder)?;
+    for (number, frame) in film.iter().enumerate() {
+        let path = folder.join(format!("{number:03}.jpg"));
+        std::fs::write(&path, &frame.jpeg).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    let (folder, fps) = (folder.display(), 1000 / FRAME_MS);
+    say(&format!("  kept       {folder}; `bioserver capture {folder} --fps {fps} --session ID --key KEY` sends it"))
 }
 
 async fn check(
@@ -48,14 +65,14 @@ async fn check(
     calls: &mut mpsc::Receiver<Value>,
     who: &str,
     film: impl Fn(&Performance) -> Vec<Frame>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Frame>> {
     let session = client.open_for(receiver).await?;
     let asked =
         client.post(&format!("{session}/init-liveness-parameters"), &json!({ "type": "LIVENESS_ACTIVE" })).await?;
     let check = Check::read(&client.verified(&asked)?)?;
     say(&format!("\nBefore the camera: {who}\n  asked      {}", check.shown()))?;
     let frames = film(&Performance { asked: check.asked.clone(), seed: SEED, frame_ms: FRAME_MS });
-    let (count, sealed) = (frames.len(), check.sealed(frames)?);
+    let (count, sealed) = (frames.len(), check.sealed(frames.clone())?);
     say(&format!("  captured   {count} frames, {} kB sealed", sealed.len() / 1000))?;
     client.capture(&session, sealed).await?;
     let call = tokio::time::timeout(PATIENCE, calls.recv()).await.context("no callback came")?;
@@ -67,7 +84,8 @@ async fn check(
     let verdict = client.read(&format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"))).await?;
     let status = verdict["status"].as_str().context("a verdict has a status")?;
     say(&format!("  verdict    {status}, signature verified"))?;
-    client.end(&session).await
+    client.end(&session).await?;
+    Ok(frames)
 }
 
 /// A provider's receiver: reads what it is told and answers with 204.

@@ -7,6 +7,7 @@ use ::evaluate::input::pictures;
 use face::pack::Pack;
 
 use crate::cli::evaluate::write;
+use crate::cli::output::print;
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 
@@ -21,7 +22,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Opt
     bar.finish_and_clear();
     let mut report = Report::new(&portraits, &looked, Tested { pack: pack.name.clone(), data: about.data(folder) });
     report.caveats.extend(about.caveat.iter().cloned());
-    print!("{report}");
+    print(&report)?;
     if let Some(path) = json {
         write(path, &(serde_json::to_string_pretty(&report)? + "\n"))?;
     }

@@ -14,6 +14,7 @@ use face::{Picture, WantedFace};
 use sha2::{Digest, Sha256};
 
 use crate::cli::evaluate::{Out, make, write};
+use crate::cli::output::print;
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 
@@ -64,7 +65,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
 
 /// Prints a report, and writes it where that is wanted.
 pub fn told(report: &Report, out: Out) -> anyhow::Result<()> {
-    print!("{report}");
+    print(report)?;
     if let Some(path) = out.json {
         write(path, &(serde_json::to_string_pretty(report)? + "\n"))?;
     }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::TimeDelta;
-use face::values::liveness::{Measure, Reason};
+use face::values::liveness::Reason;
 use face::{Best, LivenessCapture, Verdict, age};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
@@ -152,11 +152,16 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
     let asked = CheckRequest::open(&leased.asked_sealed, &live, leased.due)?;
     let capture = Capture::decode(&asked.open_capture(&live, &leased.capture_sealed)?.into())?;
-    let film = LivenessCapture { asked: asked.shown_in(&capture), level: asked.level, frames: capture.frames };
+    let film = LivenessCapture {
+        asked: asked.shown_in(&capture),
+        level: asked.level,
+        is_virtual: capture.device.as_ref().and_then(DeviceInfo::is_virtual),
+        frames: capture.frames,
+    };
     let begun = Instant::now();
     let every = deps.policy.check_lease / RENEWALS;
     let verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
-        Ok(verdict) => with_camera(verdict, capture.device.as_ref()),
+        Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
             give_back(deps, leased.lease(), after, GivenBack::Busy).await?;
@@ -190,17 +195,6 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let verdict = SealedVerdict { status, reasons: &outcome.reasons, result_sealed };
     let ended = finish(deps, leased, &verdict, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
-}
-
-/// The verdict with what the camera says of itself.
-fn with_camera(mut verdict: Verdict, device: Option<&DeviceInfo>) -> Verdict {
-    if let Some(device) = device.filter(|device| device.camera.is_some()) {
-        verdict.measures.push(Measure::Camera);
-        if device.is_virtual() && !verdict.reasons.contains(&Reason::Injected) {
-            verdict.reasons.push(Reason::Injected);
-        }
-    }
-    verdict
 }
 
 /// Does something again and again until some work is done.

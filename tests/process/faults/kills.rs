@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, Response};
@@ -17,6 +17,7 @@ use crate::bucket::Bucket;
 use crate::faults::Row;
 use crate::nodes::{MASTER_KEY, location};
 use crate::server::Server;
+use crate::wait::until;
 
 const CLIENTS: usize = 6;
 /// A server is killed at most so long after the first face of a round was added.
@@ -136,11 +137,7 @@ async fn face(server: &Server) -> Value {
 impl Round {
     /// Waits until a face was added.
     async fn get_on(&self) {
-        let begun = Instant::now();
-        while self.added.load(Ordering::Relaxed) == 0 {
-            assert!(begun.elapsed() < Duration::from_mins(2), "the load does not get on");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("the load does not get on", async || self.added.load(Ordering::Relaxed) > 0).await;
     }
 
     /// Works until the server is gone; what was answered, and what was answered wrongly.

@@ -87,7 +87,8 @@ impl Load {
         (workers * MEASURED) as f64 / started.elapsed().as_secs_f64()
     }
 
-    /// Sends so many requests a second, whatever becomes of them, and reads beside them.
+    /// Sends so many requests a second, whatever becomes of them, and reads beside them. All are of one provider, which
+    /// may be refused when it has too many at once, whatever they ask for.
     async fn row(self: Arc<Self>, fault: String, per_second: f64, lasting: Duration) -> Row {
         let mut row = Row { fault, times: 1, ..Row::default() };
         let (mut statuses, mut reads) = (BTreeMap::new(), BTreeMap::new());
@@ -112,16 +113,17 @@ impl Load {
             }
         }
         let wrong = statuses.iter().filter(|(status, _)| !matches!(status, Some(201 | 429)));
-        let wrong = wrong.chain(reads.iter().filter(|(status, _)| **status != Some(200)));
+        let wrong = wrong.chain(reads.iter().filter(|(status, _)| !matches!(status, Some(200 | 429))));
         row.wrong = wrong.map(|(status, count)| format!("{count} were answered {status:?}")).collect();
         let count = |status| statuses.get(&Some(status)).copied().unwrap_or(0);
         let five = statuses.iter().chain(&reads).filter(|(status, _)| status.is_some_and(|status| status >= 500));
         row.measured = format!(
-            "{:.1} faces a second asked for, {} made, {} refused with 429, {} reads, {} answers of 5xx",
+            "{:.1} faces a second asked for, {} made, {} refused with 429, {} reads, {} of them refused with 429, {} answers of 5xx",
             per_second,
             count(201),
             count(429),
             reads.values().sum::<i32>(),
+            reads.get(&Some(429)).copied().unwrap_or(0),
             five.map(|(_, count)| count).sum::<i32>()
         );
         let _ = write!(row.measured, "; {}", slopes(&samples));

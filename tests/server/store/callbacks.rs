@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bioserver::callback::{self, Attempt, Client};
+use bioserver::callback::{self, Attempt, Client, Secret};
 use bioserver::domain::callback::{Callback, CallbackStatus};
 use bioserver::domain::{CallbackId, Moment, ProviderId, SessionId};
 use bioserver::seal::Key;
@@ -264,11 +264,14 @@ async fn callbacks_are_listed_newest_first_and_go_with_their_session(settings: S
     assert_eq!(listed(&store).await, found[1..]);
 }
 
+async fn newest(deps: &Deps, provider: ProviderId) -> Secret {
+    let secrets = service::callbacks::secrets(&deps.store, &deps.master, provider, deps.clock.now()).await;
+    secrets.unwrap().remove(0)
+}
+
 async fn nodes_that_make_a_secret_at_once_have_the_same(settings: Settings) {
     let (deps, provider, _folder) = sending(&settings).await;
-    let node = |deps: Deps| async move {
-        service::callbacks::secret(&deps.store, &deps.master, provider).await.unwrap().text()
-    };
+    let node = |deps: Deps| async move { newest(&deps, provider).await.text() };
     let nodes: Vec<_> = (0..12).map(|_| tokio::spawn(node(deps.clone()))).collect();
     let mut secrets = BTreeSet::new();
     for made in nodes {
@@ -280,25 +283,35 @@ async fn nodes_that_make_a_secret_at_once_have_the_same(settings: Settings) {
 async fn a_secret_is_replaced_by_the_operator_alone(settings: Settings) {
     let (deps, provider, _folder) = sending(&settings).await;
     let (store, master) = (&deps.store, &deps.master);
-    let text = async || service::callbacks::secret(store, master, provider).await.unwrap().text();
-    let first = text().await;
-    assert_eq!(service::callbacks::secret_of(store, master, "sp").await.unwrap().unwrap().text(), first);
-    let second = service::callbacks::rotate(store, master, "sp").await.unwrap().unwrap().text();
+    let begun = deps.clock.now();
+    let until = begun.plus(TimeDelta::hours(1));
+    let texts = async |now| -> Vec<String> {
+        let secrets = service::callbacks::secrets(store, master, provider, now).await.unwrap();
+        secrets.iter().map(Secret::text).collect()
+    };
+    let [first] = texts(begun).await.try_into().unwrap();
+    assert_eq!(service::callbacks::secret_of(store, master, "sp", begun).await.unwrap().unwrap().text(), first);
+    let second = service::callbacks::rotate(store, master, "sp", until).await.unwrap().unwrap().text();
     assert_ne!(first, second);
-    assert_eq!(text().await, second);
-    assert!(service::callbacks::secret_of(store, master, "nobody").await.unwrap().is_none());
-    assert!(service::callbacks::rotate(store, master, "nobody").await.unwrap().is_none());
+    assert_eq!(texts(begun).await, [second.clone(), first]);
+    assert_eq!(texts(until).await, std::slice::from_ref(&second));
+    // Of three the oldest is gone: nobody is given two at once that are not the newest.
+    let third = service::callbacks::rotate(store, master, "sp", until).await.unwrap().unwrap().text();
+    assert_eq!(texts(begun).await, [third, second]);
+    assert!(service::callbacks::secret_of(store, master, "nobody", begun).await.unwrap().is_none());
+    assert!(service::callbacks::rotate(store, master, "nobody", until).await.unwrap().is_none());
     // Nothing of it can be read where it is kept, nor put in another provider's place.
     let mut tx = store.begin().await.unwrap();
-    let sealed = store::providers::callback_secret(&mut tx, provider).await.unwrap().unwrap();
-    let bytes = service::callbacks::secret(store, master, provider).await.unwrap().bytes().to_vec();
+    let kept = store::providers::callback_secrets(&mut tx, provider).await.unwrap();
+    let sealed = kept.callback_secret_sealed.unwrap();
+    let bytes = newest(&deps, provider).await.bytes().to_vec();
     assert!(!sealed.windows(bytes.len()).any(|window| window == bytes));
     drop(tx);
     let other = crate::store::tables::provider(store, "other").await.id;
     let mut tx = store.begin().await.unwrap();
-    store::providers::set_callback_secret(&mut tx, other, &sealed).await.unwrap();
+    store::providers::set_callback_secret(&mut tx, other, &sealed, begun).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(service::callbacks::secret(store, master, other).await.is_err());
+    assert!(service::callbacks::secrets(store, master, other, begun).await.is_err());
 }
 
 async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
@@ -352,7 +365,7 @@ async fn one_that_cannot_be_signed_does_not_hold_up_another(settings: Settings) 
     let (deps, fine, _folder) = sending(&settings).await;
     let damaged = provider(&deps.store, "damaged").await.id;
     let mut tx = deps.store.begin().await.unwrap();
-    store::providers::set_callback_secret(&mut tx, damaged, b"damaged").await.unwrap();
+    store::providers::set_callback_secret(&mut tx, damaged, b"damaged", at(0)).await.unwrap();
     tx.commit().await.unwrap();
     let (url, receiving) = receiver("HTTP/1.1 200 Fine").await;
     let unsigned = owe(&deps, damaged, &url, 600).await;

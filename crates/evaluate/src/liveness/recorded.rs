@@ -44,7 +44,7 @@ pub fn trials(
     let mut trials = vec![];
     for liveness_type in types {
         let asked = Asked::passive(*liveness_type);
-        let capture = LivenessCapture { asked, level: SecurityLevel::High, frames: frames.clone() };
+        let capture = LivenessCapture { asked, level: SecurityLevel::High, is_virtual: None, frames: frames.clone() };
         let (trial, best) = Trial::made(networks, &capture, species)?;
         let found = best.as_ref().map(|best| &best.described.template);
         let matched = known.as_ref().map(|known| found.is_some_and(|found| is_matched(networks, known, found)));

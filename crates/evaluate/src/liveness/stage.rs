@@ -95,7 +95,8 @@ impl Stage {
             None => performer::perform(portrait, &performance),
             Some(attack) => attack::attack(attack, portrait, &self.other, &performance),
         };
-        let capture = LivenessCapture { asked: performance.asked, level: SecurityLevel::High, frames };
+        let capture =
+            LivenessCapture { asked: performance.asked, level: SecurityLevel::High, is_virtual: None, frames };
         let (trial, _) = Trial::made(&mut self.networks, &capture, attack.map_or(BONA_FIDE, Attack::name))?;
         Ok(trial)
     }

@@ -73,6 +73,8 @@ pub struct Evidence {
     pub relief: Option<f32>,
     /// See [`super::renewal::Renewal::change`].
     pub change: Option<f32>,
+    /// See [`crate::LivenessCapture::is_virtual`].
+    pub is_virtual: Option<bool>,
     /// See [`movements::movements`].
     pub movements: Vec<Movement>,
     /// Whether the face looks ahead in the beginning, and the same way in the end.
@@ -101,7 +103,7 @@ fn same_min(level: SecurityLevel) -> Score {
 impl Evidence {
     /// Why the capture is refused, worst first; empty if it is not.
     pub fn judge(&self, asked: &Asked, level: SecurityLevel, limits: &Liveness) -> Vec<Reason> {
-        let is_film = asked.liveness_type != LivenessType::Passive;
+        let is_film = asked.is_film();
         if self.is_nobody(is_film) {
             return vec![Reason::NoFace];
         }
@@ -112,13 +114,14 @@ impl Evidence {
         let is_poor = self.sight.is_none_or(|sight| sight < 0) || is_film && self.looks < LOOKS_MIN;
         let is_active = asked.liveness_type == LivenessType::Active;
         let is_lit = !asked.lights.is_empty();
+        let is_renewed = self.change.is_none_or(|change| change >= RENEWED_MIN);
         let faults = [
             (Reason::SpoofNetwork, is_spoof),
             (Reason::FaceChanged, is_film && self.same.is_some_and(|same| same < same_min(level))),
             (Reason::Cut, is_film && is_cut),
             (Reason::FlatMotion, is_film && self.relief.is_some_and(|relief| relief < RELIEF_MIN)),
             (Reason::Frozen, is_film && self.is_frozen()),
-            (Reason::Injected, self.change.is_some_and(|change| change < RENEWED_MIN)),
+            (Reason::Injected, !is_renewed || self.is_virtual == Some(true)),
             (Reason::MultipleFaces, self.faces_max > 1),
             (Reason::TooShort, is_film && is_short),
             (Reason::ChallengeNotPerformed, is_active && !self.performs(&asked.challenges)),
@@ -132,7 +135,7 @@ impl Evidence {
 
     /// The measures on which [`Evidence::judge`] rests.
     pub fn measures(&self, asked: &Asked) -> Vec<Measure> {
-        let is_film = asked.liveness_type != LivenessType::Passive;
+        let is_film = asked.is_film();
         let taken = [
             (Measure::Face, true),
             (Measure::Eyes, true),
@@ -144,6 +147,7 @@ impl Evidence {
             (Measure::Renewal, self.change.is_some()),
             (Measure::SpoofNetwork, self.real.is_some()),
             (Measure::Light, !asked.lights.is_empty()),
+            (Measure::Camera, self.is_virtual.is_some()),
         ];
         taken.into_iter().filter(|(_, is_taken)| *is_taken).map(|(measure, _)| measure).collect()
     }
@@ -221,6 +225,7 @@ mod tests {
             eyes: 0.24,
             relief: Some(0.25),
             change: Some(12.0),
+            is_virtual: Some(false),
             movements: vec![turn, blink],
             is_ahead: true,
             real: Some(0.95),
@@ -255,6 +260,7 @@ mod tests {
             (Evidence { speed: Speed { max: 8.0, jump: 8.0 }, ..good() }, Reason::Cut),
             (Evidence { relief: Some(0.05), ..good() }, Reason::FlatMotion),
             (Evidence { change: Some(0.6), ..good() }, Reason::Injected),
+            (Evidence { is_virtual: Some(true), ..good() }, Reason::Injected),
             (Evidence { movements: vec![], ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { is_ahead: false, ..good() }, Reason::ChallengeNotPerformed),
             (Evidence { real: Some(0.1), ..good() }, Reason::SpoofNetwork),

@@ -32,9 +32,8 @@ impl Blocks {
         let (across, down) = (view.width / SIDE, view.height / SIDE);
         let mean = |place: usize| {
             let (left, top) = (SIDE * (place % across), SIDE * (place / across));
-            let pixels = (0..SIDE * SIDE).map(|at| view.pixel(left + at % SIDE, top + at / SIDE));
-            let luma = pixels.map(|[red, green, blue]| 2 * u32::from(red) + 5 * u32::from(green) + u32::from(blue));
-            luma.sum::<u32>() as f32 / (8 * SIDE * SIDE) as f32
+            let luma = (0..SIDE * SIDE).map(|at| view.luma(left + at % SIDE, top + at / SIDE));
+            luma.sum::<f32>() / (SIDE * SIDE) as f32
         };
         Self { across, means: (0..across * down).map(mean).collect() }
     }

@@ -22,8 +22,8 @@ pub fn measure(view: View, face_box: FaceBox) -> f32 {
     };
     let (left, right) = within(face_box.x, face_box.width, view.width);
     let (top, bottom) = within(face_box.y, face_box.height, view.height);
-    let across = steps((top, bottom), (left, right), |line, at| luma(view.pixel(at, line)));
-    let down = steps((left, right), (top, bottom), |line, at| luma(view.pixel(line, at)));
+    let across = steps((top, bottom), (left, right), |line, at| view.luma(at, line));
+    let down = steps((left, right), (top, bottom), |line, at| view.luma(line, at));
     excess(across).max(excess(down))
 }
 
@@ -44,10 +44,6 @@ fn excess(steps: [f32; BLOCK]) -> f32 {
     let most = steps.into_iter().fold(0.0, f32::max);
     let others = (steps.iter().sum::<f32>() - most) / (BLOCK - 1) as f32;
     (most + FLOOR) / (others + FLOOR)
-}
-
-fn luma([red, green, blue]: [u8; 3]) -> f32 {
-    0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue)
 }
 
 #[cfg(test)]

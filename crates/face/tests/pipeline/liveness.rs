@@ -28,7 +28,7 @@ fn portrait(networks: &mut Networks) -> Portrait {
 
 /// At the highest level, what `asked` asks for.
 fn replay(asked: &Performance, frames: Vec<Frame>) -> LivenessCapture {
-    LivenessCapture { asked: asked.asked.clone(), level: SecurityLevel::High, frames }
+    LivenessCapture { asked: asked.asked.clone(), level: SecurityLevel::High, is_virtual: None, frames }
 }
 
 fn verdict(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> Verdict {

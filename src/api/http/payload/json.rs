@@ -1,9 +1,12 @@
 //! JSON, as the body of a request or of an answer.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
+use regex::{Captures, Regex};
 use serde_json::Value;
 
 use crate::api::http::payload::incoming::Incoming;
@@ -58,11 +61,46 @@ pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<B
 /// JSON, with or without the byte order mark that some editors put before it.
 pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Value, Problem> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    serde_json::from_slice(bytes).map_err(|error| Problem::malformed(format!("{name}: is not JSON: {error}.")))
+    let not_json = |error| Problem::malformed(format!("{name}: is not JSON: {error}."));
+    serde_json::from_slice(bytes)
+        .or_else(|error| {
+            let mended = std::str::from_utf8(bytes).ok().map(mended).ok_or(error)?;
+            serde_json::from_str(&mended)
+        })
+        .map_err(not_json)
+}
+
+const TEXT_OR_NUMBER: &str = r#"(?s)"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*"#;
+const PAIR_OR_LONE_OR_OTHER: &str =
+    r"\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|(?<lone>\\u[dD][89a-fA-F][[:xdigit:]]{2})|\\.";
+/// Stands for what no value can hold: every member that is read refuses it.
+const NOTHING: &str = r"\u0000";
+
+/// Replaces what JSON allows and no value can hold: lone surrogates, and numbers beyond double precision. Members that
+/// nobody reads may hold either.
+fn mended(json: &str) -> String {
+    const ONE: &str = "it is a regular expression";
+    static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(TEXT_OR_NUMBER).expect(ONE));
+    static ESCAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(PAIR_OR_LONE_OR_OTHER).expect(ONE));
+    let whole = |escape: &Captures| if escape.name("lone").is_some() { NOTHING } else { &escape[0] }.to_owned();
+    TOKEN
+        .replace_all(json, |token: &Captures| {
+            let token = &token[0];
+            if token.starts_with('"') {
+                ESCAPE.replace_all(token, whole).into_owned()
+            } else if token.parse::<f64>().is_ok_and(f64::is_infinite) {
+                format!("\"{NOTHING}\"")
+            } else {
+                token.to_owned()
+            }
+        })
+        .into_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::api::types::FaceOptions;
 
@@ -79,5 +117,17 @@ mod tests {
         let (head, mut body) = request("text/json", "{}");
         let problem = Json::<FaceOptions>::read(&head, &mut body).await.expect_err("it has another type");
         assert_eq!(problem.status.as_u16(), 415);
+    }
+
+    #[test]
+    fn what_no_value_can_hold_harms_only_the_member_that_has_it() {
+        let read = |text: &str| parse("the body", text.as_bytes());
+        let odd = r#"{"a":"\ud800","b":-1e999,"c":"\\ud800 \ud83d\ude00","d":"1e999","e":[1.5e3,"\uDC00x"]}"#;
+        let nothing = "\0";
+        let wanted = json!({"a": nothing, "b": nothing, "c": "\\ud800 \u{1f600}", "d": "1e999", "e": [1500.0, "\0x"]});
+        assert_eq!(read(odd).expect("it is JSON"), wanted);
+        for broken in ["{\"a\":1e999", r#"{"a":"\ud8"}"#, r#"{"a":"\ud800}"#, "1e9999e", "\"\\x\""] {
+            assert_eq!(read(broken).expect_err("it is no JSON").code, "MALFORMED_BODY", "{broken}");
+        }
     }
 }

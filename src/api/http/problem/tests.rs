@@ -110,11 +110,11 @@ fn an_undocumented_status_is_our_failure() {
 #[test]
 fn the_framework_is_spoken_for() {
     let of = |error: poem::Error| {
-        let problem = Problem::of_framework(error, &["bioSessionId", "faceId"]);
+        let problem = Problem::of_framework(error);
         (problem.status.as_u16(), problem.code, problem.message)
     };
-    let path = ParsePathError { name: "param1", reason: "must be a UUID.".to_owned() };
-    assert_eq!(of(path.into()), (400, "INVALID_PARAMETER", "faceId: must be a UUID.".to_owned()));
+    let missing = ParseParamError { name: "key", reason: "a word of the framework's".to_owned() };
+    assert_eq!(of(missing.into()), (400, "INVALID_PARAMETER", "key: is required.".to_owned()));
     assert_eq!(of(Problem::malformed("x").into()), (400, "MALFORMED_BODY", "x".to_owned()));
     assert_eq!(of(NotFoundError.into()).1, "NOT_FOUND");
     assert_eq!(of(ContentTypeError::ExpectContentType.into()).0, 415);

@@ -1,0 +1,69 @@
+//! `bioserver conformance`: whether a server honours the contract.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::cli::conformance::exchange::{Names, Server};
+use crate::cli::conformance::kit::{Kit, Scenario};
+use crate::cli::conformance::report::Outcome;
+use crate::cli::evaluate::write;
+use crate::cli::output::print;
+
+mod exchange;
+mod expected;
+mod kit;
+mod pictures;
+mod report;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server, with what its paths begin with
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/bioserver-app")]
+    url: String,
+    /// A key with all permissions
+    #[arg(long, value_name = "KEY", env = "CONFORMANCE_KEY", hide_env_values = true)]
+    key: String,
+    /// Writes the outcome to this file as a page of HTML
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Writes the outcome to this file as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+/// Fails if any scenario does, after the report.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let server = Server::reach(&args.url, &args.key).await?;
+    let mut outcomes = vec![];
+    for scenario in Kit::read().scenarios {
+        outcomes.push(outcome(&server, scenario).await);
+    }
+    print(report::text(&outcomes))?;
+    if let Some(path) = &args.html {
+        write(path, &report::html(&args.url, &outcomes))?;
+    }
+    if let Some(path) = &args.junit {
+        write(path, &report::junit(&outcomes)?)?;
+    }
+    let has_failed = outcomes.iter().any(|outcome| !outcome.faults.is_empty());
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Makes a scenario's exchanges up to the first that is not as it must be: the next would build on it.
+async fn outcome(server: &Server, scenario: Scenario) -> Outcome {
+    let (begun, mut names) = (Instant::now(), Names::new());
+    let (mut faults, mut exchanges) = (vec![], 0);
+    for exchange in &scenario.exchanges {
+        exchanges += 1;
+        let found = server.exchange(exchange, &mut names).await;
+        let found = found.unwrap_or_else(|error| vec![format!("there is no answer: {error:#}")]);
+        let request = format!("{} {}", exchange.send.method, exchange.send.path);
+        faults.extend(found.into_iter().map(|fault| format!("{request}: {fault}")));
+        if !faults.is_empty() {
+            break;
+        }
+    }
+    let Scenario { name, about, .. } = scenario;
+    Outcome { name, about, exchanges, faults, took: begun.elapsed() }
+}

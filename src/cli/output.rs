@@ -1,0 +1,53 @@
+//! Standard output: results, as tables where there are several.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+use comfy_table::{CellAlignment, Table, presets};
+
+/// Whoever read standard output has seen enough: `bioserver evaluate … | head`. Nothing has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output is closed")]
+pub struct Closed;
+
+/// Writes a text, with its line end if it has one.
+///
+/// # Errors
+/// [`Closed`], or a disk that is full.
+pub fn print(text: impl Display) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Closed.into()),
+        written => written.context("standard output cannot be written"),
+    }
+}
+
+/// A table with a line of names; those that end in `>` name columns of numbers, which stand to the right.
+pub fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(names.map(|name| name.trim_end_matches('>')));
+    table.add_rows(rows);
+    for (column, name) in table.column_iter_mut().zip(names) {
+        column.set_padding((0, 2));
+        if name.ends_with('>') {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be() {
+        let rows = [["Müller", "7", "fine"], ["B", "12345", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(
+            table(["NAME", "COUNT>", "STATE"], rows),
+            "NAME    COUNT  STATE\nMüller      7  fine\nB       12345\n"
+        );
+    }
+}
