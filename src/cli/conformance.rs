@@ -27,7 +27,7 @@ pub struct Args {
     /// Writes the outcome to this file as a page of HTML
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Writes the outcome to this file as JUnit's XML
+    /// Writes the outcome to this file in the XML of `JUnit`
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }

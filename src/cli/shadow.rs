@@ -28,11 +28,11 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// Requests that wait to be compared. Beyond that they are answered and passed over.
 const WAITING_MAX: usize = 16;
 /// For how long a server is waited for.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server that answers, without a path: https://biometrics.example
+    /// The server that answers, without a path, such as `https://biometrics.example`
     #[arg(long, value_name = "URL")]
     upstream: String,
     /// The server that is asked the same, without a path
@@ -141,12 +141,13 @@ fn report(totals: &Totals) -> String {
     }
     let compared::Scores { pairs, mean_difference, largest_difference, decided_otherwise } = &totals.scores;
     let [low, middle, high] = decided_otherwise;
-    text += &format!(
+    let scores = format!(
         "\nScores: {pairs} pairs differ by {mean_difference:.0} on average and {largest_difference:.0} at most; decided otherwise \
          at 3000: {low}, at 3500: {middle}, at 4000: {high}.\n"
     );
     let Totals { not_comparable, passed_over, unanswered, .. } = totals;
-    text + &format!(
-        "Not comparable: {not_comparable}; passed over: {passed_over}; not answered by ours: {unanswered}.\n"
-    )
+    text + &scores
+        + &format!(
+            "Not comparable: {not_comparable}; passed over: {passed_over}; not answered by ours: {unanswered}.\n"
+        )
 }

@@ -23,6 +23,7 @@ mod nodes;
 mod outages;
 mod overload;
 mod packs;
+mod pages;
 mod provider;
 mod proxy;
 mod server;

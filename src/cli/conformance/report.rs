@@ -30,7 +30,7 @@ pub fn text(outcomes: &[Outcome]) -> String {
     let row = |outcome: &Outcome| [outcome.name.clone(), outcome.exchanges.to_string(), outcome.word().to_owned()];
     let mut text = table(["SCENARIO", "EXCHANGES>", "RESULT"], outcomes.iter().map(row));
     for outcome in outcomes.iter().filter(|outcome| !outcome.faults.is_empty()) {
-        text += &format!("\n{}: {}\n", outcome.name, outcome.about);
+        text += &["\n", &outcome.name, ": ", &outcome.about, "\n"].concat();
         text.extend(outcome.faults.iter().map(|fault| format!("  {fault}\n")));
     }
     text + "\n" + &sum(outcomes) + "\n"
@@ -61,7 +61,7 @@ pub fn html(url: &str, outcomes: &[Outcome]) -> String {
     page.finish()
 }
 
-/// The XML that build servers read, after JUnit's.
+/// The XML of `JUnit`, which build servers read.
 #[derive(Serialize)]
 #[serde(rename = "testsuite")]
 struct Suite<'a> {
@@ -103,7 +103,7 @@ struct Failure<'a> {
     faults: String,
 }
 
-/// As JUnit writes it.
+/// As `JUnit` writes it.
 ///
 /// # Errors
 /// Text that XML cannot hold.

@@ -90,7 +90,9 @@ impl Asked {
     pub fn for_other(&self, ids: &Ids, key: &str) -> Self {
         let path = UUID.replace_all(&self.path, |id: &Captures| ids.of(&id[0]).unwrap_or_else(|| id[0].to_owned()));
         let mut headers = self.headers.clone();
-        CREDENTIALS.iter().for_each(|name| drop(headers.remove(*name)));
+        for name in CREDENTIALS {
+            headers.remove(name);
+        }
         if let Ok(key) = key.parse() {
             headers.insert("apikey", key);
         }
