@@ -283,8 +283,23 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
         if let Some(field) = unknown {
             return Err(format!("schema {}: {}: refers to an unknown schema", schema.name, field.name));
         }
+        let other = fields.iter().find(|field| !is_beside_its_like(field, contract));
+        if let Some(field) = other {
+            return Err(format!("schema {}: {}: its type is not that of what it refers to", schema.name, field.name));
+        }
     }
     Ok(())
+}
+
+/// True unless a type stands beside a reference to something of another type.
+fn is_beside_its_like(field: &Field, contract: &Contract) -> bool {
+    let (Some(beside), ValueType::Named(name)) = (&field.notes.beside, &field.value) else { return true };
+    let referred = contract.schemas.iter().find(|schema| schema.name == *name).map(|schema| &schema.kind);
+    match referred {
+        Some(Kind::Enumeration { .. }) => beside == "string",
+        Some(Kind::Object(_)) => beside == "object",
+        _ => false,
+    }
 }
 
 fn is_known(value: &ValueType, contract: &Contract) -> bool {

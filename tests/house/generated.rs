@@ -316,6 +316,10 @@ fn schemas_say_nothing_that_is_not_carried() {
             "size: nullable needs a type beside it",
         ),
         (
+            "size: { type: object, allOf: [{ $ref: '#/components/schemas/Kind' }], description: S. }",
+            "schema Thing: size: its type is not that of what it refers to",
+        ),
+        (
             "size: { type: string, maxLength: 9, allOf: [{ $ref: '#/components/schemas/Kind' }], description: S. }",
             "size: this kind of schema is not supported",
         ),
