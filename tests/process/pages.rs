@@ -85,7 +85,8 @@ fn run(server: &Server, path: &Path) {
 fn every_use_case_runs_as_its_page_shows_it() {
     let server = Server::start();
     let folder = project::path("docs/use-cases");
-    let mut pages: Vec<_> = std::fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path()).collect();
+    let mut pages: Vec<_> =
+        std::fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path()).collect();
     pages.sort();
     assert!(pages.len() > 5);
     for page in pages {

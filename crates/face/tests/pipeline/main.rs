@@ -1,6 +1,8 @@
 //! The real networks against reference numbers, and the pipeline against photographs.
 
 mod degraded;
+#[path = "../../examples/match.rs"]
+mod example;
 mod files;
 mod liveness;
 mod packs;

@@ -228,3 +228,12 @@ async fn workers_answer_as_the_networks_do() {
     assert_eq!(aged, networks(Engine::Auto).estimate_age(&picture(sample("obama2.jpg"))));
     assert!(matches!(workers.estimate_age(picture("no picture")).await, Err(Error::Undecodable(_))));
 }
+
+#[test]
+fn the_example_tells_people_apart() {
+    let score = |other: &str| {
+        let [one, other] = ["obama.jpg", other].map(|name| testkit::project::path("tests/samples").join(name));
+        crate::example::score(&one, &other).expect("they show a face").0
+    };
+    assert!(score("obama2.jpg") > 3500.0 && score("biden.jpg") < 2500.0);
+}
