@@ -160,7 +160,8 @@ fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
     let maximum = number(limits.maximum).map(|limit| quote!(maximum(value = #limit)));
     let length_min = limits.length_min.map(|limit| quote!(min_length = #limit));
     let length_max = limits.length_max.map(|limit| quote!(max_length = #limit));
-    let limits: Vec<_> = [minimum, maximum, length_min, length_max].into_iter().flatten().collect();
+    let pattern = limits.pattern.as_ref().map(|pattern| quote!(pattern = #pattern));
+    let limits: Vec<_> = [minimum, maximum, length_min, length_max, pattern].into_iter().flatten().collect();
     let limits = (!limits.is_empty()).then(|| quote!(, validator(#(#limits),*)));
     quote!(#description #[oai(name = #name #default #deprecated #limits)])
 }

@@ -8,7 +8,7 @@ use super::names::{ident, pascal, snake};
 
 pub fn all(contract: &Contract) -> TokenStream {
     let schema = |schema: &Schema| match &schema.kind {
-        Kind::Enumeration(words) => enumeration(schema, words),
+        Kind::Enumeration { words, refused } => enumeration(schema, words, refused),
         Kind::Object(fields) => object(schema, fields),
         Kind::Form(fields) => form(contract, schema, fields),
         Kind::OneOrList { item, limits } => one_or_list(schema, item, limits),
@@ -21,6 +21,7 @@ pub fn rust_type(value: &ValueType) -> TokenStream {
     match value {
         ValueType::Text => quote!(String),
         ValueType::Uuid => quote!(uuid::Uuid),
+        ValueType::Uri => quote!(wire::Uri),
         ValueType::Timestamp => quote!(wire::Timestamp),
         ValueType::File => quote!(wire::File),
         ValueType::Boolean => quote!(bool),
@@ -53,23 +54,25 @@ fn json(value: &serde_json::Value) -> TokenStream {
 
 /// The limits that values are checked against.
 pub fn checks(limits: &Limits) -> TokenStream {
-    let Limits { minimum, maximum, length_min, length_max, items_min, items_max } = limits;
+    let Limits { minimum, maximum, length_min, length_max, pattern, items_min, items_max } = limits;
     let minimum = minimum.map(|limit| quote!(wire::Limit::Minimum(#limit)));
     let maximum = maximum.map(|limit| quote!(wire::Limit::Maximum(#limit)));
     let length_min = length_min.map(|limit| quote!(wire::Limit::LengthMin(#limit)));
     let length_max = length_max.map(|limit| quote!(wire::Limit::LengthMax(#limit)));
+    let pattern = pattern.as_ref().map(|pattern| quote!(wire::Limit::Pattern(wire::pattern!(#pattern))));
     let items_min = items_min.map(|limit| quote!(wire::Limit::ItemsMin(#limit)));
     let items_max = items_max.map(|limit| quote!(wire::Limit::ItemsMax(#limit)));
-    let all = [minimum, maximum, length_min, length_max, items_min, items_max].into_iter().flatten();
+    let all = [minimum, maximum, length_min, length_max, pattern, items_min, items_max].into_iter().flatten();
     quote!(&[#(#all),*])
 }
 
 /// What the framework is told about a value besides its type.
 pub fn notes(notes: &Notes) -> TokenStream {
-    let Notes { description, default, example, nullable, deprecated, limits } = notes;
-    let Limits { minimum, maximum, length_min, length_max, items_min, items_max } = limits;
+    let Notes { description, beside, default, example, nullable, deprecated, limits, error_code: _ } = notes;
+    let Limits { minimum, maximum, length_min, length_max, pattern, items_min, items_max } = limits;
     let members = [
         description.as_ref().map(|text| quote!(description: Some(#text))),
+        beside.as_ref().map(|kind| quote!(ty: #kind)),
         default.as_ref().map(json).map(|value| quote!(default: Some(#value))),
         example.as_ref().map(json).map(|value| quote!(example: Some(#value))),
         nullable.then(|| quote!(nullable: true)),
@@ -78,6 +81,7 @@ pub fn notes(notes: &Notes) -> TokenStream {
         maximum.map(|limit| quote!(maximum: Some(#limit))),
         length_min.map(|limit| quote!(min_length: Some(#limit))),
         length_max.map(|limit| quote!(max_length: Some(#limit))),
+        pattern.as_ref().map(|pattern| quote!(pattern: Some(#pattern.to_owned()))),
         items_min.map(|limit| quote!(min_items: Some(#limit))),
         items_max.map(|limit| quote!(max_items: Some(#limit))),
     ];
@@ -85,12 +89,15 @@ pub fn notes(notes: &Notes) -> TokenStream {
     quote!(MetaSchema { #(#members,)* ..MetaSchema::ANY })
 }
 
-fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
+fn enumeration(schema: &Schema, words: &[String], refused: &[(String, String)]) -> TokenStream {
     let Schema { name, description, example, .. } = schema;
     let id = ident(&pascal(name));
     let variants: Vec<_> = words.iter().map(|word| ident(&pascal(word))).collect();
     let example = example.as_ref().map(json).map(|value| quote!(example: Some(#value),));
     let doc = doc(description);
+    let refused = refused
+        .iter()
+        .map(|(word, code)| quote!(Some(#word) => Err(wire::Invalid::not_one_of(Self::WORDS).coded(#code)),));
     quote! {
         #doc
         #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +130,7 @@ fn enumeration(schema: &Schema, words: &[String]) -> TokenStream {
             fn read(value: serde_json::Value) -> Result<Self, wire::Invalid> {
                 match value.as_str() {
                     #(Some(#words) => Ok(Self::#variants),)*
+                    #(#refused)*
                     _ => Err(wire::Invalid::not_one_of(Self::WORDS)),
                 }
             }
@@ -231,12 +239,13 @@ fn stored_type(field: &Field) -> TokenStream {
 /// `read` of a required field, of one with a default, or of an optional one.
 fn taken(field: &Field, required: &TokenStream, optional: &TokenStream) -> TokenStream {
     let (id, name, checks) = (ident(&snake(&field.name)), &field.name, checks(&field.notes.limits));
+    let code = field.notes.error_code.as_ref().map(|code| quote!(.map_err(|invalid| invalid.coded(#code))));
     match &field.notes.default {
-        _ if field.required => quote!(#id: #required(#name, #checks)?),
-        None => quote!(#id: #optional(#name, #checks)?),
+        _ if field.required => quote!(#id: #required(#name, #checks)#code?),
+        None => quote!(#id: #optional(#name, #checks)#code?),
         Some(default) => {
             let (default, value) = (default.to_string(), rust_type(&field.value));
-            quote!(#id: match #optional(#name, #checks)? {
+            quote!(#id: match #optional(#name, #checks)#code? {
                 Some(value) => value,
                 None => <#value as wire::Wire>::read(wire::json(#default))?,
             })
@@ -310,7 +319,7 @@ fn form(contract: &Contract, schema: &Schema, fields: &[Field]) -> TokenStream {
 
 fn part_kind(contract: &Contract, value: &ValueType) -> TokenStream {
     let is_object = |name: &String| {
-        contract.schemas.iter().any(|schema| schema.name == *name && !matches!(schema.kind, Kind::Enumeration(_)))
+        contract.schemas.iter().any(|schema| schema.name == *name && !matches!(schema.kind, Kind::Enumeration { .. }))
     };
     match value {
         ValueType::File => quote!(File),

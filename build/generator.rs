@@ -17,6 +17,7 @@ mod emit_operations;
 mod emit_routes;
 mod emit_security;
 mod emit_types;
+mod links;
 mod model;
 mod names;
 mod operations;

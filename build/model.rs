@@ -20,7 +20,11 @@ pub struct Schema {
 }
 
 pub enum Kind {
-    Enumeration(Vec<String>),
+    Enumeration {
+        words: Vec<String>,
+        /// Words that are refused by a code of their own, with that.
+        refused: Vec<(String, String)>,
+    },
     Object(Vec<Field>),
     /// The parts of a multipart body.
     Form(Vec<Field>),
@@ -43,6 +47,7 @@ pub struct Field {
 pub enum ValueType {
     Text,
     Uuid,
+    Uri,
     Timestamp,
     File,
     Boolean,
@@ -59,11 +64,15 @@ pub enum ValueType {
 #[derive(Default, Clone)]
 pub struct Notes {
     pub description: Option<String>,
+    /// The type that stands beside a reference: OpenAPI wants one beside `nullable`.
+    pub beside: Option<String>,
     pub default: Option<Value>,
     pub example: Option<Value>,
     pub nullable: bool,
     pub deprecated: bool,
     pub limits: Limits,
+    /// The code that refuses the value, where it has one of its own.
+    pub error_code: Option<String>,
 }
 
 #[derive(Default, Clone, PartialEq)]
@@ -72,6 +81,8 @@ pub struct Limits {
     pub maximum: Option<f64>,
     pub length_min: Option<usize>,
     pub length_max: Option<usize>,
+    /// A regular expression that is found in the text.
+    pub pattern: Option<String>,
     pub items_min: Option<usize>,
     pub items_max: Option<usize>,
 }

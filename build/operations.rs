@@ -10,11 +10,11 @@ use openapiv3::{
 use super::model::{
     Access, Body, BodyKind, Contract, Field, Kind, Operation, Parameter, Path, Place, Schema, Tag, ValueType,
 };
-use super::{Refusal, answers, document, names, schemas, security};
+use super::{Refusal, answers, document, links, names, schemas, security};
 
 const JSON: &str = "application/json";
-/// A JOSE object in compact form (RFC 7515, 9.2.1).
-const JOSE: &str = "application/jose";
+/// The types of a body that is a JOSE object in compact form (RFC 7515, 9.2.1): its own, and one that every client can send.
+const JOSE: [&str; 2] = ["application/jose", "application/octet-stream"];
 /// What client code calls an operation, by the content type of its body.
 const CLIENT_IDS: &str = "x-operation-ids";
 /// The multipart types a body must be offered in, in this order: client generators take the first.
@@ -40,6 +40,7 @@ pub fn contract(document: &OpenAPI) -> Result<Contract, Refusal> {
             add(&mut contract.tags, document, item, authored, Operation::named(id, method, template, root))?;
         }
     }
+    links::check(document, &contract.tags)?;
     contract.schemas = all_schemas(document, &contract.tags)?;
     check_names(&contract)?;
     Ok(contract)
@@ -177,13 +178,14 @@ fn parameter(authored: &AuthoredParameter) -> Result<Parameter, Refusal> {
 
 fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
     let authored = authored.as_item().ok_or("a referenced requestBody is not supported")?;
-    if let Some(content) = authored.content.get(JOSE) {
-        let value = content.schema.as_ref().map(schemas::value).transpose()?;
-        let is_text = matches!(value, Some((ValueType::Text, _)));
-        return if authored.required && authored.content.len() == 1 && is_text {
+    if authored.content.contains_key(JOSE[0]) {
+        let values = authored.content.values().map(|content| content.schema.as_ref().map(schemas::value).transpose());
+        let is_binary =
+            values.collect::<Result<Vec<_>, _>>()?.iter().all(|value| matches!(value, Some((ValueType::File, _))));
+        return if authored.required && authored.content.keys().eq(JOSE) && is_binary {
             Ok(Body { description: authored.description.clone(), kind: BodyKind::Jose })
         } else {
-            Err(format!("a body of {JOSE} is a plain string, required, and of no other type"))
+            Err(format!("a body of {} is binary, required, and of these types in this order", JOSE.join(" or ")))
         };
     }
     let named = authored.content.values().map(|content| match &content.schema {
@@ -205,7 +207,8 @@ fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
         }
         _ => {
             return Err(format!(
-                "a body is {JSON}, {JOSE}, or {} in this order, or these and then {JSON}",
+                "a body is {JSON}, {}, or {} in this order, or these and then {JSON}",
+                JOSE[0],
                 MULTIPART.join(", ")
             ));
         }
@@ -280,8 +283,23 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
         if let Some(field) = unknown {
             return Err(format!("schema {}: {}: refers to an unknown schema", schema.name, field.name));
         }
+        let other = fields.iter().find(|field| !is_beside_its_like(field, contract));
+        if let Some(field) = other {
+            return Err(format!("schema {}: {}: its type is not that of what it refers to", schema.name, field.name));
+        }
     }
     Ok(())
+}
+
+/// True unless a type stands beside a reference to something of another type.
+fn is_beside_its_like(field: &Field, contract: &Contract) -> bool {
+    let (Some(beside), ValueType::Named(name)) = (&field.notes.beside, &field.value) else { return true };
+    let referred = contract.schemas.iter().find(|schema| schema.name == *name).map(|schema| &schema.kind);
+    match referred {
+        Some(Kind::Enumeration { .. }) => beside == "string",
+        Some(Kind::Object(_)) => beside == "object",
+        _ => false,
+    }
 }
 
 fn is_known(value: &ValueType, contract: &Contract) -> bool {

@@ -1,12 +1,19 @@
 //! Schemas of the document to schemas of the model.
 
 use openapiv3::{
-    AdditionalProperties, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType, ReferenceOr,
-    Schema as Authored, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
+    AnySchema, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType, ReferenceOr,
+    Schema as Authored, SchemaData, SchemaKind, StringFormat, StringType, Type, VariantOrUnknownOrEmpty,
 };
+use regex::Regex;
+use serde_json::Value;
 
 use super::model::{Field, Kind, Notes, Schema, ValueType};
 use super::{Refusal, document};
+
+/// The code that refuses what is not as a schema says, where it is not that of all parameters.
+const ERROR_CODE: &str = "x-error-code";
+/// Words that an enumeration does not have, with the codes that refuse them.
+const REFUSED: &str = "x-refused-words";
 
 /// A schema of `components`; `form` when it is the body of a multipart request.
 pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<Schema, Refusal> {
@@ -16,7 +23,8 @@ pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<S
     let kind = match &schema.schema_kind {
         SchemaKind::Type(Type::String(text)) if !text.enumeration.is_empty() => {
             let words = text.enumeration.iter().flatten().cloned().collect::<Vec<_>>();
-            Kind::Enumeration(words)
+            let refused = refused(&schema.schema_data).map_err(|refusal| format!("schema {name}: {refusal}"))?;
+            Kind::Enumeration { words, refused }
         }
         SchemaKind::Type(Type::Object(object)) => {
             let fields = fields(object).map_err(|refusal| format!("schema {name}: {refusal}"))?;
@@ -42,8 +50,8 @@ fn one_or_list(choices: &[ReferenceOr<Authored>]) -> Result<Kind, Refusal> {
 }
 
 fn fields(object: &ObjectType) -> Result<Vec<Field>, Refusal> {
-    if !matches!(object.additional_properties, None | Some(AdditionalProperties::Any(false))) {
-        return Err("free members (additionalProperties) are not supported".to_owned());
+    if object.additional_properties.is_some() {
+        return Err("additionalProperties are not supported: other members are ignored".to_owned());
     }
     if object.min_properties.is_some() || object.max_properties.is_some() {
         return Err("minProperties and maxProperties are not supported".to_owned());
@@ -85,6 +93,7 @@ pub fn value(schema: &ReferenceOr<Authored>) -> Result<(ValueType, Notes), Refus
         example: data.example.clone(),
         nullable: data.nullable,
         deprecated: data.deprecated,
+        error_code: error_code(data)?,
         ..Notes::default()
     };
     let value = match &schema.schema_kind {
@@ -93,10 +102,16 @@ pub fn value(schema: &ReferenceOr<Authored>) -> Result<(ValueType, Notes), Refus
         SchemaKind::Type(Type::Number(number)) => real_number(number, &mut notes)?,
         SchemaKind::Type(Type::Boolean(boolean)) if boolean.enumeration.is_empty() => ValueType::Boolean,
         SchemaKind::Type(Type::Array(array)) => list(array, &mut notes)?,
-        SchemaKind::AllOf { all_of } => match all_of.as_slice() {
-            [ReferenceOr::Reference { reference }] => named_value(reference)?,
-            _ => return Err("allOf is supported around a single reference alone".to_owned()),
-        },
+        SchemaKind::AllOf { .. } if data.nullable => return Err("nullable needs a type beside it".to_owned()),
+        SchemaKind::AllOf { all_of } => wrapped(all_of)?,
+        SchemaKind::Any(any) => {
+            notes.beside.clone_from(&any.typ);
+            let plain = AnySchema { typ: any.typ.clone(), all_of: any.all_of.clone(), ..AnySchema::default() };
+            if *any != plain {
+                return Err("this kind of schema is not supported".to_owned());
+            }
+            wrapped(&any.all_of)?
+        }
         SchemaKind::Type(Type::Object(_)) => {
             return Err("inline objects are not supported; name it in components/schemas".to_owned());
         }
@@ -108,11 +123,31 @@ pub fn value(schema: &ReferenceOr<Authored>) -> Result<(ValueType, Notes), Refus
     Ok((value, notes))
 }
 
+fn wrapped(all_of: &[ReferenceOr<Authored>]) -> Result<ValueType, Refusal> {
+    match all_of {
+        [ReferenceOr::Reference { reference }] => named_value(reference),
+        _ => Err("allOf is supported around a single reference alone".to_owned()),
+    }
+}
+
+fn error_code(data: &SchemaData) -> Result<Option<String>, Refusal> {
+    let Some(code) = data.extensions.get(ERROR_CODE) else { return Ok(None) };
+    code.as_str().map(|code| Some(code.to_owned())).ok_or_else(|| format!("{ERROR_CODE} must be a string"))
+}
+
+fn refused(data: &SchemaData) -> Result<Vec<(String, String)>, Refusal> {
+    let words =
+        data.extensions.get(REFUSED).map(|words| words.as_object().ok_or(format!("{REFUSED} must be an object")));
+    let pair = |(word, code): (&String, &Value)| code.as_str().map(|code| (word.clone(), code.to_owned()));
+    let pairs = words.transpose()?.into_iter().flatten().map(pair).collect::<Option<_>>();
+    pairs.ok_or_else(|| format!("{REFUSED}: a code must be a string"))
+}
+
 fn named_value(reference: &str) -> Result<ValueType, Refusal> {
     Ok(ValueType::Named(document::referred(reference, "schemas")?.to_owned()))
 }
 
-fn fits(value: &ValueType, default: &serde_json::Value) -> bool {
+fn fits(value: &ValueType, default: &Value) -> bool {
     match value {
         ValueType::Boolean => default.is_boolean(),
         ValueType::Int32 | ValueType::Int64 => default.is_i64(),
@@ -126,15 +161,17 @@ fn string(text: &StringType, notes: &mut Notes) -> Result<ValueType, Refusal> {
     if !text.enumeration.is_empty() {
         return Err("inline enumerations are not supported; name it in components/schemas".to_owned());
     }
-    if text.pattern.is_some() {
-        return Err("pattern is not supported".to_owned());
+    if let Some(Err(error)) = text.pattern.as_deref().map(Regex::new) {
+        return Err(format!("the pattern is no regular expression: {error}"));
     }
+    notes.limits.pattern.clone_from(&text.pattern);
     (notes.limits.length_min, notes.limits.length_max) = (text.min_length, text.max_length);
     match &text.format {
         VariantOrUnknownOrEmpty::Empty => Ok(ValueType::Text),
         VariantOrUnknownOrEmpty::Item(StringFormat::DateTime) => Ok(ValueType::Timestamp),
         VariantOrUnknownOrEmpty::Item(StringFormat::Binary) => Ok(ValueType::File),
         VariantOrUnknownOrEmpty::Unknown(format) if format == "uuid" => Ok(ValueType::Uuid),
+        VariantOrUnknownOrEmpty::Unknown(format) if format == "uri" => Ok(ValueType::Uri),
         VariantOrUnknownOrEmpty::Unknown(format) => Err(format!("the string format {format} is unknown")),
         VariantOrUnknownOrEmpty::Item(format) => Err(format!("the string format {format:?} is not supported")),
     }

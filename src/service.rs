@@ -155,9 +155,6 @@ pub enum Error {
     /// One image of the request, by the name of its part.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
-    /// By its name.
-    #[error("{0} is not supported any more")]
-    LivenessType(&'static str),
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
     LightChallenge,
     #[error("no liveness check has begun in this session")]
@@ -177,8 +174,6 @@ pub enum Error {
     TemplateVersion { sent: i32, served: u16 },
     #[error("the template is damaged: {0}")]
     TemplateDamaged(#[from] Damage),
-    #[error("the face has no template")]
-    TemplateMissing,
     #[error("the face is not as this server signed it")]
     FaceNotVerified,
     #[error(transparent)]

@@ -65,7 +65,7 @@ mod tests {
     fn a_refusal_has_a_status_that_the_document_names() {
         let problem = Problem::from(service::Error::Unauthorized);
         assert!(matches!(MatchError::from(problem), MatchError::Unauthorized(_)));
-        assert!(matches!(MatchError::from(service::Error::TemplateMissing), MatchError::BadRequest(_)));
+        assert!(matches!(MatchError::from(service::Error::FaceNotVerified), MatchError::BadRequest(_)));
         let GetCertificateError::InternalServerError(problem) = Problem::busy(Duration::from_secs(1)).into();
         assert_eq!((problem.code, problem.headers.len()), ("INTERNAL_ERROR", 0));
     }

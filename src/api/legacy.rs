@@ -86,7 +86,7 @@ impl Api {
         let once = key.map(|key| IdempotentRequest::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;
         let check = NewLiveness {
             is_lit: false,
-            liveness_type: asked_type(body.liveness_mode)?,
+            liveness_type: asked_type(body.liveness_mode),
             level: body.security_level.map(level).unwrap_or_default(),
             challenges: liveness::challenges(body.number_of_challenge),
             // These clients read the image of `bestImageId`.
@@ -99,7 +99,7 @@ impl Api {
             evidence_id: body.evidence_id,
             image_storage_enabled: body.image_storage_enabled,
             ttl_seconds: None,
-            callback_url: body.callback_url,
+            callback_url: body.callback_url.map(|url| url.0),
         };
         let id = service::liveness::init_session(&self.deps, caller, session, check, once).await?;
         Ok(format!("/v2/bio-sessions/{id}"))

@@ -31,7 +31,7 @@ impl liveness::LivenessApi for Api {
             types::NewLivenessParameters::List(list) => (list.into_iter().next(), true),
         };
         let one = one.ok_or_else(|| service::Error::Failed("the document asks for one".to_owned()))?;
-        let begun = service::liveness::init(&self.deps, &caller, SessionId(id), new(one)?).await?;
+        let begun = service::liveness::init(&self.deps, &caller, SessionId(id), new(one)).await?;
         let signed = self.sign(wire(begun))?;
         Ok(liveness::InitLivenessParametersOk::Ok(Json(if is_list {
             types::BegunLivenessParameters::List(vec![signed])
@@ -90,16 +90,16 @@ impl liveness::LivenessApi for Api {
     }
 }
 
-fn new(body: types::NewLivenessParameter) -> Result<NewLiveness, service::Error> {
-    Ok(NewLiveness {
-        liveness_type: asked_type(body.r#type)?,
+fn new(body: types::NewLivenessParameter) -> NewLiveness {
+    NewLiveness {
+        liveness_type: asked_type(body.r#type),
         level: body.security_level.map(level).unwrap_or_default(),
         challenges: challenges(body.nb_challenge),
         is_lit: body.light_challenge,
         image_retrieval_disabled: body.image_retrieval_disabled,
         id: body.id,
         age_threshold: None,
-    })
+    }
 }
 
 /// The document bounds their number.

@@ -54,7 +54,7 @@ fn new(body: types::NewBioSession) -> NewSession {
         evidence_id: body.evidence_id,
         image_storage_enabled: body.image_storage_enabled,
         ttl_seconds: body.ttl_seconds,
-        callback_url: body.callback_url,
+        callback_url: body.callback_url.map(|url| url.0),
     }
 }
 

@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use chrono::DateTime;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
+use regex::Regex;
+use reqwest::Url;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -26,11 +29,13 @@ pub struct Invalid {
     pub at: String,
     /// What is expected there, as the end of a sentence: "must be a string".
     pub expected: String,
+    /// The code of the refusal, where the document gives this value one of its own.
+    pub code: Option<&'static str>,
 }
 
 impl Invalid {
     pub fn new(expected: impl Into<String>) -> Self {
-        Self { at: String::new(), expected: expected.into() }
+        Self { at: String::new(), expected: expected.into(), code: None }
     }
 
     pub fn not_one_of(words: &[&str]) -> Self {
@@ -41,6 +46,11 @@ impl Invalid {
     #[must_use]
     pub fn missing(self) -> Self {
         Self { expected: format!("is required and {}", self.expected), ..self }
+    }
+
+    #[must_use]
+    pub fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     /// The same, seen from the value that holds it as `name`.
@@ -138,14 +148,26 @@ pub fn property<T: Type>(registry: &mut Registry, notes: MetaSchema) -> MetaSche
     }
 }
 
+/// A regular expression of the document, compiled when it is first needed.
+macro_rules! pattern {
+    ($text:literal) => {{
+        static PATTERN: std::sync::LazyLock<regex::Regex> =
+            std::sync::LazyLock::new(|| regex::Regex::new($text).expect("the generator checked it"));
+        &PATTERN
+    }};
+}
+pub(super) use pattern;
+
 /// What the document allows of a value besides its type.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Limit {
     Minimum(f64),
     Maximum(f64),
     /// In characters.
     LengthMin(usize),
     LengthMax(usize),
+    /// It is found in the text.
+    Pattern(&'static LazyLock<Regex>),
     ItemsMin(usize),
     ItemsMax(usize),
 }
@@ -153,13 +175,17 @@ pub enum Limit {
 impl Limit {
     fn check(self, value: &Value) -> Result<(), Invalid> {
         let number = || value.as_f64().unwrap_or_default();
-        let length = || value.as_str().map_or(0, |text| text.chars().count());
+        let text = || value.as_str().unwrap_or_default();
+        let length = || text().chars().count();
         let items = || value.as_array().map_or(0, Vec::len);
         let (fine, expected) = match self {
             Self::Minimum(limit) => (number() >= limit, format!("must be at least {limit}")),
             Self::Maximum(limit) => (number() <= limit, format!("must be at most {limit}")),
             Self::LengthMin(limit) => (length() >= limit, format!("must have at least {limit} characters")),
             Self::LengthMax(limit) => (length() <= limit, format!("must have at most {limit} characters")),
+            Self::Pattern(pattern) => {
+                (pattern.is_match(text()), format!("must match the pattern {}", pattern.as_str()))
+            }
             Self::ItemsMin(limit) => (items() >= limit, format!("must have at least {limit} items")),
             Self::ItemsMax(limit) => (items() <= limit, format!("must have at most {limit} items")),
         };
@@ -280,6 +306,21 @@ impl Wire for Timestamp {
     }
 }
 
+/// An absolute URI, as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uri(pub String);
+
+impl Wire for Uri {
+    fn read(value: Value) -> Result<Self, Invalid> {
+        let text = value.as_str().filter(|text| Url::parse(text).is_ok());
+        text.map(|text| Self(text.to_owned())).ok_or_else(|| Invalid::new("must be an absolute URL"))
+    }
+
+    fn write(&self) -> Value {
+        self.0.as_str().into()
+    }
+}
+
 /// The bytes of a part. Never shown: they are a person's face.
 #[derive(Clone, PartialEq, Eq)]
 pub struct File(pub Bytes);
@@ -312,6 +353,7 @@ macro_rules! inline {
     };
 }
 inline!(Timestamp, "date-time");
+inline!(Uri, "uri");
 inline!(File, "binary");
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub struct NewFace {
 pub struct FormerFace {
     /// Without its template. Unless it is verified, what it says is the sender's word.
     pub face: Face,
-    pub template: Option<String>,
+    pub template: String,
     /// The version that the sender says the template has.
     pub template_version: Option<i32>,
 }
@@ -329,7 +329,7 @@ pub(super) fn template(deps: &Deps, former: &FormerFace) -> Result<Template, Err
     if let Some(sent) = former.template_version {
         require_version(deps, sent)?;
     }
-    let template = Template::decode(former.template.as_deref().ok_or(Error::TemplateMissing)?)?;
+    let template = Template::decode(&former.template)?;
     require_version(deps, template.version().into())?;
     Ok(template)
 }

@@ -25,9 +25,9 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     let at = faces.iter().position(|face| face.id == reference).ok_or(Error::FaceNotFound(reference))?;
     let mut reference = faces.remove(at);
     // Taken out, so that no match copies it.
-    let known = reference.template.take().ok_or(Error::TemplateMissing)?;
+    let known = reference.template.take().ok_or_else(|| no_template(reference.id))?;
     let scored = |candidate: Face| {
-        let template = candidate.template.as_ref().ok_or(Error::TemplateMissing)?;
+        let template = candidate.template.as_ref().ok_or_else(|| no_template(candidate.id))?;
         let score = score(deps, side(&known, &reference), side(template, &candidate))?;
         let correlation =
             Correlation { correlation_id: session.correlation_id.clone(), evidence_id: session.evidence_id.clone() };
@@ -38,6 +38,11 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     matches.sort_by(|a, b| b.score.0.total_cmp(&a.score.0));
     faces::count(deps, caller, Operation::GetMatches, now).await?;
     Ok(matches)
+}
+
+/// A face of a session has one: no other is put into it.
+fn no_template(face: FaceId) -> Error {
+    Error::Failed(format!("the face {face} has no template"))
 }
 
 /// Compares the only face of one image with that of another.

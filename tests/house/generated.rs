@@ -84,13 +84,12 @@ components:
       required: [size]
       properties:
         size: { type: number, format: double, minimum: 0, description: Its size. }
-        kind: { description: Its kind., nullable: true, allOf: [{ $ref: '#/components/schemas/Kind' }] }
+        kind: { description: Its kind., type: string, nullable: true, allOf: [{ $ref: '#/components/schemas/Kind' }] }
         rare: { type: boolean, default: false, description: Whether it is rare. }
         signature: { type: string, description: A signature. }
     Upload:
       type: object
       description: A picture of a thing.
-      additionalProperties: false
       required: [picture, thing]
       properties:
         picture: { type: string, format: binary, description: The picture. }
@@ -310,7 +309,20 @@ fn schemas_say_nothing_that_is_not_carried() {
             "schema Thing: size: the string format email is unknown",
         ),
         ("size: { type: string, format: byte, description: S. }", "size: the string format Byte is not supported"),
-        ("size: { type: string, pattern: a, description: S. }", "size: pattern is not supported"),
+        ("size: { type: string, pattern: '(', description: S. }", "size: the pattern is no regular expression"),
+        ("size: { type: string, x-error-code: 7, description: S. }", "size: x-error-code must be a string"),
+        (
+            "size: { nullable: true, allOf: [{ $ref: '#/components/schemas/Kind' }], description: S. }",
+            "size: nullable needs a type beside it",
+        ),
+        (
+            "size: { type: object, allOf: [{ $ref: '#/components/schemas/Kind' }], description: S. }",
+            "schema Thing: size: its type is not that of what it refers to",
+        ),
+        (
+            "size: { type: string, maxLength: 9, allOf: [{ $ref: '#/components/schemas/Kind' }], description: S. }",
+            "size: this kind of schema is not supported",
+        ),
         ("size: { type: integer, description: S. }", "size: an integer needs the format"),
         ("size: { type: integer, format: int8, description: S. }", "size: the integer format int8 is unknown"),
         (
@@ -359,7 +371,7 @@ fn named_schemas_are_objects_and_enumerations() {
     refused(
         "      required: [size]\n",
         "      required: [size]\n      additionalProperties: true\n",
-        "schema Thing: free members",
+        "schema Thing: additionalProperties are not supported",
     );
     refused(
         "      required: [size]\n",

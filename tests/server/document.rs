@@ -73,8 +73,9 @@ fn canonical(document: &Value, value: &Value) -> Value {
                 let member = match (name.as_str(), member) {
                     // Not carried: examples and encodings of media types, of headers and of parameters.
                     ("example" | "examples" | "encoding", _) if is_media => continue,
-                    // Not carried: what client code calls an operation, by its body, and that an object has no other members.
-                    ("x-operation-ids", _) | ("additionalProperties", Value::Bool(false)) => continue,
+                    // Not carried: where an answer leads, what client code calls an operation, by its body, and the codes of
+                    // refusals.
+                    ("links" | "x-operation-ids" | "x-error-code" | "x-refused-words", _) => continue,
                     // Defaults, written out by one side alone.
                     ("deprecated" | "required" | "nullable", Value::Bool(false)) | ("explode", Value::Bool(true)) => {
                         continue;

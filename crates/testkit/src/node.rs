@@ -11,7 +11,18 @@ use crate::project;
 /// If it is missing.
 pub fn modules() -> PathBuf {
     let given = std::env::var_os("BIOSERVER_NODE_MODULES").map(PathBuf::from);
-    let modules = given.unwrap_or_else(|| project::path("target/tools/node/node_modules"));
+    present(given.unwrap_or_else(|| project::path("target/tools/node/node_modules")))
+}
+
+/// The folder of the modules that `tools/clients` pins, which `tools/setup-tests` fills.
+///
+/// # Panics
+/// If it is missing.
+pub fn client_modules() -> PathBuf {
+    present(project::path("target/tools/clients/node_modules"))
+}
+
+fn present(modules: PathBuf) -> PathBuf {
     assert!(modules.exists(), "{} is missing: run tools/setup-tests", modules.display());
     modules
 }

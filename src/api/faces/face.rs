@@ -38,7 +38,9 @@ pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<types::Q
 }
 
 /// A face that was an answer before. Its moments and its signature are of that answer.
-pub fn former(deps: &Deps, face: types::KnownFace) -> FormerFace {
+pub fn former(deps: &Deps, mut face: types::KnownFace) -> FormerFace {
+    // Some clients send a list that was left out as an empty one.
+    face.quality_reasons.take_if(|reasons| reasons.is_empty());
     let verified = Some(is_as_signed(&deps.signer, &face));
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
     FormerFace {

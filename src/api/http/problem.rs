@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use face::values::liveness::LivenessType;
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -68,7 +67,7 @@ impl Problem {
 
     /// A parameter, a part or a member that is not as it must be.
     pub fn invalid(invalid: &Invalid) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", invalid.to_string())
+        Self::new(StatusCode::BAD_REQUEST, invalid.code.unwrap_or("INVALID_PARAMETER"), invalid.to_string())
     }
 
     pub fn malformed(message: impl Into<String>) -> Self {
@@ -226,19 +225,12 @@ impl From<service::Error> for Problem {
             Error::Image { part, error } => Self::of_image(part, error),
             Error::TemplateVersion { .. } => bad("TEMPLATE_VERSION_MISMATCH", "Create the face again from its image."),
             Error::TemplateDamaged(_) => bad("TEMPLATE_INVALID", "Send it as it was received."),
-            Error::TemplateMissing => {
-                bad("TEMPLATE_INVALID", "Send a face that was created from an image, as it was received.")
-            }
             Error::FaceNotVerified => {
                 bad("FACE_NOT_VERIFIED", "Send it as it was received, with its signature, or send its image.")
             }
             Error::SessionNotFound(_) => not_found("SESSION_NOT_FOUND", "It may have ended; open a new one."),
             Error::FaceNotFound(_) => not_found("FACE_NOT_FOUND", ""),
             Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some, or open another session."),
-            Error::LivenessType(_) => {
-                let served = LivenessType::ALL.map(LivenessType::name).join(", ");
-                bad("LIVENESS_TYPE_NOT_SUPPORTED", &format!("Ask for one of {served}."))
-            }
             Error::LightChallenge => Self::invalid(&Invalid::new(error.to_string()).within("lightChallenge")),
             Error::LivenessNotInitialized => {
                 not_found("LIVENESS_NOT_INITIALIZED", "Send init-liveness-parameters first.")

@@ -4,18 +4,12 @@ use face::values::liveness::{self, Measure, Reason};
 
 use crate::api::types::{AskedLivenessType, LivenessMeasure, LivenessType, ReplayReason, ReplayState, SecurityLevel};
 use crate::domain::liveness::LivenessStatus;
-use crate::service;
 
-/// # Errors
-/// A type that is no longer served.
-pub fn asked_type(asked: AskedLivenessType) -> Result<liveness::LivenessType, service::Error> {
+pub fn asked_type(asked: AskedLivenessType) -> liveness::LivenessType {
     match asked {
-        AskedLivenessType::LivenessActive | AskedLivenessType::LivenessHigh => Ok(liveness::LivenessType::Active),
-        AskedLivenessType::LivenessPassive => Ok(liveness::LivenessType::Passive),
-        AskedLivenessType::LivenessPassiveVideo => Ok(liveness::LivenessType::PassiveVideo),
-        gone @ (AskedLivenessType::LivenessMedium | AskedLivenessType::NoLiveness) => {
-            Err(service::Error::LivenessType(gone.word()))
-        }
+        AskedLivenessType::LivenessActive | AskedLivenessType::LivenessHigh => liveness::LivenessType::Active,
+        AskedLivenessType::LivenessPassive => liveness::LivenessType::Passive,
+        AskedLivenessType::LivenessPassiveVideo => liveness::LivenessType::PassiveVideo,
     }
 }
 

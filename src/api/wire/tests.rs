@@ -31,3 +31,12 @@ fn what_is_wrong_is_said_with_its_place() {
     assert_eq!(missing.to_string(), "id: is required and must be a UUID.");
     assert_eq!(members.optional::<Uuid>("nothing", &[]), Ok(None));
 }
+
+#[test]
+fn patterns_are_found_in_texts() {
+    let read = |text: &str| limited::<Uri>(json!(text), &[Limit::Pattern(pattern!("^https?://"))]);
+    assert_eq!(read("https://a.example/"), Ok(Uri("https://a.example/".to_owned())));
+    let other = read("ftp://a.example/").expect_err("it is of another scheme");
+    assert_eq!(other.expected, "must match the pattern ^https?://");
+    assert_eq!(read("/a").expect_err("it is not absolute").expected, "must be an absolute URL");
+}

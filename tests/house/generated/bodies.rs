@@ -60,11 +60,14 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
 #[test]
 fn a_body_may_be_a_jose_object() {
     let forms = "          multipart/form-data: { schema: { $ref: '#/components/schemas/Upload' } }\n          multipart/mixed: { schema: { $ref: '#/components/schemas/Upload' } }\n";
-    let jose = "          application/jose: { schema: { type: string } }\n";
+    let bytes = "{ schema: { type: string, format: binary } }";
+    let jose = &format!("          application/jose: {bytes}\n          application/octet-stream: {bytes}\n");
     let without_file = DOCUMENT.replace("picture: { type: string, format: binary,", "picture: { type: string,");
     has(&written(&without_file.replace(forms, jose)), "body: payload::jose::Jose");
-    let refusal = "makeThing: a body of application/jose is a plain string, required, and of no other type";
-    refused(forms, &jose.replace("string", "object"), "inline objects are not supported");
+    let refusal = "makeThing: a body of application/jose or application/octet-stream is binary, required";
+    refused(forms, &jose.replace("string, format: binary", "object"), "inline objects are not supported");
+    refused(forms, &jose.replace(", format: binary", ""), refusal);
+    refused(forms, &jose.replace("octet-stream", "json"), refusal);
     refused(forms, &format!("{jose}{forms}"), refusal);
     let with_head = format!("        required: true\n        content:\n{forms}");
     refused(&with_head, &format!("        content:\n{jose}"), refusal);
@@ -128,4 +131,30 @@ fn bytes_may_be_of_several_kinds() {
         &format!("          content: {{ image/png: {{ {bytes} }}, text/plain: {{ schema: {{ type: string }} }} }}\n"),
         "match: the answer 200: text/plain must be binary, as the first content type is",
     );
+}
+
+#[test]
+fn a_value_may_have_a_pattern_and_a_code_of_its_own() {
+    let note = "note: { type: string, maxLength: 9,";
+    let rust = written_with(note, "note: { type: string, format: uri, pattern: ^h, x-error-code: NO_NOTE,");
+    has(&rust, "pub note: Option<wire::Uri>,");
+    has(&rust, "wire::Limit::Pattern(wire::pattern!(\"^h\"))");
+    has(&rust, ".map_err(|invalid| invalid.coded(\"NO_NOTE\"))?,");
+    let kind = "description: A kind.\n";
+    let rust = written_with(kind, &format!("{kind}      x-refused-words: {{ OLD: TOO_OLD }}\n"));
+    has(&rust, "Some(\"OLD\") => Err(wire::Invalid::not_one_of(Self::WORDS).coded(\"TOO_OLD\")),");
+    refused(kind, &format!("{kind}      x-refused-words: [OLD]\n"), "schema Kind: x-refused-words must be an object");
+    refused(kind, &format!("{kind}      x-refused-words: {{ OLD: 7 }}\n"), "x-refused-words: a code must be a string");
+}
+
+#[test]
+fn a_link_leads_somewhere_and_gives_what_is_needed_there() {
+    let made = "            Location: { description: Where., required: true, schema: { type: string } }\n";
+    let link = |link: &str| format!("{made}          links: {{ again: {{ {link} }} }}\n");
+    assert_eq!(written_with(made, &link("operationId: makeThing, parameters: { thingId: 1 }")), written(DOCUMENT));
+    refused(made, &link("operationId: makeThin, parameters: {}"), "link again: there is no operation makeThin");
+    refused(made, &link("operationId: makeThing, parameters: {}"), "link again: makeThing needs thingId");
+    let stray = "operationId: makeThing, parameters: { thingId: 1, kind: 2 }";
+    refused(made, &link(stray), "link again: makeThing has no parameter kind");
+    refused(made, &link("operationRef: '#/x'"), "link again: needs an operationId");
 }

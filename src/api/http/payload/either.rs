@@ -38,7 +38,8 @@ extractor!([F: Form, J: Wire] Upload<F, J>, required: true, [FORM_DATA: F, MIXED
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: Wire> OptionalJson<T> {
-    /// A body without a byte is none, whatever type it claims: only reading it shows that.
+    /// A body without a byte is none, whatever type it claims: only reading it shows that. Nor is `null`, which clients send that
+    /// are generated for Java.
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
         let bytes = json::bytes(request, body).await?;
         if bytes.is_empty() {
@@ -46,6 +47,9 @@ impl<T: Wire> OptionalJson<T> {
         }
         if !has_type(request, JSON) {
             return Err(Problem::unsupported(&[JSON]));
+        }
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
         }
         Json::of(&bytes).map(|Json(json)| Self(Some(json)))
     }
@@ -105,6 +109,7 @@ mod tests {
             assert!(matches!(optional(content_type, nothing).await, Ok(None)));
         }
         assert!(matches!(optional(Some("application/json"), "{}").await, Ok(Some(_))));
+        assert!(matches!(optional(Some("application/json"), "null\n").await, Ok(None)));
         assert_eq!(optional(None, "{}").await.map(drop).expect_err("it has no type").status.as_u16(), 415);
         let broken = optional(Some("application/json"), "{").await.map(drop).expect_err("it is no JSON");
         assert_eq!(broken.code, "MALFORMED_BODY");

@@ -9,10 +9,13 @@ use poem_openapi::types::Type;
 use crate::api::http::payload::incoming::Incoming;
 use crate::api::http::payload::{self, extractor};
 use crate::api::http::problem::Problem;
+use crate::api::wire::File;
 use crate::capture::SEALED_BYTES_MAX;
 use crate::service::turns::Place;
 
 const JOSE: &str = "application/jose";
+/// Generated clients send this one: generators do not know the other.
+const BYTES: &str = "application/octet-stream";
 
 /// One for which there is room, and that is still to be read: it may be large, and not wanted.
 pub struct Jose(Incoming);
@@ -20,8 +23,8 @@ pub struct Jose(Incoming);
 impl Jose {
     #[expect(clippy::unused_async, reason = "as other bodies")]
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
-        if !payload::has_type(request, JOSE) {
-            return Err(Problem::unsupported(&[JOSE]));
+        if !payload::has_type(request, JOSE) && !payload::has_type(request, BYTES) {
+            return Err(Problem::unsupported(&[JOSE, BYTES]));
         }
         Incoming::admit(request, body, SEALED_BYTES_MAX, 0).map(Self)
     }
@@ -33,4 +36,4 @@ impl Jose {
     }
 }
 
-extractor!([] Jose, required: true, [JOSE: String]);
+extractor!([] Jose, required: true, [JOSE: File, BYTES: File]);

@@ -46,7 +46,6 @@ fn every_refusal_says_what_to_do() {
             "The template has version 1202 and this server compares version 1.",
         ),
         (Error::TemplateDamaged(Damage::Checksum), 400, "TEMPLATE_INVALID", "The template is damaged:"),
-        (Error::TemplateMissing, 400, "TEMPLATE_INVALID", "The face has no template."),
         (Error::SessionNotFound(session), 404, "SESSION_NOT_FOUND", &format!("There is no session {session}.")),
         (Error::FaceNotFound(face), 404, "FACE_NOT_FOUND", &format!("The session has no face {face}.")),
         (

@@ -1,0 +1,47 @@
+//! The page of clients, taken apart.
+
+use testkit::project;
+
+/// A part of the page under one heading.
+pub struct Section {
+    blocks: Vec<(String, String)>,
+}
+
+fn read() -> String {
+    std::fs::read_to_string(project::path("docs/clients.md")).expect("the page is there")
+}
+
+/// The part before the first heading of a part.
+pub fn introduction() -> Section {
+    Section { blocks: blocks(read().split("\n## ").next().unwrap_or_default()) }
+}
+
+/// The part under this heading.
+///
+/// # Panics
+/// If there is none.
+pub fn section(heading: &str) -> Section {
+    let page = read();
+    let mut parts = page.split("\n## ").skip(1);
+    let part = parts.find(|part| part.lines().next() == Some(heading)).unwrap_or_else(|| panic!("no part {heading}"));
+    Section { blocks: blocks(part) }
+}
+
+impl Section {
+    /// Its only block in this language.
+    ///
+    /// # Panics
+    /// If there is none, or are several.
+    pub fn block(&self, language: &str) -> &str {
+        let mut found = self.blocks.iter().filter(|(known, _)| known == language);
+        match (found.next(), found.next()) {
+            (Some((_, text)), None) => text,
+            _ => panic!("the page must have one block of {language} here"),
+        }
+    }
+}
+
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let fenced = text.split("```").skip(1).step_by(2);
+    fenced.filter_map(|block| block.split_once('\n')).map(|(of, text)| (of.to_owned(), text.to_owned())).collect()
+}
