@@ -11,6 +11,7 @@ use crate::Error;
 use crate::memory::{Memory, Reserved};
 use crate::values::picture::{ImageFormat, Point};
 
+mod exif;
 mod jpeg;
 mod pixels;
 mod png;
@@ -26,9 +27,6 @@ const BYTES_MAX: u64 = 250_000_000;
 /// A side this many times as long as the other one leaves too few pixels for a face, however finely the picture is
 /// looked at.
 const ASPECT_MAX: u64 = 256;
-
-/// Some programs put it before EXIF data in formats other than JPEG, too.
-const EXIF_PREFIX: &[u8] = b"Exif\0\0";
 
 /// A decoded picture. Holds its share of [`Memory`] as long as it lives.
 pub struct Image {
@@ -228,12 +226,6 @@ impl Header {
         }
         Ok((pixels as f64 * bytes_per_pixel) as u64 + bytes_beside)
     }
-}
-
-/// The orientation that EXIF data give; no turn where they give none that can be read.
-fn orientation(exif: Option<&[u8]>) -> Orientation {
-    let exif = exif.map(|exif| exif.strip_prefix(EXIF_PREFIX).unwrap_or(exif));
-    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 fn undecodable(reason: impl Into<Box<dyn std::error::Error>>) -> Error {

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use png::{Decoder, InterlaceInfo, Limits, Reader, Transformations, expand_interlaced_row};
 
 use crate::Error;
+use crate::image::exif::orientation;
 use crate::image::pixels::Samples;
-use crate::image::{Header, Image, orientation, undecodable};
+use crate::image::{Header, Image, undecodable};
 use crate::memory::Memory;
 
 /// Most bytes of a chunk that is read (EXIF), and of a row; texts and profiles are not read.

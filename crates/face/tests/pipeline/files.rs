@@ -55,6 +55,8 @@ fn every_form_shows_the_same_face() {
     let grey_sixteen = DynamicImage::ImageLumaA16(image.to_luma_alpha16());
     let forms = [
         ("progressive.jpg", file("progressive.jpg"), 0.999),
+        ("scans.jpg", file("scans.jpg"), 0.99),
+        ("arithmetic.jpg", file("arithmetic.jpg"), 0.99),
         ("cmyk.jpg", file("cmyk.jpg"), 0.99),
         ("lossy.webp", file("lossy.webp"), 0.97),
         ("alpha.webp", file("alpha.webp"), 0.97),
@@ -134,8 +136,8 @@ fn large_pictures_are_refused_before_they_are_decoded() {
     let networks = networks(Engine::Auto);
     let mut jpeg = file("baseline.jpg");
     let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("it is a baseline JPEG");
-    jpeg[frame + 5..frame + 9].fill(0xff);
-    let too_many = Error::TooManyPixels { pixels: 65535 * 65535, pixels_max: 50_000_000 };
+    jpeg[frame + 5..frame + 9].fill(0xfd);
+    let too_many = Error::TooManyPixels { pixels: 65021 * 65021, pixels_max: 50_000_000 };
     assert_eq!(decoded(&networks, &jpeg).err(), Some(too_many));
 
     let mut png = crate::png(&image::RgbImage::new(2, 2));
@@ -154,7 +156,16 @@ fn large_pictures_are_refused_before_they_are_decoded() {
 fn truncated_files_are_refused_or_read_but_never_half() {
     let networks = networks(Engine::Auto);
     let png = written(&image::load_from_memory(&file("baseline.jpg")).expect("it is a picture"), ImageFormat::Png);
-    let names = ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "lossy.webp", "alpha.webp", "animated.webp"];
+    let names = [
+        "baseline.jpg",
+        "progressive.jpg",
+        "scans.jpg",
+        "arithmetic.jpg",
+        "cmyk.jpg",
+        "lossy.webp",
+        "alpha.webp",
+        "animated.webp",
+    ];
     let files = names.map(|name| (name, file(name))).into_iter().chain([("png", png)]);
     for (name, bytes) in files {
         for percent in (0..100).step_by(3) {
@@ -171,7 +182,16 @@ fn truncated_files_are_refused_or_read_but_never_half() {
 #[test]
 fn damaged_files_never_stop_the_server() {
     let networks = networks(Engine::Auto);
-    let names = ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "alpha.webp", "animated.webp", "palette.png"];
+    let names = [
+        "baseline.jpg",
+        "progressive.jpg",
+        "scans.jpg",
+        "arithmetic.jpg",
+        "cmyk.jpg",
+        "alpha.webp",
+        "animated.webp",
+        "palette.png",
+    ];
     let mut state = 1u64;
     for name in names {
         let whole = file(name);

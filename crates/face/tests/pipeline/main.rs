@@ -2,6 +2,7 @@
 
 mod degraded;
 mod files;
+mod jpeg;
 mod liveness;
 mod packs;
 mod photographs;
