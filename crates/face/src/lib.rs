@@ -40,7 +40,7 @@ pub mod workers;
 /// An image file, and how its face is found.
 #[derive(Clone)]
 pub struct Picture {
-    /// JPEG, PNG or WebP, as sent.
+    /// JPEG, PNG, WebP or JPEG 2000, or an ISO/IEC 19794-5 record of one, as sent.
     pub bytes: Bytes,
     /// Whether it may lie on its side or upside down, whatever its EXIF says.
     pub rotation: bool,

@@ -144,7 +144,8 @@ fn with_last_coefficient(file: &[u8], last: u8) -> Vec<u8> {
     file
 }
 
-fn is_equal(image: &Image, reference: &RgbImage) -> bool {
+/// True if no sample differs by more than [`DIFFERENCE_MAX`].
+pub fn is_equal(image: &Image, reference: &RgbImage) -> bool {
     let (width, height) = image.stored_size();
     (width as u32, height as u32) == reference.dimensions()
         && reference.rows().enumerate().all(|(y, row)| {
@@ -182,7 +183,8 @@ fn pixels_are_as_libjpeg_turbo_reads_them() {
     assert!(counts.values().all(|count| count.equal == count.files), "some are read otherwise");
 }
 
-fn reference(path: &Path) -> RgbImage {
+/// A picture that another program wrote as PPM.
+pub fn reference(path: &Path) -> RgbImage {
     let ppm = std::fs::read(path).expect("the reference wrote it");
     let mut lines = ppm.splitn(4, |byte| *byte == b'\n');
     let (Some(b"P6"), Some(size), Some(b"255"), Some(pixels)) =

@@ -3,6 +3,7 @@
 mod degraded;
 mod files;
 mod jpeg;
+mod jpeg2000;
 mod liveness;
 mod packs;
 mod photographs;
