@@ -292,7 +292,7 @@ pub(super) async fn describe(
     new: &NewFace,
 ) -> Result<DescribedFace, Error> {
     let rotation = new.image_rotation_enabled.unwrap_or(false);
-    let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::Only };
+    let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::of(new.image_type) };
     let turn = place.turn().await;
     let described = deps.face_engine.describe(picture).await;
     turn.done();

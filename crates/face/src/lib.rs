@@ -28,6 +28,7 @@ pub mod memory;
 pub mod mesh;
 pub mod networks;
 pub mod pack;
+pub mod portrait;
 pub mod quality;
 pub mod recognize;
 pub mod resample;
@@ -52,10 +53,22 @@ pub struct Picture {
 pub enum WantedFace {
     /// Refuse it.
     Only,
+    /// Take the largest face where the others are second prints of it, as documents bear them; else refuse the picture.
+    Portrait,
     /// Take the largest face.
     Largest,
     /// Take the face nearest the middle, where pictures were cut out around the person whom they are said to show.
     Central,
+}
+
+impl WantedFace {
+    /// The face that somebody means who sends a picture of this type.
+    pub fn of(image_type: ImageType) -> Self {
+        match image_type {
+            ImageType::IdDocument => Self::Portrait,
+            ImageType::Selfie | ImageType::VideoFrame => Self::Only,
+        }
+    }
 }
 
 /// The face of a picture.

@@ -39,10 +39,7 @@ pub fn pictures() -> Vec<Named> {
         ("JPEG 2000 of tiny blocks in many layers", jpeg2000([2000, 2500], 4096, &[0, 0, 0, 32, 1, 5, 0, 0, 0, 0])),
         ("JPEG 2000 of many tiles", jpeg2000([2000, 2500], 16, &[0, 0, 0, 1, 1, 5, 4, 4, 0, 0])),
         ("JPEG 2000 as large as is read", jpeg2000([2150, 2400], 4096, &[0, 0, 0, 1, 1, 5, 4, 4, 0, 0])),
-        (
-            "JPEG 2000 in the smallest parts that are read",
-            jpeg2000([500, 600], 4096, &[0, 0, 0, 4, 1, 5, 1, 1, 0, 0]),
-        ),
+        ("JPEG 2000 in the smallest parts that are read", jpeg2000([500, 600], 4096, &[0, 0, 0, 4, 1, 5, 1, 1, 0, 0])),
         ("WebP with EXIF of 4 GB", webp((8, 8), &[(b"VP8L", &lossless()), (b"EXIF", b"")], Some(u32::MAX - 9))),
         ("WebP whose picture is larger than it says", webp((8, 8), &[(b"VP8 ", &lossy_header(16_383, 16_383))], None)),
         ("WebP of many tables", webp((16, 4), &[(b"VP8L", &many_tables(9_000))], None)),
