@@ -99,6 +99,8 @@ impl faces::FacesApi for Api {
                 ImageFormat::Jpeg => faces::GetFaceImageContent::Jpeg(Binary(bytes.into())),
                 ImageFormat::Png => faces::GetFaceImageContent::Png(Binary(bytes.into())),
                 ImageFormat::WebP => faces::GetFaceImageContent::Webp(Binary(bytes.into())),
+                ImageFormat::Jp2 => faces::GetFaceImageContent::Jp2(Binary(bytes.into())),
+                ImageFormat::J2c => faces::GetFaceImageContent::J2c(Binary(bytes.into())),
             }),
         })
     }

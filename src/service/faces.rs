@@ -71,7 +71,7 @@ pub async fn create(
     };
     let described = describe(deps, place, "image", &new).await?;
     let bytes = live.session.image_storage_enabled.then(|| new.image.clone());
-    let image = bytes.map(|bytes| kept_image(deps, bytes)).transpose()?;
+    let image = bytes.map(|bytes| kept_image(deps, &bytes)).transpose()?;
     let face = face(deps, new, described, deps.clock.now());
     keep(deps, caller, &live, face, image, FaceRequest { operation: Operation::CreateFaceFromImage, once }).await
 }
@@ -207,10 +207,10 @@ async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Res
     if count >= faces_max { Err(Error::TooManyFaces(faces_max)) } else { Ok(()) }
 }
 
-fn kept_image(deps: &Deps, bytes: Bytes) -> Result<(Image, Bytes), Error> {
-    let undecodable = || face::Error::Undecodable("it is neither JPEG, PNG nor WebP".to_owned());
-    let format = face::image::format(&bytes).ok_or_else(|| Error::Image { part: "image", error: undecodable() })?;
-    Ok((Image { format, is_sealed: deps.policy.media_sealed }, bytes))
+/// The image to keep: of a record that holds a picture, the picture.
+fn kept_image(deps: &Deps, bytes: &Bytes) -> Result<(Image, Bytes), Error> {
+    let (format, file) = face::image::file(bytes).map_err(|error| Error::Image { part: "image", error })?;
+    Ok((Image { format, is_sealed: deps.policy.media_sealed }, bytes.slice_ref(file)))
 }
 
 /// How a face was asked for.
@@ -292,7 +292,7 @@ pub(super) async fn describe(
     new: &NewFace,
 ) -> Result<DescribedFace, Error> {
     let rotation = new.image_rotation_enabled.unwrap_or(false);
-    let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::Only };
+    let picture = Picture { bytes: new.image.clone(), rotation, wanted: WantedFace::of(new.image_type) };
     let turn = place.turn().await;
     let described = deps.face_engine.describe(picture).await;
     turn.done();

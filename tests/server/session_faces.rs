@@ -34,6 +34,8 @@ on_both!(
 pub const JPEG: &[u8] = b"\xff\xd8\xff, more or less";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, more or less";
 const WEBP: &[u8] = b"RIFF1234WEBP, more or less";
+const JP2: &[u8] = b"\0\0\0\x0cjP  \r\n\x87\n, more or less";
+const J2C: &[u8] = b"\xff\x4f\xff\x51, more or less";
 
 pub async fn add(app: &TestApp, session: &str, image: &[u8]) -> String {
     made(&app.post(&format!("{session}/faces")).form(upload(image)).await)
@@ -167,7 +169,9 @@ async fn faces_are_listed_and_deleted(app: TestApp) {
 
 async fn images_are_kept_as_they_were_sent(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
-    for (image, content_type) in [(JPEG, "image/jpeg"), (PNG, "image/png"), (WEBP, "image/webp")] {
+    let kinds =
+        [(JPEG, "image/jpeg"), (PNG, "image/png"), (WEBP, "image/webp"), (JP2, "image/jp2"), (J2C, "image/j2c")];
+    for (image, content_type) in kinds {
         let face = add(&app, &session, image).await;
         for query in ["", "?compression=false", "?compression=False", "?compression=%22false%22", "?compression=0"] {
             let reply = app.get(&format!("{face}/image{query}")).send().await;
@@ -177,6 +181,12 @@ async fn images_are_kept_as_they_were_sent(app: TestApp) {
         let refused = app.get(&format!("{face}/image?compression=perhaps")).send().await;
         assert_shape(&app, "no-boolean", &refused);
     }
+    // Of a record of ISO/IEC 19794-5 the picture in it is kept.
+    let length = (32 + JPEG.len() as u32).to_be_bytes();
+    let record = [b"FAC\x00010\0", &[0; 6][..], &length, &[0; 28], JPEG].concat();
+    let face = add(&app, &session, &record).await;
+    let reply = app.get(&format!("{face}/image")).send().await;
+    assert_eq!((reply.header("content-type"), reply.body.as_ref()), (Some("image/jpeg"), JPEG));
     let forgetful = open(&app, &json!({})).await;
     let face = add(&app, &forgetful, JPEG).await;
     assert_shape(&app, "no-image", &app.get(&format!("{face}/image")).send().await);
@@ -189,6 +199,8 @@ async fn images_are_compressed_when_that_is_asked_for(app: TestApp) {
         ("face-image-jpeg", &include_bytes!("../../crates/face/tests/pipeline/files/baseline.jpg")[..]),
         ("face-image-png", include_bytes!("../../crates/face/tests/pipeline/files/palette.png")),
         ("face-image-webp", include_bytes!("../../crates/face/tests/pipeline/files/lossy.webp")),
+        ("face-image-jp2", include_bytes!("../../crates/face/tests/pipeline/files/portrait.jp2")),
+        ("face-image-j2c", include_bytes!("../../crates/face/tests/pipeline/files/portrait.j2c")),
     ];
     for (name, file) in files {
         let face = add(&app, &session, file).await;

@@ -8,7 +8,7 @@ use crate::networks::Networks;
 use crate::quality::Measures;
 use crate::recognize::{self, Recognized};
 use crate::values::picture::{FaceBox, Landmarks};
-use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, quality};
+use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, portrait, quality};
 
 impl Networks {
     /// Finds the face of a picture and describes it, on this thread.
@@ -37,15 +37,16 @@ impl Networks {
     fn wanted(&mut self, image: &Image, picture: &Picture) -> Result<Option<Found>, Error> {
         let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
         let found = match picture.wanted {
-            WantedFace::Only | WantedFace::Largest => find::largest(self, image, turns)?,
+            WantedFace::Only | WantedFace::Portrait | WantedFace::Largest => find::largest(self, image, turns)?,
             WantedFace::Central => find::central(self, image, turns)?,
         };
-        match found {
-            Some(found) if picture.wanted == WantedFace::Only && found.faces > 1 => {
-                Err(Error::MultipleFaces(found.faces))
-            }
-            found => Ok(found),
-        }
+        let Some(found) = found else { return Ok(None) };
+        let faces = match picture.wanted {
+            WantedFace::Only => found.faces(),
+            WantedFace::Portrait => portrait::people(self, image.view(), &found)?,
+            WantedFace::Largest | WantedFace::Central => 1,
+        };
+        if faces > 1 { Err(Error::MultipleFaces(faces)) } else { Ok(Some(found)) }
     }
 }
 

@@ -32,8 +32,8 @@ const INCLINED_MAX: f32 = std::f32::consts::FRAC_PI_4;
 pub struct Found {
     pub detection: Detection,
     pub mesh: Mesh,
-    /// How many faces count, this one included.
-    pub faces: usize,
+    /// The other faces that count.
+    pub others: Vec<Found>,
 }
 
 /// Which turns of the picture are looked at.
@@ -65,7 +65,7 @@ enum Wanted {
     Central,
 }
 
-/// The largest face, and how many count beside it; `None` when there is none.
+/// The largest face, and those that count beside it; `None` when there is none.
 pub fn largest(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
     let found = search(networks, image, turns, Wanted::Largest);
     networks.end_detection();
@@ -149,7 +149,7 @@ fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> R
     Ok(found)
 }
 
-/// Of the candidates that the landmark network confirms, the one that is wanted, and how many count.
+/// The wanted one of the candidates that the landmark network confirms, and the others.
 fn confirmed(
     networks: &mut Networks,
     view: View,
@@ -170,17 +170,21 @@ fn confirmed(
             accepted.push((candidate, mesh));
         }
     }
-    let faces = accepted.len();
-    let off = |(detection, _): &(Detection, Mesh)| off_middle(view, detect::centre(detection.face_box));
+    if accepted.is_empty() {
+        return Ok(None);
+    }
+    let off = |at: &usize| off_middle(view, detect::centre(accepted[*at].0.face_box));
     let chosen = match wanted {
-        Wanted::Largest => accepted.into_iter().next(),
-        Wanted::Central => accepted.into_iter().min_by(|a, b| off(a).total_cmp(&off(b))),
+        Wanted::Largest => None,
+        Wanted::Central => (0..accepted.len()).min_by(|a, b| off(a).total_cmp(&off(b))),
     };
-    let Some((detection, first)) = chosen else { return Ok(None) };
+    let (detection, first) = accepted.remove(chosen.unwrap_or(0));
+    let other = |(detection, mesh)| Found { detection, mesh, others: vec![] };
+    let others = accepted.into_iter().map(other).collect();
     // The second pass looks straight at what the first has found, and is nearly always the better one.
     let second = networks.landmarks(view, first.square())?;
     let mesh = if second.presence >= PRESENCE_MIN && shows_eyes(view, &second) { second } else { first };
-    Ok(Some(Found { detection, mesh, faces }))
+    Ok(Some(Found { detection, mesh, others }))
 }
 
 /// Whether both eyes lie in the picture: of what lies outside of it landmarks are guesses.
@@ -200,6 +204,11 @@ fn same(larger: FaceBox, smaller: FaceBox) -> bool {
 }
 
 impl Found {
+    /// The number of faces that count, this one included.
+    pub fn faces(&self) -> usize {
+        1 + self.others.len()
+    }
+
     /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
     pub fn five(&self) -> Five {
         self.detection.five.unwrap_or_else(|| self.mesh.five())
@@ -208,7 +217,8 @@ impl Found {
     /// Found in `view` turned by so many quarters: where it lies in `view`.
     fn turned_back(self, view: View, quarters: usize) -> Self {
         let place = |point| view.unturned(quarters, point);
-        Self { detection: self.detection.moved(place), mesh: self.mesh.moved(place), faces: self.faces }
+        let others = self.others.into_iter().map(|other| other.turned_back(view, quarters)).collect();
+        Self { detection: self.detection.moved(place), mesh: self.mesh.moved(place), others }
     }
 }
 

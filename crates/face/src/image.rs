@@ -11,9 +11,13 @@ use crate::Error;
 use crate::memory::{Memory, Reserved};
 use crate::values::picture::{ImageFormat, Point};
 
+mod exif;
 mod jpeg;
+mod jpeg2000;
 mod pixels;
 mod png;
+mod record;
+mod unread;
 mod webp;
 
 /// Most pixels decoded, unless the operator says otherwise: a sheet of A4 scanned at 600 dpi has 35 million.
@@ -26,9 +30,6 @@ const BYTES_MAX: u64 = 250_000_000;
 /// A side this many times as long as the other one leaves too few pixels for a face, however finely the picture is
 /// looked at.
 const ASPECT_MAX: u64 = 256;
-
-/// Some programs put it before EXIF data in formats other than JPEG, too.
-const EXIF_PREFIX: &[u8] = b"Exif\0\0";
 
 /// A decoded picture. Holds its share of [`Memory`] as long as it lives.
 pub struct Image {
@@ -68,8 +69,17 @@ pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
         [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
+        [0, 0, 0, 0x0c, b'j', b'P', b' ', b' ', ..] => Some(ImageFormat::Jp2),
+        [0xff, 0x4f, 0xff, 0x51, ..] => Some(ImageFormat::J2c),
         _ => None,
     }
+}
+
+/// The picture file in what was sent: that of the first face in an ISO/IEC 19794-5 record, else all of it. Refuses what
+/// is of no format that is read, and names it.
+pub fn file(sent: &[u8]) -> Result<(ImageFormat, &[u8]), Error> {
+    let file = record::picture(sent)?;
+    format(file).map(|format| (format, file)).ok_or_else(|| undecodable(unread::reason(file)))
 }
 
 /// Width and height of a JPEG file as stored, read from its headers alone; `None` if it is none.
@@ -84,7 +94,8 @@ impl Image {
         Self { pixels, width, height, orientation: Orientation::NoTransforms, _reserved: None }
     }
 
-    /// Reads JPEG, PNG or WebP, known by their first bytes. Of an animation the first picture is read.
+    /// Reads JPEG, PNG, WebP or JPEG 2000, known by their first bytes, also in an ISO/IEC 19794-5 record. Of an animation
+    /// the first picture is read.
     ///
     /// Waits until `memory` has room for the picture. Nothing is read but what pixels are made from and the
     /// orientation; colours are taken for sRGB.
@@ -95,12 +106,12 @@ impl Image {
     }
 
     fn decode_file(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
-        match format(bytes) {
-            Some(ImageFormat::Jpeg) => jpeg::decode(bytes, pixels_max, memory),
-            Some(ImageFormat::Png) => png::decode(bytes, pixels_max, memory),
-            Some(ImageFormat::WebP) => webp::decode(bytes, pixels_max, memory),
-            None if bytes.is_empty() => Err(undecodable("it is empty")),
-            None => Err(undecodable("it is neither JPEG, PNG nor WebP")),
+        let (format, file) = file(bytes)?;
+        match format {
+            ImageFormat::Jpeg => jpeg::decode(file, pixels_max, memory),
+            ImageFormat::Png => png::decode(file, pixels_max, memory),
+            ImageFormat::WebP => webp::decode(file, pixels_max, memory),
+            ImageFormat::Jp2 | ImageFormat::J2c => jpeg2000::decode(file, pixels_max, memory),
         }
     }
 
@@ -237,12 +248,6 @@ impl Header {
         }
         Ok((pixels as f64 * bytes_per_pixel) as u64 + bytes_beside)
     }
-}
-
-/// The orientation that EXIF data give; no turn where they give none that can be read.
-fn orientation(exif: Option<&[u8]>) -> Orientation {
-    let exif = exif.map(|exif| exif.strip_prefix(EXIF_PREFIX).unwrap_or(exif));
-    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 fn undecodable(reason: impl Into<Box<dyn std::error::Error>>) -> Error {

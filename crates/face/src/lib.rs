@@ -28,6 +28,7 @@ pub mod memory;
 pub mod mesh;
 pub mod networks;
 pub mod pack;
+pub mod portrait;
 pub mod quality;
 pub mod recognize;
 pub mod resample;
@@ -40,7 +41,7 @@ pub mod workers;
 /// An image file, and how its face is found.
 #[derive(Clone)]
 pub struct Picture {
-    /// JPEG, PNG or WebP, as sent.
+    /// JPEG, PNG, WebP or JPEG 2000, or an ISO/IEC 19794-5 record of one, as sent.
     pub bytes: Bytes,
     /// Whether it may lie on its side or upside down, whatever its EXIF says.
     pub rotation: bool,
@@ -52,10 +53,22 @@ pub struct Picture {
 pub enum WantedFace {
     /// Refuse it.
     Only,
+    /// Take the largest face where the others are second prints of it, as documents bear them; else refuse the picture.
+    Portrait,
     /// Take the largest face.
     Largest,
     /// Take the face nearest the middle, where pictures were cut out around the person whom they are said to show.
     Central,
+}
+
+impl WantedFace {
+    /// The face that somebody means who sends a picture of this type.
+    pub fn of(image_type: ImageType) -> Self {
+        match image_type {
+            ImageType::IdDocument => Self::Portrait,
+            ImageType::Selfie | ImageType::VideoFrame => Self::Only,
+        }
+    }
 }
 
 /// The face of a picture.

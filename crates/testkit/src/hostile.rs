@@ -32,6 +32,14 @@ pub fn pictures() -> Vec<Named> {
         ("JPEG of EXIF", jpeg_with(&segment(0xe1, &[&b"Exif\0\0MM\0*"[..], &[0; 65_000]].concat()))),
         ("JPEG with many scans", progressive(PROGRESSIVE_SIDE, SCANS)),
         ("JPEG with too many scans", progressive(640, 10_000)),
+        (
+            "JPEG 2000 of tiny sets of blocks",
+            jpeg2000([480, 640], 1024, &[1, 0, 0, 1, 1, 5, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ),
+        ("JPEG 2000 of tiny blocks in many layers", jpeg2000([2000, 2500], 4096, &[0, 0, 0, 32, 1, 5, 0, 0, 0, 0])),
+        ("JPEG 2000 of many tiles", jpeg2000([2000, 2500], 16, &[0, 0, 0, 1, 1, 5, 4, 4, 0, 0])),
+        ("JPEG 2000 as large as is read", jpeg2000([2150, 2400], 4096, &[0, 0, 0, 1, 1, 5, 4, 4, 0, 0])),
+        ("JPEG 2000 in the smallest parts that are read", jpeg2000([500, 600], 4096, &[0, 0, 0, 4, 1, 5, 1, 1, 0, 0])),
         ("WebP with EXIF of 4 GB", webp((8, 8), &[(b"VP8L", &lossless()), (b"EXIF", b"")], Some(u32::MAX - 9))),
         ("WebP whose picture is larger than it says", webp((8, 8), &[(b"VP8 ", &lossy_header(16_383, 16_383))], None)),
         ("WebP of many tables", webp((16, 4), &[(b"VP8L", &many_tables(9_000))], None)),
@@ -88,6 +96,18 @@ fn progressive(side: u16, scans: usize) -> Vec<u8> {
     }
     file.extend([0xff, 0xd9]);
     file
+}
+
+/// A picture in colour whose headers say how it is divided, without data.
+fn jpeg2000([width, height]: [u32; 2], tile: u32, style: &[u8]) -> Vec<u8> {
+    let sides = [width, height, 0, 0, tile, tile, 0, 0].map(u32::to_be_bytes).concat();
+    let size = [&[0, 0][..], &sides, &[0, 3], &[7, 1, 1].repeat(3)].concat();
+    // No quantisation: an exponent for each of sixteen bands.
+    let steps = [&[0x40][..], &[8 << 3; 16]].concat();
+    let parts = [segment(0x51, &size), segment(0x52, style), segment(0x5c, &steps)].concat();
+    // One part of the first tile, as long as its headers: twelve bytes, and a marker before its data.
+    let tile = [segment(0x90, &[0, 0, 0, 0, 0, 14, 0, 1]), vec![0xff, 0x93]].concat();
+    [&[0xff, 0x4f][..], &parts, &tile, &[0xff, 0xd9]].concat()
 }
 
 /// A file of these chunks; the last one may say that it is longer.

@@ -295,7 +295,7 @@ impl Problem {
         match error {
             Error::Undecodable(why) => bad(
                 "UNDECODABLE_IMAGE",
-                format!("cannot be read as an image ({why}). Send a whole JPEG, PNG or WebP file."),
+                format!("cannot be read as an image ({why}). Send a whole JPEG, PNG, WebP or JPEG 2000 file."),
             ),
             Error::TooManyPixels { pixels, pixels_max } => bad(
                 "IMAGE_TOO_LARGE",

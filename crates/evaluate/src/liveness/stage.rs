@@ -52,7 +52,9 @@ impl Stage {
         let image = Image::decode(&picture.bytes, self.networks.settings().pixels_max, self.networks.memory())?;
         let Some(found) = find::largest(&mut self.networks, &image, Turns::None)? else { return Ok(false) };
         let is_good = quality::of(image.view(), &found, None).value >= QUALITY_MIN && found.mesh.iod() >= IOD_MIN;
-        let Some(shot) = Shot::of(0, 0, &found.mesh).filter(|_| is_good && found.faces == 1) else { return Ok(false) };
+        let Some(shot) = Shot::of(0, 0, &found.mesh).filter(|_| is_good && found.faces() == 1) else {
+            return Ok(false);
+        };
         let is_ahead = shot.yaw.abs() <= YAW_MAX && PITCH.contains(&shot.pitch);
         Ok(is_ahead && shot.eyes >= EYES_MIN && shot.mouth <= MOUTH_MAX)
     }

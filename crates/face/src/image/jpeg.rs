@@ -1,44 +1,37 @@
-//! JPEG, all kinds that cameras and scanners write: baseline and progressive, grey, colour, CMYK.
-
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+//! JPEG, all kinds that libjpeg-turbo reads: in one scan, in several or progressive, with Huffman or arithmetic codes;
+//! grey, colour, CMYK.
 
 use crate::Error;
-use crate::image::jpeg::segments::Needed;
-use crate::image::{Header, Image, orientation, undecodable};
+use crate::image::exif::orientation;
+use crate::image::jpeg::head::Head;
+use crate::image::jpeg::library::Decoder;
+use crate::image::{Header, Image};
 use crate::memory::Memory;
 
-mod segments;
+mod head;
+mod library;
 
-/// Headers may be sloppy, as those of some cameras are; picture data may not: where it is cut short or
-/// damaged a lenient decoder paints the rest grey, and grey is no face.
+const BYTES_PER_PIXEL: f64 = 3.0;
+
+/// Headers may be sloppy, as those of some cameras are, and the end may be missing; picture data may not: where it is cut
+/// short or damaged, a lenient decoder paints the rest grey, and grey is no face.
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
-    let needed = Needed::find(bytes)?;
-    let options = DecoderOptions::default()
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::RGB)
-        .set_strict_mode(false);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(needed.file.as_slice()), options);
-    decoder.decode_headers().map_err(|e| undecodable(format!("{e:?}")))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| undecodable("it has no size"))?;
+    let head = Head::read(bytes);
+    let decoder = Decoder::new(bytes)?;
+    let (width, height) = decoder.size();
+    let pixels = u64::from(width) * u64::from(height);
     let header = Header {
-        width: width as u64,
-        height: height as u64,
-        bytes_per_pixel: 3.0 + needed.frame.coefficient_bytes_per_pixel(),
-        bytes_beside: needed.file.len() as u64,
+        width: width.into(),
+        height: height.into(),
+        bytes_per_pixel: BYTES_PER_PIXEL + decoder.coefficient_bytes() as f64 / pixels as f64,
+        bytes_beside: decoder.row_bytes(),
     };
     let reserved = header.admit(pixels_max, memory)?;
-
-    decoder.set_options(options.set_strict_mode(true));
-    let mut pixels = vec![0; 3 * width * height];
-    decoder.decode_into(&mut pixels).map_err(|e| undecodable(format!("{e:?}")))?;
-    Ok(Image::finish(pixels, (width as u32, height as u32), orientation(needed.exif), reserved))
+    let pixels = decoder.read(head.may_lack_end())?;
+    Ok(Image::finish(pixels, (width, height), orientation(head.exif), reserved))
 }
 
 /// Width and height, from the headers alone.
 pub fn size(bytes: &[u8]) -> Option<(u32, u32)> {
-    segments::frame(bytes).map(|frame| (frame.width.into(), frame.height.into()))
+    Decoder::new(bytes).ok().map(|decoder| decoder.size())
 }

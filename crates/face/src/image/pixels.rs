@@ -52,6 +52,12 @@ fn each<const N: usize>(samples: &[u8], rgb: &mut [u8], to_rgb: impl Fn([u8; N])
     }
 }
 
+/// Cyan, magenta, yellow and black as Adobe's programs write them, with 255 for no ink. Writes as many pixels as both have.
+pub fn inks_to_rgb(inks: &[u8], rgb: &mut [u8]) {
+    let shown = |ink: u8, black: u8| ((u32::from(ink) * u32::from(black) + 127) / 255) as u8;
+    each(inks, rgb, |[c, m, y, k]| [c, m, y].map(|ink| shown(ink, k)));
+}
+
 /// In place: a large picture is not held twice.
 pub fn without_alpha(mut samples: Vec<u8>) -> Vec<u8> {
     let pixels = samples.len() / 4;
@@ -72,6 +78,13 @@ mod tests {
     fn transparency_shows_grey() {
         assert_eq!(without_alpha(vec![9, 8, 7, 255, 200, 0, 255, 0]), [9, 8, 7, 128, 128, 128]);
         assert_eq!(over_grey([255, 0, 128], 128), [192, 64, 128]);
+    }
+
+    #[test]
+    fn black_ink_darkens_the_others() {
+        let mut rgb = [0; 12];
+        inks_to_rgb(&[255, 255, 255, 255, 0, 255, 255, 255, 255, 128, 0, 128, 9, 9, 9, 0], &mut rgb);
+        assert_eq!(rgb, [255, 255, 255, 0, 255, 255, 128, 64, 0, 0, 0, 0]);
     }
 
     #[test]

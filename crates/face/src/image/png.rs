@@ -1,12 +1,14 @@
 //! PNG, row by row: no more than a few rows are held beside the picture.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use png::{Decoder, InterlaceInfo, Limits, Reader, Transformations, expand_interlaced_row};
 
 use crate::Error;
+use crate::image::exif::orientation;
 use crate::image::pixels::Samples;
-use crate::image::{Header, Image, orientation, undecodable};
+use crate::image::{Header, Image, undecodable};
 use crate::memory::Memory;
 
 /// Most bytes of a chunk that is read (EXIF), and of a row; texts and profiles are not read.
@@ -15,8 +17,20 @@ const CHUNK_BYTES_MAX: usize = 4 << 20;
 const BYTES_BESIDE: u64 = 6 * CHUNK_BYTES_MAX as u64;
 const BYTES_PER_PIXEL: u8 = 3;
 
+const SIGNATURE_LEN: usize = 8;
+/// Length, name and checksum.
+const CHUNK_LEN: usize = 12;
+/// The last chunk, whole.
+const END: &[u8] = b"\0\0\0\0IEND\xaeB`\x82";
+/// A chunk of Apple's own, before the header of pictures that are packed into apps.
+const APPLE: &[u8] = b"CgBI";
+
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: CHUNK_BYTES_MAX });
+    if bytes.get(SIGNATURE_LEN + 4..).is_some_and(|chunk| chunk.starts_with(APPLE)) {
+        return Err(undecodable("it is a PNG in Apple's form for apps (CgBI), which is no PNG: send the original"));
+    }
+    let file = ended(bytes);
+    let mut decoder = Decoder::new_with_limits(Cursor::new(file.as_ref()), Limits { bytes: CHUNK_BYTES_MAX });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     // Palettes and samples of fewer than eight bits become whole bytes.
@@ -26,12 +40,29 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
         width: width.into(),
         height: height.into(),
         bytes_per_pixel: BYTES_PER_PIXEL.into(),
-        bytes_beside: BYTES_BESIDE,
+        bytes_beside: BYTES_BESIDE + file.len() as u64,
     };
     let reserved = header.admit(pixels_max, memory)?;
     let mut reader = decoder.read_info().map_err(undecodable)?;
     let orientation = orientation(reader.info().exif_metadata.as_deref());
     Ok(Image::finish(pixels(&mut reader)?, (width, height), orientation, reserved))
+}
+
+/// The file with its last chunk, which some programs leave out. One that is cut within a chunk stays so.
+fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut rest = bytes.get(SIGNATURE_LEN..).unwrap_or_default();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        if after.starts_with(b"IEND") {
+            break;
+        }
+        let chunk_len = CHUNK_LEN.saturating_add(u32::from_be_bytes(*length) as usize);
+        match rest.get(chunk_len..) {
+            Some([]) => return [bytes, END].concat().into(),
+            Some(following) => rest = following,
+            None => break,
+        }
+    }
+    bytes.into()
 }
 
 /// Red, green and blue.

@@ -5,8 +5,9 @@ use std::io::Cursor;
 use image_webp::WebPDecoder;
 
 use crate::Error;
+use crate::image::exif::orientation;
 use crate::image::pixels::{GREY, without_alpha};
-use crate::image::{BYTES_MAX, Header, Image, orientation, undecodable};
+use crate::image::{BYTES_MAX, Header, Image, undecodable};
 use crate::memory::Memory;
 
 mod tables;

@@ -107,7 +107,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
             }
             (detected_ms, detections) = (frame.t_ms, detections + 1);
             let Some(found) = find::largest(networks, &image, Turns::None)? else { continue };
-            track.faces_max = track.faces_max.max(found.faces);
+            track.faces_max = track.faces_max.max(found.faces());
             networks.film_landmarks(image.view(), found.mesh.square())?
         };
         if let Some(shot) = Shot::of(place, frame.t_ms, &mesh) {

@@ -24,6 +24,10 @@ pub enum ImageFormat {
     Jpeg,
     Png,
     WebP,
+    /// JPEG 2000 in its own file format.
+    Jp2,
+    /// A JPEG 2000 codestream alone.
+    J2c,
 }
 
 /// A point in pixels of the picture as sent (after EXIF orientation): index 0 is the centre of the

@@ -9,6 +9,19 @@ use testkit::project::{self, sample};
 
 use crate::{decoded, eyes_apart, networks, picture};
 
+/// The files that are cut and damaged.
+const NAMES: [&str; 9] = [
+    "baseline.jpg",
+    "progressive.jpg",
+    "scans.jpg",
+    "arithmetic.jpg",
+    "cmyk.jpg",
+    "portrait.jp2",
+    "portrait.j2c",
+    "alpha.webp",
+    "animated.webp",
+];
+
 fn file(name: &str) -> Vec<u8> {
     std::fs::read(project::path("crates/face/tests/pipeline/files").join(name)).expect("it is in the project")
 }
@@ -28,19 +41,26 @@ fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     }
 }
 
-/// A JPEG with an EXIF segment of its own.
-fn oriented_jpeg(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let segment = [&b"Exif\0\0"[..], &exif(orientation, orientation.is_multiple_of(2))].concat();
+/// A JPEG with an EXIF segment before all others.
+fn oriented_jpeg(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
+    let segment = [b"Exif\0\0", exif].concat();
     let length = (segment.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xff, 0xe1], &length, &segment, &jpeg[2..]].concat()
 }
 
 /// A PNG with an `eXIf` chunk after its header.
-fn oriented_png(png: &[u8], orientation: u8) -> Vec<u8> {
-    let body = [&b"eXIf"[..], &exif(orientation, true)].concat();
+fn oriented_png(png: &[u8], exif: &[u8]) -> Vec<u8> {
+    let body = [&b"eXIf"[..], exif].concat();
     let length = (body.len() as u32 - 4).to_be_bytes();
     let header_end = 8 + 25;
     [&png[..header_end], &length, &body, &crc32fast::hash(&body).to_be_bytes(), &png[header_end..]].concat()
+}
+
+/// An ISO/IEC 19794-5 record of one face, with one point marked.
+fn record(picture: &[u8]) -> Vec<u8> {
+    let length = (20 + 8 + 12 + picture.len() as u32).to_be_bytes();
+    let face = [&length[..], &[0, 1], &[0; 14 + 8 + 12], picture].concat();
+    [b"FAC\x00010\0", &(14 + face.len() as u32).to_be_bytes()[..], &[0, 1], &face].concat()
 }
 
 #[test]
@@ -48,14 +68,20 @@ fn every_form_shows_the_same_face() {
     let mut networks = networks(Engine::Auto);
     let baseline = file("baseline.jpg");
     let image = image::load_from_memory(&baseline).expect("it is a picture");
-    let expected = networks.describe(&picture(baseline)).expect("it shows a face");
+    let expected = networks.describe(&picture(baseline.clone())).expect("it shows a face");
     let sixteen = DynamicImage::ImageRgb16(image.to_rgb16());
     let sixteen_alpha = DynamicImage::ImageRgba16(image.to_rgba16());
     let grey = DynamicImage::ImageLuma8(image.to_luma8());
     let grey_sixteen = DynamicImage::ImageLumaA16(image.to_luma_alpha16());
     let forms = [
         ("progressive.jpg", file("progressive.jpg"), 0.999),
+        ("scans.jpg", file("scans.jpg"), 0.99),
+        ("arithmetic.jpg", file("arithmetic.jpg"), 0.99),
         ("cmyk.jpg", file("cmyk.jpg"), 0.99),
+        ("portrait.jp2", file("portrait.jp2"), 0.97),
+        ("portrait.j2c", file("portrait.j2c"), 0.97),
+        ("record of JPEG 2000", record(&file("portrait.jp2")), 0.97),
+        ("record of JPEG", record(&baseline), 0.9999),
         ("lossy.webp", file("lossy.webp"), 0.97),
         ("alpha.webp", file("alpha.webp"), 0.97),
         ("animated.webp", file("animated.webp"), 0.97),
@@ -94,13 +120,63 @@ fn exif_orientation_is_honoured() {
             _ => imageops::rotate90(&upright),
         };
         let stored = DynamicImage::ImageRgb8(stored);
-        let png = oriented_png(&written(&stored, ImageFormat::Png), orientation);
+        let png = oriented_png(&written(&stored, ImageFormat::Png), &exif(orientation, true));
         let described = networks.describe(&picture(png)).expect("it shows a face");
         assert_same(&expected, &described, orientation, 1e-3);
-        let jpeg = oriented_jpeg(&written(&stored, ImageFormat::Jpeg), orientation);
+        let jpeg =
+            oriented_jpeg(&written(&stored, ImageFormat::Jpeg), &exif(orientation, orientation.is_multiple_of(2)));
         let described = networks.describe(&picture(jpeg)).expect("it shows a face");
         assert_same(&expected, &described, orientation, 2.0);
     }
+}
+
+/// A picture of 60 x 40 pixels is 40 x 60 where it is turned.
+#[test]
+fn exif_is_found_where_programs_put_it() {
+    let networks = networks(Engine::Auto);
+    let image = DynamicImage::new_rgb8(60, 40);
+    let [jpeg, png, webp] = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP].map(|form| written(&image, form));
+    let prefixed = [b"Exif\0\0", &exif(6, true)[..]].concat();
+    // The type of the value is a number of four bytes.
+    let long = [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01"[..], &[0, 0, 0, 6], &[0; 4]].concat();
+    let files = [
+        ("JPEG", oriented_jpeg(&jpeg, &exif(6, false))),
+        ("JPEG, long", oriented_jpeg(&jpeg, &long)),
+        ("JPEG, the first of two", oriented_jpeg(&oriented_jpeg(&jpeg, &exif(1, true)), &exif(6, true))),
+        ("PNG", oriented_png(&png, &exif(6, true))),
+        ("PNG, long", oriented_png(&png, &long)),
+        ("PNG, prefixed", oriented_png(&png, &prefixed)),
+        ("WebP", oriented_webp(&webp, &exif(6, true))),
+        ("WebP, prefixed", oriented_webp(&webp, &prefixed)),
+    ];
+    for (name, file) in files {
+        let image = decoded(&networks, &file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((image.view().width, image.view().height), (40, 60), "{name}");
+    }
+}
+
+/// A WebP in its extended form, with an `EXIF` chunk after the picture.
+fn oriented_webp(webp: &[u8], exif: &[u8]) -> Vec<u8> {
+    let chunk = |name: &[u8], data: &[u8]| [name, &(data.len() as u32).to_le_bytes(), data].concat();
+    let head = chunk(b"VP8X", &[8, 0, 0, 0, 59, 0, 0, 39, 0, 0]);
+    let body = [b"WEBP", &head[..], &webp[12..], &chunk(b"EXIF", exif)].concat();
+    [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat()
+}
+
+#[test]
+fn a_png_may_lack_its_last_chunk_but_nothing_else() {
+    let networks = networks(Engine::Auto);
+    let whole = written(&image::load_from_memory(&file("baseline.jpg")).expect("it is a picture"), ImageFormat::Png);
+    let cut = whole.len() - 12;
+    let expected = decoded(&networks, &whole).expect("it is whole");
+    let found = decoded(&networks, &whole[..cut]).expect("its pixels are whole");
+    assert!((0..240).all(|y| expected.stored_row(y) == found.stored_row(y)));
+    for less in 1..40 {
+        assert!(matches!(decoded(&networks, &whole[..cut - less]), Err(Error::Undecodable(_))), "{less}");
+    }
+    let apple = [&whole[..8], b"\0\0\0\x04CgBI\x50\0\x20\x06\x2b\xd5\xb3\x83", &whole[8..]].concat();
+    let Err(Error::Undecodable(reason)) = decoded(&networks, &apple) else { panic!("it is no PNG") };
+    assert!(reason.contains("CgBI"), "{reason}");
 }
 
 fn assert_same(expected: &DescribedFace, found: &DescribedFace, orientation: u8, pixels: f32) {
@@ -118,8 +194,9 @@ fn what_is_no_picture_is_refused_with_a_reason() {
     let networks = networks(Engine::Auto);
     for (bytes, reason) in [
         (b"".to_vec(), "empty"),
-        (b"GIF89a..........".to_vec(), "neither JPEG, PNG nor WebP"),
-        (b"<svg/>".to_vec(), "neither"),
+        (b"GIF89a..........".to_vec(), "GIF picture"),
+        (b"<svg/>".to_vec(), "SVG"),
+        (b"no picture".to_vec(), "neither JPEG, PNG, WebP nor JPEG 2000"),
         (vec![0xff, 0xd8, 0xff], ""),
         (b"\x89PNG\r\n\x1a\n".to_vec(), ""),
         (b"RIFF\0\0\0\0WEBP".to_vec(), ""),
@@ -134,8 +211,8 @@ fn large_pictures_are_refused_before_they_are_decoded() {
     let networks = networks(Engine::Auto);
     let mut jpeg = file("baseline.jpg");
     let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("it is a baseline JPEG");
-    jpeg[frame + 5..frame + 9].fill(0xff);
-    let too_many = Error::TooManyPixels { pixels: 65535 * 65535, pixels_max: 50_000_000 };
+    jpeg[frame + 5..frame + 9].fill(0xfd);
+    let too_many = Error::TooManyPixels { pixels: 65021 * 65021, pixels_max: 50_000_000 };
     assert_eq!(decoded(&networks, &jpeg).err(), Some(too_many));
 
     let mut png = crate::png(&image::RgbImage::new(2, 2));
@@ -154,8 +231,8 @@ fn large_pictures_are_refused_before_they_are_decoded() {
 fn truncated_files_are_refused_or_read_but_never_half() {
     let networks = networks(Engine::Auto);
     let png = written(&image::load_from_memory(&file("baseline.jpg")).expect("it is a picture"), ImageFormat::Png);
-    let names = ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "lossy.webp", "alpha.webp", "animated.webp"];
-    let files = names.map(|name| (name, file(name))).into_iter().chain([("png", png)]);
+    let names = NAMES.into_iter().chain(["lossy.webp"]);
+    let files = names.map(|name| (name, file(name))).chain([("png", png)]);
     for (name, bytes) in files {
         for percent in (0..100).step_by(3) {
             let cut = &bytes[..bytes.len() * percent / 100];
@@ -171,9 +248,8 @@ fn truncated_files_are_refused_or_read_but_never_half() {
 #[test]
 fn damaged_files_never_stop_the_server() {
     let networks = networks(Engine::Auto);
-    let names = ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "alpha.webp", "animated.webp", "palette.png"];
     let mut state = 1u64;
-    for name in names {
+    for name in NAMES.into_iter().chain(["palette.png"]) {
         let whole = file(name);
         for _ in 0..60 {
             let mut bytes = whole.clone();

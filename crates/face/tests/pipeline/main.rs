@@ -4,6 +4,8 @@ mod degraded;
 #[path = "../../examples/match.rs"]
 mod example;
 mod files;
+mod jpeg;
+mod jpeg2000;
 mod liveness;
 mod packs;
 mod photographs;

@@ -140,6 +140,57 @@ fn a_second_face_counts_from_a_quarter_of_the_first_on() {
     assert!(only.is_ok());
 }
 
+/// A card with a portrait, and another one beside it: so much of its width, and so strongly printed.
+fn card(portrait: &RgbImage, second: &RgbImage, width_share: f32, strength: f32) -> Vec<u8> {
+    let ground = [214, 222, 226];
+    let mut card = RgbImage::from_pixel(1000, 640, Rgb(ground));
+    let portrait = imageops::resize(portrait, 440, 550, FilterType::Triangle);
+    imageops::replace(&mut card, &portrait, 40, 60);
+    let [width, height] = [440.0, 550.0].map(|side: f32| (side * width_share) as u32);
+    let mut second = imageops::resize(second, width, height, FilterType::Triangle);
+    for pixel in second.pixels_mut() {
+        for (value, ground) in pixel.0.iter_mut().zip(ground) {
+            *value = (f32::from(*value) * strength + f32::from(ground) * (1.0 - strength)) as u8;
+        }
+    }
+    imageops::replace(&mut card, &second, 520, 80);
+    png(&card)
+}
+
+#[test]
+fn a_document_may_show_its_person_twice() {
+    let mut networks = networks(Engine::Auto);
+    let cut = |name: &str, (x, y): (u32, u32)| imageops::crop_imm(&photograph(name), x, y, 720, 900).to_image();
+    let (obama, biden) = (cut("obama.jpg", (90, 20)), cut("biden.jpg", (100, 60)));
+    let mut faces = |bytes: &[u8], image_type| {
+        let picture = Picture { wanted: WantedFace::of(image_type), ..picture(bytes.to_vec()) };
+        let age = networks.estimate_age(&picture).map(drop);
+        let described = networks.describe(&picture);
+        assert_eq!(age, described.as_ref().map(drop).map_err(Clone::clone), "an age needs the only person, too");
+        described
+    };
+    let alone = faces(&card(&obama, &obama, 0.2, 0.5), ImageType::IdDocument).expect("the second one is too small");
+    for (width_share, strength) in [(0.6, 0.5), (0.6, 0.35), (0.55, 0.3), (0.6, 1.0), (0.9, 1.0)] {
+        let card = card(&obama, &obama, width_share, strength);
+        let described =
+            faces(&card, ImageType::IdDocument).unwrap_or_else(|e| panic!("{width_share}, {strength}: {e}"));
+        assert!(described.template.cosine(&alone.template) > 0.98, "{width_share}, {strength}");
+        assert!(described.landmarks.eyes.expect("it has eyes").right.x < 480.0, "the larger one is meant");
+        for image_type in [ImageType::Selfie, ImageType::VideoFrame] {
+            assert_eq!(faces(&card, image_type), Err(Error::MultipleFaces(2)), "{width_share}, {strength}");
+        }
+    }
+    // Too faint to be recognised, and small: so a second print may look, too.
+    let faint = card(&obama, &biden, 0.5, 0.3);
+    assert_eq!(faces(&faint, ImageType::Selfie), Err(Error::MultipleFaces(2)));
+    assert!(faces(&faint, ImageType::IdDocument).is_ok());
+    // Any other second person is one.
+    for (width_share, strength) in [(0.6, 1.0), (0.9, 1.0), (0.9, 0.5)] {
+        let refused = faces(&card(&obama, &biden, width_share, strength), ImageType::IdDocument);
+        assert_eq!(refused, Err(Error::MultipleFaces(2)), "{width_share}, {strength}");
+    }
+}
+
 #[test]
 fn no_face_is_no_face() {
     let mut networks = networks(Engine::Auto);

@@ -1,0 +1,43 @@
+//! The portrait of an identity document, which may show the same person again: smaller, fainter, as a safeguard.
+
+use crate::find::Found;
+use crate::image::View;
+use crate::networks::Networks;
+use crate::recognize::recognize;
+use crate::values::picture::ImageType;
+use crate::values::score::Score;
+use crate::values::template::Template;
+use crate::{ComparedFace, Error, quality};
+
+/// The same person, on two prints of one portrait: two different people reach it once in 10,000 pairs.
+const SCORE_MIN: Score = Score(3500.0);
+/// A second print is at most as wide, as a share of the portrait's width, where it is too faint to be recognised.
+const WIDTH_SHARE_MAX: f32 = 0.6;
+/// Nor has it more contrast, as a share of the portrait's.
+const CONTRAST_SHARE_MAX: f32 = 0.6;
+
+/// Counts the people on a document whose largest face was found in `view`: second prints of it are none.
+pub fn people(networks: &mut Networks, view: View, found: &Found) -> Result<usize, Error> {
+    let mut people = 1;
+    if found.others.is_empty() {
+        return Ok(people);
+    }
+    let (contrast, width) = (quality::measures(view, found).contrast, found.detection.face_box.width);
+    let template = recognize(networks, view, found)?.template;
+    for other in &found.others {
+        let is_narrow = other.detection.face_box.width <= WIDTH_SHARE_MAX * width;
+        let is_faint = is_narrow && quality::measures(view, other).contrast <= CONTRAST_SHARE_MAX * contrast;
+        if is_faint {
+            continue;
+        }
+        let second = recognize(networks, view, other)?.template;
+        people += usize::from(!is_same(networks, &template, &second));
+    }
+    Ok(people)
+}
+
+/// True if both templates are of one person. Networks whose scores mean nothing cannot tell.
+fn is_same(networks: &Networks, one: &Template, other: &Template) -> bool {
+    let [one, other] = [one, other].map(|template| ComparedFace { template, image_type: ImageType::IdDocument });
+    networks.curves().is_some_and(|curves| curves.score(one, other) >= SCORE_MIN)
+}
