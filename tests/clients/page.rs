@@ -1,6 +1,6 @@
 //! The page of clients, taken apart.
 
-use testkit::project;
+use testkit::{page, project};
 
 /// A part of the page under one heading.
 pub struct Section {
@@ -42,6 +42,5 @@ impl Section {
 }
 
 fn blocks(text: &str) -> Vec<(String, String)> {
-    let fenced = text.split("```").skip(1).step_by(2);
-    fenced.filter_map(|block| block.split_once('\n')).map(|(of, text)| (of.to_owned(), text.to_owned())).collect()
+    page::blocks(text).into_iter().map(|(language, text)| (language.to_owned(), text.to_owned())).collect()
 }

@@ -5,25 +5,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use testkit::project;
+use testkit::{page, project};
 
 use crate::server::Server;
 
 /// Printed before the output of each snippet.
 const MARK: &str = "@@@ snippet";
-
-/// The lines between ``` and ```, by what follows the first.
-fn snippets(page: &str) -> Vec<(&str, String)> {
-    let mut found = vec![];
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        if let Some(language) = line.strip_prefix("```") {
-            let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            found.push((language, text.join("\n")));
-        }
-    }
-    found
-}
 
 /// Whether an answer has all members that are shown of it, and words in capitals as they are shown.
 fn shows(shown: &Value, answer: &Value) -> bool {
@@ -47,7 +34,7 @@ fn shows(shown: &Value, answer: &Value) -> bool {
 /// Runs a page's snippets one after the other, in one shell.
 fn run(server: &Server, path: &Path) {
     let page = std::fs::read_to_string(path).expect("it can be read");
-    let (page, snippets) = (path.display(), snippets(&page));
+    let (page, snippets) = (path.display(), page::blocks(&page));
     let folder = tempfile::tempdir().expect("there is room");
     for name in ["tests", "README.md"] {
         std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");

@@ -8,12 +8,14 @@
 //! | [`disorder`] | reproducible random bytes, and pictures that are damaged or extreme |
 //! | [`hostile`] | pictures that are made to harm |
 //! | [`shared`] | pictures and networks that lie beside the project |
+//! | [`page`] | the blocks of a page in Markdown |
 //! | [`python`], [`node`] | other people's implementations, to compare with |
 
 pub mod disorder;
 pub mod hostile;
 pub mod moto;
 pub mod node;
+pub mod page;
 pub mod postgres;
 pub mod project;
 pub mod python;
