@@ -11,6 +11,7 @@ mod conformance;
 mod connections;
 mod curl;
 mod demo;
+mod discretion;
 mod disk;
 mod faults;
 mod flood;

@@ -10,7 +10,7 @@ use crate::nodes;
 use crate::server::Server;
 
 /// A port that was free a moment ago.
-fn address() -> String {
+pub fn address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it has an address").to_string()
 }

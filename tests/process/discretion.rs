@@ -1,0 +1,90 @@
+//! A log at its most talkative, and the numbers, hold nothing of a person and no key.
+
+use std::process::Command;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method};
+use serde_json::json;
+use testkit::project::sample;
+
+use crate::commands::{bioserver, succeeded};
+use crate::metrics::address;
+use crate::nodes;
+use crate::server::Server;
+
+const FRIENDLY_NAME: &str = "Ludmilla Zweistein 3735928559";
+const CORRELATION: &str = "correlation-4276993775";
+const EVIDENCE: &str = "evidence-3405691582";
+const CALLBACK: &str = "https://93.184.216.34/callback-2880293630";
+
+/// The parts of a request's body that can be recognised in any log, however it writes bytes.
+fn marks(image: &[u8]) -> Vec<String> {
+    let part = &image[200..216];
+    let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+    let listed = part[..6].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    let escaped = String::from_utf8_lossy(part).escape_debug().to_string();
+    vec![hex, listed, escaped]
+}
+
+#[tokio::test]
+async fn nothing_of_a_person_is_logged_or_counted() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let log = folder.path().join("log");
+    let metrics = address();
+    let variables = [
+        ("LOG", log.to_str().expect("it is text")),
+        ("BIOSERVER_LOG_FILTER", "trace"),
+        ("BIOSERVER_METRICS_LISTEN", &metrics),
+    ];
+    let server = Server::under(&["sh", "-c", "exec \"$@\" 2>\"$LOG\"", "sh"], &variables);
+    let client = Client::new();
+
+    // Every operation of the contract, and then values that are marked.
+    let url = format!("{}/bioserver-app", server.url);
+    succeeded(&bioserver(folder.path(), &["conformance", "--url", &url, "--key", &server.key]));
+    let about = json!({
+        "imageStorageEnabled": true, "correlationId": CORRELATION, "evidenceId": EVIDENCE, "callbackURL": CALLBACK,
+    });
+    let session = nodes::open(&client, &server, &about).await.expect("it answers");
+    let image = sample("obama.jpg");
+    let part = Part::bytes(image.clone()).file_name("secret-file-name.jpg");
+    let about = json!({ "imageType": "SELFIE", "friendlyName": FRIENDLY_NAME }).to_string();
+    let form = Form::new().text("face", about).part("image", part);
+    let request = server.request(&client, Method::POST, &format!("{session}/faces")).multipart(form);
+    let made = nodes::location(&request.send().await.expect("it answers"));
+    let face = nodes::read(&client, &server, &made).await;
+    let request = server.request(&client, Method::POST, &format!("{session}/faces")).json(&face);
+    assert_eq!(request.send().await.expect("it answers").status(), 201);
+    nodes::read(&client, &server, &format!("{made}/matches")).await;
+    let check = server.request(&client, Method::POST, &format!("{session}/init-liveness-parameters"));
+    let check = check.json(&json!({ "type": "LIVENESS_ACTIVE" })).send().await.expect("it answers");
+    let check: serde_json::Value = check.json().await.expect("it is JSON");
+    // HTTP/2 has a log of its own.
+    let second = Command::new("curl")
+        .args(["--silent", "--fail", "--http2-prior-knowledge", &format!("{url}{made}"), "-H"])
+        .arg(format!("apikey: {}", server.key))
+        .output()
+        .expect("these tests need curl");
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    let numbers = client.get(format!("http://{metrics}/metrics")).send().await.expect("it answers");
+    let numbers = numbers.text().await.expect("it is text");
+
+    let text = |name: &str| face[name].as_str().expect("it is text").to_owned();
+    let secret = server.key.rsplit('_').next().expect("it has a secret").to_owned();
+    let mut marked = marks(&image);
+    marked.extend([
+        secret,
+        text("template")[40..72].to_owned(),
+        text("digest"),
+        text("signature")[100..140].to_owned(),
+    ]);
+    marked.push(check["serverRandom"].as_str().expect("it is text").to_owned());
+    marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CALLBACK, "secret-file-name"].map(str::to_owned));
+    let said = String::from_utf8_lossy(&std::fs::read(&log).expect("it is written")).into_owned();
+    assert!(said.lines().count() > 500, "the log is not at its most talkative");
+    for mark in marked {
+        let found = said.lines().find(|line| line.contains(&mark));
+        assert_eq!(found, None, "{mark}");
+        assert!(!numbers.contains(&mark), "{mark}");
+    }
+}
