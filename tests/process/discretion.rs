@@ -20,7 +20,7 @@ const CALLBACK: &str = "https://93.184.216.34/callback-2880293630";
 /// The parts of a request's body that can be recognised in any log, however it writes bytes.
 fn marks(image: &[u8]) -> Vec<String> {
     let part = &image[200..216];
-    let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = part.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let listed = part[..6].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
     let escaped = String::from_utf8_lossy(part).escape_debug().to_string();
     vec![hex, listed, escaped]
