@@ -55,7 +55,11 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
     }
     for (index, parameter) in operation.parameters.iter().enumerate() {
         let name = ident(&snake(&parameter.field.name));
-        arguments.push(Argument { name, rust_type: extractor(parameter), source: Source::Parameter(index) });
+        arguments.push(Argument {
+            name,
+            rust_type: extractor(parameter, &value_type(&parameter.field.value)),
+            source: Source::Parameter(index),
+        });
     }
     if let Some(Body { kind, .. }) = &operation.body {
         let schema = |name: &String| value_type(&ValueType::Named(name.clone()));
@@ -72,8 +76,9 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
     arguments
 }
 
-fn extractor(parameter: &Parameter) -> TokenStream {
-    let (value, place) = (value_type(&parameter.field.value), place(parameter));
+/// The extractor of a parameter that has a `value`, wherever and whether always it is sent.
+pub fn extractor(parameter: &Parameter, value: &TokenStream) -> TokenStream {
+    let place = place(parameter);
     if is_always_there(parameter) { quote!(#place<#value>) } else { quote!(#place<Option<#value>>) }
 }
 

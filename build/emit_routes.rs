@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::emit_operations::{Argument, Source, answer_types, arguments, is_always_there, place, value_type};
+use super::emit_operations::{
+    Argument, Source, answer_types, arguments, extractor, is_always_there, place, value_type,
+};
 use super::emit_types::{checks, doc};
 use super::model::{Contract, Operation, Parameter, Tag};
 use super::names::{ident, pascal, snake};
@@ -130,8 +132,8 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
 
 /// The type of a parameter as it is sent.
 fn sent(parameter: &Parameter) -> TokenStream {
-    let (value, place) = (value_type(&parameter.field.value), place(parameter));
-    if is_always_there(parameter) { quote!(#place<Sent<#value>>) } else { quote!(#place<Option<Sent<#value>>>) }
+    let value = value_type(&parameter.field.value);
+    extractor(parameter, &quote!(Sent<#value>))
 }
 
 /// The parameter `name` as it is handed on.

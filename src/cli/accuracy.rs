@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ::evaluate::page::{self, Evaluation};
 use anyhow::Context as _;
+use evaluate::page::{self, Evaluation};
 
-use crate::cli::evaluate;
-use crate::cli::output::print;
+use crate::cli::output::{print, write};
 
 /// Make a page in Markdown of the figures that evaluations wrote as JSON
 #[derive(Debug, clap::Args)]
@@ -28,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let evaluations: Vec<Evaluation> = args.files.iter().map(read).collect::<Result<_, _>>()?;
     let page = page::markdown(&evaluations)?;
     if let Some(path) = &args.out {
-        return evaluate::write(path, &page);
+        return write(path, &page);
     }
     print(page)
 }

@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use ::evaluate::fit::fitting::Fitting;
-use ::evaluate::fit::manifest;
-use ::evaluate::input::collection::Half;
-use ::evaluate::report::html;
 use anyhow::Context as _;
+use evaluate::fit::fitting::Fitting;
+use evaluate::fit::manifest;
+use evaluate::input::collection::Half;
+use evaluate::report::html;
 use face::pack::{MANIFEST, Pack};
 
-use crate::cli::evaluate;
-use crate::cli::output::print;
+use crate::cli::output::{make, print, write};
 use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
@@ -43,8 +42,8 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 
     print(&fitting)?;
     if let Some(report) = &args.report {
-        evaluate::make(report)?;
-        evaluate::write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting)?)?;
+        make(report)?;
+        write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting)?)?;
     }
     let Some(folder) = folder else {
         print(format!("\n{}", manifest::tables(&fitting.curves())?))?;
@@ -52,7 +51,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     };
     let path = folder.join(MANIFEST);
     let old = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    evaluate::write(&path, &manifest::with(&old, &fitting.curves())?)?;
+    write(&path, &manifest::with(&old, &fitting.curves())?)?;
     print(format!("\nWritten to {}\n", path.display()))?;
     Ok(())
 }

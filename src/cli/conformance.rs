@@ -7,8 +7,7 @@ use std::time::Instant;
 use crate::cli::conformance::exchange::{Names, Server};
 use crate::cli::conformance::kit::{Kit, Scenario};
 use crate::cli::conformance::report::Outcome;
-use crate::cli::evaluate::write;
-use crate::cli::output::print;
+use crate::cli::output::{print, write};
 
 mod exchange;
 mod expected;

@@ -1,6 +1,5 @@
 //! `evaluate`: how well a pack tells people apart, and whether its scores mean what they say.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ::evaluate::input::collection::{Collection, Half};
@@ -9,10 +8,9 @@ use ::evaluate::measure::degraded::Degraded;
 use ::evaluate::measure::det;
 use ::evaluate::report::profile::Profile;
 use ::evaluate::report::{Report, Tested, charts, html, plot};
-use anyhow::Context as _;
 use face::pack::Pack;
 
-use crate::cli::output::print;
+use crate::cli::output::{make, print, write};
 use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
@@ -131,14 +129,4 @@ fn collection(args: &Args) -> anyhow::Result<Collection> {
         (None, None) => anyhow::bail!("no pictures are named"),
     };
     Ok(args.about.tell(collection))
-}
-
-/// Makes a folder, and those that it lies in.
-pub fn make(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
-}
-
-/// Writes a file whole, and names it when that fails.
-pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }

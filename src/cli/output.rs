@@ -1,7 +1,9 @@
-//! Standard output: results, as tables where there are several.
+//! What commands leave: results on standard output, as tables where there are several, and files.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
@@ -36,6 +38,16 @@ pub fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [S
         }
     }
     table.trim_fmt() + "\n"
+}
+
+/// Makes a folder, and those that it lies in.
+pub fn make(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+}
+
+/// Writes a file whole, and names it when that fails.
+pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 #[cfg(test)]

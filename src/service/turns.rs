@@ -134,10 +134,8 @@ impl Turns {
     pub fn load(&self) -> Load {
         let state = self.0.state();
         let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
-        let ahead = (waiting + state.running) as f64 * state.picture_s / self.0.settings.workers.max(1) as f64;
-        // As long as a worker is free nobody waits.
-        let wait = if state.running < self.0.settings.workers { 0.0 } else { ahead };
-        Load { waiting, running: state.running, bytes: state.bytes, wait: Duration::from_secs_f64(wait) }
+        let wait = state.wait_behind(waiting, self.0.settings.workers);
+        Load { waiting, running: state.running, bytes: state.bytes, wait }
     }
 
     /// A place for a request.
@@ -203,7 +201,12 @@ impl State {
         let own = lane.map_or(0, |lane| lane.pictures(now)) + due as usize;
         let others = self.lanes.iter().filter(|(other, _)| **other != provider);
         let others: usize = others.map(|(_, lane)| lane.pictures(now).min(own + 1)).sum();
-        let ahead = (own + others + self.running + 1).saturating_sub(workers);
+        self.wait_behind(own + others, workers)
+    }
+
+    /// The estimated wait of a picture behind so many that have no turn yet.
+    fn wait_behind(&self, pictures: usize, workers: usize) -> Duration {
+        let ahead = (pictures + self.running + 1).saturating_sub(workers);
         Duration::from_secs_f64(ahead as f64 * self.picture_s / workers.max(1) as f64)
     }
 

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use crate::callback::Attempt;
 use crate::service::deliveries::Delivery;
 use crate::service::vitals::panic_text;
-use crate::service::{self, Deps, callbacks};
+use crate::service::{Deps, callbacks};
 use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
 use crate::telemetry;
@@ -27,32 +27,36 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
 async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
     let (id, session, attempts) = (leased.callback, leased.session.id, leased.attempts);
     let sending = callbacks::send(&deps, &leased, &mut delivery);
-    let sent = AssertUnwindSafe(sending).catch_unwind().await;
-    telemetry::callback(outcome(&sent));
-    match sent {
-        Ok(Ok(Some(attempt))) => match attempt {
-            Attempt::Delivered(status) => tracing::info!(%id, %session, attempts, status, "a callback has arrived"),
-            Attempt::Gone => tracing::warn!(%id, %session, attempts, "a callback is not wanted any more"),
-            Attempt::Failed { why, .. } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
-            Attempt::Unreached { why } => tracing::warn!(%id, %session, attempts, why, "a callback has not arrived"),
-        },
-        Ok(Ok(None)) => tracing::debug!(%id, %session, "a callback waits for its host"),
-        Ok(Err(error)) => tracing::error!(%id, %session, attempts, %error, "a callback could not be sent"),
+    let outcome = match AssertUnwindSafe(sending).catch_unwind().await {
+        Ok(Ok(Some(Attempt::Delivered(status)))) => {
+            tracing::info!(%id, %session, attempts, status, "a callback has arrived");
+            "delivered"
+        }
+        Ok(Ok(Some(Attempt::Gone))) => {
+            tracing::warn!(%id, %session, attempts, "a callback is not wanted any more");
+            "gone"
+        }
+        Ok(Ok(Some(Attempt::Failed { why, .. }))) => {
+            tracing::warn!(%id, %session, attempts, why, "a callback has not arrived");
+            "refused"
+        }
+        Ok(Ok(Some(Attempt::Unreached { why }))) => {
+            tracing::warn!(%id, %session, attempts, why, "a callback has not arrived");
+            "unreached"
+        }
+        Ok(Ok(None)) => {
+            tracing::debug!(%id, %session, "a callback waits for its host");
+            "postponed"
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%id, %session, attempts, %error, "a callback could not be sent");
+            "failed"
+        }
         Err(panic) => {
             deps.vitals.panicked();
             tracing::error!(%id, %session, panic = panic_text(&*panic), "sending a callback panicked");
+            "failed"
         }
-    }
-}
-
-/// The end of an attempt, in a word.
-fn outcome<P>(sent: &Result<Result<Option<Attempt>, service::Error>, P>) -> &'static str {
-    match sent {
-        Ok(Ok(Some(Attempt::Delivered(_)))) => "delivered",
-        Ok(Ok(Some(Attempt::Gone))) => "gone",
-        Ok(Ok(Some(Attempt::Failed { .. }))) => "refused",
-        Ok(Ok(Some(Attempt::Unreached { .. }))) => "unreached",
-        Ok(Ok(None)) => "postponed",
-        Ok(Err(_)) | Err(_) => "failed",
-    }
+    };
+    telemetry::callback(outcome);
 }

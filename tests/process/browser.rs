@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::project;
 
-use crate::server::Server;
+use crate::server::{Server, free_address};
 
 /// Only a fault takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -27,8 +27,7 @@ impl Browser {
 
     /// With these arguments besides.
     pub async fn with(more: &[&str], url: &str) -> Self {
-        let port =
-            std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port is free").port();
+        let port = free_address().port();
         let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
         let driver = driver.expect("chromedriver runs: tools/setup-tests installs it");
         let profile = tempfile::tempdir().expect("there is room");

@@ -8,9 +8,8 @@ use serde_json::json;
 use testkit::project::sample;
 
 use crate::commands::{bioserver, succeeded};
-use crate::metrics::address;
 use crate::nodes;
-use crate::server::Server;
+use crate::server::{Server, free_address};
 
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein 3735928559";
 const CORRELATION: &str = "correlation-4276993775";
@@ -30,7 +29,7 @@ fn marks(image: &[u8]) -> Vec<String> {
 async fn nothing_of_a_person_is_logged_or_counted() {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
-    let metrics = address();
+    let metrics = free_address().to_string();
     let variables = [
         ("LOG", log.to_str().expect("it is text")),
         ("BIOSERVER_LOG_FILTER", "trace"),

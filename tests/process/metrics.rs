@@ -7,13 +7,7 @@ use serde_json::{Value, json};
 use testkit::project;
 
 use crate::nodes;
-use crate::server::Server;
-
-/// A port that was free a moment ago.
-pub fn address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").to_string()
-}
+use crate::server::{Server, free_address};
 
 async fn scraped(client: &Client, address: &str) -> BTreeMap<String, f64> {
     let reply = client.get(format!("http://{address}/metrics")).send().await.expect("it answers");
@@ -42,7 +36,7 @@ fn on_the_board() -> BTreeSet<String> {
 
 #[tokio::test]
 async fn work_is_told_in_numbers() {
-    let address = address();
+    let address = free_address().to_string();
     let server = Server::configured(&[("BIOSERVER_METRICS_LISTEN", &address)]);
     let client = Client::new();
     let session = nodes::open(&client, &server, &json!({})).await.expect("it answers");

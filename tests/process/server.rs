@@ -1,6 +1,7 @@
 //! A running server with a data directory of its own, ended with the test.
 
 use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -39,6 +40,12 @@ fn begun_by(starter: &[&str], program: Command) -> Command {
     }
     command.current_dir(program.get_current_dir().expect("it has one"));
     command
+}
+
+/// An address whose port was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address")
 }
 
 fn make_key(mut program: Command, provider: &str) -> String {

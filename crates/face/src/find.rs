@@ -175,10 +175,10 @@ fn confirmed(
     }
     let off = |at: &usize| off_middle(view, detect::centre(accepted[*at].0.face_box));
     let chosen = match wanted {
-        Wanted::Largest => None,
-        Wanted::Central => (0..accepted.len()).min_by(|a, b| off(a).total_cmp(&off(b))),
+        Wanted::Largest => 0,
+        Wanted::Central => (0..accepted.len()).min_by(|a, b| off(a).total_cmp(&off(b))).unwrap_or(0),
     };
-    let (detection, first) = accepted.remove(chosen.unwrap_or(0));
+    let (detection, first) = accepted.remove(chosen);
     let other = |(detection, mesh)| Found { detection, mesh, others: vec![] };
     let others = accepted.into_iter().map(other).collect();
     // The second pass looks straight at what the first has found, and is nearly always the better one.

@@ -124,7 +124,7 @@ impl Asked {
 pub struct LivenessCapture {
     pub asked: Asked,
     pub level: SecurityLevel,
-    /// Whether the camera calls itself a program that shows films in the place of one; `None` of one that says nothing.
+    /// The camera calls itself a program that shows films in the place of one. `None`: it says nothing of itself.
     pub is_virtual: Option<bool>,
     pub frames: Vec<Frame>,
 }

@@ -84,7 +84,7 @@ struct Spoof {
 
 /// A network for one size of input.
 struct Stage {
-    /// What it is for, where times are told.
+    /// Names the network where times are told, as in `detector`.
     role: &'static str,
     executable: Executable,
     input: Input,

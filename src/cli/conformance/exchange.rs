@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use face::values::score::Score;
 use reqwest::multipart::{self, Form};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cli::conformance::expected::{faults, is_header, rate};
+use crate::cli::conformance::expected::{faults, is_header};
 use crate::cli::conformance::kit::{Exchange, Expected, Kept, Key, Multipart, Part, Sent};
 use crate::cli::verify;
 
@@ -61,7 +62,7 @@ impl Server {
         Ok(Self { http, base, root, key: key.to_owned(), jwks })
     }
 
-    /// What is wrong with the answer; nothing if it is as it must be.
+    /// Makes an exchange and returns the faults of its answer; none if it is as it must be.
     pub async fn exchange(&self, exchange: &Exchange, names: &mut Names) -> anyhow::Result<Vec<String>> {
         let answer = Answer::read(self.request(&exchange.send, names)?.send().await?).await?;
         let mut found = self.faults(&exchange.expect, &answer, names);
@@ -178,7 +179,9 @@ impl Answer {
 fn has_rate(item: &Value) -> bool {
     let number = |name: &str| item[name].as_f64();
     let both = number("score").zip(number("falseAcceptanceRate"));
-    both.is_some_and(|(score, stated)| (stated / rate(score) - 1.0).abs() < RATE_TOLERANCE)
+    both.is_some_and(|(score, stated)| {
+        (stated / Score(score).false_acceptance_rate_percent() - 1.0).abs() < RATE_TOLERANCE
+    })
 }
 
 fn form(request: RequestBuilder, parts: &[Part], kind: Multipart, names: &Names) -> anyhow::Result<RequestBuilder> {

@@ -1,4 +1,4 @@
-//! Whether a value is what it must be.
+//! Compares values with what they must be.
 //!
 //! | written | is |
 //! |---|---|
@@ -15,7 +15,7 @@ use uuid::Uuid;
 const EACH: &str = "$each";
 const ABSENT: &str = "$absent";
 
-/// What is wrong with `value`, with its place; nothing if it is as it must be.
+/// Returns the faults of `value`, each with its place; none if it is as it must be.
 pub fn faults(wanted: &Value, value: &Value) -> Vec<String> {
     let mut faults = vec![];
     compare(wanted, value, "", &mut faults);
@@ -83,7 +83,7 @@ fn is_time(text: &str) -> bool {
     text.len() == LEN && NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").is_ok()
 }
 
-/// Whether a header is what it must be, in which `$uuid` may stand at the end.
+/// True if a header is as it must be; `$uuid` may stand at the end of `wanted`.
 pub fn is_header(wanted: &str, value: &str) -> bool {
     match wanted.strip_suffix("$uuid") {
         Some(before) => value.strip_prefix(before).is_some_and(|id| Uuid::parse_str(id).is_ok()),
@@ -92,13 +92,9 @@ pub fn is_header(wanted: &str, value: &str) -> bool {
     }
 }
 
-/// The rate in percent that a score means, as the contract has it.
-pub fn rate(score: f64) -> f64 {
-    10f64.powf((2500.0 - score) / 500.0).clamp(1e-15, 100.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use face::values::score::Score;
     use serde_json::json;
 
     use super::*;
@@ -130,6 +126,7 @@ mod tests {
         assert!(is_header("/v2/$uuid", "/v2/0991cedc-9111-4b9d-9e4e-8d6eb4db488f"));
         assert!(!is_header("/v2/$uuid", "/v2/0991cedc-9111-4b9d-9e4e-8d6eb4db488f/"));
         assert!(is_header("application/json", "application/json; charset=utf-8") && !is_header("a", "b"));
+        let rate = |score| Score(score).false_acceptance_rate_percent();
         assert_eq!(rate(10269.438178710938), 1e-15);
         assert!((rate(7771.43408203125) / 2.8650475616752694e-11 - 1.0).abs() < 1e-9);
     }

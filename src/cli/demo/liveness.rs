@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ::evaluate::performer::attack::{self, Attack};
-use ::evaluate::performer::portrait::Portrait;
-use ::evaluate::performer::{self, FRAME_MS, Performance};
 use anyhow::{Context, bail};
+use evaluate::performer::attack::{self, Attack};
+use evaluate::performer::portrait::Portrait;
+use evaluate::performer::{self, FRAME_MS, Performance};
 use face::networks::Networks;
 use face::samples;
 use face::values::liveness::Frame;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::capture::Check;
 use crate::cli::demo::{Client, say};
-use crate::cli::evaluate;
+use crate::cli::output::make;
 
 /// Longer than a check takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -50,7 +50,7 @@ pub async fn show(client: &Client, mut networks: Networks, keep: Option<&Path>) 
 /// Writes a film as a folder of frames, where it is to be kept.
 fn kept(keep: Option<&Path>, name: &str, film: &[Frame]) -> anyhow::Result<()> {
     let Some(folder) = keep.map(|keep| keep.join(name)) else { return Ok(()) };
-    evaluate::make(&folder)?;
+    make(&folder)?;
     for (number, frame) in film.iter().enumerate() {
         let path = folder.join(format!("{number:03}.jpg"));
         std::fs::write(&path, &frame.jpeg).with_context(|| format!("{} cannot be written", path.display()))?;

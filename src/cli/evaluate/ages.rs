@@ -6,8 +6,7 @@ use ::evaluate::ages::{self, Report, Tested};
 use ::evaluate::input::pictures;
 use face::pack::Pack;
 
-use crate::cli::evaluate::write;
-use crate::cli::output::print;
+use crate::cli::output::{print, write};
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 

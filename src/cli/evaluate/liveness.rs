@@ -13,8 +13,8 @@ use face::pack::Pack;
 use face::{Picture, WantedFace};
 use sha2::{Digest, Sha256};
 
-use crate::cli::evaluate::{Out, make, write};
-use crate::cli::output::print;
+use crate::cli::evaluate::Out;
+use crate::cli::output::{make, print, write};
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 

@@ -13,11 +13,11 @@ use crate::telemetry;
 
 /// Names a request, in its head and in that of its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// What a caller's tracing calls it (W3C Trace Context).
+/// The header by which a caller's tracing names a request (W3C Trace Context).
 const TRACE_PARENT: &str = "traceparent";
 /// A name that is longer, or holds anything but visible ASCII, is replaced.
 const ID_LEN_MAX: usize = 128;
-/// What any path is called that the document does not have.
+/// Stands for every path that the document does not have.
 const ELSEWHERE: &str = "other";
 
 /// A request that is being answered.
