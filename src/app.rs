@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use face::pack::Pack;
 use face::workers::{self, Workers};
@@ -24,7 +24,7 @@ use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
-use crate::{api, callback, tasks, telemetry};
+use crate::{api, callback, cause, tasks, telemetry};
 
 /// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
 const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -49,6 +49,7 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         time::follow(&store, &clock).await.context("the database does not say what time it is")?;
         let master = config.master_key.master()?;
+        let workers = workers(&config, config.workers).await?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
@@ -58,15 +59,6 @@ impl App {
             wait_max: config.queue_wait,
             bytes_max: config.request_bytes_max,
         };
-        let settings = workers::Settings {
-            threads: Some(config.workers),
-            wait_max: WORKERS_WAIT_MAX,
-            networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
-        };
-        let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
-        let portrait =
-            Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
-        workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
 
         let deps = Deps {
             store,
@@ -101,7 +93,7 @@ impl App {
         let tasks = tokio::spawn(tasks::run(deps.clone(), stopped.clone()));
         let mut metrics = None;
         if let Some(address) = self.metrics {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            let listener = listen(address).await?;
             let places = Places::new(connections::Settings::default(), deps.clock.clone());
             tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
             let stop = until_stopped(stopped.clone());
@@ -121,6 +113,23 @@ impl App {
         served?;
         Ok(())
     }
+}
+
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| anyhow!("cannot listen on {address}: {}", cause::of(&error)))
+}
+
+/// Loads the networks for so many threads, and tries them on a photograph.
+pub async fn workers(config: &Config, threads: usize) -> anyhow::Result<Workers> {
+    let settings = workers::Settings {
+        threads: Some(threads),
+        wait_max: WORKERS_WAIT_MAX,
+        networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
+    };
+    let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
+    let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
+    workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
+    Ok(workers)
 }
 
 /// Ready when the server stops.

@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::cli::output::print;
 use crate::config::Config;
 
@@ -23,14 +21,10 @@ pub struct Args {
 pub async fn run(config: Config, args: Args) -> anyhow::Result<()> {
     let address = args.listen.unwrap_or(config.listen);
     let app = App::build(config).await?;
-    let listener = listen(address).await?;
+    let listener = app::listen(address).await?;
     // Nobody need read it.
     let _ = print(format!("listening on http://{}\n", listener.local_addr()?));
     app.serve(listener, stopped()).await
-}
-
-pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C. Asked once more, it ends at once.

@@ -4,6 +4,7 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use strum::Display;
 
+use crate::cause::{self, NO_ANSWER};
 use crate::store::Error;
 
 /// Why a database does not do its work, as the end of a sentence that begins with its name.
@@ -22,9 +23,18 @@ pub enum Outage {
 /// `None` for a fault of the statement.
 pub fn of(error: &Error) -> Option<Outage> {
     match error {
-        Error::Slow => Some(Outage::Away),
+        Error::Slow | Error::Connect { .. } => Some(Outage::Away),
         Error::Database(error) => of_driver(error),
         Error::Migrate(_) | Error::SchemaOld { .. } | Error::File { .. } => None,
+    }
+}
+
+/// Why it failed, in the database's own words where it has some.
+pub fn cause(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::PoolTimedOut => NO_ANSWER.to_owned(),
+        other => cause::of(other),
     }
 }
 

@@ -5,6 +5,7 @@ mod browser;
 mod bucket;
 mod callbacks;
 mod camera;
+mod checking;
 mod clocks;
 mod commands;
 mod conformance;

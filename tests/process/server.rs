@@ -101,6 +101,11 @@ impl Server {
         client.request(method, format!("{}/bioserver-app{path}", self.url)).header("apikey", &self.key)
     }
 
+    /// The folder of its data.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     pub fn id(&self) -> u32 {
         self.process.lock().expect("nobody panicked").id()
     }
