@@ -79,15 +79,14 @@ const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
     const IN_POSTGRES: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
     const IN_SQLITE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
+    let is_there: bool = match store {
+        Store::Postgres(pool, _) => sqlx::query_scalar(IN_POSTGRES).fetch_one(pool).await?,
+        Store::Sqlite(pool) => sqlx::query_scalar(IN_SQLITE).fetch_one(pool).await?,
+    };
     match store {
-        Store::Postgres(pool, _) => match sqlx::query_scalar(IN_POSTGRES).fetch_one(pool).await? {
-            true => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
-            false => Ok(None),
-        },
-        Store::Sqlite(pool) => match sqlx::query_scalar(IN_SQLITE).fetch_one(pool).await? {
-            true => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
-            false => Ok(None),
-        },
+        _ if !is_there => Ok(None),
+        Store::Postgres(pool, _) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
+        Store::Sqlite(pool) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
     }
 }
 

@@ -12,6 +12,7 @@ mod conformance;
 mod connections;
 mod curl;
 mod demo;
+mod deploy;
 mod discretion;
 mod disk;
 mod faults;

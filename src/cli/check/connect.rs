@@ -157,12 +157,9 @@ async fn pack(config: &Config) -> Outcome {
     found.map(|_| format!("{}: finds the face of a portrait", name())).map_err(|error| format!("{}: {error:#}", name()))
 }
 
-/// An error if another program than a BioServer is found at the address. Itself, it is there while it runs.
+/// An error if another program than this server is found at the address.
 async fn listen(address: SocketAddr, (page, words): (&str, &str)) -> Outcome {
-    let error = match TcpListener::bind(address).await {
-        Ok(_) => return Ok(format!("{address}: free")),
-        Err(error) => error,
-    };
+    let Err(error) = TcpListener::bind(address).await else { return Ok(format!("{address}: free")) };
     if error.kind() == io::ErrorKind::AddrInUse
         && health::ask(address, page, ANSWER_MAX).await.is_ok_and(|(_, text)| text.contains(words))
     {
