@@ -91,16 +91,18 @@ pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
 }
 
 pub async fn postgres(options: &PgConnectOptions, bounds: Bounds, change: Change) -> Result<Store, Error> {
-    let migrate = async |pool: PgPool| {
-        let schema = schema!("postgres");
-        let applied = applied(&Store::Postgres(pool.clone(), bounds)).await?;
-        if is_due(&schema, applied, change)? {
-            // Under an advisory lock, so that nodes which start at once take turns.
-            schema.run(&pool).await?;
-        }
-        Ok(())
-    };
+    let migrate = move |pool| migrate(pool, bounds, change);
     Ok(Store::Postgres(postgres::open(options.clone(), bounds, migrate).await?, bounds))
+}
+
+async fn migrate(pool: PgPool, bounds: Bounds, change: Change) -> Result<(), Error> {
+    let schema = schema!("postgres");
+    let store = Store::Postgres(pool.clone(), bounds);
+    if is_due(&schema, applied(&store).await?, change)? {
+        // Under an advisory lock, so that nodes which start at once take turns.
+        schema.run(&pool).await?;
+    }
+    Ok(())
 }
 
 pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {

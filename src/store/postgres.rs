@@ -17,8 +17,10 @@ use crate::store::{Error, outage};
 pub const START_MAX: Duration = Duration::from_secs(10);
 /// The pause before a new node asks again.
 const START_PAUSE: Duration = Duration::from_millis(200);
-/// A migration may wait so long for another node's.
-const MIGRATION_LOCK_MAX: Duration = Duration::from_mins(1);
+/// A migration tries for so long to get its locks, or for another node's to end.
+const MIGRATION_MAX: Duration = Duration::from_mins(1);
+/// Requests wait for a table that a migration waits for. It lets them pass after so long, and tries again.
+const MIGRATION_LOCK_MAX: Duration = Duration::from_millis(250);
 /// After a statement's time is over, Postgres has so long to say so.
 const GRACE: Duration = Duration::from_millis(250);
 /// A connection that nobody hears of is given up after so many questions.
@@ -117,7 +119,7 @@ fn is_starting(error: &sqlx::Error) -> bool {
 pub async fn open<F: Future<Output = Result<(), Error>>>(
     options: PgConnectOptions,
     bounds: Bounds,
-    migrate: impl FnOnce(PgPool) -> F,
+    migrate: impl Fn(PgPool) -> F,
 ) -> Result<PgPool, Error> {
     reach(&options, START_MAX).await?;
     let lock_ms = MIGRATION_LOCK_MAX.as_millis();
@@ -126,7 +128,13 @@ pub async fn open<F: Future<Output = Result<(), Error>>>(
         .acquire_timeout(START_MAX)
         .after_connect(move |one, _| Box::pin(async move { set(one, format!("SET lock_timeout = {lock_ms}")).await }));
     let first = first.connect_with(options.clone()).await?;
-    migrate(first.clone()).await?;
+    let until = Instant::now() + MIGRATION_MAX;
+    while let Err(error) = migrate(first.clone()).await {
+        if !outage::is_locked(&error) || Instant::now() >= until {
+            return Err(error);
+        }
+        sleep(MIGRATION_LOCK_MAX).await;
+    }
     first.close().await;
     Ok(pool(options, bounds))
 }

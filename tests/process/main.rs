@@ -34,5 +34,6 @@ mod server;
 mod shadow;
 mod stopping;
 mod terminal;
+mod upgrade;
 mod uploads;
 mod wait;

@@ -22,7 +22,11 @@ pub struct Server {
 
 /// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
 pub fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_bioserver")), data)
+}
+
+fn program_at(path: &Path, data: &Path) -> Command {
+    let mut command = Command::new(path);
     command.current_dir(env!("CARGO_TARGET_TMPDIR")).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
     command
 }
@@ -76,9 +80,18 @@ impl Server {
 
     /// The same, begun by another program that becomes it: `prlimit --nofile=1024:`.
     pub fn under(starter: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::made(Path::new(env!("CARGO_BIN_EXE_bioserver")), starter, variables)
+    }
+
+    /// The server of another program than this one.
+    pub fn of(path: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::made(path, &[], variables)
+    }
+
+    fn made(path: &Path, starter: &[&str], variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("there is room");
         let program = || {
-            let mut program = program(data.path());
+            let mut program = program_at(path, data.path());
             program.envs(variables.iter().copied());
             program
         };
