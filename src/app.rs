@@ -24,6 +24,7 @@ use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
+use crate::telemetry::otlp;
 use crate::{api, callback, cause, tasks, telemetry};
 
 /// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
@@ -83,6 +84,9 @@ impl App {
         if config.metrics.is_some() {
             telemetry::keep();
         }
+        if let Some(endpoint) = &config.otlp {
+            otlp::start(endpoint)?;
+        }
         Ok(Self { deps, settings, connections: config.connections, metrics: config.metrics })
     }
 
@@ -110,6 +114,7 @@ impl App {
             metrics.await??;
         }
         deps.store.close().await;
+        tokio::task::spawn_blocking(otlp::stop).await?;
         served?;
         Ok(())
     }

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::cause::{self, NO_ANSWER};
 use crate::cli::health;
 use crate::clock::Clock;
 use crate::config::source::{InForce, Source};
@@ -21,7 +23,8 @@ use crate::service::{server_keys, signing};
 use crate::sign::certificate;
 use crate::store::look::Found;
 use crate::store::{self, look};
-use crate::{app, capture, cause, sign};
+use crate::telemetry::otlp;
+use crate::{app, capture, sign};
 
 /// The longest wait for a program that listens where the server should.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -52,6 +55,9 @@ pub async fn all(config: &Config) -> Vec<(&'static str, Outcome)> {
     ];
     if let Some(address) = config.metrics {
         trials.push(("metrics_listen", self::listen(address, NUMBERS).await));
+    }
+    if let Some(endpoint) = &config.otlp {
+        trials.push(("otlp_endpoint", collector(endpoint).await));
     }
     let is_given = |shown: &&InForce| shown.name == table::CALLBACK_CA_FILE.name && shown.source != Source::Default;
     if let Some(file) = config.settings.iter().find(is_given) {
@@ -166,6 +172,19 @@ async fn listen(address: SocketAddr, (page, words): (&str, &str)) -> Outcome {
         return Ok(format!("{address}: a BioServer answers there already"));
     }
     Err(format!("{address}: {}", cause::of(&error)))
+}
+
+/// Sends no span at all, which is a good request.
+async fn collector(endpoint: &str) -> Outcome {
+    let request = async {
+        let request = otlp::client()?.post(otlp::place(endpoint)).timeout(ANSWER_MAX);
+        request.header(CONTENT_TYPE, "application/x-protobuf").send().await?.error_for_status()
+    };
+    match request.await {
+        Ok(_) => Ok(format!("{endpoint}: takes spans")),
+        Err(error) if error.is_timeout() => Err(format!("{endpoint}: {NO_ANSWER}")),
+        Err(error) => Err(format!("{endpoint}: {}", cause::of(&error))),
+    }
 }
 
 /// Reads a file of certificates, all of which must be in force.
