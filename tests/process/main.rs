@@ -1,6 +1,7 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod attacks;
+mod backup;
 mod browser;
 mod bucket;
 mod callbacks;

@@ -88,8 +88,16 @@ impl Server {
         Self::made(path, &[], variables)
     }
 
+    /// A server whose data lie in this folder already.
+    pub fn in_folder(data: TempDir, variables: &[(&str, &str)]) -> Self {
+        Self::begun(Path::new(env!("CARGO_BIN_EXE_bioserver")), &[], data, variables)
+    }
+
     fn made(path: &Path, starter: &[&str], variables: &[(&str, &str)]) -> Self {
-        let data = tempfile::tempdir().expect("there is room");
+        Self::begun(path, starter, tempfile::tempdir().expect("there is room"), variables)
+    }
+
+    fn begun(path: &Path, starter: &[&str], data: TempDir, variables: &[(&str, &str)]) -> Self {
         let program = || {
             let mut program = program_at(path, data.path());
             program.envs(variables.iter().copied());
