@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
-use testkit::{postgres, project};
+use testkit::{page, postgres, project};
 
 use crate::commands::succeeded;
 use crate::nodes::{MASTER_KEY, add, open, read};
@@ -111,6 +112,71 @@ async fn a_dump_of_postgres_is_restored() {
     let without = Server::configured(&[&variables(&new)[..], &[("BIOSERVER_MEDIA", text(elsewhere.path()))]].concat());
     assert_eq!(status(&client, &without, &server.key, Method::GET, &before.going_on).await, 500);
     assert!(open(&client, &without, &json!({})).await.is_some());
+}
+
+/// The folder of a Postgres of the test's own, in `main` and once restored in `backup/restored`; both end with the test.
+struct Cluster(TempDir);
+
+impl Cluster {
+    fn shell(&self, script: &str) -> Command {
+        let folder = text(self.0.path());
+        let mut shell = postgres::shell(script);
+        shell.envs([("PLACE", folder), ("PGHOST", folder), ("PGUSER", "postgres")]);
+        shell
+    }
+
+    fn run(&self, script: &str) -> String {
+        succeeded(&self.shell(script).output().expect("there is a bash"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let stop = "for data in main backup/restored; do
+             [ ! -e $PLACE/$data/postmaster.pid ] || pg_ctl --mode=immediate --pgdata=$PLACE/$data stop >>$PLACE/log
+         done";
+        let _ = self.shell(stop).status();
+    }
+}
+
+/// The blocks of the page on a point in time, with another folder in the place of its own.
+fn point_in_time(folder: &Path) -> [String; 3] {
+    let page = page();
+    let blocks = page::blocks(section(&page, "### To a point in time"));
+    let [("conf", conf), ("bash", save), ("bash", restore)] = blocks[..] else { panic!("{blocks:?}") };
+    [conf, save, restore].map(|block| block.replace("/backup", text(&folder.join("backup"))))
+}
+
+#[test]
+fn postgres_is_restored_to_a_point_in_time() {
+    let (cluster, data) = (Cluster(postgres::folder()), room());
+    let [conf, save, restore] = point_in_time(cluster.0.path());
+    let as_postgres = |script: &str| cluster.run(script);
+    let url = format!("postgres:///postgres?host={}&user=postgres", cluster.0.path().display());
+    let made = |arguments: &[&str]| {
+        let mut program = program(data.path());
+        program.args(arguments).env("DATABASE_URL", &url).env("BIOSERVER_MASTER_KEY", MASTER_KEY);
+        succeeded(&program.output().expect("it runs"))
+    };
+    as_postgres(&format!(
+        "mkdir -p $PLACE/backup/wal
+         initdb --auth=trust --username=postgres --pgdata=$PLACE/main >$PLACE/log
+         cat >>$PLACE/main/postgresql.conf <<END\n{conf}\nlisten_addresses = ''\nunix_socket_directories = '$PLACE'\nEND
+         pg_ctl --wait --pgdata=$PLACE/main --log=$PLACE/log start >>$PLACE/log"
+    ));
+    made(&["keys", "create", "--provider", "before the backup"]);
+    as_postgres(&save);
+    made(&["keys", "create", "--provider", "after the backup"]);
+    // Nothing else happens in that instant.
+    let pause = "psql -qAt -c 'SELECT pg_sleep(0.1)' postgres >>$PLACE/log";
+    let moment = as_postgres(&format!("{pause}; psql -qAt -c 'SELECT clock_timestamp()' postgres; {pause}"));
+    made(&["keys", "create", "--provider", "after the moment"]);
+    as_postgres("pg_ctl --wait --mode=fast --pgdata=$PLACE/main stop >>$PLACE/log");
+    as_postgres(&format!("MOMENT='{}'\n{} >>$PLACE/log 2>&1", moment.trim(), restore.trim()));
+    as_postgres("until psql -qAt -c 'SELECT NOT pg_is_in_recovery()' postgres | grep -q t; do sleep 0.1; done");
+    let listed = made(&["providers", "list"]);
+    assert!(listed.contains("before the backup") && listed.contains("after the backup"), "{listed}");
+    assert!(!listed.contains("after the moment"), "{listed}");
 }
 
 #[tokio::test]

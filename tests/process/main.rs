@@ -26,6 +26,7 @@ mod keys;
 mod light;
 mod metrics;
 mod nodes;
+mod operating;
 mod outages;
 mod overload;
 mod packs;

@@ -37,11 +37,12 @@ pub fn shows_text(shown: &str, output: &str) -> bool {
     regex::Regex::new(&format!("^{pattern}$")).expect("it is a pattern").is_match(output.trim())
 }
 
-/// The blocks of a page under one of its headings, up to the next heading of the same level.
+/// A page under one of its headings, up to the next one of the same level or above.
 pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let (_, section) = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("there is no {heading}"));
-    let level = heading.split(' ').next().expect("it has a level");
-    section.split(&format!("\n{level} ")).next().expect("it has a beginning")
+    let level = heading.chars().take_while(|char| *char == '#').count();
+    let ends = (1..=level).filter_map(|level| section.find(&format!("\n{} ", "#".repeat(level))));
+    &section[..ends.min().unwrap_or(section.len())]
 }
 
 /// Runs the snippets of a page, or of a part of it, one after the other in one shell, and compares what the page shows of
