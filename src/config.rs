@@ -13,8 +13,8 @@ use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
 
-use crate::api::http::connections;
 use crate::api::http::payload::Limits;
+use crate::api::http::{connections, tls};
 use crate::config::source::{InForce, Source, Sources, plain};
 use crate::seal::{self, Master};
 use crate::service::{Policy, signing};
@@ -34,6 +34,8 @@ mod value;
 pub struct Config {
     pub listen: SocketAddr,
     pub connections: connections::Settings,
+    /// Without it, HTTP goes unencrypted.
+    pub tls: Option<tls::Settings>,
     /// Where numbers are asked for; without one, none are kept.
     pub metrics: Option<SocketAddr>,
     /// Where spans of requests are sent.
@@ -138,6 +140,7 @@ impl Config {
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let connections = edge::connections(sources);
+    let tls = edge::tls(sources);
     let metrics = sources.optional(&table::METRICS_LISTEN, plain, ToString::to_string);
     let otlp = sources.optional(&table::OTLP_ENDPOINT, value::endpoint, Clone::clone);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
@@ -163,6 +166,7 @@ fn fill(sources: &mut Sources) -> Config {
     Config {
         listen,
         connections,
+        tls,
         metrics,
         otlp,
         data,

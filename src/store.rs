@@ -24,6 +24,7 @@ pub mod keys;
 pub mod liveness;
 pub mod look;
 mod open;
+pub mod origins;
 pub mod outage;
 pub mod owner;
 pub mod postgres;

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use testkit::{page, project};
 
-use crate::server::Server;
+use crate::server::{Server, free_address};
 
 /// Printed before the output of each snippet.
 const MARK: &str = "@@@ snippet";
@@ -49,7 +49,8 @@ pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 /// their output.
 pub fn run(page: &str, folder: &Path, variables: &[(&str, &str)]) {
     let snippets = page::blocks(page);
-    let mut script = String::new();
+    // A page that starts a server may fail before it ends it.
+    let mut script = "trap 'kill $(jobs -p) 2>&- || true' EXIT\n".to_owned();
     for (_, text) in snippets.iter().filter(|(language, _)| *language == "sh") {
         writeln!(script, "echo '{MARK}'\n{text}").expect("it is memory");
     }
@@ -80,6 +81,15 @@ pub fn run(page: &str, folder: &Path, variables: &[(&str, &str)]) {
     }
 }
 
+/// The same for a whole page, in a folder with the project's samples.
+fn run_file(path: &Path, variables: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().expect("there is room");
+    for name in ["tests", "README.md"] {
+        std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
+    }
+    run(&std::fs::read_to_string(path).expect("it can be read"), folder.path(), variables);
+}
+
 #[test]
 fn every_use_case_runs_as_its_page_shows_it() {
     let server = Server::start();
@@ -91,13 +101,14 @@ fn every_use_case_runs_as_its_page_shows_it() {
     let host = format!("{}/bioserver-app", server.url);
     for page in pages {
         println!("{}", page.display());
-        let folder = tempfile::tempdir().expect("there is room");
-        for name in ["tests", "README.md"] {
-            std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
-        }
-        let text = std::fs::read_to_string(page).expect("it can be read");
-        run(&text, folder.path(), &[("HOST", &host), ("KEY", &server.key)]);
+        run_file(&page, &[("HOST", &host), ("KEY", &server.key)]);
     }
+}
+
+#[test]
+fn the_page_about_tls_runs_as_it_stands() {
+    let port = free_address().port().to_string();
+    run_file(&project::path("docs/tls.md"), &[("PORT", &port)]);
 }
 
 #[test]

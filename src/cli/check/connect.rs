@@ -56,6 +56,10 @@ pub async fn all(config: &Config) -> Vec<(&'static str, Outcome)> {
     if let Some(address) = config.metrics {
         trials.push(("metrics_listen", self::listen(address, NUMBERS).await));
     }
+    if let Some(tls) = &config.tls {
+        trials.push(("tls_certificate_file", certificates(&tls.certificate)));
+        trials.extend(tls.clients.iter().map(|clients| ("tls_client_ca_file", certificates(&clients.issuers))));
+    }
     if let Some(endpoint) = &config.otlp {
         trials.push(("otlp_endpoint", collector(endpoint).await));
     }
