@@ -16,7 +16,7 @@
 //! | [`media`] | images at rest |
 //! | [`sign`] | claims to compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
-//! | [`telemetry`] | what a node tells of its work in numbers |
+//! | [`telemetry`] | what a node tells of its work, in numbers and in spans |
 //! | [`config`] | file and environment to one checked configuration |
 //! | [`app`] | the one place that builds things |
 //! | [`cli`] | one command each |

@@ -1,17 +1,21 @@
 //! What a server needs, tried before it starts: each part with its cause, all of them whatever fails.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use testkit::authority::named;
 use testkit::postgres;
 
 use crate::bucket::Bucket;
+use crate::collector::Collector;
 use crate::commands::{bioserver, refused, succeeded};
 use crate::nodes::MASTER_KEY;
 use crate::proxy::Way;
 use crate::server::{Server, free_address, program};
+use crate::tls::{Files, text};
 
 /// The state and the detail of each part.
 fn tried(data: &Path, variables: &[(&str, &str)]) -> (bool, BTreeMap<String, (String, String)>) {
@@ -35,7 +39,7 @@ fn check(data: &Path, variables: &[(&str, &str)]) -> Command {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).expect("it is there").flatten();
+    let entries = fs::read_dir(folder).expect("it is there").flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
@@ -66,7 +70,7 @@ fn a_server_that_runs_is_found_with_its_keys() {
     // The keys of one server are nothing to another one's master key, nor to none.
     let (is_good, parts) = tried(data, &[("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
     assert!(!is_good && parts["master_key"].1.contains("the master key is not the one"), "{parts:#?}");
-    std::fs::rename(data.join("master.key"), data.join("kept.key")).expect("it is there");
+    fs::rename(data.join("master.key"), data.join("kept.key")).expect("it is there");
     let (is_good, parts) = tried(data, &[]);
     assert!(!is_good && parts["master_key"].1.contains("no such file"), "{parts:#?}");
 }
@@ -125,6 +129,49 @@ async fn a_database_and_a_bucket_that_refuse_say_why() {
     bucket.set(Way::Frozen);
     let (_, parts) = tried(data.path(), &lent(&variables));
     assert!(parts["media"].1.ends_with(": no answer in time"), "{parts:#?}");
+}
+
+#[test]
+fn certificates_and_a_collector_are_tried_where_they_are_configured() {
+    let data = tempfile::tempdir().expect("there is room");
+    let (files, collector) = (Files::new(), Collector::start());
+    fs::write(files.path("ca.pem"), &files.authority.pem).expect("there is room");
+    let [certificate, key, trusted] = ["certificate.pem", "key.pem", "ca.pem"].map(|name| text(&files.path(name)));
+    let variables = [
+        ("BIOSERVER_TLS_CERTIFICATE_FILE", certificate.as_str()),
+        ("BIOSERVER_TLS_KEY_FILE", &key),
+        ("BIOSERVER_TLS_CLIENT_CA_FILE", &trusted),
+        ("BIOSERVER_CALLBACK_CA_FILE", &trusted),
+        ("BIOSERVER_OTLP_ENDPOINT", &collector.endpoint),
+    ];
+    let (is_good, parts) = tried(data.path(), &variables);
+    assert!(is_good, "{parts:#?}");
+    assert_eq!(parts["tls_certificate_file"].1, format!("{certificate}: 1 certificate(s), in force"));
+    for part in ["tls_client_ca_file", "callback_ca_file"] {
+        assert_eq!(parts[part].1, format!("{trusted}: 1 certificate(s), in force"));
+    }
+    assert_eq!(parts["otlp_endpoint"].1, format!("{}: takes spans", collector.endpoint));
+    assert!(collector.spans().is_empty());
+
+    let mut ended = named("localhost");
+    ended.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    files.put(&files.authority.signs(&ended));
+    let (is_good, parts) = tried(data.path(), &variables);
+    assert!(!is_good);
+    let cause = format!("{certificate}: the certificate ended at 2001-02-03 00:00:00 UTC");
+    assert_eq!(parts["tls_certificate_file"], ("FAILED".to_owned(), cause));
+}
+
+#[test]
+fn a_server_that_speaks_tls_is_asked_as_well() {
+    let data = tempfile::tempdir().expect("there is room");
+    let files = Files::new();
+    let server = files.serve(&[]);
+    let address = server.url.rsplit('/').next().expect("it ends in an address");
+    let said = succeeded(&bioserver(data.path(), &["health", "--listen", address]));
+    assert_eq!(said, format!("{address}: ready\n"));
+    let (_, parts) = tried(data.path(), &[("BIOSERVER_LISTEN", address)]);
+    assert_eq!(parts["listen"].1, format!("{address}: a BioServer answers there already"));
 }
 
 /// A start that fails has the words of the check.

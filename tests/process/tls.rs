@@ -17,19 +17,19 @@ use crate::wait::until;
 const HOST: &str = "127.0.0.1";
 
 /// Files of a server's TLS.
-struct Files {
+pub struct Files {
     folder: TempDir,
-    authority: Authority,
+    pub authority: Authority,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let files = Self { folder: tempfile::tempdir().expect("there is room"), authority: Authority::new() };
         files.renew();
         files
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -38,13 +38,13 @@ impl Files {
         self.put(&self.authority.signs(&named(HOST)));
     }
 
-    fn put(&self, identity: &Identity) {
+    pub fn put(&self, identity: &Identity) {
         fs::write(self.path("key.pem"), identity.key.serialize_pem()).expect("there is room");
         fs::write(self.path("certificate.pem"), identity.certificate.pem()).expect("there is room");
     }
 
     /// A server with these files, and these variables besides.
-    fn serve(&self, variables: &[(&str, &str)]) -> Server {
+    pub fn serve(&self, variables: &[(&str, &str)]) -> Server {
         let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| text(&self.path(name)));
         let own = [("BIOSERVER_TLS_CERTIFICATE_FILE", certificate.as_str()), ("BIOSERVER_TLS_KEY_FILE", key.as_str())];
         Server::configured(&[&own, variables].concat())
@@ -57,7 +57,7 @@ impl Files {
     }
 }
 
-fn text(path: &Path) -> String {
+pub fn text(path: &Path) -> String {
     path.to_str().expect("it is text").to_owned()
 }
 
