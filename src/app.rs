@@ -144,6 +144,20 @@ impl App {
     }
 }
 
+/// What of a running server may change.
+pub struct Changeable {
+    policy: PolicyInForce,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Changeable {
+    /// Takes over what may change of another configuration, and reads certificates again.
+    pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
+        self.policy.change(&config.policy);
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
+    }
+}
+
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| anyhow!("cannot listen on {address}: {}", cause::of(&error)))
 }
@@ -159,20 +173,6 @@ pub async fn workers(config: &Config, threads: usize) -> anyhow::Result<Workers>
     let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
     workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
     Ok(workers)
-}
-
-/// What of a running server may change.
-pub struct Changeable {
-    policy: PolicyInForce,
-    tls: Option<Arc<Tls>>,
-}
-
-impl Changeable {
-    /// Takes over what may change of another configuration, and reads certificates again.
-    pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
-        self.policy.change(&config.policy);
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
-    }
 }
 
 /// Ready when the server stops.

@@ -81,15 +81,6 @@ pub fn run(page: &str, folder: &Path, variables: &[(&str, &str)]) {
     }
 }
 
-/// The same for a whole page, in a folder with the project's samples.
-fn run_file(path: &Path, variables: &[(&str, &str)]) {
-    let folder = tempfile::tempdir().expect("there is room");
-    for name in ["tests", "README.md"] {
-        std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
-    }
-    run(&std::fs::read_to_string(path).expect("it can be read"), folder.path(), variables);
-}
-
 #[test]
 fn every_use_case_runs_as_its_page_shows_it() {
     let server = Server::start();
@@ -101,14 +92,21 @@ fn every_use_case_runs_as_its_page_shows_it() {
     let host = format!("{}/bioserver-app", server.url);
     for page in pages {
         println!("{}", page.display());
-        run_file(&page, &[("HOST", &host), ("KEY", &server.key)]);
+        let folder = tempfile::tempdir().expect("there is room");
+        for name in ["tests", "README.md"] {
+            std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
+        }
+        let text = std::fs::read_to_string(page).expect("it can be read");
+        run(&text, folder.path(), &[("HOST", &host), ("KEY", &server.key)]);
     }
 }
 
 #[test]
 fn the_page_about_tls_runs_as_it_stands() {
     let port = free_address().port().to_string();
-    run_file(&project::path("docs/tls.md"), &[("PORT", &port)]);
+    let page = std::fs::read_to_string(project::path("docs/tls.md")).expect("it can be read");
+    let folder = tempfile::tempdir().expect("there is room");
+    run(&page, folder.path(), &[("PORT", &port)]);
 }
 
 #[test]
