@@ -11,12 +11,16 @@ use crate::api::http::payload::json::Json;
 use crate::api::wire::Signable;
 use crate::service::{self, Deps};
 
+mod admin_page;
 mod ages;
 pub mod capture_page;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
 mod faces;
+mod file;
+pub mod home;
+mod html;
 pub mod http;
 mod legacy;
 mod liveness;
@@ -70,22 +74,26 @@ pub struct Settings {
     /// Under which the contract's paths lie: begins with a slash, and does not end with one.
     pub prefix: String,
     pub limits: Limits,
+    /// The networks of the pack that serves.
+    pub networks: Vec<home::Credit>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default() }
+        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default(), networks: vec![] }
     }
 }
 
 /// Everything the server answers.
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
-    let Settings { prefix, limits } = settings;
+    let Settings { prefix, limits, networks } = settings;
     let api = Api { deps: deps.clone() };
     let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
     let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
     let prefix: Arc<str> = prefix.into();
-    let pages = capture_page::add(docs::routes(&prefix), &prefix);
+    let root = home::before(root, &prefix, deps.face_engine.pack(), &networks);
+    let pages = home::add(docs::routes(&prefix));
+    let pages = capture_page::add(pages, &prefix, &deps.policy.capture_origins);
     pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
         let prefix = prefix.clone();
         async move { Ok(middleware::around(&prefix, next, request).await) }

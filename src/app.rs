@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use face::pack::Pack;
+use face::pack::{Network, Pack};
 use face::workers::{self, Workers};
 use face::{FaceEngine, Picture, WantedFace, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::api::home::Credit;
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
 use crate::api::metrics_page;
@@ -63,7 +64,14 @@ impl App {
             wait_max: WORKERS_WAIT_MAX,
             networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
         };
-        let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
+        let pack = Pack::open(config.pack.as_deref())?;
+        let credit = |(role, network): (_, &Network)| Credit {
+            role,
+            origin: network.origin.clone(),
+            licence: network.licence.clone(),
+        };
+        let networks = pack.networks().map(credit).collect();
+        let workers = Workers::start(&pack, &settings)?;
         let portrait =
             Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
         workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
@@ -87,7 +95,7 @@ impl App {
             callbacks: callback::Client::new(config.callbacks)?,
             policy: config.policy,
         };
-        let settings = api::Settings { prefix: config.prefix, limits: config.bodies };
+        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, networks };
         if config.metrics.is_some() {
             telemetry::keep();
         }

@@ -154,7 +154,8 @@ fn fill(sources: &mut Sources) -> Config {
     let media = kept::media(sources, &data);
     let media_wait = Duration::from_millis(sources.plain(&table::MEDIA_WAIT_MS, media::WAIT_MAX.as_millis() as u64));
     let callbacks = outbound::callbacks(sources);
-    let policy = Policy { image_pixels_max, ..policy(sources, workers) };
+    let capture_origins = outbound::capture_origins(sources);
+    let policy = Policy { capture_origins, image_pixels_max, ..policy(sources, workers) };
     let format = sources.plain(&table::LOG_FORMAT, LogFormat::Text);
     let filter = sources.value(&table::LOG_FILTER, "info".to_owned(), value::log_filter);
     Config {

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::capture::key::Keys;
 use crate::clock::Clock;
 use crate::domain::face::Mode;
+use crate::domain::origin::Origin;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
@@ -40,6 +41,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod liveness;
+pub mod looks;
 pub mod matches;
 pub mod providers;
 pub mod server_keys;
@@ -99,6 +101,8 @@ pub struct Policy {
     pub check_wait_max: Duration,
     /// For how long a capture is left to the node that took it: far longer than looking at it takes.
     pub check_lease: Duration,
+    /// Origins that may show the capture page in a frame, and that it may lead people back to.
+    pub capture_origins: Vec<Origin>,
     /// Of one decoded image.
     pub image_pixels_max: u64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
@@ -120,6 +124,7 @@ impl Default for Policy {
             checks_at_once: 2,
             check_wait_max: Duration::from_secs(30),
             check_lease: Duration::from_mins(1),
+            capture_origins: Vec::new(),
             image_pixels_max: PIXELS_MAX,
             limits: Limits { requests_at_once: Some(REQUESTS_AT_ONCE), ..Limits::default() },
         }
@@ -157,6 +162,10 @@ pub enum Error {
     Image { part: &'static str, error: face::Error },
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
     LightChallenge,
+    #[error("is of an origin that the operator does not allow")]
+    ReturnUrl,
+    #[error("this liveness check cannot be tried again")]
+    NoAttemptLeft,
     #[error("no liveness check has begun in this session")]
     LivenessNotInitialized,
     #[error("the liveness check of this session is in progress")]
@@ -197,6 +206,7 @@ pub fn require(caller: &Caller, permission: Permission) -> Result<(), Error> {
 
 /// As [`require`], but lets in who holds a capture token for this session.
 pub fn require_in(caller: &Caller, permission: Permission, session: SessionId) -> Result<(), Error> {
-    let may = caller.only.is_none_or(|only| only == session) && caller.permissions.contains(&permission);
+    let is_open = caller.only.as_ref().is_none_or(|only| only.session == session);
+    let may = is_open && caller.permissions.contains(&permission);
     if may { Ok(()) } else { Err(Error::Forbidden(permission)) }
 }

@@ -150,6 +150,9 @@ settings! {
         "Hosts that callbacks may reach besides public ones.";
     CALLBACK_CA_FILE = "callback_ca_file", Holds::Text("a file of certificates in PEM"), Some("the system's alone"),
         "Certificates that callbacks trust besides the system's.";
+    CAPTURE_ORIGINS = "capture_origins",
+        Holds::Text("origins such as https://bank.example, separated by blanks"), Some("none"),
+        "Origins that may show `/capture` in a frame, and that it may lead people back to.";
     MEDIA = "media", Holds::Text("a folder, s3://bucket, s3://bucket/folder"), Some("`media` in the data folder"),
         "Where images are kept. All nodes need the same place.";
     MEDIA_SEALED = "media_sealed", SWITCH, None,

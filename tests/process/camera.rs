@@ -86,7 +86,7 @@ impl Provider {
         let camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", &file];
         let browser = Browser::with(&camera, &self.address(session).await).await;
         browser.click("main[data-state=start] #open").await;
-        browser.find("main[data-state=ready]").await;
+        browser.find("main[data-state=ready][data-face=faceGood]").await;
         browser.page.execute_async(BEGIN, vec![]).await.expect("the mark is seen");
         let end = browser.find("main[data-state=end]").await;
         let outcome = end.attr("data-outcome").await.expect("it is there").expect("it has an outcome");

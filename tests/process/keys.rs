@@ -282,12 +282,8 @@ async fn only_serve_and_migrate_change_a_schema() {
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let newest = "SELECT MAX(version) FROM _sqlx_migrations";
     let version: i64 = sqlx::query_scalar(newest).fetch_one(&mut database).await.unwrap();
-    assert_eq!(version, 8, "this test undoes step 8");
-    for undone in [
-        "ALTER TABLE providers DROP COLUMN callback_secret_before_sealed",
-        "ALTER TABLE providers DROP COLUMN callback_secret_before_until",
-        "DELETE FROM _sqlx_migrations WHERE version = 8",
-    ] {
+    assert_eq!(version, 11, "this test undoes step 11");
+    for undone in ["ALTER TABLE providers DROP COLUMN look", "DELETE FROM _sqlx_migrations WHERE version = 11"] {
         sqlx::query(undone).execute(&mut database).await.unwrap();
     }
     for arguments in [&["keys", "list"][..], &["providers", "list"], &["usage"], &["callbacks", "list"]] {
@@ -295,7 +291,7 @@ async fn only_serve_and_migrate_change_a_schema() {
         let said = error(&output);
         assert!(output.status.code() == Some(1) && said.contains("run `bioserver migrate` first"), "{said}");
     }
-    assert_eq!(sqlx::query_scalar::<_, i64>(newest).fetch_one(&mut database).await.unwrap(), 7, "nothing was changed");
+    assert_eq!(sqlx::query_scalar::<_, i64>(newest).fetch_one(&mut database).await.unwrap(), 8, "nothing was changed");
     assert_eq!(place.text(&["migrate"]), "The schema is up to date.\n");
     assert!(place.text(&["keys", "list"]).contains("Acme"));
     // A program that is older than the schema goes on beside a newer one.

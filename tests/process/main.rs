@@ -1,10 +1,12 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod attacks;
+mod axe;
 mod browser;
 mod bucket;
 mod callbacks;
 mod camera;
+mod capture_page;
 mod clocks;
 mod commands;
 mod conformance;
@@ -13,6 +15,7 @@ mod curl;
 mod demo;
 mod discretion;
 mod disk;
+mod embedding;
 mod faults;
 mod flood;
 mod fuzz;
@@ -22,6 +25,7 @@ mod keys;
 mod light;
 mod metrics;
 mod nodes;
+mod operator_pages;
 mod outages;
 mod overload;
 mod packs;

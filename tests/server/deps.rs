@@ -24,7 +24,8 @@ static CAPTURE_KEYS: LazyLock<Arc<capture_key::Keys>> = LazyLock::new(|| {
 });
 
 /// Keys of its own, and a clock that only the test moves; callbacks may reach this machine.
-pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, policy: Policy) -> Deps {
+pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, mut policy: Policy) -> Deps {
+    policy.capture_origins = vec!["https://bank.example".parse().expect("it is an origin")];
     let clock = Clock::default();
     let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
     let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];

@@ -12,7 +12,7 @@ use crate::api::http::auth::UnderWay;
 use crate::api::http::middleware::line::Line;
 use crate::api::http::middleware::methods::{METHODS, Methods};
 use crate::api::http::problem::Problem;
-use crate::api::{capture_page, docs};
+use crate::api::{capture_page, docs, home};
 use crate::service::vitals::panic_text;
 
 mod draining;
@@ -89,7 +89,7 @@ fn found(prefix: &str, path: &str) -> Option<&'static Methods> {
 
 /// The methods that a path takes, if there is such a path.
 fn allow(prefix: &str, path: &str) -> Option<&'static str> {
-    let is_page = || docs::PATHS.contains(&path) || capture_page::PATHS.contains(&path);
+    let is_page = || docs::PATHS.contains(&path) || capture_page::serves(path) || home::serves(path);
     found(prefix, path).map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))
 }
 
