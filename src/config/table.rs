@@ -69,7 +69,7 @@ settings! {
     LISTEN = "listen", Holds::Text("an address and port"), None,
         "The address that the server listens on.";
     METRICS_LISTEN = "metrics_listen", Holds::Text("an address and port"), Some("none"),
-        "The address where Prometheus finds `/metrics`. Whoever reaches it sees how much is asked, and nothing of a person.";
+        "The address where Prometheus finds `/metrics`, and the operator `/admin`. Whoever reaches it sees how much is asked, and nothing of a person.";
     CONNECTIONS_MAX = "connections_max", Holds::Whole(1, 1_000_000), None,
         "Connections at once, as far as the limit of open files allows. Beyond them the one that is idle longest is closed.";
     CONNECTIONS_PER_ADDRESS_MAX = "connections_per_address_max", Holds::Whole(1, 1_000_000), None,

@@ -132,6 +132,7 @@ async fn a_link_that_is_not_whole_says_so() {
     for broken in [address.split('#').next().expect("it has a beginning"), &address[..address.len() - 4]] {
         let browser = Browser::with(&[], broken).await;
         browser.find("main[data-outcome=link]").await;
+        browser.assert_accessible("link").await;
         browser.page.clone().close().await.expect("it closes");
     }
     assert_eq!(provider.status(&session).await, "INITIALIZED");

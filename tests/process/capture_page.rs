@@ -3,76 +3,14 @@
 
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use face::samples;
 use fantoccini::key::Key;
-use image::imageops::{FilterType, overlay, resize};
-use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::person::{before, camera};
 use crate::provider::Provider;
 use crate::server::{Server, program};
-
-/// A camera that shows one of several scenes: the one that `globalThis.scene` names.
-const CAMERA: &str = "
-globalThis.scene = 'face';
-const scenes = SCENES;
-const pictures = {};
-for (const [name, jpeg] of Object.entries(scenes)) {
-  pictures[name] = new Image();
-  pictures[name].src = `data:image/jpeg;base64,${jpeg}`;
-}
-navigator.mediaDevices.getUserMedia = async () => {
-  const canvas = document.createElement('canvas');
-  [canvas.width, canvas.height] = [480, 640];
-  const context = canvas.getContext('2d');
-  const draw = () => context.drawImage(pictures[globalThis.scene], 0, 0);
-  draw();
-  setInterval(draw, 33);
-  return canvas.captureStream(30);
-};
-globalThis.said = [];
-speechSynthesis.speak = ({ text, lang }) => globalThis.said.push(`${lang}: ${text}`);
-";
-
-/// The person's head in pixels of the sample, and how wide it is in a scene.
-const HEAD: (f32, f32, f32) = (475.0, 285.0, 265.0);
-
-/// The sample with the middle of the face at (`x`, `y`), the face `width` pixels wide.
-fn scene(x: f32, y: f32, width: f32) -> RgbImage {
-    let sample = image::load_from_memory(samples::ONE[0].1).expect("it is a picture").to_rgb8();
-    let scale = width / HEAD.2;
-    let to = |side: u32| (side as f32 * scale) as u32;
-    let small = resize(&sample, to(sample.width()), to(sample.height()), FilterType::Triangle);
-    let mut scene = RgbImage::from_pixel(480, 640, Rgb([120, 120, 125]));
-    overlay(&mut scene, &small, (x - HEAD.0 * scale) as i64, (y - HEAD.1 * scale) as i64);
-    scene
-}
-
-fn camera() -> String {
-    let mut dark = scene(240.0, 290.0, 220.0);
-    dark.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value / 8));
-    let mut two = scene(140.0, 290.0, 150.0);
-    overlay(&mut two, &image::imageops::crop_imm(&scene(340.0, 290.0, 150.0), 240, 0, 240, 640).to_image(), 240, 0);
-    let scenes = [
-        ("face", scene(240.0, 290.0, 220.0)),
-        ("far", scene(240.0, 290.0, 90.0)),
-        ("near", scene(240.0, 300.0, 420.0)),
-        ("aside", scene(360.0, 290.0, 220.0)),
-        ("two", two),
-        ("dark", dark),
-        ("none", RgbImage::from_pixel(480, 640, Rgb([120, 120, 125]))),
-    ];
-    let encoded = scenes.map(|(name, picture)| {
-        let mut jpeg = std::io::Cursor::new(vec![]);
-        picture.write_to(&mut jpeg, ImageFormat::Jpeg).expect("memory takes it");
-        (name.to_owned(), Value::from(STANDARD.encode(jpeg.into_inner())))
-    });
-    CAMERA.replace("SCENES", &Value::Object(encoded.into_iter().collect()).to_string())
-}
 
 /// Gives the provider of the tests a look of its own.
 fn dress(server: &Server) {
@@ -93,48 +31,6 @@ fn dress(server: &Server) {
     let refused = set("pale.toml");
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(1) && said.contains("4.5:1"), "{said}");
-}
-
-/// A browser before a check of this kind, whose camera is the one above.
-async fn before(provider: &Provider, check: &Value) -> (Browser, String) {
-    let (session, _) = provider.begin(check).await;
-    let browser = Browser::open("about:blank").await;
-    browser.before_pages(&camera()).await;
-    browser.page.goto(&provider.address(&session).await).await.expect("it opens");
-    browser.find("main[data-state=start]").await;
-    (browser, session)
-}
-
-impl Browser {
-    async fn text(&self, css: &str) -> String {
-        self.find(css).await.text().await.expect("it has a text")
-    }
-
-    async fn run(&self, script: &str) -> Value {
-        self.page.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
-    }
-
-    async fn press(&self, keys: &str) {
-        let focused = self.page.active_element().await.expect("there is always one");
-        focused.send_keys(keys).await.unwrap_or_else(|error| panic!("{keys:?}: {error}"));
-    }
-
-    /// Goes on with the tabulator until this element has the focus.
-    async fn tab_to(&self, id: &str) {
-        for _ in 0..20 {
-            if self.run("return document.activeElement.id").await == json!(id) {
-                let outline = self.run("return getComputedStyle(document.activeElement).outlineStyle").await;
-                assert_eq!(outline, json!("solid"), "{id}: whoever uses the keyboard sees where they are");
-                return;
-            }
-            self.press(&Key::Tab.to_string()).await;
-        }
-        panic!("the keyboard does not reach {id}");
-    }
-
-    async fn end(self) {
-        self.page.clone().close().await.expect("it closes");
-    }
 }
 
 #[tokio::test]
@@ -169,6 +65,11 @@ async fn everybody_gets_through_every_state() {
 
     browser.find("main[data-state=ready][data-face=faceGood]").await;
     browser.assert_accessible("ready").await;
+    for light in ["SKY", "MINT", "SUN", "ROSE"] {
+        browser.run(&format!("document.body.dataset.light = '{light}'")).await;
+        browser.assert_accessible(light).await;
+    }
+    browser.run("document.body.dataset.light = ''").await;
     browser.tab_to("record").await;
     browser.press(&Key::Enter.to_string()).await;
     browser.find("main[data-state=recording] #steps .done").await;
@@ -190,6 +91,11 @@ async fn everybody_gets_through_every_state() {
     browser.click("#record").await;
     browser.find("main[data-state=recording]").await;
     browser.assert_accessible("recording").await;
+    // Nothing answers until the page has been looked at.
+    provider.server.pause();
+    browser.find("main[data-state=sending]").await;
+    browser.assert_accessible("sending").await;
+    provider.server.go_on();
     browser.find("main[data-state=end][data-outcome=FAILED]").await;
     assert_eq!(browser.text("#more").await, "");
     assert!(!browser.find("#again").await.is_displayed().await.expect("it is there"));
@@ -232,6 +138,21 @@ async fn the_page_says_how_to_bring_the_face_into_the_oval() {
     browser.click("#again").await;
     browser.click("#open").await;
     browser.find("main[data-state=ready][data-face=faceGood]").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn who_has_no_guide_films_without_it() {
+    let provider = Provider::start();
+    let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let browser = Browser::open("about:blank").await;
+    browser.before_pages(&format!("{}; delete globalThis.Worker;", camera())).await;
+    browser.page.goto(&provider.address(&session).await).await.expect("it opens");
+    browser.click("main[data-state=start] #open").await;
+    browser.find("main[data-state=ready] #record[aria-disabled=false]").await;
+    browser.click("#record").await;
+    browser.find("main[data-state=waiting], main[data-state=end]").await;
+    assert_ne!(provider.status(&session).await, "INITIALIZED");
     browser.end().await;
 }
 
@@ -338,5 +259,35 @@ async fn the_page_says_why_it_cannot_work() {
     browser.click("#record").await;
     browser.find("main[data-state=end][data-outcome=connection]").await;
     browser.assert_accessible("connection").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn what_goes_wrong_on_the_way_can_be_begun_again() {
+    let provider = Provider::start();
+    let check = json!({ "type": "LIVENESS_PASSIVE_VIDEO" });
+    let (browser, session) = before(&provider, &check).await;
+    let film = async || {
+        browser.click("main[data-state=start] #open").await;
+        browser.find("main[data-state=ready][data-face=faceGood]").await;
+        browser.click("#record").await;
+        browser.find("main[data-state=recording]").await;
+    };
+    film().await;
+    // As when another page comes to the front.
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
+    browser.find("main[data-state=end][data-outcome=interrupted]").await;
+    browser.assert_accessible("interrupted").await;
+    assert_eq!(provider.status(&session).await, "INITIALIZED");
+    browser.click("#again").await;
+    film().await;
+    // The provider has begun another check meanwhile: the capture is not for that.
+    provider.begin_in(&session, &check).await;
+    browser.find("main[data-state=end][data-outcome=refused]").await;
+    browser.assert_accessible("refused").await;
+    browser.click("#again").await;
+    film().await;
+    browser.find("main[data-state=end]:not([data-outcome=refused])").await;
+    assert_ne!(provider.status(&session).await, "INITIALIZED");
     browser.end().await;
 }

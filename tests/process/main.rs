@@ -30,6 +30,7 @@ mod outages;
 mod overload;
 mod packs;
 mod pages;
+mod person;
 mod provider;
 mod proxy;
 mod server;

@@ -1,6 +1,7 @@
 //! The server's own pages for those who run it and build on it: the root of the host, the documents, and the operator's page.
 
-use reqwest::{Client, header};
+use reqwest::Client;
+use reqwest::header::{self, HeaderValue};
 use serde_json::json;
 
 use crate::browser::Browser;
@@ -10,6 +11,11 @@ use crate::server::{Server, free_address};
 #[tokio::test]
 async fn the_root_says_what_this_server_is() {
     let server = Server::start();
+    let refused = Client::new().delete(&server.url).send().await.expect("it answers");
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()[header::ALLOW]),
+        (405, &HeaderValue::from_static("GET, HEAD"))
+    );
     let browser = Browser::open(&server.url).await;
     let text = browser.find("main").await.text().await.expect("it has a text");
     for told in

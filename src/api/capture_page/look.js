@@ -38,7 +38,8 @@ export function translate() {
   }
   if (look.consent) {
     const texts = look.consent.texts;
-    const told = texts.find(({ language }) => language === root.lang) ?? texts[0];
+    const inLanguage = (wanted) => texts.find(({ language }) => language.split('-')[0] === wanted);
+    const told = inLanguage(root.lang) ?? inLanguage('en') ?? texts[0];
     at('consent-text').textContent = told.text;
     at('consent-text').lang = told.language;
     // A text may stand in another script than the page.

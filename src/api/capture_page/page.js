@@ -85,7 +85,8 @@ function refused(error, again) {
   } else if (error.code === 'CAPTURE_TOO_LATE') {
     wait();
   } else {
-    end('refused', { again: start });
+    // What is asked for is read anew: it may have changed.
+    end('refused', { again: begin });
   }
 }
 

@@ -108,7 +108,9 @@ mod tests {
         assert_eq!(allow("/bioserver-app", "/bioserver-app/v2/capabilities"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/health/live"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/docs"), Some("GET, HEAD"));
-        assert_eq!(allow("/bioserver-app", "/capture/page.js"), Some("GET, HEAD"));
+        for page in ["/", "/style.css", "/capture/page.js", "/capture/texts/ar.json"] {
+            assert_eq!(allow("/bioserver-app", page), Some("GET, HEAD"), "{page}");
+        }
         assert_eq!(allow("/bioserver-app", "/v2/faces"), None);
         assert_eq!(allow("/other", "/bioserver-app/v2/faces"), None);
         assert!(fits("/v2/bio-sessions/{id}/faces", "/v2/bio-sessions/7/faces"));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::fit::calibrate::Tailed;
 use crate::liveness::errors::Point as Errors;
 use crate::measure::degraded::Degraded;
-use crate::measure::det::Curve;
+use crate::measure::det::{self, Curve};
 use crate::measure::discard::Discard;
 use crate::measure::histogram::{Histogram, Measure};
 use crate::measure::reliability::Point;
@@ -48,7 +48,8 @@ pub fn det(curves: &[Curve]) -> Plot {
         let line = curve.points.iter().map(|point| (point.fmr, point.fnmr)).collect();
         series.push(Series { name: curve.name, colour, shape: Shape::Line(line) });
     }
-    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let is_drawn = |point: &&det::Point| point.fmr >= FMR_MIN && point.fnmr >= FNMR_MIN;
+    let points = || curves.iter().flat_map(|curve| &curve.points).filter(is_drawn);
     let x = shown(points().map(|point| point.fmr), FMR_MIN);
     let y = shown(points().map(|point| point.fnmr), FNMR_MIN);
     Plot {

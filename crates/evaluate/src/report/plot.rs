@@ -59,8 +59,9 @@ pub const GREEN: RGBColor = RGBColor(30, 120, 70);
 pub const GREY: RGBColor = RGBColor(130, 130, 130);
 
 /// So small that its text, of 12 pixels, is no smaller on a phone.
-const SIZE: (u32, u32) = (350, 300);
-const TEXT: (&str, u32) = ("sans-serif", 12);
+const SIZE: (u32, u32) = (350, 320);
+/// The library writes four fifths of such a size as the height of letters.
+const TEXT: (&str, u32) = ("sans-serif", 15);
 /// Labels of an axis, so that they stand apart.
 const LABELS_MAX: usize = 5;
 
@@ -98,9 +99,9 @@ where
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .margin_right(20)
-        .caption(plot.title, ("sans-serif", 14))
-        .x_label_area_size(40)
-        .y_label_area_size(52)
+        .caption(plot.title, ("sans-serif", 17))
+        .x_label_area_size(44)
+        .y_label_area_size(58)
         .build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
