@@ -162,7 +162,7 @@ pub enum Error {
     Image { part: &'static str, error: face::Error },
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
     LightChallenge,
-    #[error("is of an origin that the operator does not allow")]
+    #[error("the return URL is of an origin that the operator does not allow")]
     ReturnUrl,
     #[error("this liveness check cannot be tried again")]
     NoAttemptLeft,

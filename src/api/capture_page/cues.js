@@ -7,6 +7,11 @@ const LOUD = 0.25;
 // A voice that repeats itself more often than this is in the way.
 const SAID_APART_MS = 2500;
 
+/** Lets the page speak later on, when nobody clicks: some browsers want the first words to be spoken in a click. */
+export function unlockVoice() {
+  globalThis.speechSynthesis?.speak(new SpeechSynthesisUtterance(''));
+}
+
 /** Begin it in a click, or browsers keep it silent. `isAudible` says at each moment whether anything may be heard. */
 export class Cues {
   constructor(isAudible) {

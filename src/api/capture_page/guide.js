@@ -48,6 +48,7 @@ export class Guide {
     [this.canvas.width, this.canvas.height] = [SIDE, SIDE];
     this.context = this.canvas.getContext('2d', { willReadFrequently: true });
     this.answered = () => {};
+    this.isBusy = false;
     this.tookMs = 0;
     try {
       this.worker = new Worker('/capture/detector.js', { type: 'module' });
@@ -63,19 +64,21 @@ export class Guide {
     return this.worker !== undefined;
   }
 
-  /** What is to be done, as the name of a text; nothing where it cannot be told. */
+  /** What is to be done, as the name of a text; nothing where it cannot be told, or while it looks already. */
   async look(video) {
-    if (!this.works || !video.videoWidth) {
+    if (!this.works || this.isBusy || !video.videoWidth) {
       return undefined;
     }
     const { x, y, width, height } = middle(video);
     this.context.drawImage(video, x, y, width, height, (SIDE - SHOWN_WIDTH) / 2, 0, SHOWN_WIDTH, SIDE);
     const pixels = this.context.getImageData(0, 0, SIDE, SIDE).data;
     const begun = performance.now();
+    this.isBusy = true;
     const faces = await new Promise((resolve) => {
       this.answered = resolve;
       this.worker.postMessage({ pixels, side: SIDE });
     });
+    this.isBusy = false;
     this.tookMs = performance.now() - begun;
     if (!faces || this.tookMs > SLOW_MS) {
       this.close();

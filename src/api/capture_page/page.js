@@ -4,7 +4,7 @@
 
 import * as camera from './camera.js';
 import { bytesOf, challenges, lights, seal } from './capture.js';
-import { Cues } from './cues.js';
+import { Cues, unlockVoice } from './cues.js';
 import { film, list, prompt } from './filming.js';
 import { isEmbedded, tell } from './frame.js';
 import { Guide } from './guide.js';
@@ -39,6 +39,8 @@ let guide;
 function show(state, section) {
   main.dataset.state = state;
   at('loading').hidden = true;
+  // A slow network is no old browser after all.
+  at('old').hidden = true;
   for (const other of main.querySelectorAll('section')) {
     other.hidden = other.id !== section;
   }
@@ -106,6 +108,9 @@ function start() {
 async function openCamera() {
   if (!look.isAgreed()) {
     return;
+  }
+  if (isAudible()) {
+    unlockVoice();
   }
   at('open').disabled = true;
   put(at('opening'), 'openingCamera');

@@ -237,7 +237,7 @@ impl From<service::Error> for Problem {
             }
             Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
             Error::NoAttemptLeft => conflict("NO_ATTEMPT_LEFT", "Begin another check."),
-            Error::ReturnUrl => Self::invalid(&Invalid::new(error.to_string()).within("returnUrl")),
+            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Its origin must stand in `capture_origins`."),
             Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
             Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),

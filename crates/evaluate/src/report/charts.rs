@@ -24,13 +24,13 @@ fn shown(rates: impl Iterator<Item = f64>, least: f64) -> Range<f64> {
     if low < high { low..high } else { (low / 10.0).max(least)..(10.0 * high).min(1.0) }
 }
 
-/// The words below [`det`].
+/// The words below the drawing of these curves.
 pub fn bands(curves: &[Curve]) -> &'static str {
     let is_drawn = curves.iter().flat_map(|curve| &curve.points).any(|point| point.fnmr_by_people.is_some());
     if is_drawn { "The bands hold 95 %, by people, at each false match rate." } else { "All pairs." }
 }
 
-/// The words below [`reliability`] of these people.
+/// The words below [`reliability()`] of these people.
 pub fn bars(whom: &str, points: &[Point]) -> String {
     let is_drawn = points.iter().any(|point| point.observed_by_people.is_some());
     if is_drawn { format!("{whom}; the bars hold 95 %, by people.") } else { format!("{whom}.") }

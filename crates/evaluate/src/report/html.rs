@@ -16,7 +16,7 @@ const STYLE: &str = ":root { color-scheme: light dark; --ink: #222; --paper: #ff
 body { font: 15px/1.5 sans-serif; color: var(--ink); background: var(--paper); max-width: 64rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
 .scroll { overflow-x: auto; margin: 1rem 0 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { text-align: left; font-weight: bold; padding: .3rem 0 }
+caption { text-align: left; font-weight: bold; padding: .3rem 0; min-width: 16rem }
 th, td { border-bottom: 1px solid var(--line); padding: .2rem .7rem; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 figure { margin: 1.5rem 0 }
