@@ -5,9 +5,10 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApiService;
 
-use crate::api::http::middleware;
+use crate::api::http::middleware::Surroundings;
 use crate::api::http::payload::Limits;
 use crate::api::http::payload::json::Json;
+use crate::api::http::proxies::Proxies;
 use crate::api::wire::Signable;
 use crate::service::{self, Deps};
 
@@ -74,28 +75,33 @@ pub struct Settings {
     /// Under which the contract's paths lie: begins with a slash, and does not end with one.
     pub prefix: String,
     pub limits: Limits,
+    pub proxies: Proxies,
     /// The networks of the pack that serves.
     pub networks: Vec<home::Credit>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default(), networks: vec![] }
+        Self {
+            prefix: "/bioserver-app".to_owned(),
+            limits: Limits::default(),
+            proxies: Proxies::default(),
+            networks: vec![],
+        }
     }
 }
 
 /// Everything the server answers.
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
-    let Settings { prefix, limits, networks } = settings;
+    let Settings { prefix, limits, proxies, networks } = settings;
     let api = Api { deps: deps.clone() };
     let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
     let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
-    let prefix: Arc<str> = prefix.into();
     let root = home::before(root, &prefix, deps.face_engine.pack(), &networks);
-    let pages = home::add(docs::routes(&prefix));
-    let pages = capture_page::add(pages, &prefix, &deps.policy.capture_origins);
-    pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
-        let prefix = prefix.clone();
-        async move { Ok(middleware::around(&prefix, next, request).await) }
+    let pages = capture_page::add(home::add(docs::routes(&prefix)), &prefix);
+    let surroundings = Arc::new(Surroundings { prefix, proxies, deps: deps.clone() });
+    pages.nest(&*surroundings.prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+        let surroundings = surroundings.clone();
+        async move { Ok(surroundings.around(next, request).await) }
     })
 }

@@ -17,13 +17,14 @@ use tokio::time::timeout;
 use crate::api::home::Credit;
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
+use crate::api::http::tls::Tls;
 use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
 use crate::service::limits::Meters;
 use crate::service::turns::Turns;
-use crate::service::{Deps, capture_keys, signing, storage, time, turns};
+use crate::service::{Deps, PolicyInForce, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
 use crate::{api, callback, tasks, telemetry};
 
@@ -39,6 +40,7 @@ pub struct App {
     pub deps: Deps,
     settings: api::Settings,
     connections: connections::Settings,
+    tls: Option<Arc<Tls>>,
     /// Where numbers are asked for.
     metrics: Option<SocketAddr>,
 }
@@ -93,13 +95,25 @@ impl App {
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
             callbacks: callback::Client::new(config.callbacks)?,
-            policy: config.policy,
+            policy: PolicyInForce::new(config.policy),
         };
-        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, networks };
+        let proxies = config.connections.proxies.clone();
+        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, proxies, networks };
+        let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         if config.metrics.is_some() {
             telemetry::keep();
         }
-        Ok(Self { deps, settings, connections: config.connections, metrics: config.metrics })
+        Ok(Self { deps, settings, connections: config.connections, tls, metrics: config.metrics })
+    }
+
+    /// What of it may change while it serves.
+    pub fn changeable(&self) -> Changeable {
+        Changeable { policy: self.deps.policy.clone(), tls: self.tls.clone() }
+    }
+
+    /// How clients write its address: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
@@ -113,12 +127,22 @@ impl App {
             let places = Places::new(connections::Settings::default(), deps.clock.clone());
             tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
             let stop = until_stopped(stopped.clone());
-            metrics =
-                Some(tokio::spawn(connections::serve(metrics_page::endpoint(deps.clone()), listener, places, stop)));
+            metrics = Some(tokio::spawn(connections::serve(
+                metrics_page::endpoint(deps.clone()),
+                listener,
+                None,
+                places,
+                stop,
+            )));
         }
         let places = Places::new(connections::fit_to_files(self.connections), deps.clock.clone());
-        let served = connections::serve(api::endpoint(self.deps, self.settings), listener, places, stop).await;
+        let following = self.tls.clone().map(|tls| tokio::spawn(async move { tls.follow().await }));
+        let endpoint = api::endpoint(self.deps, self.settings);
+        let served = connections::serve(endpoint, listener, self.tls, places, stop).await;
         drop(stop_tasks);
+        if let Some(following) = following {
+            following.abort();
+        }
         if timeout(TASKS_STOP_PATIENCE, tasks).await.is_err() {
             tracing::warn!("background work is broken off: another node or the next start does it again");
         }
@@ -128,6 +152,20 @@ impl App {
         deps.store.close().await;
         served?;
         Ok(())
+    }
+}
+
+/// What of a running server may change.
+pub struct Changeable {
+    policy: PolicyInForce,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Changeable {
+    /// Takes over what may change of another configuration, and reads certificates again.
+    pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
+        self.policy.change(&config.policy);
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
     }
 }
 

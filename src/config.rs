@@ -13,8 +13,8 @@ use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
 
-use crate::api::http::connections;
 use crate::api::http::payload::Limits;
+use crate::api::http::{connections, tls};
 use crate::config::source::{InForce, Source, Sources, plain};
 use crate::seal::{self, Master};
 use crate::service::{Policy, signing};
@@ -34,6 +34,8 @@ mod value;
 pub struct Config {
     pub listen: SocketAddr,
     pub connections: connections::Settings,
+    /// Without it, HTTP goes unencrypted.
+    pub tls: Option<tls::Settings>,
     /// Where numbers are asked for; without one, none are kept.
     pub metrics: Option<SocketAddr>,
     /// What the embedded default keeps: the database and the master key.
@@ -136,6 +138,7 @@ impl Config {
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let connections = edge::connections(sources);
+    let tls = edge::tls(sources);
     let metrics = sources.optional(&table::METRICS_LISTEN, plain, ToString::to_string);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = kept::store(sources, &data);
@@ -154,13 +157,13 @@ fn fill(sources: &mut Sources) -> Config {
     let media = kept::media(sources, &data);
     let media_wait = Duration::from_millis(sources.plain(&table::MEDIA_WAIT_MS, media::WAIT_MAX.as_millis() as u64));
     let callbacks = outbound::callbacks(sources);
-    let capture_origins = outbound::capture_origins(sources);
-    let policy = Policy { capture_origins, image_pixels_max, ..policy(sources, workers) };
+    let policy = Policy { image_pixels_max, ..policy(sources, workers) };
     let format = sources.plain(&table::LOG_FORMAT, LogFormat::Text);
     let filter = sources.value(&table::LOG_FILTER, "info".to_owned(), value::log_filter);
     Config {
         listen,
         connections,
+        tls,
         metrics,
         data,
         store,

@@ -12,7 +12,6 @@ pub mod callback;
 pub mod face;
 pub mod liveness;
 pub mod look;
-pub mod origin;
 pub mod session;
 pub mod usage;
 

@@ -1,6 +1,6 @@
 //! What can be done with each noun of the contract: the rules, in order, and nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use face::FaceEngine;
@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use crate::capture::key::Keys;
 use crate::clock::Clock;
 use crate::domain::face::Mode;
-use crate::domain::origin::Origin;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::{self, Master};
@@ -43,6 +42,7 @@ pub mod limits;
 pub mod liveness;
 pub mod looks;
 pub mod matches;
+pub mod origins;
 pub mod providers;
 pub mod server_keys;
 pub mod sessions;
@@ -77,7 +77,35 @@ pub struct Deps {
     pub meters: Arc<Meters>,
     pub vitals: Arc<Vitals>,
     pub turns: Turns,
-    pub policy: Policy,
+    pub policy: PolicyInForce,
+}
+
+impl Deps {
+    /// The operator's decisions as they are now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.now()
+    }
+}
+
+/// The operator's decisions, which may change while the server runs. A clone shares them.
+#[derive(Clone)]
+pub struct PolicyInForce(Arc<RwLock<Arc<Policy>>>);
+
+impl PolicyInForce {
+    pub fn new(policy: Policy) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(policy))))
+    }
+
+    fn now(&self) -> Arc<Policy> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over everything that no thread and no task was started with.
+    pub fn change(&self, policy: &Policy) {
+        let Policy { checks_at_once, image_pixels_max, .. } = *self.now();
+        let policy = Policy { checks_at_once, image_pixels_max, ..policy.clone() };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
 }
 
 /// What the operator decides.
@@ -101,8 +129,6 @@ pub struct Policy {
     pub check_wait_max: Duration,
     /// For how long a capture is left to the node that took it: far longer than looking at it takes.
     pub check_lease: Duration,
-    /// Origins that may show the capture page in a frame, and that it may lead people back to.
-    pub capture_origins: Vec<Origin>,
     /// Of one decoded image.
     pub image_pixels_max: u64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
@@ -124,7 +150,6 @@ impl Default for Policy {
             checks_at_once: 2,
             check_wait_max: Duration::from_secs(30),
             check_lease: Duration::from_mins(1),
-            capture_origins: Vec::new(),
             image_pixels_max: PIXELS_MAX,
             limits: Limits { requests_at_once: Some(REQUESTS_AT_ONCE), ..Limits::default() },
         }
@@ -162,7 +187,7 @@ pub enum Error {
     Image { part: &'static str, error: face::Error },
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
     LightChallenge,
-    #[error("the return URL is of an origin that the operator does not allow")]
+    #[error("the return URL is of an origin that the provider has not named")]
     ReturnUrl,
     #[error("this liveness check cannot be tried again")]
     NoAttemptLeft,

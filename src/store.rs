@@ -23,6 +23,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod liveness;
 mod open;
+pub mod origins;
 pub mod outage;
 pub mod owner;
 pub mod postgres;

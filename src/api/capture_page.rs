@@ -3,17 +3,21 @@
 //! A provider sends the person to `/capture?session=ID#TOKEN`; the token is that of `createCaptureToken`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use face::pack::Pack;
-use poem::endpoint::make_sync;
 use poem::http::{HeaderName, HeaderValue, header};
-use poem::{Request, Route, get};
+use poem::web::Data;
+use poem::{EndpointExt, Request, Response, Route, get, handler};
+use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::api::capture_page::languages::{LANGUAGES, asked, texts};
 use crate::api::file::File;
 use crate::api::html::escaped;
-use crate::domain::origin::Origin;
+use crate::domain::SessionId;
+use crate::service::{Deps, origins};
 
 mod languages;
 
@@ -63,7 +67,7 @@ fn texts_path(language: &str) -> String {
 }
 
 /// The page in one language, which finds the server's paths under `prefix`.
-fn page(language: &str, written: &str, prefix: &str, embedders: &str) -> String {
+fn page(language: &str, written: &str, prefix: &str) -> String {
     let mut options = String::new();
     for (other, written) in LANGUAGES {
         let name = escaped(&texts(written)["languageName"]);
@@ -71,7 +75,7 @@ fn page(language: &str, written: &str, prefix: &str, embedders: &str) -> String 
         write!(options, "<option value=\"{other}\" lang=\"{other}\"{chosen}>{name}</option>").expect("it is memory");
     }
     let filled = PAGE.replace("{{languages}}", &options);
-    let own = [("language", language), ("prefix", prefix), ("embedders", embedders)];
+    let own = [("language", language), ("prefix", prefix)];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     own.into_iter().chain(texts(written)).fold(filled, |page, (name, text)| {
         let place = format!("{{{{{name}}}}}");
@@ -79,42 +83,63 @@ fn page(language: &str, written: &str, prefix: &str, embedders: &str) -> String 
     })
 }
 
-/// Scripts and styles are files of this server; the camera's film stays in the page. A logo comes in a data: URL.
-fn policy(embedders: &str) -> String {
-    let embedders = if embedders.is_empty() { "'none'" } else { embedders };
-    format!(
+/// Scripts and styles are files of this server; the camera's film stays in the page. A logo comes in a data: URL. These
+/// origins may show the page in a frame.
+fn policy(embedders: &[String]) -> HeaderValue {
+    let embedders = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
+    let policy = format!(
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
          media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {embedders}"
-    )
+    );
+    HeaderValue::try_from(policy).expect("origins are ASCII")
 }
 
-/// Adds the page to what is served; `origins` may show it in a frame.
-pub fn add(routes: Route, prefix: &str, origins: &[Origin]) -> Route {
-    let embedders = origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let policy = HeaderValue::try_from(policy(&embedders)).expect("origins are ASCII");
-    let file = |content_type, body: Bytes| {
-        let fixed = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        let headers = [
-            (header::CONTENT_SECURITY_POLICY, policy.clone()),
-            fixed("permissions-policy", PERMISSIONS),
-            fixed("cross-origin-opener-policy", "same-origin"),
-            fixed("cross-origin-resource-policy", "same-origin"),
-        ];
-        headers.into_iter().fold(File::new(content_type, body), |file, (name, value)| file.with(name, value))
-    };
-    let vary = HeaderValue::from_static("accept-encoding, accept-language");
+fn file(content_type: &'static str, body: impl Into<Bytes>) -> File {
+    let fixed = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy(&[])),
+        fixed("permissions-policy", PERMISSIONS),
+        fixed("cross-origin-opener-policy", "same-origin"),
+        fixed("cross-origin-resource-policy", "same-origin"),
+    ];
+    headers.into_iter().fold(File::new(content_type, body), |file, (name, value)| file.with(name, value))
+}
+
+/// The page in each language, in the order of [`LANGUAGES`].
+#[derive(Clone)]
+struct Pages(Arc<[File]>);
+
+#[derive(Deserialize)]
+struct Query {
+    session: Option<Uuid>,
+}
+
+#[handler]
+async fn meet(request: &Request, Data(deps): Data<&Deps>, Data(Pages(pages)): Data<&Pages>) -> Response {
+    let page = &pages[asked(request)];
+    // Browsers say that they load a frame; one that does not is taken to.
+    let is_framed = request.header("sec-fetch-dest").is_none_or(|kind| kind != "document");
+    let session = request.params::<Query>().ok().and_then(|query| query.session).filter(|_| is_framed);
+    let Some(session) = session else { return page.answer(request) };
+    // While the database is away nobody embeds the page, which would not work either.
+    let embedders = origins::of_session(&deps.store, SessionId(session), deps.clock.now()).await.unwrap_or_default();
+    page.clone().with(header::CONTENT_SECURITY_POLICY, policy(&embedders)).answer(request)
+}
+
+/// Adds the page to what is served.
+pub fn add(routes: Route, prefix: &str) -> Route {
+    let vary = HeaderValue::from_static("accept-encoding, accept-language, sec-fetch-dest");
     let pages = LANGUAGES.map(|(language, written)| {
-        let page = page(language, written, prefix, &embedders);
-        file("text/html; charset=utf-8", page.into()).with(header::VARY, vary.clone())
+        file("text/html; charset=utf-8", page(language, written, prefix)).with(header::VARY, vary.clone())
     });
-    let meet = make_sync(move |request: Request| pages[asked(&request)].answer(&request));
     let detector = Pack::built_in_file("blazeface.onnx").expect("the built-in pack has it");
-    let routes = routes.at(PATH, get(meet)).at(DETECTOR, get(file("application/octet-stream", detector)));
-    let routes = PARTS.into_iter().fold(routes, |routes, (path, content_type, text)| {
-        routes.at(path, get(file(content_type, Bytes::from_static(text.as_bytes()))))
-    });
+    let routes = routes.at(PATH, get(meet).data(Pages(pages.into())));
+    let routes = routes.at(DETECTOR, get(file("application/octet-stream", detector)));
+    let routes = PARTS
+        .into_iter()
+        .fold(routes, |routes, (path, content_type, text)| routes.at(path, get(file(content_type, text.as_bytes()))));
     LANGUAGES.into_iter().fold(routes, |routes, (language, text)| {
-        routes.at(texts_path(language), get(file("application/json", Bytes::from_static(text.as_bytes()))))
+        routes.at(texts_path(language), get(file("application/json", text.as_bytes())))
     })
 }
 

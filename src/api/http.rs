@@ -7,5 +7,7 @@ pub mod middleware;
 pub mod parameter;
 pub mod payload;
 pub mod problem;
+pub mod proxies;
 pub mod relay;
 pub mod response;
+pub mod tls;

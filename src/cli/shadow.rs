@@ -63,7 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         answer(asked, http.clone(), upstream.clone(), seen.clone(), counted.clone())
     });
     let places = Places::new(connections::fit_to_files(Settings::default()), Clock::default());
-    connections::serve(endpoint, listener, places, serve::stopped()).await?;
+    connections::serve(endpoint, listener, None, places, serve::stopped()).await?;
     // The last sender is gone with the endpoint: what still waits is compared first.
     comparing.await?;
     let totals = totals.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Whom callbacks may reach, and whom the capture page may lead to.
+//! Whom callbacks may reach.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,6 @@ use crate::callback::allowed::Allowed;
 use crate::callback::{self, Settings};
 use crate::config::source::Sources;
 use crate::config::table;
-use crate::domain::origin::Origin;
-
-pub fn capture_origins(sources: &mut Sources) -> Vec<Origin> {
-    let read = |text: &str| text.split_whitespace().map(str::parse).collect::<Result<Vec<Origin>, String>>();
-    let show = |origins: &Vec<Origin>| origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    sources.optional(&table::CAPTURE_ORIGINS, read, show).unwrap_or_default()
-}
 
 pub fn callbacks(sources: &mut Sources) -> Settings {
     let read = |text: &str| text.split_whitespace().map(str::parse).collect::<Result<Vec<Allowed>, String>>();

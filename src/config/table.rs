@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use onnx::Engine;
 use strum::VariantNames;
 
+use crate::api::http::tls::Demanded;
 use crate::config::LogFormat;
 use crate::domain::face::Mode;
 use crate::service::faces::FACES_LISTED_MAX;
@@ -73,7 +74,17 @@ settings! {
     CONNECTIONS_MAX = "connections_max", Holds::Whole(1, 1_000_000), None,
         "Connections at once, as far as the limit of open files allows. Beyond them the one that is idle longest is closed.";
     CONNECTIONS_PER_ADDRESS_MAX = "connections_per_address_max", Holds::Whole(1, 1_000_000), None,
-        "The same of one client address (IPv6: of one /64). Behind a proxy, all connections are the proxy's.";
+        "The same of one client address (IPv6: of one /64). Those in `trusted_proxies` have no such limit.";
+    TRUSTED_PROXIES = "trusted_proxies", Holds::Text("addresses and networks such as 10.0.0.0/8, separated by blanks"), Some("none"),
+        "Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.";
+    TLS_CERTIFICATE_FILE = "tls_certificate_file", Holds::Text("a file of certificates in PEM"), Some("none: HTTP without TLS"),
+        "The certificate of the server, followed by those that issued it.";
+    TLS_KEY_FILE = "tls_key_file", Holds::Text("a file with a private key in PEM"), Some("none"),
+        "The private key of that certificate. Both files are read again when they change.";
+    TLS_CLIENT_CA_FILE = "tls_client_ca_file", Holds::Text("a file of certificates in PEM"), Some("none: no mutual TLS"),
+        "Certificates of those who issue the certificates of clients.";
+    TLS_CLIENTS = "tls_clients", Holds::OneOf(<Demanded as VariantNames>::VARIANTS), None,
+        "Who must present such a certificate: `all` connections, or only those on which provider `keys` are used.";
     HEAD_SECONDS = "head_seconds", SECONDS, None,
         "A new connection that has not sent the head of a request by then is closed.";
     IDLE_SECONDS = "idle_seconds", SECONDS, None,
@@ -150,9 +161,6 @@ settings! {
         "Hosts that callbacks may reach besides public ones.";
     CALLBACK_CA_FILE = "callback_ca_file", Holds::Text("a file of certificates in PEM"), Some("the system's alone"),
         "Certificates that callbacks trust besides the system's.";
-    CAPTURE_ORIGINS = "capture_origins",
-        Holds::Text("origins such as https://bank.example, separated by blanks"), Some("none"),
-        "Origins that may show `/capture` in a frame, and that it may lead people back to.";
     MEDIA = "media", Holds::Text("a folder, s3://bucket, s3://bucket/folder"), Some("`media` in the data folder"),
         "Where images are kept. All nodes need the same place.";
     MEDIA_SEALED = "media_sealed", SWITCH, None,
@@ -172,3 +180,19 @@ settings! {
     LOG_FILTER = "log_filter", Holds::Text("levels such as info or warn,bioserver=debug"), None,
         "What is logged.";
 }
+
+/// Settings that a running server takes over when it is told to read its configuration again. Everything else takes a
+/// restart.
+pub const CHANGEABLE: &[&Setting] = &[
+    &MODE,
+    &SESSION_TTL_SECONDS,
+    &SESSION_TTL_SECONDS_MAX,
+    &SESSION_FACES_MAX,
+    &VERIFIED_FACES_ONLY,
+    &REQUESTS_PER_MINUTE,
+    &REQUESTS_AT_ONCE,
+    &REPLAY_WAIT_SECONDS,
+    &REPLAY_LEASE_SECONDS,
+    &MEDIA_SEALED,
+    &LOG_FILTER,
+];

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::domain::{Caller, CaptureGrant, KeyId, Moment, Permission, SessionId};
-use crate::service::{Deps, Error, liveness, require, sessions};
+use crate::service::{Deps, Error, liveness, origins, require, sessions};
 use crate::store;
 
 const PREFIX: &str = "cap_";
@@ -35,7 +35,9 @@ pub async fn create(
     return_url: Option<&str>,
 ) -> Result<CaptureToken, Error> {
     require(caller, Permission::Liveness)?;
-    if return_url.is_some_and(|url| !deps.policy.capture_origins.iter().any(|origin| origin.covers(url))) {
+    if let Some(url) = return_url
+        && !origins::leads_home(&deps.store, url, caller.provider).await?
+    {
         return Err(Error::ReturnUrl);
     }
     let now = deps.clock.now();

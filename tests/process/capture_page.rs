@@ -1,8 +1,6 @@
 //! The capture page in a real browser, state by state: in people's languages, by keyboard, guided by what the camera sees,
 //! and told why it cannot work.
 
-use std::process::Command;
-
 use fantoccini::key::Key;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::person::{before, camera};
 use crate::provider::Provider;
-use crate::server::{Server, program};
+use crate::server::Server;
 
 /// Gives the provider of the tests a look of its own.
 fn dress(server: &Server) {
@@ -23,8 +21,8 @@ fn dress(server: &Server) {
         std::fs::write(folder.path().join(name), text).expect("there is room");
     }
     let set = |file: &str| {
-        let mut command: Command = program(&server.inside());
-        command.args(["providers", "look", "tests", "--file"]).arg(folder.path().join(file)).output().expect("it runs")
+        let file = folder.path().join(file);
+        server.command(&["providers", "look", "tests", "--file", file.to_str().expect("it is UTF-8")])
     };
     let done = set("look.toml");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -35,8 +33,10 @@ fn dress(server: &Server) {
 
 #[tokio::test]
 async fn everybody_gets_through_every_state() {
-    let provider = Provider::of(Server::configured(&[("BIOSERVER_CAPTURE_ORIGINS", "https://bank.example")]));
+    let provider = Provider::start();
     dress(&provider.server);
+    let named = provider.server.command(&["providers", "origins", "tests", "--add", "https://bank.example"]);
+    assert!(named.status.success(), "{}", String::from_utf8_lossy(&named.stderr));
     let check = json!({ "type": "LIVENESS_ACTIVE", "nbChallenge": 1, "attemptsMax": 2 });
     let (session, _) = provider.begin(&check).await;
     let back = json!({ "returnUrl": "https://bank.example/back" });

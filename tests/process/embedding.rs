@@ -39,6 +39,16 @@ fn answer(mut stream: TcpStream) {
     let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
 
+/// A provider that has named this origin among others.
+fn allowing(around: SocketAddr) -> Provider {
+    let server = Server::start();
+    for origin in ["https://bank.example".to_owned(), format!("http://{around}")] {
+        let named = server.command(&["providers", "origins", "tests", "--add", &origin]);
+        assert!(named.status.success(), "{}", String::from_utf8_lossy(&named.stderr));
+    }
+    Provider::of(server)
+}
+
 /// The example before a check; its browser has a camera.
 async fn embedded(provider: &Provider, around: SocketAddr) -> Browser {
     let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
@@ -50,8 +60,7 @@ async fn embedded(provider: &Provider, around: SocketAddr) -> Browser {
 #[tokio::test]
 async fn an_allowed_page_shows_the_check_and_hears_how_it_goes() {
     let around = example();
-    let origins = format!("https://bank.example http://{around}");
-    let provider = Provider::of(Server::configured(&[("BIOSERVER_CAPTURE_ORIGINS", &origins)]));
+    let provider = allowing(around);
     let browser = embedded(&provider, around).await;
     browser.find("body[data-state=start]").await;
     let frame = browser.find("bio-capture iframe").await;
@@ -68,7 +77,7 @@ async fn an_allowed_page_shows_the_check_and_hears_how_it_goes() {
 #[tokio::test]
 async fn the_page_around_hears_the_end_and_takes_the_frame_away() {
     let around = example();
-    let provider = Provider::of(Server::configured(&[("BIOSERVER_CAPTURE_ORIGINS", &format!("http://{around}"))]));
+    let provider = allowing(around);
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     // The check ends by itself, since what is sent shows nobody.
     provider.send_nobody(&session, &check).await;

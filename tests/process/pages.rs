@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use testkit::{page, project};
 
-use crate::server::Server;
+use crate::server::{Server, free_address};
 
 /// Printed before the output of each snippet.
 const MARK: &str = "@@@ snippet";
@@ -31,15 +31,16 @@ fn shows(shown: &Value, answer: &Value) -> bool {
     }
 }
 
-/// Runs a page's snippets one after the other, in one shell.
-fn run(server: &Server, path: &Path) {
+/// Runs a page's snippets one after the other, in one shell with these variables.
+fn run(path: &Path, variables: &[(&str, &str)]) {
     let page = std::fs::read_to_string(path).expect("it can be read");
     let (page, snippets) = (path.display(), page::blocks(&page));
     let folder = tempfile::tempdir().expect("there is room");
     for name in ["tests", "README.md"] {
         std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
     }
-    let mut script = String::new();
+    // A page that starts a server may fail before it ends it.
+    let mut script = "trap 'kill $(jobs -p) 2>&- || true' EXIT\n".to_owned();
     for (_, text) in snippets.iter().filter(|(language, _)| *language == "sh") {
         writeln!(script, "echo '{MARK}'\n{text}").expect("it is memory");
     }
@@ -48,7 +49,8 @@ fn run(server: &Server, path: &Path) {
     let ran = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
         .current_dir(folder.path())
-        .envs([("HOST", format!("{}/bioserver-app", server.url)), ("KEY", server.key.clone()), ("PATH", path)])
+        .env("PATH", path)
+        .envs(variables.iter().copied())
         .output()
         .expect("there is a bash");
     let said = String::from_utf8_lossy(&ran.stdout);
@@ -71,6 +73,7 @@ fn run(server: &Server, path: &Path) {
 #[test]
 fn every_use_case_runs_as_its_page_shows_it() {
     let server = Server::start();
+    let host = format!("{}/bioserver-app", server.url);
     let folder = project::path("docs/use-cases");
     let mut pages: Vec<_> =
         std::fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path()).collect();
@@ -78,8 +81,14 @@ fn every_use_case_runs_as_its_page_shows_it() {
     assert!(pages.len() > 5);
     for page in pages {
         println!("{}", page.display());
-        run(&server, &page);
+        run(&page, &[("HOST", &host), ("KEY", &server.key)]);
     }
+}
+
+#[test]
+fn the_page_about_tls_runs_as_it_stands() {
+    let port = free_address().port().to_string();
+    run(&project::path("docs/tls.md"), &[("PORT", &port)]);
 }
 
 #[test]

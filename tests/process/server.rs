@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 
 use reqwest::{Client, Method, RequestBuilder};
@@ -147,6 +147,13 @@ impl Server {
         let mut program = program(self.data.path());
         program.envs(variables.iter().copied());
         make_key(program, provider)
+    }
+
+    /// Runs another command on its data.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut program = program(self.data.path());
+        program.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        program.args(arguments).output().expect("it runs")
     }
 
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.

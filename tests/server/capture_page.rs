@@ -1,7 +1,7 @@
 //! What the capture page needs besides the check: attempts, what the person may know, how the page looks and where it leads.
 
 use bioserver::domain::{Limits, Permission};
-use bioserver::service::looks;
+use bioserver::service::{looks, origins};
 use chrono::TimeDelta;
 use face::values::liveness::Reason;
 use reqwest::Method;
@@ -207,19 +207,25 @@ async fn the_page_looks_as_the_provider_wants(app: TestApp) {
 async fn the_page_leads_back_to_allowed_origins_alone(app: TestApp) {
     let session = open(&app, &json!({})).await;
     begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+    let bank = ["https://bank.example".to_owned()];
+    origins::change(&app.deps.store, "provider", &bank, &[]).await.expect("it is an origin");
     let path = format!("{session}/capture-token");
     let url = format!("https://bank.example/back?{}", "x".repeat(900));
     let made = app.post(&path).json(&json!({ "returnUrl": url })).await.ok();
     let token = format!("Bearer {}", made["token"].as_str().expect("it is there"));
     let page = app.request(Method::GET, &format!("{PREFIX}{session}/capture-page")).header("authorization", &token);
     assert_eq!(page.send().await.ok()["returnUrl"], url);
-    for wrong in
-        ["https://other.example/", "http://bank.example/", "https://bank.example@other.example/", "javascript:alert(1)"]
-    {
-        let refused = app.post(&path).json(&json!({ "returnUrl": wrong })).await;
-        assert_eq!(refused.refusal().1, "INVALID_PARAMETER", "{wrong}");
-        assert!(refused.refusal().2.starts_with("returnUrl: "), "{}", refused.refusal().2);
+    for wrong in ["https://other.example/", "http://bank.example/", "https://bank.example@other.example/"] {
+        let reply = app.post(&path).json(&json!({ "returnUrl": wrong })).await;
+        assert_shape(&app, "return-url-not-allowed", &reply);
     }
+    for disguised in ["https://u:p@bank.example/", "https://bank.example.other.example/", "https://bank.example:8443/"]
+    {
+        let refused = app.post(&path).json(&json!({ "returnUrl": disguised })).await;
+        assert_eq!(refused.refusal().1, "RETURN_URL_NOT_ALLOWED", "{disguised}");
+    }
+    let refused = app.post(&path).json(&json!({ "returnUrl": "javascript:alert(1)" })).await;
+    assert_eq!(refused.refusal().1, "INVALID_PARAMETER");
     for nothing in [json!({}), json!({ "returnUrl": "" }), json!({ "returnUrl": null })] {
         let made = app.post(&path).json(&nothing).await.ok();
         let token = format!("Bearer {}", made["token"].as_str().expect("it is there"));

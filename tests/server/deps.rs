@@ -11,7 +11,7 @@ use bioserver::media::{self, Media};
 use bioserver::seal::Master;
 use bioserver::service::limits::Meters;
 use bioserver::service::turns::Turns;
-use bioserver::service::{Deps, Policy, turns};
+use bioserver::service::{Deps, Policy, PolicyInForce, turns};
 use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::Store;
@@ -24,8 +24,7 @@ static CAPTURE_KEYS: LazyLock<Arc<capture_key::Keys>> = LazyLock::new(|| {
 });
 
 /// Keys of its own, and a clock that only the test moves; callbacks may reach this machine.
-pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, mut policy: Policy) -> Deps {
-    policy.capture_origins = vec!["https://bank.example".parse().expect("it is an origin")];
+pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, policy: Policy) -> Deps {
     let clock = Clock::default();
     let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");
     let allow = vec!["http://127.0.0.1".parse().expect("it is a host")];
@@ -46,6 +45,6 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, m
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),
         callbacks: callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made"),
-        policy,
+        policy: PolicyInForce::new(policy),
     }
 }

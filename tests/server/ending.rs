@@ -195,7 +195,7 @@ async fn stray(app: &TestApp, owner: OwnerId) -> String {
 
 /// After so long no session is alive that is alive now.
 fn longest_life(app: &TestApp) -> TimeDelta {
-    TimeDelta::seconds(app.deps.policy.ttl_seconds_max) + TimeDelta::hours(3)
+    TimeDelta::seconds(app.deps.policy().ttl_seconds_max) + TimeDelta::hours(3)
 }
 
 async fn media_that_no_session_leads_to_are_erased_when_they_are_old(app: TestApp) {

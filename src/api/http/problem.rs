@@ -65,6 +65,13 @@ impl Problem {
         problem.with(header::WWW_AUTHENTICATE, CHALLENGE)
     }
 
+    /// A provider's key on a connection where a client must prove who it is.
+    pub fn no_certificate() -> Self {
+        let message =
+            "A key is taken only on a connection on which the client has presented its certificate (mutual TLS).";
+        Self { message: message.to_owned(), ..Self::unauthorized() }
+    }
+
     /// A parameter, a part or a member that is not as it must be.
     pub fn invalid(invalid: &Invalid) -> Self {
         Self::new(StatusCode::BAD_REQUEST, invalid.code.unwrap_or("INVALID_PARAMETER"), invalid.to_string())
@@ -237,7 +244,7 @@ impl From<service::Error> for Problem {
             }
             Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
             Error::NoAttemptLeft => conflict("NO_ATTEMPT_LEFT", "Begin another check."),
-            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Its origin must stand in `capture_origins`."),
+            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Name it by `bioserver providers origins`."),
             Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
             Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),

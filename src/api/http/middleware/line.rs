@@ -1,5 +1,6 @@
 //! The line that is logged of every request, its name, and its numbers.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use poem::http::{HeaderName, HeaderValue, Method};
@@ -26,13 +27,14 @@ pub struct Line {
     /// The method and the path as the document has it, since a path itself may name a session.
     operation: String,
     is_probe: bool,
+    client: Option<IpAddr>,
     begun: Instant,
     pub span: Span,
 }
 
 impl Line {
     /// `template` is the path as the document has it.
-    pub fn begin(request: &Request, template: Option<&'static str>) -> Self {
+    pub fn begin(request: &Request, client: Option<IpAddr>, template: Option<&'static str>) -> Self {
         let sent = request.headers().get(REQUEST_ID).filter(|id| is_name(id));
         let id = sent
             .cloned()
@@ -41,12 +43,14 @@ impl Line {
         let name = id.to_str().unwrap_or_default();
         let span = tracing::info_span!("request", id = name, trace);
         let method = match request.method() {
-            method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE) => method.as_str(),
+            method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE | &Method::OPTIONS) => {
+                method.as_str()
+            }
             _ => "OTHER",
         };
         let template = template.unwrap_or(ELSEWHERE);
         let is_probe = template.starts_with("/health/");
-        Self { operation: format!("{method} {template}"), id, is_probe, begun: Instant::now(), span }
+        Self { operation: format!("{method} {template}"), id, is_probe, client, begun: Instant::now(), span }
     }
 
     /// Logs the request and counts it; its answer gets its name.
@@ -59,11 +63,13 @@ impl Line {
             telemetry::refusal(code);
         }
         let provider = provider.map(|provider| provider.0.to_string());
+        // The address may be a person's: it is kept of a request that was refused, where it helps against attacks.
+        let client = code.and(self.client).map(tracing::field::display);
         self.span.in_scope(|| {
             if self.is_probe {
                 tracing::debug!(operation, status, ms, "answered");
             } else {
-                tracing::info!(operation, status, code, provider, ms, "answered");
+                tracing::info!(operation, status, code, provider, client, ms, "answered");
             }
         });
         response.headers_mut().insert(REQUEST_ID, self.id);
