@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use face::pack::{Network, Pack};
 use face::workers::{self, Workers};
@@ -26,7 +26,8 @@ use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, PolicyInForce, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
-use crate::{api, callback, tasks, telemetry};
+use crate::telemetry::otlp;
+use crate::{api, callback, cause, tasks, telemetry};
 
 /// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
 const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -52,6 +53,9 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         time::follow(&store, &clock).await.context("the database does not say what time it is")?;
         let master = config.master_key.master()?;
+        let pack = Pack::open(config.pack.as_deref())?;
+        let networks = pack.networks().map(credit).collect();
+        let workers = workers(&config, &pack, config.workers).await?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
@@ -61,22 +65,6 @@ impl App {
             wait_max: config.queue_wait,
             bytes_max: config.request_bytes_max,
         };
-        let settings = workers::Settings {
-            threads: Some(config.workers),
-            wait_max: WORKERS_WAIT_MAX,
-            networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
-        };
-        let pack = Pack::open(config.pack.as_deref())?;
-        let credit = |(role, network): (_, &Network)| Credit {
-            role,
-            origin: network.origin.clone(),
-            licence: network.licence.clone(),
-        };
-        let networks = pack.networks().map(credit).collect();
-        let workers = Workers::start(&pack, &settings)?;
-        let portrait =
-            Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
-        workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
 
         let deps = Deps {
             store,
@@ -103,6 +91,9 @@ impl App {
         if config.metrics.is_some() {
             telemetry::keep();
         }
+        if let Some(endpoint) = &config.otlp {
+            otlp::start(endpoint)?;
+        }
         Ok(Self { deps, settings, connections: config.connections, tls, metrics: config.metrics })
     }
 
@@ -123,7 +114,7 @@ impl App {
         let tasks = tokio::spawn(tasks::run(deps.clone(), stopped.clone()));
         let mut metrics = None;
         if let Some(address) = self.metrics {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            let listener = listen(address).await?;
             let places = Places::new(connections::Settings::default(), deps.clock.clone());
             tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
             let stop = until_stopped(stopped.clone());
@@ -150,6 +141,7 @@ impl App {
             metrics.await??;
         }
         deps.store.close().await;
+        tokio::task::spawn_blocking(otlp::stop).await?;
         served?;
         Ok(())
     }
@@ -167,6 +159,27 @@ impl Changeable {
         self.policy.change(&config.policy);
         self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
     }
+}
+
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| anyhow!("cannot listen on {address}: {}", cause::of(&error)))
+}
+
+fn credit((role, network): (&'static str, &Network)) -> Credit {
+    Credit { role, origin: network.origin.clone(), licence: network.licence.clone() }
+}
+
+/// Loads the pack's networks for so many threads, and tries them on a photograph.
+pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Result<Workers> {
+    let settings = workers::Settings {
+        threads: Some(threads),
+        wait_max: WORKERS_WAIT_MAX,
+        networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
+    };
+    let workers = Workers::start(pack, &settings)?;
+    let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
+    workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
+    Ok(workers)
 }
 
 /// Ready when the server stops.

@@ -10,6 +10,7 @@ pub mod check;
 pub mod conformance;
 pub mod demo;
 pub mod evaluate;
+pub mod health;
 pub mod keys;
 pub mod log;
 pub mod manual;

@@ -38,6 +38,8 @@ pub struct Config {
     pub tls: Option<tls::Settings>,
     /// Where numbers are asked for; without one, none are kept.
     pub metrics: Option<SocketAddr>,
+    /// Where spans of requests are sent.
+    pub otlp: Option<String>,
     /// What the embedded default keeps: the database and the master key.
     pub data: PathBuf,
     pub store: store::settings::Settings,
@@ -140,6 +142,7 @@ fn fill(sources: &mut Sources) -> Config {
     let connections = edge::connections(sources);
     let tls = edge::tls(sources);
     let metrics = sources.optional(&table::METRICS_LISTEN, plain, ToString::to_string);
+    let otlp = sources.optional(&table::OTLP_ENDPOINT, value::endpoint, Clone::clone);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = kept::store(sources, &data);
     let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
@@ -165,6 +168,7 @@ fn fill(sources: &mut Sources) -> Config {
         connections,
         tls,
         metrics,
+        otlp,
         data,
         store,
         prefix,

@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{App, Changeable};
+use crate::app::{self, App, Changeable};
 use crate::cli::log;
 use crate::cli::output::print;
 use crate::config::source::{self, InForce};
@@ -29,7 +27,7 @@ pub async fn run(config: Config, file: Option<PathBuf>, args: Args) -> anyhow::R
     let address = args.listen.unwrap_or(config.listen);
     let in_force = config.settings.clone();
     let app = App::build(config).await?;
-    let listener = listen(address).await?;
+    let listener = app::listen(address).await?;
     // Nobody need read it.
     let _ = print(format!("listening on {}://{}\n", app.scheme(), listener.local_addr()?));
     tokio::spawn(reload(hangups, file, in_force, app.changeable()));
@@ -63,10 +61,6 @@ fn tell_changes(in_force: &mut [InForce], read: Vec<InForce>) {
         }
     }
     tracing::info!("the configuration was read again");
-}
-
-pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C. Asked once more, it ends at once.

@@ -89,6 +89,19 @@ pub async fn list(
     Ok(rows.into_iter().filter_map(open).collect())
 }
 
+/// Opens the key that serves each of these algorithms, if there is one, and makes none. Returns their number.
+pub async fn try_all(store: &Store, master: &Master, algorithms: &[&str]) -> Result<usize, Error> {
+    let mut tx = store.read().await?;
+    let mut count = 0;
+    for algorithm in algorithms {
+        if let Some(row) = store::server_keys::active(&mut tx, algorithm).await? {
+            opened(master, row)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 fn opened(master: &Master, row: ServerKey) -> Result<StoredKey, Error> {
     let opened = master.open(&place(&row.kid), &row.private_key_sealed);
     let der = opened.map_err(|source| Error::Sealed { kid: row.kid.clone(), source })?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::api::http::problem::Refused;
 use crate::domain::ProviderId;
 use crate::telemetry;
+use crate::telemetry::otlp::RequestSpan;
 
 /// Names a request, in its head and in that of its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +31,8 @@ pub struct Line {
     client: Option<IpAddr>,
     begun: Instant,
     pub span: Span,
+    /// The same for a collector, which probes do not concern.
+    sent: Option<RequestSpan>,
 }
 
 impl Line {
@@ -39,9 +42,7 @@ impl Line {
         let id = sent
             .cloned()
             .unwrap_or_else(|| HeaderValue::from_str(&Uuid::now_v7().to_string()).expect("a UUID is visible ASCII"));
-        let trace = request.headers().get(TRACE_PARENT).and_then(|parent| trace_id(parent.to_str().ok()?));
         let name = id.to_str().unwrap_or_default();
-        let span = tracing::info_span!("request", id = name, trace);
         let method = match request.method() {
             method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE | &Method::OPTIONS) => {
                 method.as_str()
@@ -50,7 +51,12 @@ impl Line {
         };
         let template = template.unwrap_or(ELSEWHERE);
         let is_probe = template.starts_with("/health/");
-        Self { operation: format!("{method} {template}"), id, is_probe, client, begun: Instant::now(), span }
+        let operation = format!("{method} {template}");
+        let sent = (!is_probe).then(|| RequestSpan::begin(&operation, name, request.headers()));
+        let trace = request.headers().get(TRACE_PARENT).and_then(|parent| trace_id(parent.to_str().ok()?));
+        let trace = trace.map(str::to_owned).or_else(|| sent.as_ref()?.trace_id());
+        let span = tracing::info_span!("request", id = name, trace);
+        Self { operation, id, is_probe, client, begun: Instant::now(), span, sent }
     }
 
     /// Logs the request and counts it; its answer gets its name.
@@ -69,9 +75,12 @@ impl Line {
             if self.is_probe {
                 tracing::debug!(operation, status, ms, "answered");
             } else {
-                tracing::info!(operation, status, code, provider, client, ms, "answered");
+                tracing::info!(operation, status, code, provider = provider.as_deref(), client, ms, "answered");
             }
         });
+        if let Some(sent) = self.sent {
+            sent.end(status, code, provider.as_deref());
+        }
         response.headers_mut().insert(REQUEST_ID, self.id);
     }
 }
