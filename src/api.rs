@@ -12,12 +12,16 @@ use crate::api::http::proxies::Proxies;
 use crate::api::wire::Signable;
 use crate::service::{self, Deps};
 
+mod admin_page;
 mod ages;
 pub mod capture_page;
 #[allow(clippy::pedantic, reason = "build.rs wrote it")]
 pub mod contract;
 pub mod docs;
 mod faces;
+mod file;
+pub mod home;
+mod html;
 pub mod http;
 mod legacy;
 mod liveness;
@@ -72,21 +76,29 @@ pub struct Settings {
     pub prefix: String,
     pub limits: Limits,
     pub proxies: Proxies,
+    /// The networks of the pack that serves.
+    pub networks: Vec<home::Credit>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default(), proxies: Proxies::default() }
+        Self {
+            prefix: "/bioserver-app".to_owned(),
+            limits: Limits::default(),
+            proxies: Proxies::default(),
+            networks: vec![],
+        }
     }
 }
 
 /// Everything the server answers.
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
-    let Settings { prefix, limits, proxies } = settings;
+    let Settings { prefix, limits, proxies, networks } = settings;
     let api = Api { deps: deps.clone() };
     let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
     let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
-    let pages = capture_page::add(docs::routes(&prefix), &prefix);
+    let root = home::before(root, &prefix, deps.face_engine.pack(), &networks);
+    let pages = capture_page::add(home::add(docs::routes(&prefix)), &prefix);
     let surroundings = Arc::new(Surroundings { prefix, proxies, deps: deps.clone() });
     pages.nest(&*surroundings.prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
         let surroundings = surroundings.clone();

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use face::pack::Pack;
+use face::pack::{Network, Pack};
 use face::workers::{self, Workers};
 use face::{FaceEngine, Picture, WantedFace, networks, samples};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::api::home::Credit;
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
 use crate::api::http::tls::Tls;
@@ -52,7 +53,9 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         time::follow(&store, &clock).await.context("the database does not say what time it is")?;
         let master = config.master_key.master()?;
-        let workers = workers(&config, config.workers).await?;
+        let pack = Pack::open(config.pack.as_deref())?;
+        let networks = pack.networks().map(credit).collect();
+        let workers = workers(&config, &pack, config.workers).await?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
@@ -83,7 +86,7 @@ impl App {
             policy: PolicyInForce::new(config.policy),
         };
         let proxies = config.connections.proxies.clone();
-        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, proxies };
+        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, proxies, networks };
         let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         if config.metrics.is_some() {
             telemetry::keep();
@@ -162,14 +165,18 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| anyhow!("cannot listen on {address}: {}", cause::of(&error)))
 }
 
-/// Loads the networks for so many threads, and tries them on a photograph.
-pub async fn workers(config: &Config, threads: usize) -> anyhow::Result<Workers> {
+fn credit((role, network): (&'static str, &Network)) -> Credit {
+    Credit { role, origin: network.origin.clone(), licence: network.licence.clone() }
+}
+
+/// Loads the pack's networks for so many threads, and tries them on a photograph.
+pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Result<Workers> {
     let settings = workers::Settings {
         threads: Some(threads),
         wait_max: WORKERS_WAIT_MAX,
         networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
     };
-    let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
+    let workers = Workers::start(pack, &settings)?;
     let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
     workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
     Ok(workers)

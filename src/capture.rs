@@ -87,6 +87,8 @@ pub struct Capture {
     pub liveness_type: LivenessType,
     pub sdk: Option<SdkInfo>,
     pub device: Option<DeviceInfo>,
+    /// The text that the person agreed to before the film.
+    pub consent_version: Option<String>,
     /// 1 to [`FRAMES_MAX`], each later than the one before.
     pub frames: Vec<Frame>,
     /// When each colour of a check by light came on, in milliseconds as frames count them; empty of other checks.
@@ -145,7 +147,8 @@ impl Capture {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let too_long = [Some(&self.id), self.sdk.as_ref().and_then(|sdk| sdk.sdk_version.as_ref())];
+        let sdk_version = self.sdk.as_ref().and_then(|sdk| sdk.sdk_version.as_ref());
+        let too_long = [Some(&self.id), self.consent_version.as_ref(), sdk_version];
         let device =
             self.device.iter().flat_map(|of| [&of.device_model, &of.os_type, &of.os_version, &of.camera]).flatten();
         if too_long.into_iter().flatten().chain(device).any(|text| text.len() > TEXT_LEN_MAX) {

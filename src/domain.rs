@@ -11,6 +11,7 @@ pub mod age;
 pub mod callback;
 pub mod face;
 pub mod liveness;
+pub mod look;
 pub mod session;
 pub mod usage;
 
@@ -56,8 +57,17 @@ pub struct Caller {
     pub key: KeyId,
     pub permissions: Vec<Permission>,
     pub limits: Limits,
-    /// The only session that it may do anything with, and little of that: who holds a capture token.
-    pub only: Option<SessionId>,
+    /// Set for the holder of a capture token, who may do little else.
+    pub only: Option<CaptureGrant>,
+}
+
+/// What a capture token is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureGrant {
+    /// The one session that it gives access to.
+    pub session: SessionId,
+    /// Where the capture page leads the person in the end.
+    pub return_url: Option<String>,
 }
 
 /// What a provider may ask for; none means what the operator's configuration says.

@@ -40,6 +40,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod liveness;
+pub mod looks;
 pub mod matches;
 pub mod origins;
 pub mod providers;
@@ -186,6 +187,10 @@ pub enum Error {
     Image { part: &'static str, error: face::Error },
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
     LightChallenge,
+    #[error("the return URL is of an origin that the provider has not named")]
+    ReturnUrl,
+    #[error("this liveness check cannot be tried again")]
+    NoAttemptLeft,
     #[error("no liveness check has begun in this session")]
     LivenessNotInitialized,
     #[error("the liveness check of this session is in progress")]
@@ -226,6 +231,7 @@ pub fn require(caller: &Caller, permission: Permission) -> Result<(), Error> {
 
 /// As [`require`], but lets in who holds a capture token for this session.
 pub fn require_in(caller: &Caller, permission: Permission, session: SessionId) -> Result<(), Error> {
-    let may = caller.only.is_none_or(|only| only == session) && caller.permissions.contains(&permission);
+    let is_open = caller.only.as_ref().is_none_or(|only| only.session == session);
+    let may = is_open && caller.permissions.contains(&permission);
     if may { Ok(()) } else { Err(Error::Forbidden(permission)) }
 }

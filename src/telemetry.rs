@@ -75,6 +75,16 @@ pub fn text(gauges: Vec<Gauge>) -> String {
     kept.render()
 }
 
+/// How many requests were refused since the start, by the code that says why; nothing if no numbers are kept.
+pub fn refusals() -> Vec<(String, u64)> {
+    let text = KEPT.get().map(PrometheusHandle::render).unwrap_or_default();
+    let line = |line: &str| {
+        let (code, count) = line.strip_prefix(REFUSALS)?.strip_prefix("{code=\"")?.split_once("\"} ")?;
+        Some((code.to_owned(), count.parse().ok()?))
+    };
+    text.lines().filter_map(line).collect()
+}
+
 /// A request was answered.
 pub fn request(operation: &str, status: u16, took: Duration) {
     counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);

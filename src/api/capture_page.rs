@@ -2,141 +2,146 @@
 //!
 //! A provider sends the person to `/capture?session=ID#TOKEN`; the token is that of `createCaptureToken`.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
-use poem::endpoint::make_sync;
-use poem::http::header;
-use poem::{Endpoint, Response, Route, get};
+use bytes::Bytes;
+use face::pack::Pack;
+use poem::http::{HeaderName, HeaderValue, header};
+use poem::web::Data;
+use poem::{EndpointExt, Request, Response, Route, get, handler};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::api::capture_page::languages::{LANGUAGES, asked, texts};
+use crate::api::file::File;
+use crate::api::html::escaped;
+use crate::domain::SessionId;
+use crate::service::{Deps, origins};
+
+mod languages;
 
 const PAGE: &str = include_str!("capture_page/index.html");
-/// Everything that people read on the page.
-const TEXTS: &str = include_str!("capture_page/texts.json");
+pub const PATH: &str = "/capture";
+/// The network that the page's guide finds faces with: the one of the built-in pack, whatever pack serves.
+const DETECTOR: &str = "/capture/detector.onnx";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
 
-/// The paths that this module serves.
-pub const PATHS: [&str; 9] = [
-    "/capture",
-    "/capture/style.css",
-    "/capture/page.js",
-    "/capture/camera.js",
-    "/capture/capture.js",
-    "/capture/cues.js",
-    "/capture/server.js",
-    "/capture/jose.js",
-    "/capture/texts.json",
-];
+/// A part of the page: its path, its type and its text.
+macro_rules! parts {
+    ($($name:literal: $content_type:expr),*) => {
+        [$((concat!("/capture/", $name), $content_type, include_str!(concat!("capture_page/", $name)))),*]
+    };
+}
+const PARTS: [(&str, &str, &str); 16] = parts!(
+    "style.css": STYLE,
+    "figure.css": STYLE,
+    "page.js": SCRIPT,
+    "old.js": SCRIPT,
+    "camera.js": SCRIPT,
+    "capture.js": SCRIPT,
+    "cues.js": SCRIPT,
+    "detector.js": SCRIPT,
+    "filming.js": SCRIPT,
+    "frame.js": SCRIPT,
+    "guide.js": SCRIPT,
+    "jose.js": SCRIPT,
+    "look.js": SCRIPT,
+    "network.js": SCRIPT,
+    "server.js": SCRIPT,
+    "texts.js": SCRIPT
+);
 
-/// Scripts and styles are files of this server; the camera's film stays in the page.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The camera, and nothing else of the device.
 const PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=(), display-capture=()";
 
-/// The page, which finds the server's paths under `prefix`.
-pub fn page(prefix: &str) -> String {
-    let texts: BTreeMap<String, String> = serde_json::from_str(TEXTS).expect("texts.json holds texts by their names");
-    let filled = texts.iter().fold(PAGE.to_owned(), |page, (name, text)| {
-        let place = format!("{{{{{name}}}}}");
-        page.replace(&place, &escaped(text))
-    });
-    filled.replace("{{prefix}}", &escaped(prefix))
+/// True for a path that this module serves.
+pub fn serves(path: &str) -> bool {
+    let is_text = || LANGUAGES.iter().any(|(language, _)| path == texts_path(language));
+    path == PATH || path == DETECTOR || PARTS.iter().any(|(part, ..)| *part == path) || is_text()
 }
 
-/// As text of HTML, or the value of an attribute.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+fn texts_path(language: &str) -> String {
+    format!("/capture/texts/{language}.json")
+}
+
+/// The page in one language, which finds the server's paths under `prefix`.
+fn page(language: &str, written: &str, prefix: &str) -> String {
+    let mut options = String::new();
+    for (other, written) in LANGUAGES {
+        let name = escaped(&texts(written)["languageName"]);
+        let chosen = if other == language { " selected" } else { "" };
+        write!(options, "<option value=\"{other}\" lang=\"{other}\"{chosen}>{name}</option>").expect("it is memory");
+    }
+    let filled = PAGE.replace("{{languages}}", &options);
+    let own = [("language", language), ("prefix", prefix)];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    own.into_iter().chain(texts(written)).fold(filled, |page, (name, text)| {
+        let place = format!("{{{{{name}}}}}");
+        page.replace(&place, &escaped(&text))
+    })
+}
+
+/// Scripts and styles are files of this server; the camera's film stays in the page. A logo comes in a data: URL. These
+/// origins may show the page in a frame.
+fn policy(embedders: &[String]) -> HeaderValue {
+    let embedders = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+         media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {embedders}"
+    );
+    HeaderValue::try_from(policy).expect("origins are ASCII")
+}
+
+fn file(content_type: &'static str, body: impl Into<Bytes>) -> File {
+    let fixed = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy(&[])),
+        fixed("permissions-policy", PERMISSIONS),
+        fixed("cross-origin-opener-policy", "same-origin"),
+        fixed("cross-origin-resource-policy", "same-origin"),
+    ];
+    headers.into_iter().fold(File::new(content_type, body), |file, (name, value)| file.with(name, value))
+}
+
+/// The page in each language, in the order of [`LANGUAGES`].
+#[derive(Clone)]
+struct Pages(Arc<[File]>);
+
+#[derive(Deserialize)]
+struct Query {
+    session: Option<Uuid>,
+}
+
+#[handler]
+async fn meet(request: &Request, Data(deps): Data<&Deps>, Data(Pages(pages)): Data<&Pages>) -> Response {
+    let page = &pages[asked(request)];
+    // Browsers say that they load a frame; one that does not is taken to.
+    let is_framed = request.header("sec-fetch-dest").is_none_or(|kind| kind != "document");
+    let session = request.params::<Query>().ok().and_then(|query| query.session).filter(|_| is_framed);
+    let Some(session) = session else { return page.answer(request) };
+    // While the database is away nobody embeds the page, which would not work either.
+    let embedders = origins::of_session(&deps.store, SessionId(session), deps.clock.now()).await.unwrap_or_default();
+    page.clone().with(header::CONTENT_SECURITY_POLICY, policy(&embedders)).answer(request)
 }
 
 /// Adds the page to what is served.
 pub fn add(routes: Route, prefix: &str) -> Route {
-    let [page_path, style, script, camera, capture, cues, server, jose, texts] = PATHS;
-    routes
-        .at(page_path, get(file("text/html; charset=utf-8", page(prefix))))
-        .at(style, get(file("text/css; charset=utf-8", include_str!("capture_page/style.css"))))
-        .at(script, get(code(include_str!("capture_page/page.js"))))
-        .at(camera, get(code(include_str!("capture_page/camera.js"))))
-        .at(capture, get(code(include_str!("capture_page/capture.js"))))
-        .at(cues, get(code(include_str!("capture_page/cues.js"))))
-        .at(server, get(code(include_str!("capture_page/server.js"))))
-        .at(jose, get(code(include_str!("capture_page/jose.js"))))
-        .at(texts, get(file("application/json", TEXTS)))
-}
-
-fn code(text: &'static str) -> impl Endpoint<Output = Response> {
-    file("text/javascript; charset=utf-8", text)
-}
-
-fn file(content_type: &'static str, text: impl Into<String>) -> impl Endpoint<Output = Response> {
-    let text = text.into();
-    make_sync(move |_| {
-        Response::builder()
-            .content_type(content_type)
-            .header(header::CONTENT_SECURITY_POLICY, POLICY)
-            .header("permissions-policy", PERMISSIONS)
-            .header("cross-origin-opener-policy", "same-origin")
-            .header("cross-origin-resource-policy", "same-origin")
-            .body(text.clone())
+    let vary = HeaderValue::from_static("accept-encoding, accept-language, sec-fetch-dest");
+    let pages = LANGUAGES.map(|(language, written)| {
+        file("text/html; charset=utf-8", page(language, written, prefix)).with(header::VARY, vary.clone())
+    });
+    let detector = Pack::built_in_file("blazeface.onnx").expect("the built-in pack has it");
+    let routes = routes.at(PATH, get(meet).data(Pages(pages.into())));
+    let routes = routes.at(DETECTOR, get(file("application/octet-stream", detector)));
+    let routes = PARTS
+        .into_iter()
+        .fold(routes, |routes, (path, content_type, text)| routes.at(path, get(file(content_type, text.as_bytes()))));
+    LANGUAGES.into_iter().fold(routes, |routes, (language, text)| {
+        routes.at(texts_path(language), get(file("application/json", text.as_bytes())))
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use face::values::lights::Light;
-    use face::values::liveness::Challenge;
-
-    use super::*;
-    use crate::domain::liveness::LivenessStatus;
-
-    #[test]
-    fn every_place_of_the_page_is_filled() {
-        let filled = page("/faces");
-        assert!(filled.contains(r#"data-prefix="/faces""#));
-        assert!(!filled.contains("{{"), "{filled}");
-        assert!(page("/\"><i>").contains("data-prefix=\"/&quot;>&lt;i>\""));
-    }
-
-    /// Names that the scripts take from the texts, and what the contract's words are followed by.
-    #[test]
-    fn the_texts_are_there() {
-        let texts: BTreeMap<String, String> = serde_json::from_str(TEXTS).expect("it is JSON");
-        let script = include_str!("capture_page/page.js");
-        let mut named = 0;
-        for name in script.split("texts.").skip(1).filter(|rest| !rest.starts_with("json")) {
-            let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
-            assert!(texts.contains_key(&name[..end]), "{}", &name[..end]);
-            named += 1;
-        }
-        assert!(named > 5);
-        let ended = script.split("end('").skip(1).filter_map(|rest| rest.split('\'').next());
-        let states = LivenessStatus::ALL.map(LivenessStatus::name);
-        let states = states.into_iter().filter(|state| !["INITIALIZED", "IN_PROGRESS"].contains(state));
-        let found = ["denied", "noCamera", "cameraBusy"].into_iter();
-        for name in ended.chain(states).chain(found) {
-            assert!(texts.contains_key(name) && texts.contains_key(&format!("{name}_advice")), "{name}");
-        }
-        let style = include_str!("capture_page/style.css");
-        for light in Light::ALL {
-            let [red, green, blue] = light.srgb();
-            let rule = format!("[data-light=\"{light}\"] {{ background: #{red:02x}{green:02x}{blue:02x}; }}");
-            assert!(style.contains(&rule), "{rule}");
-        }
-        for challenge in Challenge::ALL {
-            assert!(texts.contains_key(challenge.name()) && script.contains(&format!("{}: '", challenge.name())));
-        }
-    }
-
-    /// Nothing comes from another host, and nothing stands in the page that its policy would stop.
-    #[test]
-    fn the_page_is_at_home_here_alone() {
-        let page = page("/bioserver-app");
-        let used = page.split(['"', '\'']).filter(|word| word.starts_with("/capture"));
-        let used: Vec<&str> = used.collect();
-        assert!(!used.is_empty() && used.iter().all(|path| PATHS.contains(path)), "{used:?}");
-        assert!(!page.contains("://") && !page.contains("style=") && !page.contains("onclick="));
-        for script in [include_str!("capture_page/page.js"), include_str!("capture_page/capture.js")] {
-            let imported = script.lines().filter_map(|line| line.strip_prefix("import ")?.split('\'').nth(1));
-            for file in imported {
-                assert!(PATHS.contains(&file.replacen("./", "/capture/", 1).as_str()), "{file}");
-            }
-        }
-    }
-}
+mod tests;

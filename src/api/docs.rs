@@ -1,10 +1,11 @@
 //! The document as it was authored, its flavour for SDK generators, and Swagger UI on it.
 
-use poem::endpoint::make_sync;
-use poem::http::header;
-use poem::{Response, Route, get};
+use poem::http::{HeaderValue, header};
+use poem::{Route, get};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
+
+use crate::api::file::File;
 
 pub mod sdk;
 
@@ -32,34 +33,43 @@ pub fn yaml(prefix: &str) -> String {
     AUTHORED_YAML.replacen(AUTHORED_SERVER, &format!("  - url: {}\n", json!(prefix)), 1)
 }
 
+/// What the page says more than Swagger UI: it has a field for the key, and a dark dress.
+const HEAD: &str = include_str!("docs/head.html");
+const KEY: &str = include_str!("docs/key.html");
+
+/// The authored document as the page shows it.
+fn shown(prefix: &str) -> Value {
+    let mut document = json(prefix);
+    // Swagger UI would send an example with every request, and the second one would be none.
+    if let Some(key) = document.pointer_mut("/components/parameters/IdempotencyKey").and_then(Value::as_object_mut) {
+        key.remove("example");
+    }
+    document
+}
+
 /// Swagger UI, showing the authored document in place of the framework's.
 pub fn page(prefix: &str) -> String {
     let stub = OpenApiService::new((), "stub", "0");
     // Inside a script element, `<` could end it.
-    let document = json(prefix).to_string().replace('<', "\\u003c");
-    stub.swagger_ui_html()
-        .replacen(&stub.spec(), &document, 1)
-        .replace("<title>Swagger UI</title>", "<title>BioServer</title>")
+    let document = shown(prefix).to_string().replace('<', "\\u003c");
+    let (start, title) = ("<html charset=\"UTF-8\">", "<title>Swagger UI</title>");
+    let page = stub.swagger_ui_html().replacen(&stub.spec(), &document, 1);
+    page.trim_start()
+        .replacen(start, "<!doctype html>\n<html lang=\"en\">", 1)
+        .replacen(title, &format!("<title>BioServer</title>\n{HEAD}"), 1)
+        .replacen("<div id=\"ui\"></div>", &format!("{KEY}<div id=\"ui\"></div>"), 1)
+        .replacen("    SwaggerUIBundle({", "    globalThis.ui = SwaggerUIBundle({", 1)
 }
 
 pub fn routes(prefix: &str) -> Route {
-    let page = page(prefix);
-    let page = make_sync(move |_| {
-        Response::builder()
-            .content_type("text/html; charset=utf-8")
-            .header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)
-            .body(page.clone())
-    });
+    let page = File::new("text/html; charset=utf-8", page(prefix))
+        .with(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     let [docs, json_path, yaml_path, sdk_path] = PATHS;
     Route::new()
         .at(docs, get(page))
-        .at(json_path, get(text("application/json", json(prefix).to_string())))
-        .at(yaml_path, get(text("application/yaml", yaml(prefix))))
-        .at(sdk_path, get(text("application/json", sdk::flavour(json(prefix)).to_string())))
-}
-
-fn text(content_type: &'static str, body: String) -> impl poem::Endpoint<Output = Response> {
-    make_sync(move |_| Response::builder().content_type(content_type).body(body.clone()))
+        .at(json_path, get(File::new("application/json", json(prefix).to_string())))
+        .at(yaml_path, get(File::new("application/yaml", yaml(prefix))))
+        .at(sdk_path, get(File::new("application/json", sdk::flavour(json(prefix)).to_string())))
 }
 
 #[cfg(test)]
@@ -78,5 +88,12 @@ mod tests {
         let page = page("/faces");
         assert!(page.contains("createDirectFaceFromImage"));
         assert!(!page.contains("\"stub\""));
+        for part in
+            ["<!doctype html>", "<html lang=\"en\">", "id=\"apikey\"", "globalThis.ui =", "prefers-color-scheme"]
+        {
+            assert!(page.contains(part), "{part}");
+        }
+        assert!(json("/faces")["components"]["parameters"]["IdempotencyKey"].get("example").is_some());
+        assert!(shown("/faces")["components"]["parameters"]["IdempotencyKey"].get("example").is_none());
     }
 }

@@ -93,6 +93,7 @@ impl Api {
             image_retrieval_disabled: true,
             id: None,
             age_threshold: body.age_threshold,
+            attempts_max: liveness::attempts(body.attempts_max),
         };
         let session = NewSession {
             correlation_id: body.correlation_id,

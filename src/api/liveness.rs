@@ -8,14 +8,19 @@ use uuid::Uuid;
 
 use crate::api::contract::liveness;
 use crate::api::faces::face;
+use crate::api::http::payload::either::OptionalJson;
 use crate::api::http::payload::jose::Jose;
 use crate::api::http::payload::json::Json;
 use crate::api::liveness::words::{asked_type, level, wire_level, wire_measure, wire_reason, wire_state, wire_type};
-use crate::api::wire::Timestamp;
+use crate::api::wire::{Timestamp, Uri};
 use crate::api::{Api, types};
+use crate::domain::liveness::LivenessStatus;
+use crate::domain::look::{Consent, ConsentText, Look};
 use crate::domain::{self, Caller, SessionId};
+use crate::service::liveness::sealed::CheckRequest;
 use crate::service::liveness::{NewLiveness, Parameters, Standing};
-use crate::service::{self, capture_tokens};
+use crate::service::looks::CapturePage;
+use crate::service::{self, capture_tokens, looks};
 
 pub mod words;
 
@@ -49,6 +54,24 @@ impl liveness::LivenessApi for Api {
         Ok(liveness::GetLivenessParametersOk::Ok(self.signed(wire(parameters), false)?))
     }
 
+    async fn begin_liveness_attempt(
+        &self,
+        caller: Caller,
+        Path(id): Path<Uuid>,
+    ) -> Result<liveness::BeginLivenessAttemptOk, liveness::BeginLivenessAttemptError> {
+        let begun = service::liveness::attempt(&self.deps, &caller, SessionId(id)).await?;
+        Ok(liveness::BeginLivenessAttemptOk::Ok(self.signed(wire(begun), false)?))
+    }
+
+    async fn get_capture_page(
+        &self,
+        caller: Caller,
+        Path(id): Path<Uuid>,
+    ) -> Result<liveness::GetCapturePageOk, liveness::GetCapturePageError> {
+        let page = looks::page(&self.deps, &caller, SessionId(id)).await?;
+        Ok(liveness::GetCapturePageOk::Ok(Json(wire_page(page))))
+    }
+
     async fn replay_liveness(
         &self,
         caller: Caller,
@@ -65,8 +88,10 @@ impl liveness::LivenessApi for Api {
         &self,
         caller: Caller,
         Path(id): Path<Uuid>,
+        OptionalJson(body): OptionalJson<types::NewCaptureToken>,
     ) -> Result<liveness::CreateCaptureTokenOk, liveness::CreateCaptureTokenError> {
-        let made = capture_tokens::create(&self.deps, &caller, SessionId(id)).await?;
+        let return_url = body.and_then(|body| body.return_url).map(|url| url.0);
+        let made = capture_tokens::create(&self.deps, &caller, SessionId(id), return_url.as_deref()).await?;
         let token = made.text.expose_secret().to_owned();
         Ok(liveness::CreateCaptureTokenOk::Ok(Json(types::CaptureToken { token, expires: Timestamp(made.expires) })))
     }
@@ -99,6 +124,7 @@ fn new(body: types::NewLivenessParameter) -> NewLiveness {
         image_retrieval_disabled: body.image_retrieval_disabled,
         id: body.id,
         age_threshold: None,
+        attempts_max: attempts(body.attempts_max),
     }
 }
 
@@ -107,8 +133,40 @@ pub fn challenges(count: Option<i32>) -> Option<u8> {
     count.and_then(|count| count.try_into().ok())
 }
 
+/// The document bounds their number.
+pub fn attempts(count: Option<i32>) -> u8 {
+    count.and_then(|count| count.try_into().ok()).unwrap_or(1)
+}
+
+/// The number of an attempt, and how many there may be; nothing where there is one.
+fn wire_attempt(asked: &CheckRequest) -> (Option<i32>, Option<i32>) {
+    let several = |count: u8| (asked.attempts_max > 1).then(|| count.into());
+    (several(asked.attempt), several(asked.attempts_max))
+}
+
+fn wire_page(CapturePage { look, return_url, image_storage_enabled, expires }: CapturePage) -> types::CapturePage {
+    let Look { name, logo, colours, consent } = look;
+    let (colour, text_colour) = colours.map(|colours| (colours.button, colours.text)).unzip();
+    let text = |ConsentText { language, text }| types::ConsentText { language, text };
+    let consent = consent
+        .map(|Consent { version, texts }| types::Consent { version, texts: texts.into_iter().map(text).collect() });
+    types::CapturePage {
+        name,
+        logo,
+        colour,
+        text_colour,
+        consent,
+        return_url: return_url.map(Uri),
+        image_storage_enabled,
+        expires: Timestamp(expires),
+    }
+}
+
 fn wire(Parameters { asked, certificates }: Parameters) -> types::LivenessParameters {
+    let (attempt, attempts_max) = wire_attempt(&asked);
     types::LivenessParameters {
+        attempt,
+        attempts_max,
         id: asked.id,
         r#type: wire_type(asked.liveness_type),
         security_level: wire_level(asked.level),
@@ -123,11 +181,20 @@ fn wire(Parameters { asked, certificates }: Parameters) -> types::LivenessParame
 }
 
 fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing) -> types::ReplayStatus {
-    let reason = outcome.reasons.first().filter(|_| reasons_given).map(|reason| wire_reason(*reason));
+    let reason = if is_bare {
+        outcome.reasons.iter().find(|reason| status == LivenessStatus::Failed && reason.helps())
+    } else {
+        outcome.reasons.first().filter(|_| reasons_given)
+    };
+    let reason = reason.map(|reason| wire_reason(*reason));
+    let (attempt, attempts_max) = wire_attempt(&asked);
     let bare = types::ReplayStatus {
         id: asked.id,
         status: wire_state(status),
         reason,
+        attempt,
+        attempts_max,
+        consent_version: None,
         measures: None,
         best_image_id: None,
         image: None,
@@ -148,6 +215,7 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
     let measures: Vec<types::LivenessMeasure> = outcome.measures.into_iter().map(wire_measure).collect();
     types::ReplayStatus {
         measures: Some(measures).filter(|measures| !measures.is_empty()),
+        consent_version: outcome.consent_version,
         best_image_id: face,
         image,
         landmarks: landmarks.map(face::wire_landmarks),

@@ -3,6 +3,7 @@
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
 
+use crate::api::admin_page;
 use crate::service::{Deps, gauges};
 use crate::telemetry;
 
@@ -11,7 +12,7 @@ const PATH: &str = "/metrics";
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub fn endpoint(deps: Deps) -> impl Endpoint<Output = Response> {
-    Route::new().at(PATH, get(numbers)).data(deps).map_to_response()
+    admin_page::add(Route::new().at(PATH, get(numbers))).data(deps).map_to_response()
 }
 
 #[handler]

@@ -20,7 +20,13 @@ impl Capture {
         let pictures: usize = self.frames.iter().map(|frame| frame.jpeg.len()).sum();
         let film = self.video.as_ref().map_or(0, |video| video.bytes.len());
         let mut writer = Writer::with_capacity(pictures + film + BESIDE_BYTES);
-        let optional = [self.sdk.is_some(), self.device.is_some(), !self.lights.is_empty(), self.video.is_some()];
+        let optional = [
+            self.sdk.is_some(),
+            self.device.is_some(),
+            self.consent_version.is_some(),
+            !self.lights.is_empty(),
+            self.video.is_some(),
+        ];
         writer.map(5 + optional.into_iter().filter(|is_there| *is_there).count());
         writer.name("version").integer(VERSION.into());
         writer.name("id").text(&self.id);
@@ -33,6 +39,9 @@ impl Capture {
             let members =
                 [("deviceModel", device_model), ("osType", os_type), ("osVersion", os_version), ("camera", camera)];
             writer.name("deviceInfo").texts(&members);
+        }
+        if let Some(version) = &self.consent_version {
+            writer.name("consentVersion").text(version);
         }
         writer.name("frames").list(self.frames.len());
         for frame in &self.frames {
@@ -61,7 +70,7 @@ impl Capture {
         let mut reader = Reader::new(encoded);
         let (mut id, mut server_random, mut liveness_type) = (None, None, None);
         let (mut sdk_info, mut device_info, mut all_frames, mut film) = (None, None, None, None);
-        let mut lights = vec![];
+        let (mut consent_version, mut lights) = (None, vec![]);
         reader.map("the capture", |reader, name| {
             match name {
                 "id" => id = Some(reader.text(name)?),
@@ -69,6 +78,7 @@ impl Capture {
                 "mode" => liveness_type = Some(mode(&reader.text(name)?)?),
                 "sdkInfo" => sdk_info = Some(sdk(reader)?),
                 "deviceInfo" => device_info = Some(device(reader)?),
+                "consentVersion" => consent_version = Some(reader.text(name)?),
                 "frames" => all_frames = Some(frames(reader)?),
                 "lights" => lights = times(reader)?,
                 "video" => film = Some(video(reader)?),
@@ -83,6 +93,7 @@ impl Capture {
             liveness_type: liveness_type.ok_or_else(|| missing("the capture", "mode"))?,
             sdk: sdk_info,
             device: device_info,
+            consent_version,
             frames: all_frames.ok_or_else(|| missing("the capture", "frames"))?,
             lights,
             video: film,

@@ -30,6 +30,7 @@ fn capture() -> Capture {
         server_random: [7; 32],
         liveness_type: LivenessType::PassiveVideo,
         sdk: Some(SdkInfo { sdk_version: Some("1.0.0".to_owned()) }),
+        consent_version: Some("2026-02".to_owned()),
         device: Some(DeviceInfo { os_type: Some("Android".to_owned()), ..DeviceInfo::default() }),
         frames: (0..3).map(|number| Frame { t_ms: 100 * number, jpeg: jpeg(64, 48) }).collect(),
         lights: vec![],

@@ -43,7 +43,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     print(&fitting)?;
     if let Some(report) = &args.report {
         make(report)?;
-        write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting)?)?;
+        write(&report.join("index.html"), &html::calibration::page(&pack.name, &fitting, &source::made(&pack))?)?;
     }
     let Some(folder) = folder else {
         print(format!("\n{}", manifest::tables(&fitting.curves())?))?;

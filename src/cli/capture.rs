@@ -141,6 +141,7 @@ impl Check {
 
     pub fn sealed(&self, frames: Vec<Frame>) -> anyhow::Result<String> {
         let capture = Capture {
+            consent_version: None,
             id: self.id.clone(),
             server_random: self.server_random,
             liveness_type: self.asked.liveness_type,

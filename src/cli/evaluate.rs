@@ -115,7 +115,7 @@ pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     }
     if let Some(folder) = &args.report {
         make(folder)?;
-        write(&folder.join("index.html"), &html::recognition::page(&report)?)?;
+        write(&folder.join("index.html"), &html::recognition::page(&report, &source::made(&pack))?)?;
         write(&folder.join("det.csv"), &det::csv(&report.curves))?;
         write(&folder.join("det.svg"), &plot::svg(&charts::det(&report.curves))?)?;
     }

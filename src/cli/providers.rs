@@ -1,5 +1,7 @@
 //! `bioserver providers`: what each may ask for.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Limits;
 use crate::service::providers::{self, Change};
-use crate::service::{callbacks, origins};
+use crate::service::{callbacks, looks, origins};
 use crate::store::Store;
 use crate::store::providers::ListedProvider;
 
@@ -29,6 +31,8 @@ enum Action {
     },
     /// Sets a provider's own limits, which come before those of the configuration; `none` takes one away
     Limit(Limit),
+    /// Sets how the capture page looks for a provider's people
+    Look(Look),
     /// Shows what callbacks to a provider are signed with; it is made when there is none
     CallbackSecret {
         /// The provider's name
@@ -71,6 +75,18 @@ struct Limit {
     liveness_reasons: Option<YesNo>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Look {
+    /// The provider's name
+    name: String,
+    /// A file in TOML with name, logo, colours and consent, as docs/capture.md describes it
+    #[arg(long, required_unless_present = "none", conflicts_with = "none")]
+    file: Option<PathBuf>,
+    /// Takes the look away that the provider has
+    #[arg(long)]
+    none: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum YesNo {
     Yes,
@@ -86,6 +102,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
         Action::Limit(limit) => set(&store, limit).await?,
+        Action::Look(look) => dress(&store, &look).await?,
         Action::CallbackSecret { name, rotate, overlap } => {
             let overlap = rotate.then(|| TimeDelta::hours(overlap.into()));
             secret(config, &store, &name, overlap).await?
@@ -119,6 +136,22 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
     let limits = providers::limit(store, &name, change).await?;
     let limits = limits.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(format!("{name}: {}\n", shown(limits)))
+}
+
+async fn dress(store: &Store, Look { name, file, .. }: &Look) -> anyhow::Result<String> {
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let beside = |other: &str| std::fs::read(file.parent().unwrap_or(Path::new("")).join(other));
+        looks::read(&text, beside).with_context(|| format!("{} cannot be used", file.display()))
+    };
+    let look = file.as_ref().map(read).transpose()?;
+    if !looks::set(store, name, look.as_ref()).await? {
+        anyhow::bail!("there is no provider named '{name}'");
+    }
+    Ok(format!(
+        "{name}: the capture page looks {}\n",
+        if look.is_some() { "as the file says" } else { "as it does by itself" }
+    ))
 }
 
 /// Makes a new one where an overlap with the one before is given.

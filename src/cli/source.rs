@@ -8,11 +8,25 @@ use evaluate::input::collection::{Collection, Half};
 use evaluate::input::descriptions::{self, Descriptions};
 use evaluate::input::worse::{self, Worse};
 use evaluate::input::{folder, lfw, list};
+use evaluate::report::made::Made;
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use crate::clock::Clock;
 use crate::config::Config;
+
+/// How a report of figures of this pack comes to be, by the command that runs now.
+pub fn made(pack: &Pack) -> Made {
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    Made { pack_digest: Some(pack.digest()), ..made_by(command) }
+}
+
+/// How a report comes to be now, by this command. It must hold no key: reports are shown around.
+pub fn made_by(command: String) -> Made {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Made { version, date: Clock::default().now().to_string(), command, pack_digest: None }
+}
 
 /// The pictures: one of these.
 #[derive(Debug, clap::Args)]

@@ -70,7 +70,7 @@ settings! {
     LISTEN = "listen", Holds::Text("an address and port"), None,
         "The address that the server listens on.";
     METRICS_LISTEN = "metrics_listen", Holds::Text("an address and port"), Some("none"),
-        "The address where Prometheus finds `/metrics`. Whoever reaches it sees how much is asked, and nothing of a person.";
+        "The address where Prometheus finds `/metrics`, and the operator `/admin`. Whoever reaches it sees how much is asked, and nothing of a person.";
     OTLP_ENDPOINT = "otlp_endpoint", Holds::Text("a URL such as http://collector.example:4318"), Some("none"),
         "The collector that gets a span of each request, by OTLP over HTTP. A span holds what the log's line does.";
     CONNECTIONS_MAX = "connections_max", Holds::Whole(1, 1_000_000), None,

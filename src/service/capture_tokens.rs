@@ -1,7 +1,7 @@
 //! Capture tokens: what a browser sends in the place of a key, good for one session's capture and for little time.
 //!
-//! `cap_` and, in base64url, sealed by the master key: the session, the key of whoever asked for the token, and until
-//! when it is good. Nothing of it is stored; it ends with that key, too.
+//! `cap_` and, in base64url, sealed by the master key: the session, the key of whoever asked for the token, until when it
+//! is good, and where the page leads afterwards. Nothing of it is stored; it ends with that key, too.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,15 +9,15 @@ use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use crate::domain::{Caller, KeyId, Moment, Permission, SessionId};
-use crate::service::{Deps, Error, liveness, require, sessions};
+use crate::domain::{Caller, CaptureGrant, KeyId, Moment, Permission, SessionId};
+use crate::service::{Deps, Error, liveness, origins, require, sessions};
 use crate::store;
 
 const PREFIX: &str = "cap_";
 /// What its seal is for.
 const PLACE: &str = "capture_token";
 /// Longer texts are no tokens, and are not looked at.
-const TEXT_LEN_MAX: usize = 256;
+const TEXT_LEN_MAX: usize = 2048;
 /// Long enough to read what is asked for, to find the camera and to try twice.
 const LIFE: TimeDelta = TimeDelta::minutes(15);
 
@@ -27,18 +27,30 @@ pub struct CaptureToken {
     pub expires: Moment,
 }
 
-/// Makes a token for a session whose liveness check has begun.
-pub async fn create(deps: &Deps, caller: &Caller, session: SessionId) -> Result<CaptureToken, Error> {
+/// Makes a token for a session whose liveness check has begun; the capture page leads to `return_url` in the end.
+pub async fn create(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+    return_url: Option<&str>,
+) -> Result<CaptureToken, Error> {
     require(caller, Permission::Liveness)?;
+    if let Some(url) = return_url
+        && !origins::leads_home(&deps.store, url, caller.provider).await?
+    {
+        return Err(Error::ReturnUrl);
+    }
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
     let live = sessions::live(&mut tx, caller, session, now).await?;
     liveness::find(&mut tx, session).await?;
     let expires = now.plus(LIFE).min(live.expires);
-    let mut claim = Vec::with_capacity(40);
+    let return_url = return_url.unwrap_or_default();
+    let mut claim = Vec::with_capacity(40 + return_url.len());
     claim.extend_from_slice(session.0.as_bytes());
     claim.extend_from_slice(caller.key.0.as_bytes());
     claim.extend_from_slice(&expires.utc().timestamp_millis().to_be_bytes());
+    claim.extend_from_slice(return_url.as_bytes());
     let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(deps.master.seal(PLACE, &claim)));
     Ok(CaptureToken { text: text.into(), expires })
 }
@@ -60,13 +72,15 @@ pub async fn authenticate(deps: &Deps, Token(text): Token<'_>) -> Result<Caller,
     let valid = store::keys::valid(&mut tx, claim.key, now).await?.ok_or(Error::Unauthorized)?;
     let (provider, limits) = (valid.key.provider, valid.limits);
     let permissions = vec![Permission::Liveness];
-    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(claim.session) })
+    let grant = CaptureGrant { session: claim.session, return_url: claim.return_url };
+    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(grant) })
 }
 
 struct Claim {
     session: SessionId,
     key: KeyId,
     expires: Moment,
+    return_url: Option<String>,
 }
 
 fn open(deps: &Deps, text: &str) -> Option<Claim> {
@@ -75,11 +89,14 @@ fn open(deps: &Deps, text: &str) -> Option<Claim> {
     }
     let claim = deps.master.open(PLACE, &URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (session, rest) = claim.split_first_chunk::<16>()?;
-    let (key, expires) = rest.split_first_chunk::<16>()?;
-    let expires = DateTime::from_timestamp_millis(i64::from_be_bytes(expires.try_into().ok()?))?;
+    let (key, rest) = rest.split_first_chunk::<16>()?;
+    let (expires, return_url) = rest.split_first_chunk::<8>()?;
+    let expires = DateTime::from_timestamp_millis(i64::from_be_bytes(*expires))?;
+    let return_url = str::from_utf8(return_url).ok()?.to_owned();
     Some(Claim {
         session: SessionId(Uuid::from_bytes(*session)),
         key: KeyId(Uuid::from_bytes(*key)),
         expires: Moment::new(expires),
+        return_url: Some(return_url).filter(|url| !url.is_empty()),
     })
 }

@@ -25,6 +25,13 @@ pub async fn now(deps: &Deps) -> Vec<Gauge> {
     if let Ok(sessions) = alive(deps).await {
         gauges.push(plain("bioserver_sessions", "Sessions that are alive, on all nodes.", sessions as f64));
     }
+    if let Ok(owed) = owed(deps).await {
+        gauges.push(plain(
+            "bioserver_callbacks_owed",
+            "Callbacks that are still to be sent, by any node.",
+            owed as f64,
+        ));
+    }
     let load = deps.turns.load();
     let help = "Pictures that wait for a turn at the networks.";
     gauges.push(plain("bioserver_pictures_waiting", help, load.waiting as f64));
@@ -48,6 +55,11 @@ pub async fn now(deps: &Deps) -> Vec<Gauge> {
     let help = "Panics of background work since the start.";
     gauges.push(plain("bioserver_panics", help, deps.vitals.panics() as f64));
     gauges
+}
+
+async fn owed(deps: &Deps) -> Result<i64, Error> {
+    let mut tx = deps.store.read().await?;
+    Ok(store::callbacks::count_owed(&mut tx).await?)
 }
 
 async fn alive(deps: &Deps) -> Result<i64, Error> {

@@ -10,7 +10,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter, clock};
 
 use crate::clock::Clock;
-use crate::domain::{Caller, Limits, ProviderId, SessionId};
+use crate::domain::{Caller, CaptureGrant, Limits, ProviderId, SessionId};
 use crate::service::Error;
 use crate::service::limits::promises::{Fingerprint, Promises};
 
@@ -117,7 +117,7 @@ impl Meters {
 
     /// Lets a request in, until the permit is dropped. `usual` applies where the provider has no limit of its own.
     pub fn admit(&self, caller: &Caller, usual: Limits, request: Fingerprint) -> Result<Permit, Error> {
-        if let Some(session) = caller.only {
+        if let Some(CaptureGrant { session, .. }) = caller.only {
             return self.count(Party::Token(session), TOKEN, request);
         }
         let requests_per_minute = caller.limits.requests_per_minute.or(usual.requests_per_minute);
@@ -128,7 +128,7 @@ impl Meters {
 
     /// Lets a capture in that the holder of a token sends: those of a key are requests as others are.
     pub fn admit_capture(&self, caller: &Caller) -> Result<(), Error> {
-        let Some(session) = caller.only else { return Ok(()) };
+        let Some(CaptureGrant { session, .. }) = caller.only else { return Ok(()) };
         // Captures do not tell themselves apart, and need not.
         self.count(Party::TokenCaptures(session), TOKEN_CAPTURES, Fingerprint(0)).map(drop)
     }

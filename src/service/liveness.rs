@@ -1,6 +1,5 @@
 //! The liveness check of a session: what is asked for, the capture that comes, and how it stands.
 
-use aws_lc_rs::rand;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use face::values::liveness::{LivenessType, SecurityLevel};
@@ -9,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
 use crate::service::idempotency::IdempotentRequest;
-use crate::service::liveness::sealed::{CheckRequest, Outcome};
+use crate::service::liveness::sealed::{CheckRequest, Outcome, drawn};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
 use crate::service::{Deps, Error, require, require_in};
@@ -39,6 +38,8 @@ pub struct NewLiveness {
     pub id: Option<String>,
     /// The age that the result compares the person's with.
     pub age_threshold: Option<i32>,
+    /// How often the person may try.
+    pub attempts_max: u8,
 }
 
 /// A check, as a capture client needs it.
@@ -70,6 +71,37 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
     sessions::hold(&mut tx, caller, session, now).await?;
     if !store::liveness::begin(&mut tx, session, &asked_sealed, due).await? {
         return Err(Error::LivenessInProgress);
+    }
+    store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
+    tx.commit().await?;
+    Ok(parameters(deps, asked))
+}
+
+/// Begins the next attempt at the check of a session, with a random number of its own. After an attack there is none: whoever
+/// makes one must not come closer by trying.
+pub async fn attempt(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
+    require_in(caller, Permission::Liveness, session)?;
+    let now = deps.clock.now();
+    let mut tx = deps.store.read().await?;
+    let stored = sessions::live(&mut tx, caller, session, now).await?;
+    let check = find(&mut tx, session).await?;
+    drop(tx);
+    let live = sessions::sealed::open(deps, stored).await?;
+    let before = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
+    // It is opened, and not taken from the row alone, for nobody else may say how it ended.
+    let (status, _) = decided(&check, &before, &live, now)?;
+    match status {
+        LivenessStatus::InProgress => return Err(Error::LivenessInProgress),
+        LivenessStatus::Failed | LivenessStatus::Timeout | LivenessStatus::Error => {}
+        _ => return Err(Error::NoAttemptLeft),
+    }
+    let asked = before.again().ok_or(Error::NoAttemptLeft)?;
+    let due = now.plus(CAPTURE_WITHIN);
+    let asked_sealed = asked.seal(&live, due)?;
+    let mut tx = deps.store.begin().await?;
+    sessions::hold(&mut tx, caller, session, now).await?;
+    if !store::liveness::repeat(&mut tx, session, &check.asked_sealed, &asked_sealed, due).await? {
+        return Err(Error::NoAttemptLeft);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
     tx.commit().await?;
@@ -233,20 +265,19 @@ fn asked(new: NewLiveness) -> Result<CheckRequest, Error> {
         return Err(Error::LightChallenge);
     }
     let is_active = new.liveness_type == LivenessType::Active;
-    let mut random = [0; 36];
-    rand::fill(&mut random).expect("the system has random numbers");
-    let (server_random, seed) = random.split_at(32);
+    let (seed, server_random) = drawn();
     Ok(CheckRequest {
         id: new.id.unwrap_or_else(|| Uuid::now_v7().to_string()),
         liveness_type: new.liveness_type,
         level: new.level,
         challenges: is_active.then(|| new.challenges.unwrap_or(CHALLENGES)),
         image_retrieval_disabled: new.image_retrieval_disabled,
-        // Readers take it for a positive number.
-        seed: i32::from_be_bytes(seed.try_into().expect("four bytes")) & i32::MAX,
-        server_random: server_random.try_into().expect("32 bytes"),
+        seed,
+        server_random,
         age_threshold: new.age_threshold,
         is_lit: new.is_lit,
+        attempt: 1,
+        attempts_max: new.attempts_max,
     })
 }
 

@@ -1,6 +1,7 @@
-//! The origins of a provider's pages: where a browser may call the contract from.
+//! The origins of a provider's pages: where a browser may call the contract from, which may show the capture page in a frame,
+//! and to which that page leads people back.
 
-use crate::domain::ProviderId;
+use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::{self, Store};
 
 /// Far more than a provider has pages.
@@ -51,6 +52,20 @@ pub async fn is_named(store: &Store, origin: &str, provider: Option<ProviderId>)
     }
     let mut tx = store.read().await?;
     store::origins::is_named(&mut tx, origin, provider).await
+}
+
+/// Whether the address lies at an origin that the provider has named.
+pub async fn leads_home(store: &Store, address: &str, provider: ProviderId) -> Result<bool, store::Error> {
+    let Ok(url) = reqwest::Url::parse(address) else { return Ok(false) };
+    // A name and password before the host would make an address look like another.
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    Ok(is_plain && is_named(store, &url.origin().ascii_serialization(), Some(provider)).await?)
+}
+
+/// The origins that the provider of a session has named; none of a session that is over.
+pub async fn of_session(store: &Store, session: SessionId, now: Moment) -> Result<Vec<String>, store::Error> {
+    let mut tx = store.read().await?;
+    store::origins::of_session(&mut tx, session, now, NAMED_MAX).await
 }
 
 /// Whether a browser would send it as `Origin` (RFC 6454, 6.2), which is compared byte by byte.

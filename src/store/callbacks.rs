@@ -150,6 +150,14 @@ pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Erro
     .await)?)
 }
 
+/// Counts the callbacks that are still to be sent.
+pub async fn count_owed(tx: &mut Tx) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM callbacks WHERE status = $1")
+        .bind(CallbackStatus::Owed)
+        .fetch_one(conn)
+        .await)?)
+}
+
 /// The newest `limit` callbacks, newest first. For the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Callback>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(

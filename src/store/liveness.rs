@@ -91,6 +91,31 @@ pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Mo
     })?)
 }
 
+/// Begins the next attempt at the check that was `asked` before; `false` if another check has begun since, or this one is
+/// in progress.
+pub async fn repeat(
+    tx: &mut Tx,
+    session: SessionId,
+    before_sealed: &[u8],
+    asked_sealed: &[u8],
+    due: Moment,
+) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE replays SET status = $2, asked_sealed = $3, due = $4, capture_sealed = NULL, result_sealed = NULL,
+             received = NULL, leased = NULL, attempts = 0, faults = 0
+         WHERE session = $1 AND asked_sealed = $5 AND status <> $6"
+    )
+    .bind(session)
+    .bind(LivenessStatus::Initialized)
+    .bind(asked_sealed)
+    .bind(due)
+    .bind(before_sealed)
+    .bind(LivenessStatus::InProgress)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
 pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<LivenessCheck>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT status, asked_sealed, result_sealed, due FROM replays WHERE session = $1"

@@ -1,6 +1,6 @@
 //! Table `provider_origins`: where pages of a provider may call from.
 
-use crate::domain::ProviderId;
+use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::{Error, Tx, on};
 
 pub async fn add(tx: &mut Tx, provider: ProviderId, origin: &str) -> Result<(), Error> {
@@ -31,6 +31,19 @@ pub async fn of(tx: &mut Tx, provider: ProviderId, limit: i64) -> Result<Vec<Str
         "SELECT origin FROM provider_origins WHERE provider = $1 ORDER BY origin LIMIT $2"
     )
     .bind(provider)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// The first `limit` origins of the session's provider, in order; none if the session is not alive at `now`.
+pub async fn of_session(tx: &mut Tx, session: SessionId, now: Moment, limit: i64) -> Result<Vec<String>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "SELECT origin FROM provider_origins JOIN sessions ON sessions.provider = provider_origins.provider
+         WHERE sessions.id = $1 AND sessions.expires > $2 ORDER BY origin LIMIT $3"
+    )
+    .bind(session)
+    .bind(now)
     .bind(limit)
     .fetch_all(conn)
     .await)?)

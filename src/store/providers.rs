@@ -95,6 +95,26 @@ pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<Provider>, Error> {
         .await)?)
 }
 
+/// How the capture page looks for the provider's people, as JSON, if it was given a look.
+pub async fn look(tx: &mut Tx, id: ProviderId) -> Result<Option<String>, Error> {
+    let found: Option<Option<String>> = on!(tx, |conn| sqlx::query_scalar("SELECT look FROM providers WHERE id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await)?;
+    Ok(found.flatten())
+}
+
+/// Gives the provider this look, as JSON, or none.
+pub async fn set_look(tx: &mut Tx, id: ProviderId, look: Option<&str>) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query("UPDATE providers SET look = $2 WHERE id = $1")
+        .bind(id)
+        .bind(look)
+        .execute(conn)
+        .await
+        .map(|_| ()))?;
+    Ok(())
+}
+
 /// What signs callbacks to a provider, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallbackSecrets {

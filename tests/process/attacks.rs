@@ -9,6 +9,8 @@ use face::values::liveness::{Frame, LivenessType};
 use face::{Asked, samples};
 use serde_json::Value;
 
+use crate::axe::VIEWS;
+use crate::browser::Browser;
 use crate::commands::{bioserver, succeeded};
 use crate::provider;
 
@@ -20,8 +22,18 @@ fn film(folder: &Path, frames: &[Frame]) {
     }
 }
 
-#[test]
-fn recordings_are_counted_by_type_and_species() {
+/// The height of the smallest letters on the page as it is looked at, those of drawings included, in pixels.
+const SMALLEST: &str = "
+const height = (element) => {
+  const drawing = element.ownerSVGElement;
+  const scale = drawing ? drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width : 1;
+  return scale * parseFloat(getComputedStyle(element).fontSize);
+};
+return Math.min(...[...document.querySelectorAll('p, th, td, li, caption, figcaption, svg text')].map(height));
+";
+
+#[tokio::test]
+async fn recordings_are_counted_by_type_and_species() {
     let data = tempfile::tempdir().expect("there is room");
     let recordings = data.path().join("recordings");
     let portrait = provider::portrait();
@@ -58,5 +70,18 @@ fn recordings_are_counted_by_type_and_species() {
     assert_eq!(films["reasons"][0][0], "FROZEN", "{told}");
     assert_eq!(films["impostors"]["trials"], 1, "{told}");
     assert_eq!(row("LIVENESS_PASSIVE_VIDEO", "print")["trials"], 1, "{told}");
-    assert!(fs::read_to_string(Path::new(&report).join("index.html")).expect("it was written").contains("<svg"));
+
+    let page = Path::new(&report).join("index.html");
+    let written = fs::read_to_string(&page).expect("it was written");
+    for told in ["<svg", "Version: ", "evaluate --attacks", "SHA-256 of the pack: "] {
+        assert!(written.contains(told), "{told}");
+    }
+    let browser = Browser::open(&format!("file://{}", page.display())).await;
+    browser.assert_accessible("the report").await;
+    for view in VIEWS {
+        browser.view(view).await;
+        let smallest = browser.page.execute(SMALLEST, vec![]).await.expect("it is a number");
+        assert!(smallest.as_f64().is_some_and(|pixels| pixels >= 12.0), "{view:?}: {smallest}");
+    }
+    browser.page.clone().close().await.expect("it closes");
 }

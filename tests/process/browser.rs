@@ -21,7 +21,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    async fn open(url: &str) -> Self {
+    pub async fn open(url: &str) -> Self {
         Self::with(&[], url).await
     }
 
@@ -97,10 +97,13 @@ async fn the_page_lists_every_operation_and_compares_two_photographs() {
     assert!(documented > 5);
     assert_eq!(listed, documented);
 
-    browser.click(".auth-wrapper .authorize").await;
-    browser.type_into(".auth-container input[type=text]", &server.key).await;
-    browser.click(".auth-container button.authorize").await;
-    browser.click(".auth-container button.btn-done").await;
+    browser.type_into("#apikey", &server.key).await;
+    assert_eq!(browser.find("#apikey-used").await.text().await.expect("it has a text"), "Requests carry this key.");
+    let once = "#operations-Sessions-createBioSession";
+    browser.click(&format!("{once} .opblock-summary-control")).await;
+    browser.click(&format!("{once} .try-out__btn")).await;
+    let prefilled = browser.find(&format!("{once} tr[data-param-name=Idempotency-Key] input")).await;
+    assert_eq!(prefilled.prop("value").await.expect("it is there").as_deref(), Some(""));
 
     let operation = "#operations-Matches-matchImages";
     browser.click(&format!("{operation} .opblock-summary-control")).await;

@@ -86,7 +86,7 @@ impl Provider {
         let camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", &file];
         let browser = Browser::with(&camera, &self.address(session).await).await;
         browser.click("main[data-state=start] #open").await;
-        browser.find("main[data-state=ready]").await;
+        browser.find("main[data-state=ready][data-face=faceGood]").await;
         browser.page.execute_async(BEGIN, vec![]).await.expect("the mark is seen");
         let end = browser.find("main[data-state=end]").await;
         let outcome = end.attr("data-outcome").await.expect("it is there").expect("it has an outcome");
@@ -132,6 +132,7 @@ async fn a_link_that_is_not_whole_says_so() {
     for broken in [address.split('#').next().expect("it has a beginning"), &address[..address.len() - 4]] {
         let browser = Browser::with(&[], broken).await;
         browser.find("main[data-outcome=link]").await;
+        browser.assert_accessible("link").await;
         browser.page.clone().close().await.expect("it closes");
     }
     assert_eq!(provider.status(&session).await, "INITIALIZED");

@@ -80,7 +80,7 @@ async fn result(provider: &Provider, films: &[(String, Vec<String>)], reacts: bo
     }
     browser.page.execute(CAMERA, vec![json!(FRAME_MS), json!(reacts)]).await.expect("it is a camera");
     browser.click("#open").await;
-    browser.find("main[data-state=ready]").await;
+    browser.find("main[data-state=ready][data-face=faceGood]").await;
     browser.click("#record").await;
     browser.find("body[data-light=SKY], body[data-light=MINT], body[data-light=SUN], body[data-light=ROSE]").await;
     browser.find("main[data-state=end]").await;

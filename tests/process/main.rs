@@ -1,11 +1,13 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod attacks;
+mod axe;
 mod backup;
 mod browser;
 mod bucket;
 mod callbacks;
 mod camera;
+mod capture_page;
 mod checking;
 mod clocks;
 mod collector;
@@ -17,6 +19,7 @@ mod demo;
 mod deploy;
 mod discretion;
 mod disk;
+mod embedding;
 mod faults;
 mod flood;
 mod fuzz;
@@ -27,11 +30,13 @@ mod light;
 mod metrics;
 mod nodes;
 mod operating;
+mod operator_pages;
 mod origins;
 mod outages;
 mod overload;
 mod packs;
 mod pages;
+mod person;
 mod provider;
 mod proxied;
 mod proxy;

@@ -1,10 +1,15 @@
 //! A provider's back end that checks liveness.
 
+use std::io::Cursor;
+use std::time::Duration;
+
 use bioserver::cli::capture::Check;
 use evaluate::performer::portrait::Portrait;
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::samples;
+use face::values::liveness::Frame;
+use image::{ImageFormat, RgbImage};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -57,7 +62,11 @@ impl Provider {
     /// The address to which the person is sent.
     pub async fn address(&self, session: &str) -> String {
         let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
-        let token = made["token"].as_str().expect("it has a token");
+        self.address_of(session, made["token"].as_str().expect("it has a token"))
+    }
+
+    /// The same with this token.
+    pub fn address_of(&self, session: &str, token: &str) -> String {
         let id = session.rsplit('/').next().expect("it ends with its id");
         format!("{}/capture?session={id}#{token}", self.server.url)
     }
@@ -70,5 +79,18 @@ impl Provider {
 
     pub async fn status(&self, session: &str) -> String {
         self.result(session).await["status"].as_str().expect("it has a status").to_owned()
+    }
+
+    /// Sends a capture of this check that shows nobody, and waits until it was looked at.
+    pub async fn send_nobody(&self, session: &str, check: &Check) {
+        let mut jpeg = Cursor::new(vec![]);
+        RgbImage::new(480, 640).write_to(&mut jpeg, ImageFormat::Jpeg).expect("memory takes it");
+        let frames = vec![Frame { t_ms: 0, jpeg: jpeg.into_inner().into() }];
+        let request = self.server.request(&self.client, Method::POST, &format!("{session}/replay-liveness"));
+        let request = request.header("content-type", "application/jose").body(check.sealed(frames).expect("it seals"));
+        assert_eq!(request.send().await.expect("it answers").status(), 202);
+        while self.status(session).await == "IN_PROGRESS" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

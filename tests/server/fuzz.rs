@@ -133,6 +133,7 @@ fn capture() -> Capture {
         liveness_type: LivenessType::PassiveVideo,
         sdk: Some(SdkInfo { sdk_version: Some("1.0.0".to_owned()) }),
         device: None,
+        consent_version: Some("2026-02".to_owned()),
         frames: (0..3).map(|number| Frame { t_ms: 100 * u32::from(number), jpeg: frame(number) }).collect(),
         lights: vec![500, 1000],
         video: Some(Video { content_type: "video/webm".to_owned(), bytes: Bytes::from_static(b"a video") }),

@@ -7,6 +7,7 @@ mod at_rest;
 mod both;
 mod callbacks;
 mod capture;
+mod capture_page;
 mod captures;
 mod conformance;
 mod credentials;

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use face::values::liveness::Reason;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::ages;
 use crate::app::{PREFIX, TestApp};
 use crate::both::on_both;
+use crate::ending::settle;
 use crate::faces::upload;
-use crate::liveness::{begin, capture_of};
+use crate::liveness::{begin, capture_of, tell};
 use crate::matches::{former, two};
 use crate::session_faces::{JPEG, add};
 use crate::sessions::open;
@@ -53,6 +55,12 @@ async fn every_operation_answers_as_documented(app: TestApp) {
         if id != "initLivenessParameters" {
             begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
         }
+        if id == "beginLivenessAttempt" {
+            begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE", "attemptsMax": 2 })).await;
+            tell(&app, &[Reason::NoFace]);
+            capture_of(&app, &session).await.to(&app, &session).await;
+            settle(&app).await;
+        }
         let path = path.replace("{livenessMode}", "LIVENESS_PASSIVE").replace("{securityLevel}", "HIGH");
         let path = path.replace("{faceId}", &last(&face)).replace("{referenceFaceId}", &last(&face));
         let request = app.request(method, &path).header("apikey", &app.key);
@@ -70,7 +78,9 @@ async fn every_operation_answers_as_documented(app: TestApp) {
             "createDirectAgeFromImage" => (request.form(ages::upload(b"face")).await, 200),
             "matchImages" => (request.form(two(b"one", b"other")).await, 200),
             "match" => (request.form(former(&app, b"one", b"other").await).await, 200),
-            "createCaptureToken"
+            "beginLivenessAttempt"
+            | "createCaptureToken"
+            | "getCapturePage"
             | "getLivenessParameters"
             | "getReplayStatus"
             | "getReplayStatusV2"

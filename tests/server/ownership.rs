@@ -35,6 +35,8 @@ fn permission(operation: &str) -> Permission {
         | "getLivenessParameters"
         | "replayLiveness"
         | "createCaptureToken"
+        | "beginLivenessAttempt"
+        | "getCapturePage"
         | "getReplayStatus"
         | "getReplayStatusV2"
         | "initLivenessSession"

@@ -19,6 +19,7 @@ use crate::measure::reliability::{self, Point};
 
 pub mod charts;
 pub mod html;
+pub mod made;
 pub mod plot;
 pub mod profile;
 pub mod text;

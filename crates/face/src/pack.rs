@@ -227,6 +227,15 @@ impl Pack {
         self.recognizers.iter().map(|recognizer| recognizer.dimension).sum()
     }
 
+    /// Tells its networks from those of other packs: the SHA-256 of their roles and digests, in lower-case hex.
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for (role, network) in self.networks() {
+            digest.update(format!("{role} {}\n", network.sha256));
+        }
+        format!("{:x}", digest.finalize())
+    }
+
     /// The networks, each with its role.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
         let single = [

@@ -1,9 +1,14 @@
 // The camera, and frames of what it sees: the middle of its picture, three to four, as the preview shows it.
 
-const WIDTH = 480;
-const HEIGHT = 640;
+export const WIDTH = 480;
+export const HEIGHT = 640;
 const QUALITY = 0.85;
-const INTERVAL_MS = 100;
+// Fifteen a second: the server passes over frames that come sooner than 55 ms after one another.
+const INTERVAL_MS = 1000 / 15;
+// A camera's clock and ours differ a little.
+const EARLY_MS = 10;
+// Between two looks at the time.
+const TICK_MS = 20;
 // The longest name that a capture may carry, in characters of at most four bytes.
 const NAME_LENGTH_MAX = 64;
 // A capture may have 150.
@@ -12,7 +17,7 @@ const FRAMES_MAX = 150;
 /** Starts the camera into a video element, and answers its name; throws what `getUserMedia` throws. */
 export async function open(video) {
   // A width besides would have browsers cut the picture to the shape of the two.
-  const wanted = { facingMode: 'user', height: { ideal: 960 } };
+  const wanted = { facingMode: 'user', height: { ideal: 960 }, frameRate: { ideal: 30 } };
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
   await video.play();
   return video.srcObject.getVideoTracks()[0]?.label.slice(0, NAME_LENGTH_MAX) ?? '';
@@ -26,10 +31,15 @@ export function close(video) {
   video.srcObject = null;
 }
 
-function shot(video, canvas) {
-  const scale = Math.max(WIDTH / video.videoWidth, HEIGHT / video.videoHeight);
+/** The part of the camera's picture that is filmed, in its pixels. */
+export function middle({ videoWidth, videoHeight }) {
+  const scale = Math.max(WIDTH / videoWidth, HEIGHT / videoHeight);
   const [width, height] = [WIDTH / scale, HEIGHT / scale];
-  const [x, y] = [(video.videoWidth - width) / 2, (video.videoHeight - height) / 2];
+  return { x: (videoWidth - width) / 2, y: (videoHeight - height) / 2, width, height, scale };
+}
+
+function shot(video, canvas) {
+  const { x, y, width, height, scale } = middle(video);
   // What the camera does not have is not made up.
   const shrink = Math.min(1, scale);
   canvas.width = Math.round(width * shrink);
@@ -40,7 +50,22 @@ function shot(video, canvas) {
   });
 }
 
-const until = (time) => new Promise((resolve) => setTimeout(resolve, Math.max(0, time - performance.now())));
+/** Calls `see` for each new frame with the time at which the camera took it, until the answer is called. */
+function watch(video, see) {
+  if (!video.requestVideoFrameCallback) {
+    const timer = setInterval(() => see(performance.now()), INTERVAL_MS / 2);
+    return () => clearInterval(timer);
+  }
+  let handle;
+  const next = () => {
+    handle = video.requestVideoFrameCallback((now, { captureTime }) => {
+      next();
+      see(captureTime ?? now);
+    });
+  };
+  next();
+  return () => video.cancelVideoFrameCallback(handle);
+}
 
 /**
  * Films for so many milliseconds, and calls `tell` with those that are over. Answers frames, `{ t_ms, jpeg }`; nothing
@@ -51,20 +76,33 @@ export async function film(video, durationMs, tell, signal) {
   const interval = Math.max(INTERVAL_MS, durationMs / (FRAMES_MAX - 1));
   const begun = performance.now();
   const shots = [];
-  for (let due = 0; due < durationMs && shots.length < FRAMES_MAX; due += interval) {
-    await until(begun + due);
-    if (signal.aborted || video.srcObject?.getVideoTracks()[0]?.readyState !== 'live') {
-      return undefined;
+  let due = 0;
+  const see = (time) => {
+    const over = time - begun;
+    if (over < Math.max(0, due - EARLY_MS) || over > durationMs || shots.length === FRAMES_MAX) {
+      return;
     }
-    const over = performance.now() - begun;
-    if (over > due + interval) {
-      // This device is late: a frame is left out.
-      due += interval * Math.floor((over - due) / interval);
-    }
-    tell(over);
+    // A device that is late leaves frames out.
+    due = Math.max(due, over - interval) + interval;
     const t_ms = Math.max(Math.round(over), (shots.at(-1)?.t_ms ?? -1) + 1);
     shots.push({ t_ms, blob: shot(video, canvas) });
-  }
+  };
+  const ended = await new Promise((resolve) => {
+    const stop = watch(video, see);
+    const timer = setInterval(() => {
+      const over = performance.now() - begun;
+      const goesOn = !signal.aborted && video.srcObject?.getVideoTracks()[0]?.readyState === 'live';
+      if (goesOn && over < durationMs) {
+        tell(over);
+        return;
+      }
+      clearInterval(timer);
+      stop();
+      resolve(goesOn);
+    }, TICK_MS);
+  });
   const frame = async ({ t_ms, blob }) => ({ t_ms, jpeg: new Uint8Array(await (await blob).arrayBuffer()) });
-  return Promise.all(shots.map(frame));
+  // Those that could not be made throw here in any case.
+  const frames = await Promise.all(shots.map(frame));
+  return ended && frames.length ? frames : undefined;
 }

@@ -104,10 +104,11 @@ function base64url(bytes) {
 }
 
 /**
- * Frames (`{ t_ms, jpeg }`) as the sealed capture of the check with these parameters. `shown` are the times at which the
- * colours of a check by light came on, and `camera` is what its driver calls the camera.
+ * The sealed capture of the check with these parameters, made of frames (`{ t_ms, jpeg }`). `shown` are the times at which
+ * the colours of a check by light came on, `camera` is what its driver calls the camera, and `consentVersion` names the
+ * text that the person has agreed to.
  */
-export async function seal(parameters, frames, shown, camera) {
+export async function seal(parameters, { frames, shown = [], camera = '', consentVersion = '' }) {
   const capture = {
     version: 1,
     id: parameters.id,
@@ -117,6 +118,7 @@ export async function seal(parameters, frames, shown, camera) {
     frames,
     ...(shown.length ? { lights: shown } : {}),
     ...(camera ? { deviceInfo: { camera } } : {}),
+    ...(consentVersion ? { consentVersion } : {}),
   };
   const certificate = parameters.certificates[0];
   const pem = `-----BEGIN CERTIFICATE-----\n${certificate}\n-----END CERTIFICATE-----`;

@@ -1,203 +1,215 @@
-// The way through the page: explain, open the camera, film, seal, send, wait, tell.
+// The way through the page: explain, open the camera, guide, film, seal, send, wait, tell.
 //
 // `data-state` and `data-outcome` on the main element say where it stands.
 
 import * as camera from './camera.js';
 import { bytesOf, challenges, lights, seal } from './capture.js';
-import { Cues } from './cues.js';
+import { Cues, unlockVoice } from './cues.js';
+import { film, list, prompt } from './filming.js';
+import { isEmbedded, tell } from './frame.js';
+import { Guide } from './guide.js';
+import * as look from './look.js';
 import { Refusal, Session } from './server.js';
-
-const ARROWS = {
-  TURN_LEFT: '\u2190', TURN_RIGHT: '\u2192', LOOK_UP: '\u2191', LOOK_DOWN: '\u2193', OPEN_MOUTH: '\u25ef', BLINK: '\u2014',
-};
-// A look ahead in the beginning, then each movement with time to make it and time to come back: of eight that nobody
-// hurried, three took longer than 3.4 seconds in all.
-const AHEAD_MS = 1500;
-const MOVE_MS = 2800;
-const BACK_MS = 1900;
-const PASSIVE_MS = 1000;
-const PASSIVE_VIDEO_MS = 3000;
-// A check by light: a face without it, each colour for half a second, and time for what this device is late.
-const DARK_MS = 500;
-const LIGHT_MS = 500;
-const LATE_MS = 900;
-// A timer that comes a little early does not wait for its next turn.
-const EARLY_MS = 30;
+import { put, speak, text } from './texts.js';
 
 const POLL_MS = 1000;
 const POLLS_MAX = 120;
 const SENDS_MAX = 5;
+// Between two looks of the guide: it takes a third of the time at most, and less while there is a film to be made.
+const GUIDE_MS = 120;
+const GUIDE_FILMING_MS = 400;
+const GUIDE_SHARE = 3;
+// So long the face may be out of sight while the camera films; the server takes no longer than a second.
+const LOST_MS_MAX = 2000;
+// After these, the same check may be tried again, if the provider allows several attempts.
+const REPEATABLE = ['FAILED', 'TIMEOUT', 'ERROR'];
 
 const main = document.querySelector('main');
 const at = (id) => document.getElementById(id);
+const isAudible = () => at('spoken').checked;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-let texts;
 let session;
 let parameters;
-let asked;
-let colours;
+let check;
 let cameraName = '';
+let guide;
 
 /** Shows one section; its heading is read aloud. */
 function show(state, section) {
   main.dataset.state = state;
+  at('loading').hidden = true;
+  // A slow network is no old browser after all.
+  at('old').hidden = true;
   for (const other of main.querySelectorAll('section')) {
     other.hidden = other.id !== section;
   }
   at(section).querySelector('h2').focus();
+  at('sound').hidden = !['start', 'ready'].includes(state);
+  tell('state', { state });
 }
 
 /** The last words, by their name in the texts; `again` is what a button does, if there is one. */
-function end(name, again) {
-  at('outcome').textContent = texts[name];
-  at('advice').textContent = texts[`${name}_advice`];
+function end(name, { again, advice = `${name}_advice`, more = '', values = {} } = {}) {
+  camera.close(at('preview'));
+  put(at('outcome'), name);
+  put(at('advice'), advice);
+  put(at('more'), more, values);
   main.dataset.outcome = name;
   at('again').hidden = !again;
   at('again').onclick = again ?? null;
+  at('back').hidden = !look.leadsBack() || isEmbedded;
+  at('close').hidden = !isEmbedded;
   show('end', 'end');
 }
 
-/** What a refusal means to the person. */
+/** Ends with what came of the check. */
+function conclude({ status, reason, attempt = 1, attemptsMax = 1 }) {
+  const left = REPEATABLE.includes(status) ? attemptsMax - attempt : 0;
+  const advice = reason ?? `${status}_advice`;
+  const isLit = status === 'FAILED' && !reason && check?.colours.length;
+  const last = status === 'SUCCESS' || look.leadsBack() ? '' : 'newCheck';
+  end(status, {
+    again: left > 0 ? repeat : undefined,
+    advice: isLit ? 'LIGHT_advice' : advice,
+    more: left > 0 ? 'attemptsLeft' : last,
+    values: { count: left },
+  });
+  tell('finished', { status, canRepeat: left > 0 });
+}
+
+/** Says what a refusal means to the person. */
 function refused(error, again) {
   if (!(error instanceof Refusal) || error.status === 0 || error.status >= 500 || error.status === 429) {
-    end('connection', again);
+    end('connection', { again });
   } else if ([401, 403, 404].includes(error.status)) {
     end('link');
   } else if (error.code === 'CAPTURE_TOO_LATE') {
-    end('TIMEOUT');
+    wait();
   } else {
-    end('refused', start);
+    // What is asked for is read anew: it may have changed.
+    end('refused', { again: begin });
   }
-}
-
-/** What to say when, in milliseconds from the beginning, and when it ends. */
-function script() {
-  if (parameters.type !== 'LIVENESS_ACTIVE') {
-    const durationMs = parameters.type === 'LIVENESS_PASSIVE' ? PASSIVE_MS : PASSIVE_VIDEO_MS;
-    const litMs = colours.length ? DARK_MS + colours.length * LIGHT_MS + LATE_MS : 0;
-    return { steps: [{ from: 0, text: texts.holdStill, name: '' }], durationMs: Math.max(durationMs, litMs) };
-  }
-  const steps = [{ from: 0, text: texts.lookAhead, name: '' }];
-  let from = AHEAD_MS;
-  for (const name of asked) {
-    steps.push({ from, text: texts[name], name });
-    steps.push({ from: from + MOVE_MS, text: texts.backAhead, name: '' });
-    from += MOVE_MS + BACK_MS;
-  }
-  return { steps, durationMs: from };
-}
-
-function say({ text, name }) {
-  at('prompt').textContent = text;
-  at('arrow').textContent = ARROWS[name] ?? '';
-  main.dataset.challenge = name;
-}
-
-/** Lights the face by the page: shows the next colour when the one before has had its time, and says when it did. */
-function lamp() {
-  const left = [...colours];
-  const shown = [];
-  return {
-    shown,
-    tell(over) {
-      const due = shown.length ? shown.at(-1) + LIGHT_MS - EARLY_MS : DARK_MS;
-      if (over >= due && (left.length || document.body.dataset.light)) {
-        const colour = left.shift() ?? '';
-        document.body.dataset.light = colour;
-        if (colour) {
-          shown.push(Math.round(over));
-        }
-      }
-    },
-    out() {
-      document.body.dataset.light = '';
-    },
-  };
 }
 
 function start() {
   delete main.dataset.outcome;
   const explanations = {
-    LIVENESS_ACTIVE: texts.explainActive,
-    LIVENESS_PASSIVE: texts.explainPassive,
-    LIVENESS_PASSIVE_VIDEO: texts.explainPassiveVideo,
+    LIVENESS_ACTIVE: 'explainActive',
+    LIVENESS_PASSIVE: 'explainPassive',
+    LIVENESS_PASSIVE_VIDEO: 'explainPassiveVideo',
   };
-  at('explanation').textContent = explanations[parameters.type];
-  at('light').hidden = !colours.length;
+  put(at('explanation'), explanations[parameters.type], { count: check.asked.length });
+  at('light').hidden = !check.colours.length;
+  at('unhurried-choice').hidden = !check.asked.length;
   show('start', 'start');
 }
 
 async function openCamera() {
-  if (!navigator.mediaDevices?.getUserMedia) {
-    end('insecure');
+  if (!look.isAgreed()) {
     return;
   }
+  if (isAudible()) {
+    unlockVoice();
+  }
   at('open').disabled = true;
+  put(at('opening'), 'openingCamera');
   try {
     cameraName = await camera.open(at('preview'));
   } catch (error) {
     const names = { NotAllowedError: 'denied', NotFoundError: 'noCamera' };
-    end(names[error.name] ?? 'cameraBusy', start);
+    end(names[error.name] ?? 'cameraBusy', { again: start });
     return;
   } finally {
     at('open').disabled = false;
+    put(at('opening'), '');
   }
-  say({ text: texts.ready, name: '' });
   at('record').hidden = false;
   at('recorded').hidden = true;
+  list(check.asked, 0);
+  delete main.dataset.face;
+  at('record').setAttribute('aria-disabled', 'true');
+  prompt('ready');
   show('ready', 'camera');
+  await lead();
+}
+
+/** Says how to bring the face into the oval until the film begins. */
+async function lead() {
+  const cues = new Cues(isAudible);
+  guide ??= new Guide();
+  while (main.dataset.state === 'ready') {
+    const found = await guide.look(at('preview'));
+    if (main.dataset.state !== 'ready') {
+      break;
+    }
+    const name = found ?? 'ready';
+    main.dataset.face = name;
+    at('record').setAttribute('aria-disabled', String(!mayBegin()));
+    prompt(name);
+    cues.hint(text(name));
+    if (!guide.works) {
+      break;
+    }
+    await pause(Math.max(GUIDE_MS, GUIDE_SHARE * guide.tookMs));
+  }
+  cues.close();
+}
+
+/** Whether the film may begin: the face is as it should be, or nobody can say. */
+function mayBegin() {
+  return !guide?.works || main.dataset.face === 'faceGood';
+}
+
+/** Ends the film when no face, or more than one, is seen for too long. */
+async function guard(interruption) {
+  let seenAt = performance.now();
+  while (!interruption.signal.aborted && main.dataset.state === 'recording' && guide.works) {
+    await pause(Math.max(GUIDE_FILMING_MS, GUIDE_SHARE * guide.tookMs));
+    const found = await guide.look(at('preview'));
+    if (found !== 'faceNone' && found !== 'faceSeveral') {
+      seenAt = performance.now();
+    } else if (performance.now() - seenAt > LOST_MS_MAX) {
+      interruption.abort('faceLost');
+    }
+  }
 }
 
 async function record() {
-  const { steps, durationMs } = script();
+  if (!mayBegin()) {
+    // What is to be done first stands in the prompt: it is read aloud again.
+    at('prompt').replaceChildren(text(at('prompt').dataset.text));
+    return;
+  }
   const interruption = new AbortController();
-  const hide = () => interruption.abort();
+  const hide = () => interruption.abort('interrupted');
   // Browsers stop timers and cameras of pages that are not in front.
   document.addEventListener('visibilitychange', hide);
   at('record').hidden = true;
   at('recorded').hidden = false;
   main.dataset.state = 'recording';
-  const left = [...steps];
-  const cues = new Cues();
-  const light = lamp();
-  const tell = (over) => {
-    light.tell(over);
-    at('recorded').value = over / durationMs;
-    while (left.length && left[0].from <= over) {
-      const step = left.shift();
-      say(step);
-      if (step.from > 0) {
-        cues.give(step.name !== '');
-      }
-    }
-  };
-  let frames;
-  try {
-    frames = await camera.film(at('preview'), durationMs, tell, interruption.signal);
-  } catch {
-    // A picture that could not be made counts as an interruption.
-  }
-  light.out();
-  main.dataset.cues = cues.given;
-  cues.close();
+  tell('state', { state: 'recording' });
+  guard(interruption);
+  const filmed = { ...check, isUnhurried: at('unhurried').checked };
+  const { frames, shown } = await film(filmed, isAudible, interruption.signal);
   document.removeEventListener('visibilitychange', hide);
   camera.close(at('preview'));
   if (frames) {
-    await deliver(frames, light.shown);
+    await deliver(frames, shown);
   } else {
-    end('interrupted', start);
+    end(interruption.signal.reason ?? 'interrupted', { again: start });
   }
 }
 
 async function deliver(frames, shown) {
-  at('sending').textContent = texts.encrypting;
+  main.dataset.frames = frames.length;
+  put(at('sending'), 'encrypting');
   at('sent').hidden = false;
   at('sent').removeAttribute('value');
   show('sending', 'send');
   let sealed;
   try {
-    sealed = await seal(parameters, frames, shown, cameraName);
+    sealed = await seal(parameters, { frames, shown, camera: cameraName, consentVersion: look.consentVersion() });
   } catch {
     // A certificate that this browser cannot use: another try would end the same way.
     end('ERROR');
@@ -210,7 +222,7 @@ async function send(sealed) {
   delete main.dataset.outcome;
   show('sending', 'send');
   for (let tries = 1; ; tries += 1) {
-    at('sending').textContent = texts.sending;
+    put(at('sending'), 'sending');
     try {
       await session.send(sealed, (share) => { at('sent').value = share; });
       break;
@@ -222,7 +234,7 @@ async function send(sealed) {
         refused(error, () => send(sealed));
         return;
       }
-      at('sending').textContent = texts.busy;
+      put(at('sending'), 'busy');
       await pause(1000 * error.retryAfter);
     }
   }
@@ -232,20 +244,20 @@ async function send(sealed) {
 async function wait() {
   delete main.dataset.outcome;
   at('sent').hidden = true;
-  at('sending').textContent = texts.waiting;
+  put(at('sending'), 'waiting');
   show('waiting', 'send');
   for (let polls = 0; polls < POLLS_MAX; polls += 1) {
-    let status = 'IN_PROGRESS';
+    let standing = { status: 'IN_PROGRESS' };
     try {
-      status = await session.status();
+      standing = await session.standing();
     } catch (error) {
       if (error.status !== 429) {
         refused(error, wait);
         return;
       }
     }
-    if (status !== 'IN_PROGRESS') {
-      end(status);
+    if (standing.status !== 'IN_PROGRESS') {
+      conclude(standing);
       return;
     }
     await pause(POLL_MS);
@@ -253,34 +265,69 @@ async function wait() {
   end('slow');
 }
 
+/** Begins the next attempt. */
+async function repeat() {
+  at('again').hidden = true;
+  try {
+    await take(await session.attempt());
+    start();
+  } catch (error) {
+    refused(error, repeat);
+  }
+}
+
+/** Takes what the check asks for. */
+async function take(asked) {
+  parameters = asked;
+  const random = bytesOf(parameters.serverRandom);
+  check = {
+    type: parameters.type,
+    asked: await challenges(parameters.seed, random, parameters.nbChallenge ?? 0),
+    colours: parameters.lightChallenge ? await lights(parameters.seed, random) : [],
+  };
+}
+
 async function begin() {
   const id = new URLSearchParams(location.search).get('session');
   // What follows `#` never leaves the browser on its own.
   const token = location.hash.slice(1);
+  if (!window.isSecureContext) {
+    end('insecure');
+    return;
+  }
+  if (!navigator.mediaDevices?.getUserMedia || !window.crypto?.subtle || !HTMLCanvasElement.prototype.toBlob) {
+    end('unable');
+    return;
+  }
   if (!id || !token) {
     end('link');
     return;
   }
   session = new Session(document.documentElement.dataset.prefix, id, token);
   try {
-    const status = await session.status();
-    if (status === 'IN_PROGRESS') {
+    const standing = await session.standing();
+    look.wear(await session.look());
+    if (standing.status === 'IN_PROGRESS') {
       await wait();
-    } else if (status === 'INITIALIZED') {
-      parameters = await session.parameters();
-      const random = bytesOf(parameters.serverRandom);
-      asked = await challenges(parameters.seed, random, parameters.nbChallenge ?? 0);
-      colours = parameters.lightChallenge ? await lights(parameters.seed, random) : [];
+    } else if (standing.status === 'INITIALIZED') {
+      await take(await session.parameters());
       start();
     } else {
-      end(status);
+      conclude(standing);
     }
   } catch (error) {
     refused(error, begin);
   }
 }
 
+at('language').addEventListener('change', async ({ target }) => {
+  await speak(target.value);
+  look.translate();
+});
 at('open').addEventListener('click', openCamera);
 at('record').addEventListener('click', record);
-texts = await (await fetch('/capture/texts.json')).json();
+at('spoken').addEventListener('change', () => globalThis.speechSynthesis?.cancel());
+at('close').addEventListener('click', () => tell('closed'));
+await speak(document.documentElement.lang);
+tell('ready');
 await begin();

@@ -27,10 +27,10 @@ export class Session {
     this.authorization = `Bearer ${token}`;
   }
 
-  async #read(path) {
+  async #ask(method, path) {
     let answer;
     try {
-      answer = await fetch(path, { headers: { authorization: this.authorization } });
+      answer = await fetch(path, { method, headers: { authorization: this.authorization } });
     } catch {
       throw new Refusal(0, '', 1);
     }
@@ -40,14 +40,24 @@ export class Session {
     return answer.json();
   }
 
-  /** What the check asks for. */
-  parameters() {
-    return this.#read(`${this.path('v2')}/liveness-parameters`);
+  /** How the page is to look, and where it leads. */
+  look() {
+    return this.#ask('GET', `${this.path('v2')}/capture-page`);
   }
 
-  /** How the check stands: one of the contract's states. */
-  async status() {
-    return (await this.#read(`${this.path('v3')}/replay-liveness-metadata`)).status;
+  /** What the check asks for. */
+  parameters() {
+    return this.#ask('GET', `${this.path('v2')}/liveness-parameters`);
+  }
+
+  /** Begins the next attempt at the check, and answers what it asks for. */
+  attempt() {
+    return this.#ask('POST', `${this.path('v2')}/liveness-attempts`);
+  }
+
+  /** How the check stands: its status and, where the person may know it, the reason; and the number of its attempt. */
+  standing() {
+    return this.#ask('GET', `${this.path('v3')}/replay-liveness-metadata`);
   }
 
   /** Sends a sealed capture, and calls `tell` with the share that has gone, 0 to 1. */

@@ -13,7 +13,7 @@ use crate::api::http::middleware::line::Line;
 use crate::api::http::middleware::methods::{METHODS, Methods};
 use crate::api::http::problem::Problem;
 use crate::api::http::proxies::Proxies;
-use crate::api::{capture_page, docs};
+use crate::api::{capture_page, docs, home};
 use crate::service::Deps;
 use crate::service::vitals::panic_text;
 
@@ -114,7 +114,7 @@ fn found(prefix: &str, path: &str) -> Option<&'static Methods> {
 
 /// The methods that a path takes, if there is such a path.
 fn allow(prefix: &str, path: &str) -> Option<&'static str> {
-    let is_page = || docs::PATHS.contains(&path) || capture_page::PATHS.contains(&path);
+    let is_page = || docs::PATHS.contains(&path) || capture_page::serves(path) || home::serves(path);
     found(prefix, path).map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))
 }
 
@@ -133,7 +133,9 @@ mod tests {
         assert_eq!(allow("/bioserver-app", "/bioserver-app/v2/capabilities"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/health/live"), Some("GET, HEAD"));
         assert_eq!(allow("/bioserver-app", "/docs"), Some("GET, HEAD"));
-        assert_eq!(allow("/bioserver-app", "/capture/page.js"), Some("GET, HEAD"));
+        for page in ["/", "/style.css", "/capture/page.js", "/capture/texts/ar.json"] {
+            assert_eq!(allow("/bioserver-app", page), Some("GET, HEAD"), "{page}");
+        }
         assert_eq!(allow("/bioserver-app", "/v2/faces"), None);
         assert_eq!(allow("/other", "/bioserver-app/v2/faces"), None);
         assert!(fits("/v2/bio-sessions/{id}/faces", "/v2/bio-sessions/7/faces"));

@@ -243,6 +243,8 @@ impl From<service::Error> for Problem {
                 not_found("LIVENESS_NOT_INITIALIZED", "Send init-liveness-parameters first.")
             }
             Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
+            Error::NoAttemptLeft => conflict("NO_ATTEMPT_LEFT", "Begin another check."),
+            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Name it by `bioserver providers origins`."),
             Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
             Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use face::pack::Pack;
 use reqwest::header::CONTENT_TYPE;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -163,8 +164,14 @@ fn signing_certificate(settings: &signing::Settings) -> Outcome {
 /// Opens the networks, and has them find the face of a portrait.
 async fn pack(config: &Config) -> Outcome {
     let name = || config.pack.as_ref().map_or(packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
-    let found = app::workers(config, WORKERS).await;
-    found.map(|_| format!("{}: finds the face of a portrait", name())).map_err(|error| format!("{}: {error:#}", name()))
+    let opened = async {
+        let pack = Pack::open(config.pack.as_deref())?;
+        app::workers(config, &pack, WORKERS).await
+    };
+    opened
+        .await
+        .map(|_| format!("{}: finds the face of a portrait", name()))
+        .map_err(|error| format!("{}: {error:#}", name()))
 }
 
 /// An error if another program than this server is found at the address.

@@ -7,6 +7,7 @@ use evaluate::report::html::Page;
 use serde::Serialize;
 
 use crate::cli::output::table;
+use crate::cli::source::made_by;
 
 /// What came of a scenario.
 pub struct Outcome {
@@ -58,7 +59,7 @@ pub fn html(url: &str, outcomes: &[Outcome]) -> String {
         page.heading(&outcome.name);
         page.list(&outcome.faults);
     }
-    page.finish()
+    page.finish(&made_by(format!("bioserver conformance --url {url}")))
 }
 
 /// The XML of `JUnit`, which build servers read.

@@ -32,7 +32,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, fps: u32, about: &About,
     let trials: Vec<Trial> = looked.into_iter().flatten().collect();
     let data = format!("recordings of {}", about.data(folder));
     let caveats = about.caveats(CAVEATS.map(String::from));
-    liveness::told(&Report::new(pack.name.clone(), data, &trials, caveats), out)
+    liveness::told(&Report::new(pack.name.clone(), data, &trials, caveats), pack, out)
 }
 
 fn looked(networks: &mut Networks, recording: &Recording, fps: u32) -> Result<Vec<Trial>, Error> {

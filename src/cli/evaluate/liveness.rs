@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::evaluate::Out;
 use crate::cli::output::{make, print, write};
-use crate::cli::source::{About, networks, progress};
+use crate::cli::source::{About, made, networks, progress};
 use crate::config::Config;
 
 /// Checks of liveness are made for grown-ups.
@@ -60,18 +60,18 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
     let unusable = format!("{unusable} pictures were passed over, whose faces are not as people are before a camera.");
     let caveats = about.caveats(std::iter::once(unusable).chain(CAVEATS.map(String::from)));
     let data = format!("films made of {}", about.data(folder));
-    told(&Report::new(pack.name.clone(), data, &trials, caveats), out)
+    told(&Report::new(pack.name.clone(), data, &trials, caveats), pack, out)
 }
 
 /// Prints a report, and writes it where that is wanted.
-pub fn told(report: &Report, out: Out) -> anyhow::Result<()> {
+pub fn told(report: &Report, pack: &Pack, out: Out) -> anyhow::Result<()> {
     print(report)?;
     if let Some(path) = out.json {
         write(path, &(serde_json::to_string_pretty(report)? + "\n"))?;
     }
     if let Some(folder) = out.report {
         make(folder)?;
-        write(&folder.join("index.html"), &html::liveness::page(report)?)?;
+        write(&folder.join("index.html"), &html::liveness::page(report, &made(pack))?)?;
     }
     Ok(())
 }

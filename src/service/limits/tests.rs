@@ -9,6 +9,10 @@ fn caller(limits: Limits) -> Caller {
     Caller { provider, key, permissions: vec![], limits, only: None }
 }
 
+fn grant() -> CaptureGrant {
+    CaptureGrant { session: SessionId::new(), return_url: None }
+}
+
 /// The fingerprint of all requests of these tests that nothing tells apart.
 const SAME: Fingerprint = Fingerprint(1);
 
@@ -126,12 +130,12 @@ fn a_token_has_a_budget_of_its_own() {
     let clock = Clock::default();
     let meters = Meters::new(clock.clone());
     let key = caller(limits(Some(2), Some(1)));
-    let token = Caller { only: Some(SessionId::new()), ..key.clone() };
+    let token = Caller { only: Some(grant()), ..key.clone() };
     let ask = |caller: &Caller| meters.admit(caller, Limits::default(), SAME);
     let asked = (0..200).filter(|_| ask(&token).is_ok()).count();
     assert!((60..=130).contains(&asked), "{asked}");
     assert!(ask(&key).is_ok(), "its provider has both of its own");
-    assert!(ask(&Caller { only: Some(SessionId::new()), ..key.clone() }).is_ok(), "and so has another token");
+    assert!(ask(&Caller { only: Some(grant()), ..key.clone() }).is_ok(), "and so has another token");
     // Captures are fewer, and those of keys are requests like others.
     let captures = (0..20).filter(|_| meters.admit_capture(&token).is_ok()).count();
     assert_eq!(captures, 6);
@@ -145,7 +149,7 @@ fn what_tells_nothing_is_forgotten() {
     let clock = Clock::default();
     let meters = Meters::new(clock.clone());
     let ask = || {
-        let token = Caller { only: Some(SessionId::new()), ..caller(Limits::default()) };
+        let token = Caller { only: Some(grant()), ..caller(Limits::default()) };
         meters.admit(&token, Limits::default(), SAME).expect("it is the first")
     };
     let held = ask();

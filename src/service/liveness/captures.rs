@@ -177,6 +177,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
         measures: verdict.measures,
         device: capture.device,
         sdk: capture.sdk,
+        consent_version: capture.consent_version,
         best: None,
         video: None,
     };

@@ -1,5 +1,6 @@
 //! What is kept of a liveness check, sealed by its session's key.
 
+use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use face::Asked;
@@ -9,6 +10,7 @@ use face::values::liveness::{LivenessType, Measure, Reason, SecurityLevel};
 use face::values::picture::Landmarks;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::capture::Capture;
 use crate::domain::liveness::{DeviceInfo, LivenessStatus, SdkInfo};
@@ -33,6 +35,16 @@ pub struct CheckRequest {
     /// True if a screen shows colours that the face must reflect.
     #[serde(default)]
     pub is_lit: bool,
+    /// The number of this attempt, from 1 on.
+    #[serde(default = "one")]
+    pub attempt: u8,
+    #[serde(default = "one")]
+    pub attempts_max: u8,
+}
+
+/// Checks from before there were several attempts had one.
+fn one() -> u8 {
+    1
 }
 
 /// What came of a capture.
@@ -45,6 +57,9 @@ pub struct Outcome {
     pub measures: Vec<Measure>,
     pub device: Option<DeviceInfo>,
     pub sdk: Option<SdkInfo>,
+    /// The text that the person agreed to, as the capture client says.
+    #[serde(default)]
+    pub consent_version: Option<String>,
     /// Of a capture that was accepted.
     pub best: Option<BestImage>,
     pub video: Option<StoredMedium>,
@@ -74,6 +89,13 @@ impl CheckRequest {
             challenges: challenges(self.seed, &self.server_random, count),
             lights: lights.map(|(light, from_ms)| ShownLight { from_ms: *from_ms, light }).collect(),
         }
+    }
+
+    /// The same check once more, as another one; `None` where no attempt is left.
+    pub fn again(&self) -> Option<Self> {
+        let attempt = self.attempt.checked_add(1).filter(|attempt| *attempt <= self.attempts_max)?;
+        let (seed, server_random) = drawn();
+        Some(Self { id: Uuid::now_v7().to_string(), seed, server_random, attempt, ..self.clone() })
     }
 
     /// Together with when the capture is due.
@@ -114,6 +136,15 @@ impl Outcome {
     ) -> Result<Self, Error> {
         read(&live.key.open(&place(live, "result"), &decision(asked, status), sealed)?)
     }
+}
+
+/// A seed and a random number of a new check.
+pub fn drawn() -> (i32, [u8; 32]) {
+    let (mut seed, mut server_random) = ([0; 4], [0; 32]);
+    rand::fill(&mut seed).expect("the system has random numbers");
+    rand::fill(&mut server_random).expect("the system has random numbers");
+    // Readers take it for a positive number.
+    (i32::from_be_bytes(seed) & i32::MAX, server_random)
 }
 
 fn decision(asked: &CheckRequest, status: LivenessStatus) -> String {

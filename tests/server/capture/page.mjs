@@ -1,5 +1,5 @@
-// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames, shown, camera }` as JSON,
-// frames in base64, and answers `{ challenges, lights, sealed }`.
+// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames, shown, camera, consentVersion }`
+// as JSON, frames in base64, and answers `{ challenges, lights, sealed }`.
 
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -8,11 +8,11 @@ import { pathToFileURL } from 'node:url';
 globalThis.crypto ??= (await import('node:crypto')).webcrypto;
 
 const { bytesOf, challenges, lights, seal } = await import(pathToFileURL(`${process.argv[2]}/capture.js`));
-const { parameters, count, frames, shown, camera } = JSON.parse(readFileSync(0, 'utf8'));
+const { parameters, count, frames, shown, camera, consentVersion } = JSON.parse(readFileSync(0, 'utf8'));
 const taken = frames.map(({ t_ms, jpeg }) => ({ t_ms, jpeg: bytesOf(jpeg) }));
 const answer = {
   challenges: await challenges(parameters.seed, bytesOf(parameters.serverRandom), count),
   lights: await lights(parameters.seed, bytesOf(parameters.serverRandom)),
-  sealed: await seal(parameters, taken, shown, camera),
+  sealed: await seal(parameters, { frames: taken, shown, camera, consentVersion }),
 };
 process.stdout.write(JSON.stringify(answer));

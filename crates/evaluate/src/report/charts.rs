@@ -1,9 +1,11 @@
 //! What the figures of an evaluation and of a calibration look like.
 
+use std::ops::Range;
+
 use crate::fit::calibrate::Tailed;
 use crate::liveness::errors::Point as Errors;
 use crate::measure::degraded::Degraded;
-use crate::measure::det::Curve;
+use crate::measure::det::{self, Curve};
 use crate::measure::discard::Discard;
 use crate::measure::histogram::{Histogram, Measure};
 use crate::measure::reliability::Point;
@@ -12,6 +14,27 @@ use crate::report::plot::{Axis, BLUE, GREEN, GREY, ORANGE, Plot, Scale, Series, 
 /// The lowest rates that are drawn: no one measures below them with thousands of people.
 const FMR_MIN: f64 = 1e-7;
 const FNMR_MIN: f64 = 1e-3;
+
+/// From the least to the greatest of these rates, of those that are not below `least`.
+fn shown(rates: impl Iterator<Item = f64>, least: f64) -> Range<f64> {
+    let drawn: Vec<f64> = rates.filter(|rate| (least..=1.0).contains(rate)).collect();
+    let low = drawn.iter().copied().reduce(f64::min).unwrap_or(least);
+    let high = drawn.iter().copied().reduce(f64::max).unwrap_or(1.0);
+    // An axis has a length, though there is one rate alone.
+    if low < high { low..high } else { (low / 10.0).max(least)..(10.0 * high).min(1.0) }
+}
+
+/// The words below the drawing of these curves.
+pub fn bands(curves: &[Curve]) -> &'static str {
+    let is_drawn = curves.iter().flat_map(|curve| &curve.points).any(|point| point.fnmr_by_people.is_some());
+    if is_drawn { "The bands hold 95 %, by people, at each false match rate." } else { "All pairs." }
+}
+
+/// The words below [`reliability()`] of these people.
+pub fn bars(whom: &str, points: &[Point]) -> String {
+    let is_drawn = points.iter().any(|point| point.observed_by_people.is_some());
+    if is_drawn { format!("{whom}; the bars hold 95 %, by people.") } else { format!("{whom}.") }
+}
 
 /// False matches against false non-matches, with the 95 % band of each curve that has one.
 pub fn det(curves: &[Curve]) -> Plot {
@@ -25,10 +48,14 @@ pub fn det(curves: &[Curve]) -> Plot {
         let line = curve.points.iter().map(|point| (point.fmr, point.fnmr)).collect();
         series.push(Series { name: curve.name, colour, shape: Shape::Line(line) });
     }
+    let is_drawn = |point: &&det::Point| point.fmr >= FMR_MIN && point.fnmr >= FNMR_MIN;
+    let points = || curves.iter().flat_map(|curve| &curve.points).filter(is_drawn);
+    let x = shown(points().map(|point| point.fmr), FMR_MIN);
+    let y = shown(points().map(|point| point.fnmr), FNMR_MIN);
     Plot {
         title: "Detection error trade-off",
-        x: Axis { name: "false match rate", range: FMR_MIN..1.0, scale: Scale::Log },
-        y: Axis { name: "false non-match rate", range: FNMR_MIN..1.0, scale: Scale::Log },
+        x: Axis { name: "false match rate", range: x, scale: Scale::Log },
+        y: Axis { name: "false non-match rate", range: y, scale: Scale::Log },
         series,
     }
 }
@@ -39,11 +66,12 @@ pub fn attacks(curves: &[(&'static str, Vec<Errors>)]) -> Plot {
         let line = points.iter().map(|point| (point.apcer, point.bpcer)).collect();
         Series { name, colour, shape: Shape::Line(line) }
     });
-    let axis = |name| Axis { name, range: 0.0..1.0, scale: Scale::Linear };
+    let most = |of: fn(&Errors) -> f64| curves.iter().flat_map(|(_, points)| points).map(of).fold(0.0, f64::max);
+    let axis = |name, most: f64| Axis { name, range: 0.0..most.max(0.01), scale: Scale::Linear };
     Plot {
         title: "Errors of the networks against spoofs",
-        x: axis("attacks accepted, of the species that does best (APCER)"),
-        y: axis("people refused (BPCER)"),
+        x: axis("attacks accepted, of the best species (APCER)", most(|point| point.apcer)),
+        y: axis("people refused (BPCER)", most(|point| point.bpcer)),
         series: series.collect(),
     }
 }
@@ -84,9 +112,10 @@ pub fn discard(found: &Discard) -> Plot {
     let best = |rejected: f64| ((all - rejected).max(0.0)) / (1.0 - rejected);
     let ideal = found.points.iter().map(|point| (point.rejected, best(point.rejected))).collect();
     let highest = found.points.iter().map(|point| point.fnmr).fold(0.0, f64::max);
+    let last = found.points.iter().map(|point| point.rejected).fold(0.01, f64::max);
     Plot {
         title: "Errors against discards",
-        x: Axis { name: "share of the pairs rejected, lowest quality first", range: 0.0..0.5, scale: Scale::Linear },
+        x: Axis { name: "share of pairs rejected, lowest quality first", range: 0.0..last, scale: Scale::Linear },
         y: Axis { name: "false non-match rate", range: 0.0..(1.1 * highest).max(1e-6), scale: Scale::Linear },
         series: vec![
             Series { name: "by quality", colour: BLUE, shape: Shape::Line(line) },
@@ -102,13 +131,15 @@ pub fn reliability(points: &[Point]) -> Plot {
         Some((point.stated, [interval.low, interval.high]))
     });
     let seen = points.iter().map(|point| (point.stated, point.observed)).collect();
-    let axis = |name| Axis { name, range: FMR_MIN..1.0, scale: Scale::Log };
+    let range = shown(points.iter().flat_map(|point| [point.stated, point.observed]), FMR_MIN);
+    let diagonal = [range.start, range.end].map(|rate| (rate, rate)).to_vec();
+    let axis = |name| Axis { name, range: range.clone(), scale: Scale::Log };
     Plot {
         title: "What scores state, and what is seen",
         x: axis("stated false match rate"),
         y: axis("observed false match rate"),
         series: vec![
-            Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(FMR_MIN, FMR_MIN), (1.0, 1.0)]) },
+            Series { name: "as stated", colour: GREY, shape: Shape::Line(diagonal) },
             Series { name: "", colour: BLUE, shape: Shape::Bars(bars.collect()) },
             Series { name: "observed", colour: BLUE, shape: Shape::Points(seen) },
         ],
@@ -124,15 +155,18 @@ pub fn degraded(rows: &[Degraded]) -> Plot {
         // What was never seen lies on the lower edge.
         seen.filter_map(|at| Some((at.stated_fmr, at.fmr?.max(FMR_MIN))))
     });
-    let axis = |name| Axis { name, range: FMR_MIN..1.0, scale: Scale::Log };
+    let points: Vec<(f64, f64)> = points.collect();
+    let range = shown(points.iter().flat_map(|(stated, seen)| [*stated, *seen]), FMR_MIN);
+    let (start, end) = (range.start, range.end);
+    let axis = |name| Axis { name, range: range.clone(), scale: Scale::Log };
     Plot {
         title: "What scores of poor pictures state, and what is seen",
         x: axis("stated false match rate"),
-        y: axis("observed false match rate, both pictures poor"),
+        y: axis("observed false match rate, both poor"),
         series: vec![
-            Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(FMR_MIN, FMR_MIN), (1.0, 1.0)]) },
-            Series { name: "twice", colour: ORANGE, shape: Shape::Line(vec![(FMR_MIN, 2.0 * FMR_MIN), (0.5, 1.0)]) },
-            Series { name: "kinds of degradation", colour: BLUE, shape: Shape::Points(points.collect()) },
+            Series { name: "as stated", colour: GREY, shape: Shape::Line(vec![(start, start), (end, end)]) },
+            Series { name: "twice", colour: ORANGE, shape: Shape::Line(vec![(start, 2.0 * start), (end / 2.0, end)]) },
+            Series { name: "kinds of degradation", colour: BLUE, shape: Shape::Points(points) },
         ],
     }
 }
@@ -176,6 +210,30 @@ mod tests {
         assert_eq!((plot.x.range.clone(), plot.y.range.end), (1500.0..4550.0, 1.05));
         let Shape::Line(line) = &plot.series[1].shape else { panic!("{plot:?}") };
         assert_eq!(line[line.len() - 2..], [(4500.0, 0.5), (4550.0, 0.5)]);
+    }
+
+    #[test]
+    fn axes_end_where_the_data_ends() {
+        assert_eq!(shown([0.0, 1e-9, 1e-5, 0.25, 1e-3].into_iter(), FMR_MIN), 1e-5..0.25);
+        for few in [vec![], vec![0.01], vec![1.0], vec![FMR_MIN]] {
+            let range = shown(few.iter().copied(), FMR_MIN);
+            assert!(FMR_MIN <= range.start && range.start < range.end && range.end <= 1.0, "{few:?}: {range:?}");
+            assert!(few.iter().all(|value| (range.start..=range.end).contains(value)), "{few:?}: {range:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_drawn_is_explained() {
+        let point = |by_people| Point {
+            score: 2500.0,
+            stated: 0.01,
+            pairs: 12,
+            observed: 0.012,
+            observed_by_people: by_people,
+        };
+        assert_eq!(bars("All pairs", &[point(None)]), "All pairs.");
+        assert!(bars("All pairs", &[point(Some(Interval { low: 0.0, high: 0.1 }))]).contains("95 %"));
+        assert_eq!(bands(&[]), "All pairs.");
     }
 
     #[test]

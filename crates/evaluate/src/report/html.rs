@@ -2,20 +2,26 @@
 
 use crate::Error;
 use crate::measure::table::{self, Table};
+use crate::report::made::Made;
 use crate::report::plot::{self, Plot};
 
 pub mod calibration;
 pub mod liveness;
 pub mod recognition;
 
-const STYLE: &str =
-    "body { font: 15px/1.5 sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
-caption { text-align: left; font-weight: bold; padding: .3rem 0 }
-th, td { border-bottom: 1px solid #ccc; padding: .2rem .7rem; text-align: right; white-space: nowrap }
+/// Drawings keep their own light ground in the dark, where their colours were chosen for it. A table that is too wide scrolls by
+/// itself.
+const STYLE: &str = ":root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #161a1e; --line: #555 } }
+body { font: 15px/1.5 sans-serif; color: var(--ink); background: var(--paper); max-width: 64rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
+.scroll { overflow-x: auto; margin: 1rem 0 }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+caption { text-align: left; font-weight: bold; padding: .3rem 0; min-width: 16rem }
+th, td { border-bottom: 1px solid var(--line); padding: .2rem .7rem; text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 figure { margin: 1.5rem 0 }
-svg { max-width: 100%; height: auto }
+svg { width: 100%; max-width: 36rem; height: auto; background: #fff }
+footer { border-top: 1px solid var(--line); margin-top: 2rem }
 ";
 
 /// What a page says, from top to bottom. It is well-formed XML, too, apart from its first line.
@@ -48,7 +54,10 @@ impl Page {
     }
 
     pub fn table(&mut self, table: &Table) {
+        let title = table::escaped(&table.title);
+        self.body += &["<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", &title, "\">\n"].concat();
         self.body += &table.html();
+        self.body += "</div>\n";
     }
 
     /// Draws a plot, with words below it.
@@ -60,10 +69,16 @@ impl Page {
         Ok(())
     }
 
-    pub fn finish(self) -> String {
+    /// The page, which ends with how it was made.
+    pub fn finish(mut self, made: &Made) -> String {
+        self.body += "<footer>\n";
+        for (name, value) in made.lines() {
+            self.text(&format!("{name}: {value}"));
+        }
+        self.body += "</footer>\n";
         let title = table::escaped(&self.title);
-        let head = ["<meta charset=\"utf-8\"/>\n<title>", &title, "</title>\n<style>\n", STYLE, "</style>\n"].concat();
-        let body = ["<h1>", &title, "</h1>\n", &self.body].concat();
+        let head = ["<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>", &title, "</title>\n<style>\n", STYLE, "</style>\n"].concat();
+        let body = ["<main>\n<h1>", &title, "</h1>\n", &self.body, "</main>\n"].concat();
         ["<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n", &head, "</head>\n<body>\n", &body, "</body>\n</html>\n"]
             .concat()
     }
@@ -97,6 +112,16 @@ pub fn assert_whole(html: &str, drawings: usize) {
 }
 
 #[cfg(test)]
+pub fn made() -> Made {
+    Made {
+        version: "1.2.3".to_owned(),
+        date: "2026-02-03T14:33:09.580Z".to_owned(),
+        command: "bioserver evaluate <toys>".to_owned(),
+        pack_digest: Some("ab12".to_owned()),
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -108,9 +133,12 @@ mod tests {
         page.list(&["<b>".into()]);
         page.list(&[]);
         page.table(&Table { title: "<t>".into(), head: vec!["<h>"], rows: vec![vec!["&".into()]] });
-        let html = page.finish();
+        let html = page.finish(&made());
         assert_whole(&html, 0);
         assert!(html.contains("<p>1 &lt; 2 &amp; &quot;so on&quot;</p>"), "{html}");
         assert_eq!(html.matches("<ul>").count(), 1);
+        for told in ["1.2.3", "2026-02-03", "bioserver evaluate &lt;toys&gt;", "SHA-256 of the pack: ab12"] {
+            assert!(html.contains(told), "{told}");
+        }
     }
 }

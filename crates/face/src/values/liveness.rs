@@ -103,6 +103,12 @@ impl Reason {
     pub fn is_attack(self) -> bool {
         matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::SpoofNetwork)
     }
+
+    /// True if the person can do better who knows it, and nobody learns from it what gives an attack away.
+    pub fn helps(self) -> bool {
+        use Reason::{ChallengeNotPerformed, EyesClosed, MultipleFaces, NoFace, PoorQuality, TooShort};
+        matches!(self, NoFace | MultipleFaces | TooShort | PoorQuality | ChallengeNotPerformed | EyesClosed)
+    }
 }
 
 /// Something that a verdict rests on.

@@ -5,9 +5,10 @@ use crate::fit::fitting::{Fitted, Fitting};
 use crate::measure::tables;
 use crate::report::charts;
 use crate::report::html::Page;
+use crate::report::made::Made;
 
 /// The page of a fitting of the pack with this name.
-pub fn page(pack: &str, fitting: &Fitting) -> Result<String, Error> {
+pub fn page(pack: &str, fitting: &Fitting, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("Calibration of {pack} on {}", fitting.data));
     page.text(
         "Curves are fitted to the pairs of two people that one half of the people give, and checked on the other half. \
@@ -23,7 +24,7 @@ pub fn page(pack: &str, fitting: &Fitting) -> Result<String, Error> {
             Err(error) => page.text(&format!("No curve of its own: {error}. The curve of all pairs is used.")),
         }
     }
-    Ok(page.finish())
+    Ok(page.finish(made))
 }
 
 fn curve(page: &mut Page, fitted: &Fitted, whom: &str) -> Result<(), Error> {
@@ -33,9 +34,9 @@ fn curve(page: &mut Page, fitted: &Fitted, whom: &str) -> Result<(), Error> {
     }
     page.figure(&charts::histogram(&fitted.histogram), "People whom the curve was fitted to.")?;
     page.figure(&charts::tail(&fitted.fit.tail), "The pairs beyond the tail's beginning, and the law fitted to them.")?;
-    page.figure(&charts::det(&fitted.curves), "The bands hold 95 %, by people, at each false match rate.")?;
-    let held_out = "People whom the curve has never seen; the bars hold 95 %, by people.";
-    page.figure(&charts::reliability(&fitted.reliability), held_out)?;
+    page.figure(&charts::det(&fitted.curves), charts::bands(&fitted.curves))?;
+    let held_out = charts::bars("People whom the curve has never seen", &fitted.reliability);
+    page.figure(&charts::reliability(&fitted.reliability), &held_out)?;
     page.table(&tables::reliability(format!("Held out{whom}: stated and observed"), &fitted.reliability));
     Ok(())
 }
@@ -50,7 +51,7 @@ mod tests {
     fn the_page_shows_every_curve() {
         let (collection, descriptions) = fitting::tests::typed(250);
         let fitting = Fitting::new(&collection, &descriptions, &[]).expect("there are enough");
-        let html = page("toy & co", &fitting).expect("it can be drawn");
+        let html = page("toy & co", &fitting, &html::made()).expect("it can be drawn");
         // Four curves with four drawings each.
         html::assert_whole(&html, 16);
         for words in

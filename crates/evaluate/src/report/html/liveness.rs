@@ -8,9 +8,10 @@ use crate::liveness::errors::{self, Point};
 use crate::liveness::{Refused, Report};
 use crate::report::charts;
 use crate::report::html::Page;
+use crate::report::made::Made;
 
 /// The page; its drawing needs what a report holds beside its JSON.
-pub fn page(report: &Report) -> Result<String, Error> {
+pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("Liveness by pack {}, {}", report.pack, report.data));
     page.list(&report.notes());
     page.heading("Figures");
@@ -21,7 +22,7 @@ pub fn page(report: &Report) -> Result<String, Error> {
         page.heading("Thresholds");
         page.figure(&charts::attacks(&curves), "Of the networks alone, without the other measures of a check.")?;
     }
-    Ok(page.finish())
+    Ok(page.finish(made))
 }
 
 /// The curve of the species whose errors are largest where both are equal.
@@ -41,7 +42,7 @@ mod tests {
     use face::liveness::judge::Evidence;
 
     use super::*;
-    use crate::report::html::assert_whole;
+    use crate::report::html::{self, assert_whole};
 
     #[test]
     fn the_page_is_whole() {
@@ -62,7 +63,7 @@ mod tests {
         };
         let rows = vec![row(BONA_FIDE, 0.9), row("print & paste", 0.2)];
         let (kind, pack, data) = ("liveness".into(), "mine".into(), "toys".into());
-        let html = page(&Report { kind, pack, data, rows, caveats: vec![] }).expect("it can be drawn");
+        let html = page(&Report { kind, pack, data, rows, caveats: vec![] }, &html::made()).expect("it can be drawn");
         assert_whole(&html, 1);
         assert!(html.contains("print &amp; paste"));
     }

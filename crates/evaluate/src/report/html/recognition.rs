@@ -3,10 +3,11 @@
 use crate::Error;
 use crate::measure::tables;
 use crate::report::html::Page;
+use crate::report::made::Made;
 use crate::report::{Report, charts};
 
 /// The page; its drawings need what a report holds beside its JSON.
-pub fn page(report: &Report) -> Result<String, Error> {
+pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("{} on {}", report.pack, report.data));
     page.text(&format!(
         "Pack {}, template version {}. {}, {:.1} ms a picture and thread.",
@@ -35,12 +36,11 @@ pub fn page(report: &Report) -> Result<String, Error> {
             "All pairs; those of which a picture has no template are not shown.",
         )?;
     }
-    let band = "The bands hold 95 %, by people, at each false match rate.";
-    page.figure(&charts::det(&report.curves), band)?;
+    page.figure(&charts::det(&report.curves), charts::bands(&report.curves))?;
     if !report.reliability.is_empty() {
         let whom = if report.people.is_some() { "People that `calibrate` holds back" } else { "All pairs" };
         page.heading("Reliability");
-        page.figure(&charts::reliability(&report.reliability), &format!("{whom}; the bars hold 95 %, by people."))?;
+        page.figure(&charts::reliability(&report.reliability), &charts::bars(whom, &report.reliability))?;
         page.table(&tables::reliability(format!("{whom}: stated and observed"), &report.reliability));
     }
     if !report.degraded.is_empty() {
@@ -57,7 +57,7 @@ pub fn page(report: &Report) -> Result<String, Error> {
             report.failures.iter().map(|failure| format!("{}: {}", failure.picture, failure.reason)).collect();
         page.list(&failures);
     }
-    Ok(page.finish())
+    Ok(page.finish(made))
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     fn its_page_shows_all_of_it() {
         let (collection, descriptions) = toy();
         let report = Report::new(&collection, &descriptions, tested());
-        let shown = page(&report).expect("it can be drawn");
+        let shown = page(&report, &html::made()).expect("it can be drawn");
         html::assert_whole(&shown, 4);
         for words in
             ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
@@ -96,10 +96,10 @@ mod tests {
             impostor_pairs: 1000,
             at_score: vec![at_score],
         };
-        let poor = page(&Report { degraded: vec![blurred], ..report }).expect("it can be drawn");
+        let poor = page(&Report { degraded: vec![blurred], ..report }, &html::made()).expect("it can be drawn");
         html::assert_whole(&poor, 5);
         assert!(poor.contains("Poor pictures"));
         let bare = Report::new(&collection, &descriptions, Tested { calibration: None, ..tested() });
-        html::assert_whole(&page(&bare).expect("it can be drawn"), 3);
+        html::assert_whole(&page(&bare, &html::made()).expect("it can be drawn"), 3);
     }
 }

@@ -1,0 +1,28 @@
+/** How far the person has come, as `data-state` of the capture page says it. */
+export type CaptureState = 'start' | 'ready' | 'recording' | 'sending' | 'waiting' | 'end';
+
+/** How the check ended, as `replay-liveness-metadata` says it. Ask your own server for the signed result. */
+export interface Finished {
+  status: 'SUCCESS' | 'FAILED' | 'SPOOF' | 'TIMEOUT' | 'ERROR';
+  /** True if the page offers the person another attempt. */
+  canRepeat: boolean;
+}
+
+export interface BioCaptureEvents {
+  ready: CustomEvent<object>;
+  state: CustomEvent<{ state: CaptureState }>;
+  finished: CustomEvent<Finished>;
+  closed: CustomEvent<object>;
+}
+
+export class BioCapture extends HTMLElement {
+  /** The address of the capture page, with the session's id and a capture token. */
+  src: string;
+  addEventListener<K extends keyof BioCaptureEvents>(type: K, listener: (event: BioCaptureEvents[K]) => void): void;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'bio-capture': BioCapture;
+  }
+}

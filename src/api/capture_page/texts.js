@@ -1,0 +1,41 @@
+// Everything that people read, in the language that they have chosen.
+//
+// An element's `data-text` is the name of its text, and `data-label` that of its label: a change of the language fills
+// all of them anew.
+
+const root = document.documentElement;
+let texts = {};
+
+/** The text of this name, with its places in braces filled. */
+export function text(name, values = {}) {
+  return Object.entries(values).reduce((filled, [place, value]) => filled.replaceAll(`{${place}}`, value), texts[name] ?? '');
+}
+
+/** Shows a text; an empty name shows none. */
+export function put(element, name, values = {}) {
+  const filled = text(name, values);
+  element.dataset.text = name;
+  element.dataset.values = JSON.stringify(values);
+  // What is live is read aloud whenever it is written.
+  if (element.textContent !== filled) {
+    element.textContent = filled;
+  }
+}
+
+/** Shows a moment in the language of the page, and tells it as a place of another text. */
+export function moment(iso) {
+  return new Intl.DateTimeFormat(root.lang, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso));
+}
+
+/** Turns the whole page to this language. */
+export async function speak(language) {
+  texts = await (await fetch(`/capture/texts/${language}.json`)).json();
+  root.lang = language;
+  root.dir = texts.direction;
+  for (const element of document.querySelectorAll('[data-text]')) {
+    put(element, element.dataset.text, JSON.parse(element.dataset.values ?? '{}'));
+  }
+  for (const element of document.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', text(element.dataset.label));
+  }
+}

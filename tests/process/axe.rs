@@ -1,0 +1,92 @@
+//! Pages as axe-core judges them, and as people meet them who want them dark, small or still.
+
+use std::str::FromStr;
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use testkit::node;
+
+use crate::browser::Browser;
+
+/// All rules, those that say how to do better included; answers what each fault is and where.
+const JUDGE: &str = "
+const done = arguments[arguments.length - 1];
+axe.run({ resultTypes: ['violations'] }).then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
+  nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`))));
+";
+
+/// A command of Chromium's own.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
+    }
+}
+
+/// How a person looks at a page.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    pub width: u32,
+    pub is_dark: bool,
+}
+
+pub const VIEWS: [View; 4] = [
+    View { width: 390, is_dark: false },
+    View { width: 390, is_dark: true },
+    View { width: 1280, is_dark: false },
+    View { width: 1280, is_dark: true },
+];
+
+impl Browser {
+    async fn devtools(&self, command: &'static str, parameters: Value) {
+        self.page
+            .issue_cmd(DevTools { command, parameters })
+            .await
+            .unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
+    /// From now on the page is looked at so.
+    pub async fn view(&self, View { width, is_dark }: View) {
+        let size = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+        let scheme = if is_dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// From now on nothing moves that need not.
+    pub async fn still(&self) {
+        let features = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Runs this script in every page before its own.
+    pub async fn before_pages(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Finds nothing in the page as it is that keeps people from it, however they look at it: no fault of axe-core's, and nothing
+    /// beside the screen.
+    pub async fn assert_accessible(&self, state: &str) {
+        let script = std::fs::read_to_string(node::modules().join("axe-core/axe.min.js")).expect("it is installed");
+        self.page.execute(&script, vec![]).await.expect("it is a script");
+        for view in VIEWS {
+            self.view(view).await;
+            let faults = self.page.execute_async(JUDGE, vec![]).await.expect("it judges");
+            assert_eq!(faults, json!([]), "{state}, {view:?}");
+            let over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let over = self.page.execute(over, vec![]).await.expect("it is a number");
+            assert_eq!(over, json!(0), "{state} is wider than the screen, {view:?}");
+        }
+    }
+}

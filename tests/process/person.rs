@@ -1,0 +1,114 @@
+//! A person before the capture page: what the camera of a browser sees of them, and how they go through the page.
+
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use face::samples;
+use fantoccini::key::Key;
+use image::imageops::{FilterType, crop_imm, overlay, resize};
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::provider::Provider;
+
+/// A camera that shows one of several scenes: the one that `globalThis.scene` names.
+const CAMERA: &str = "
+globalThis.scene = 'face';
+const scenes = SCENES;
+const pictures = {};
+for (const [name, jpeg] of Object.entries(scenes)) {
+  pictures[name] = new Image();
+  pictures[name].src = `data:image/jpeg;base64,${jpeg}`;
+}
+navigator.mediaDevices.getUserMedia = async () => {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [480, 640];
+  const context = canvas.getContext('2d');
+  const draw = () => context.drawImage(pictures[globalThis.scene], 0, 0);
+  draw();
+  setInterval(draw, 33);
+  return canvas.captureStream(30);
+};
+globalThis.said = [];
+speechSynthesis.speak = ({ text, lang }) => globalThis.said.push(`${lang}: ${text}`);
+";
+
+/// The person's head in pixels of the sample, and how wide it is in a scene.
+const HEAD: (f32, f32, f32) = (475.0, 285.0, 265.0);
+
+/// The sample with the middle of the face at (`x`, `y`), the face `width` pixels wide.
+fn scene(x: f32, y: f32, width: f32) -> RgbImage {
+    let sample = image::load_from_memory(samples::ONE[0].1).expect("it is a picture").to_rgb8();
+    let scale = width / HEAD.2;
+    let to = |side: u32| (side as f32 * scale) as u32;
+    let small = resize(&sample, to(sample.width()), to(sample.height()), FilterType::Triangle);
+    let mut scene = RgbImage::from_pixel(480, 640, Rgb([120, 120, 125]));
+    overlay(&mut scene, &small, (x - HEAD.0 * scale) as i64, (y - HEAD.1 * scale) as i64);
+    scene
+}
+
+pub fn camera() -> String {
+    let mut dark = scene(240.0, 290.0, 220.0);
+    dark.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value / 8));
+    let mut two = scene(140.0, 290.0, 150.0);
+    overlay(&mut two, &crop_imm(&scene(340.0, 290.0, 150.0), 240, 0, 240, 640).to_image(), 240, 0);
+    let scenes = [
+        ("face", scene(240.0, 290.0, 220.0)),
+        ("far", scene(240.0, 290.0, 90.0)),
+        ("near", scene(240.0, 300.0, 420.0)),
+        ("aside", scene(360.0, 290.0, 220.0)),
+        ("two", two),
+        ("dark", dark),
+        ("none", RgbImage::from_pixel(480, 640, Rgb([120, 120, 125]))),
+    ];
+    let encoded = scenes.map(|(name, picture)| {
+        let mut jpeg = Cursor::new(vec![]);
+        picture.write_to(&mut jpeg, ImageFormat::Jpeg).expect("memory takes it");
+        (name.to_owned(), Value::from(STANDARD.encode(jpeg.into_inner())))
+    });
+    CAMERA.replace("SCENES", &Value::Object(encoded.into_iter().collect()).to_string())
+}
+
+/// A browser before a check of this kind, whose camera is the one above.
+pub async fn before(provider: &Provider, check: &Value) -> (Browser, String) {
+    let (session, _) = provider.begin(check).await;
+    let browser = Browser::open("about:blank").await;
+    browser.before_pages(&camera()).await;
+    browser.page.goto(&provider.address(&session).await).await.expect("it opens");
+    browser.find("main[data-state=start]").await;
+    (browser, session)
+}
+
+impl Browser {
+    pub async fn text(&self, css: &str) -> String {
+        self.find(css).await.text().await.expect("it has a text")
+    }
+
+    pub async fn run(&self, script: &str) -> Value {
+        self.page.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    pub async fn press(&self, keys: &str) {
+        let focused = self.page.active_element().await.expect("there is always one");
+        focused.send_keys(keys).await.unwrap_or_else(|error| panic!("{keys:?}: {error}"));
+    }
+
+    /// Goes on with the tabulator until this element has the focus.
+    pub async fn tab_to(&self, id: &str) {
+        for _ in 0..20 {
+            if self.run("return document.activeElement.id").await == json!(id) {
+                let outline = self.run("return getComputedStyle(document.activeElement).outlineStyle").await;
+                assert_eq!(outline, json!("solid"), "{id}: whoever uses the keyboard sees where they are");
+                return;
+            }
+            self.press(&Key::Tab.to_string()).await;
+        }
+        panic!("the keyboard does not reach {id}");
+    }
+
+    pub async fn end(self) {
+        self.page.clone().close().await.expect("it closes");
+    }
+}
