@@ -1,5 +1,7 @@
 //! The documents as a reviewer sees them: Swagger UI in a real browser.
 
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct Browser {
     driver: Child,
+    port: u16,
+    session: String,
     _profile: TempDir,
     pub page: Client,
 }
@@ -60,7 +64,8 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         page.goto(url).await.expect("the page opens");
-        Self { driver, _profile: profile, page }
+        let session = page.session_id().await.expect("it answers").expect("there is one");
+        Self { driver, port, session, _profile: profile, page }
     }
 
     pub async fn find(&self, css: &str) -> Element {
@@ -76,8 +81,19 @@ impl Browser {
     }
 }
 
+/// A driver ends its browser with the session. When it is killed, the browser stays.
+fn end(port: u16, session: &str) -> io::Result<()> {
+    let mut driver = TcpStream::connect(("127.0.0.1", port))?;
+    driver.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(driver, "DELETE /session/{session} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n")?;
+    io::copy(&mut driver, &mut io::sink())?;
+    Ok(())
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
+        // A test that fails has more to say than this.
+        let _ = end(self.port, &self.session);
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
