@@ -6,6 +6,7 @@ use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApiService;
 
 use crate::api::http::middleware;
+use crate::api::http::middleware::record;
 use crate::api::http::payload::Limits;
 use crate::api::http::payload::json::Json;
 use crate::api::wire::Signable;
@@ -86,7 +87,14 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
     let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
     let prefix: Arc<str> = prefix.into();
     let pages = capture_page::add(docs::routes(&prefix), &prefix);
-    pages.nest(&*prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+    let recorded = {
+        let deps = deps.clone();
+        pages.nest(&*prefix, prefixed).nest("/", root).around(move |next, request| {
+            let deps = deps.clone();
+            async move { record::around(&deps, next, request).await }
+        })
+    };
+    recorded.data(deps).data(limits).around(move |next, request| {
         let prefix = prefix.clone();
         async move { Ok(middleware::around(&prefix, next, request).await) }
     })

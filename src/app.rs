@@ -20,6 +20,7 @@ use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
+use crate::service::audit::recorder;
 use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, capture_keys, signing, storage, time, turns};
@@ -81,6 +82,7 @@ impl App {
             media,
             owner,
             epochs: Arc::default(),
+            audit: Arc::default(),
             eraser: Arc::default(),
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
@@ -117,6 +119,7 @@ impl App {
         if let Some(metrics) = metrics {
             metrics.await??;
         }
+        recorder::flush(&deps).await;
         deps.store.close().await;
         served?;
         Ok(())

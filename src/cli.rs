@@ -3,6 +3,7 @@
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 
 pub mod accuracy;
+pub mod audit;
 pub mod calibrate;
 pub mod callbacks;
 pub mod capture;

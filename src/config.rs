@@ -16,7 +16,7 @@ use strum::{Display, EnumString, VariantNames};
 use crate::api::http::connections;
 use crate::api::http::payload::Limits;
 use crate::config::source::{InForce, Source, Sources, plain};
-use crate::seal::{self, Master};
+use crate::seal::master::{self, Master};
 use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
@@ -54,7 +54,7 @@ pub struct Config {
     pub request_bytes_max: usize,
     pub bodies: Limits,
     pub signing: signing::Settings,
-    pub master_key: seal::Source,
+    pub master_key: master::Source,
     /// Where images are kept.
     pub media: media::Settings,
     /// For how long a request waits for it.
@@ -220,6 +220,7 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let verified_faces_only = sources.plain(&table::VERIFIED_FACES_ONLY, default.verified_faces_only);
     let media_sealed = sources.plain(&table::MEDIA_SEALED, default.media_sealed);
     let checks_at_once = sources.plain(&table::REPLAYS_AT_ONCE, workers);
+    let audit_days = sources.plain(&table::AUDIT_DAYS, default.audit_days);
     let mut seconds = |setting, default: Duration| Duration::from_secs(sources.plain(setting, default.as_secs()));
     let check_wait_max = seconds(&table::REPLAY_WAIT_SECONDS, default.check_wait_max);
     let check_lease = seconds(&table::REPLAY_LEASE_SECONDS, default.check_lease);
@@ -233,19 +234,20 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
         checks_at_once,
         check_wait_max,
         check_lease,
+        audit_days,
         limits,
         ..default
     }
 }
 
-fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> seal::Source {
+fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> master::Source {
     let kept = data.join("master.key");
     sources.show(&table::MASTER_KEY, format!("kept in {}", kept.display()), Source::Default);
     match sources.secret(&table::MASTER_KEY) {
         Some((text, source)) => match Master::parse(&text) {
             Ok(master) => {
                 sources.show_secret(&table::MASTER_KEY, source);
-                return seal::Source::Given(master);
+                return master::Source::Given(master);
             }
             Err(error) => sources.refuse(&table::MASTER_KEY, source, error.to_string()),
         },
@@ -255,7 +257,7 @@ fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &P
         }
         None => {}
     }
-    seal::Source::Kept(kept)
+    master::Source::Kept(kept)
 }
 
 fn signing(sources: &mut Sources) -> signing::Settings {

@@ -8,6 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 pub mod age;
+pub mod audit;
 pub mod callback;
 pub mod face;
 pub mod liveness;
@@ -50,7 +51,7 @@ pub struct ProviderId(pub Uuid);
 pub struct KeyId(pub Uuid);
 
 /// Who asks: the owner of a valid key, and what the key may be used for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     pub provider: ProviderId,
     pub key: KeyId,
@@ -58,6 +59,7 @@ pub struct Caller {
     pub limits: Limits,
     /// The only session that it may do anything with, and little of that: who holds a capture token.
     pub only: Option<SessionId>,
+    pub request: audit::Request,
 }
 
 /// What a provider may ask for; none means what the operator's configuration says.

@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::domain::face::Mode;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
-use crate::seal::{self, Master};
+use crate::seal::master::Master;
+use crate::service::audit::recorder::Recorder;
 use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
@@ -23,9 +24,10 @@ use crate::service::turns::Turns;
 use crate::service::vitals::Vitals;
 use crate::sign::{self, Signer};
 use crate::store::{self, Store};
-use crate::{callback, capture};
+use crate::{callback, capture, seal};
 
 pub mod ages;
+pub mod audit;
 pub mod back_off;
 pub mod callbacks;
 pub mod capture_keys;
@@ -64,6 +66,8 @@ pub struct Deps {
     pub owner: OwnerId,
     /// Keys that seal the keys of sessions.
     pub epochs: Arc<EpochKeys>,
+    /// Entries of the audit log that are to be written.
+    pub audit: Arc<Recorder>,
     /// Told when there are media to erase.
     pub eraser: Arc<Notify>,
     /// Open captures.
@@ -101,6 +105,8 @@ pub struct Policy {
     pub check_lease: Duration,
     /// Of one decoded image.
     pub image_pixels_max: u64,
+    /// For how long entries of the audit log are kept.
+    pub audit_days: i64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
     pub limits: Limits,
 }
@@ -121,6 +127,7 @@ impl Default for Policy {
             check_wait_max: Duration::from_secs(30),
             check_lease: Duration::from_mins(1),
             image_pixels_max: PIXELS_MAX,
+            audit_days: 400,
             limits: Limits { requests_at_once: Some(REQUESTS_AT_ONCE), ..Limits::default() },
         }
     }
@@ -184,6 +191,9 @@ pub enum Error {
     Seal(#[from] seal::Error),
     #[error(transparent)]
     Media(#[from] media::Error),
+    /// The audit log cannot be written, so that nothing may be answered; says why.
+    #[error("the audit log cannot be written: {0}")]
+    Unrecorded(String),
     /// A fault of this server; says which.
     #[error("{0}")]
     Failed(String),

@@ -164,6 +164,8 @@ settings! {
         "Must be given with a bucket.";
     S3_SECRET_ACCESS_KEY = "s3_secret_access_key", Holds::Secret("the store's own"), Some("none"),
         "Must be given with a bucket.";
+    AUDIT_DAYS = "audit_days", Holds::Whole(1, 36_500), None,
+        "Entries of the audit log are deleted after so many days. What is left can still be verified.";
     LOG_FORMAT = "log_format", Holds::OneOf(LogFormat::VARIANTS), None,
         "The form of the log, which goes to standard error.";
     LOG_FILTER = "log_filter", Holds::Text("levels such as info or warn,bioserver=debug"), None,

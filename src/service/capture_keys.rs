@@ -3,7 +3,7 @@
 use crate::capture;
 use crate::capture::key::{Algorithm, Key, Keys};
 use crate::clock::Clock;
-use crate::seal::Master;
+use crate::seal::master::Master;
 use crate::service::server_keys::{self, StoredKey};
 use crate::store::Store;
 

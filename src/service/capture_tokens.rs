@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use crate::domain::audit::Request;
 use crate::domain::{Caller, KeyId, Moment, Permission, SessionId};
 use crate::service::{Deps, Error, liveness, require, sessions};
 use crate::store;
@@ -60,7 +61,7 @@ pub async fn authenticate(deps: &Deps, Token(text): Token<'_>) -> Result<Caller,
     let valid = store::keys::valid(&mut tx, claim.key, now).await?.ok_or(Error::Unauthorized)?;
     let (provider, limits) = (valid.key.provider, valid.limits);
     let permissions = vec![Permission::Liveness];
-    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(claim.session) })
+    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(claim.session), request: Request::default() })
 }
 
 struct Claim {

@@ -11,12 +11,10 @@ use chrono::{DateTime, TimeDelta};
 
 use crate::domain::{EpochId, Moment, OwnerId};
 use crate::seal::Key;
+use crate::service::storage::KEYS;
 use crate::service::{Deps, Error, erasures};
 use crate::store;
 use crate::store::epochs::Epoch;
-
-/// The folder of all keys of an owner.
-pub(super) const KEYS: &str = "keys";
 
 const HOUR_S: i64 = 3600;
 /// Nodes' clocks may differ by so much: for so long after its end no epoch is erased.

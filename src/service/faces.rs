@@ -8,11 +8,12 @@ use face::{DescribedFace, Picture, WantedFace};
 use crate::domain::face::{Face, Mode};
 use crate::domain::session::Session;
 use crate::domain::{Caller, FaceId, Moment, Operation, OwnerId, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::sealed::{self, LiveSession};
 use crate::service::turns::Place;
-use crate::service::{Deps, Error, erasures, require, sessions};
+use crate::service::{Deps, Error, audit, erasures, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
 use crate::store::idempotency::KeyScope;
@@ -49,7 +50,7 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: New
     require(caller, Permission::Face)?;
     let described = describe(deps, place, "image", &new).await?;
     let now = deps.clock.now();
-    count(deps, caller, Operation::CreateDirectFace, now).await?;
+    count(deps, caller, Operation::CreateDirectFace, About::default(), now).await?;
     Ok(face(deps, new, described, now))
 }
 
@@ -118,7 +119,7 @@ pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId
     } else if !store::faces::was_deleted(&mut tx, session, id).await? {
         return Err(Error::FaceNotFound(id));
     }
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session).with_subject(&id), now).await?;
     deps.eraser.notify_one();
     Ok(())
 }
@@ -131,7 +132,7 @@ pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Res
     let held = sessions::hold(&mut tx, caller, session, now).await?;
     let deleted = store::faces::delete_all(&mut tx, session).await?;
     erase_images(&mut tx, &held, &deleted, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     deps.eraser.notify_one();
     Ok(())
 }
@@ -276,7 +277,7 @@ async fn insert(
         once.note(&mut tx, KeyScope(session.0), session, Some(kept.id), now).await?;
     }
     store::usage::count(&mut tx, caller.provider, operation, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session).with_subject(&kept.id), now).await?;
     Ok(kept.id)
 }
 
@@ -340,9 +341,15 @@ pub(super) fn require_version(deps: &Deps, sent: i32) -> Result<(), Error> {
     if sent == i32::from(served) { Ok(()) } else { Err(Error::TemplateVersion { sent, served }) }
 }
 
-/// Adds one to what the provider has used.
-pub(super) async fn count(deps: &Deps, caller: &Caller, operation: Operation, now: Moment) -> Result<(), Error> {
+/// Adds one to what the provider has used, and records it.
+pub(super) async fn count(
+    deps: &Deps,
+    caller: &Caller,
+    operation: Operation,
+    about: About,
+    now: Moment,
+) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
     store::usage::count(&mut tx, caller.provider, operation, now).await?;
-    Ok(tx.commit().await?)
+    Ok(audit::commit(deps, tx, caller, about, now).await?)
 }

@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::sealed::{CheckRequest, Outcome};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
-use crate::service::{Deps, Error, require, require_in};
+use crate::service::{Deps, Error, audit, require, require_in};
 use crate::store::liveness::LivenessCheck;
 use crate::store::sessions::StoredSession;
 use crate::{capture, store};
@@ -72,7 +73,7 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
         return Err(Error::LivenessInProgress);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     Ok(parameters(deps, asked))
 }
 
@@ -156,7 +157,7 @@ pub async fn receive(
         return Err(capture::Error::OtherRandom.into());
     }
     store::usage::count(&mut tx, caller.provider, Operation::ReplayLiveness, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     drop(turn);
     deps.pace.wake();
     Ok(())

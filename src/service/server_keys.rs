@@ -3,7 +3,8 @@
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::domain::Moment;
-use crate::seal::{self, Master};
+use crate::seal;
+use crate::seal::master::Master;
 use crate::store::server_keys::ServerKey;
 use crate::store::{self, Store};
 

@@ -2,20 +2,20 @@
 
 use chrono::TimeDelta;
 
+use crate::domain::audit::{Entry, Work};
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Caller, Moment, Operation, OwnerId, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::sealed::LiveSession;
-use crate::service::{Deps, Error, erasures, require};
+use crate::service::storage::MEDIA;
+use crate::service::{Deps, Error, audit, erasures, require};
 use crate::store;
 use crate::store::idempotency::KeyScope;
 use crate::store::sessions::{EndedSession, StoredSession};
 
 pub mod sealed;
-
-/// The folder of all media of an owner's sessions.
-pub(super) const MEDIA: &str = "sessions";
 
 /// Requests of one idempotency key that end while another one waits for them.
 const TRIES_MAX: usize = 3;
@@ -108,7 +108,7 @@ async fn try_insert(
         store::liveness::begin(&mut tx, session.id, asked_sealed, *due).await?;
         store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
     }
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session.id), now).await?;
     Ok(Some(session.id))
 }
 
@@ -127,7 +127,9 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), E
     if store::liveness::find(&mut tx, id).await?.is_some_and(|check| check.status == LivenessStatus::InProgress) {
         return Err(Error::LivenessInProgress);
     }
-    erase(deps, tx, id, now).await?;
+    erase(&mut tx, id, now).await?;
+    audit::commit(deps, tx, caller, About::session(id), now).await?;
+    deps.eraser.notify_one();
     Ok(())
 }
 
@@ -139,16 +141,22 @@ pub async fn overdue(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<Session
 
 /// Ends a session whose time is over; `None` if another node was faster. One that cannot be ended holds up no other.
 pub async fn end(deps: &Deps, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
-    erase(deps, deps.store.begin().await?, id, now).await
-}
-
-async fn erase(deps: &Deps, mut tx: store::Tx, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
-    let ended = store::sessions::delete(&mut tx, id).await?;
-    if let Some(ended) = ended.filter(|ended| ended.image_storage_enabled) {
-        erasures::owe(&mut tx, &format!("{}/", media_folder(ended.owner, id)), now).await?;
+    let mut tx = deps.store.begin().await?;
+    let ended = erase(&mut tx, id, now).await?;
+    if let Some(ended) = &ended {
+        let entry = Entry::of_server(Work::SessionExpired, erasures::ERASED, now).about(id).by(ended.provider);
+        audit::append(&mut tx, &deps.master, &entry).await?;
     }
     tx.commit().await?;
     deps.eraser.notify_one();
+    Ok(ended)
+}
+
+async fn erase(tx: &mut store::Tx, id: SessionId, now: Moment) -> Result<Option<EndedSession>, store::Error> {
+    let ended = store::sessions::delete(tx, id).await?;
+    if let Some(ended) = ended.filter(|ended| ended.image_storage_enabled) {
+        erasures::owe(tx, &format!("{}/", media_folder(ended.owner, id)), now).await?;
+    }
     Ok(ended)
 }
 

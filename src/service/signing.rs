@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::domain::Moment;
-use crate::seal::Master;
+use crate::seal::master::Master;
 use crate::service::server_keys::{self, StoredKey};
 use crate::sign::key::Key;
 use crate::sign::{self, Algorithm, Signer};

@@ -33,6 +33,7 @@ macro_rules! schema {
             (6, "erasures", include_str!(concat!("../../migrations/", $folder, "/0006_erasures.sql"))),
             (7, "epochs", include_str!(concat!("../../migrations/", $folder, "/0007_epochs.sql"))),
             (8, "callback_secrets", include_str!(concat!("../../migrations/", $folder, "/0008_callback_secrets.sql"))),
+            (9, "records", include_str!(concat!("../../migrations/", $folder, "/0009_records.sql"))),
         ])
     };
 }

@@ -58,11 +58,12 @@ pub(crate) use session_columns;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedSession {
     pub id: SessionId,
+    pub provider: ProviderId,
     pub owner: Option<OwnerId>,
     pub image_storage_enabled: bool,
     pub expires: Moment,
 }
-row!(EndedSession { id, owner, image_storage_enabled, expires });
+row!(EndedSession { id, provider, owner, image_storage_enabled, expires });
 
 pub async fn insert(tx: &mut Tx, session: &StoredSession) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -134,7 +135,7 @@ pub async fn overdue(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Session
 /// Erases a session, its key, and all rows that belong to it; `None` if there is none.
 pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<Option<EndedSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "DELETE FROM sessions WHERE id = $1 RETURNING id, owner, image_storage_enabled, expires"
+        "DELETE FROM sessions WHERE id = $1 RETURNING id, provider, owner, image_storage_enabled, expires"
     )
     .bind(id)
     .fetch_optional(conn)

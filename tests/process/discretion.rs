@@ -1,4 +1,4 @@
-//! A log at its most talkative, and the numbers, hold nothing of a person and no key.
+//! A log at its most talkative, the audit log and the numbers hold nothing of a person and no key.
 
 use std::process::Command;
 
@@ -26,7 +26,7 @@ fn marks(image: &[u8]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_of_a_person_is_logged_or_counted() {
+async fn nothing_of_a_person_is_logged_recorded_or_counted() {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
     let metrics = free_address().to_string();
@@ -68,6 +68,9 @@ async fn nothing_of_a_person_is_logged_or_counted() {
     let numbers = client.get(format!("http://{metrics}/metrics")).send().await.expect("it answers");
     let numbers = numbers.text().await.expect("it is text");
 
+    let record = succeeded(&server.command().args(["audit", "export"]).output().expect("it runs"));
+    assert!(record.contains("createFace") && record.lines().count() > 50, "{record}");
+
     let text = |name: &str| face[name].as_str().expect("it is text").to_owned();
     let secret = server.key.rsplit('_').next().expect("it has a secret").to_owned();
     let mut marked = marks(&image);
@@ -85,5 +88,6 @@ async fn nothing_of_a_person_is_logged_or_counted() {
         let found = said.lines().find(|line| line.contains(&mark));
         assert_eq!(found, None, "{mark}");
         assert!(!numbers.contains(&mark), "{mark}");
+        assert!(!record.contains(&mark), "{mark}");
     }
 }

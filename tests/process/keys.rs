@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use bioserver::clock::Clock;
 use bioserver::domain::callback::CallbackStatus;
 use bioserver::domain::{CallbackId, Operation, SessionId};
-use bioserver::seal::Master;
+use bioserver::seal::master::Master;
 use bioserver::service::signing;
 use bioserver::store::callbacks::Share;
 use bioserver::store::sessions::StoredSession;
@@ -282,11 +282,14 @@ async fn only_serve_and_migrate_change_a_schema() {
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let newest = "SELECT MAX(version) FROM _sqlx_migrations";
     let version: i64 = sqlx::query_scalar(newest).fetch_one(&mut database).await.unwrap();
-    assert_eq!(version, 8, "this test undoes step 8");
+    assert_eq!(version, 9, "this test undoes step 9");
     for undone in [
-        "ALTER TABLE providers DROP COLUMN callback_secret_before_sealed",
-        "ALTER TABLE providers DROP COLUMN callback_secret_before_until",
-        "DELETE FROM _sqlx_migrations WHERE version = 8",
+        "DROP TABLE audit_events",
+        "DROP TABLE audit_entries",
+        "DROP TABLE audit_chain",
+        "ALTER TABLE server_keys DROP COLUMN serves",
+        "ALTER TABLE server_keys DROP COLUMN certificate_ends",
+        "DELETE FROM _sqlx_migrations WHERE version = 9",
     ] {
         sqlx::query(undone).execute(&mut database).await.unwrap();
     }
@@ -295,7 +298,7 @@ async fn only_serve_and_migrate_change_a_schema() {
         let said = error(&output);
         assert!(output.status.code() == Some(1) && said.contains("run `bioserver migrate` first"), "{said}");
     }
-    assert_eq!(sqlx::query_scalar::<_, i64>(newest).fetch_one(&mut database).await.unwrap(), 7, "nothing was changed");
+    assert_eq!(sqlx::query_scalar::<_, i64>(newest).fetch_one(&mut database).await.unwrap(), 8, "nothing was changed");
     assert_eq!(place.text(&["migrate"]), "The schema is up to date.\n");
     assert!(place.text(&["keys", "list"]).contains("Acme"));
     // A program that is older than the schema goes on beside a newer one.

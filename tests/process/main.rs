@@ -1,6 +1,7 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod attacks;
+mod audit;
 mod browser;
 mod bucket;
 mod callbacks;

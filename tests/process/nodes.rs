@@ -28,7 +28,7 @@ fn nodes<const N: usize>() -> ([Server; N], TempDir) {
     nodes_on(&postgres::database())
 }
 
-fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
+pub fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
     let media = tempfile::tempdir().expect("there is room");
     let path = media.path().to_str().expect("its name is text");
     let variables = [

@@ -90,10 +90,15 @@ impl Server {
 
     /// Starts it again after it was killed, with what it has kept; at another address.
     pub fn restart(&mut self) {
+        let (process, url) = serve(self.command());
+        (self.process, self.url) = (Mutex::new(process), url);
+    }
+
+    /// The program, with what this server has kept and is configured by.
+    pub fn command(&self) -> Command {
         let mut program = program(self.data.path());
         program.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let (process, url) = serve(program);
-        (self.process, self.url) = (Mutex::new(process), url);
+        program
     }
 
     /// A request of the contract, with the key.

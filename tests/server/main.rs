@@ -4,6 +4,7 @@
 mod ages;
 mod app;
 mod at_rest;
+mod audit;
 mod both;
 mod callbacks;
 mod capture;

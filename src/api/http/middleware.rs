@@ -11,6 +11,7 @@ use tracing::Instrument;
 use crate::api::http::auth::UnderWay;
 use crate::api::http::middleware::line::Line;
 use crate::api::http::middleware::methods::{METHODS, Methods};
+use crate::api::http::middleware::record::Record;
 use crate::api::http::problem::Problem;
 use crate::api::{capture_page, docs};
 use crate::service::vitals::panic_text;
@@ -19,6 +20,7 @@ mod draining;
 mod head;
 pub mod line;
 mod methods;
+pub mod record;
 
 /// On every answer that does not say otherwise: it may be about a person.
 const HEADERS: [(HeaderName, &str); 3] = [
@@ -35,7 +37,12 @@ pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Reques
     let under_way = UnderWay::default();
     request.set_data(under_way.clone());
     let path = request.uri().path().to_owned();
-    let line = Line::begin(&request, found(prefix, &path).map(|methods| methods.path));
+    let methods = found(prefix, &path);
+    let line = Line::begin(&request, methods.map(|methods| methods.path));
+    if let Some(record) = methods.and_then(|methods| Record::begin(&request, methods, line.name())) {
+        request.set_data(record.request().clone());
+        request.set_data(record);
+    }
     let answer = async {
         match head::check(&request) {
             Ok(()) => answered(prefix, &path, next, request).await,

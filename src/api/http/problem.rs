@@ -251,6 +251,10 @@ impl From<service::Error> for Problem {
             Error::IdempotencyKey(why) => Self::invalid(&Invalid::new(why).within("Idempotency-Key")),
             Error::Seal(error) => Self::internal(format!("seal: {error}")),
             Error::Media(error) => Self::of_media(&error),
+            Error::Unrecorded(why) => {
+                let why = format!("the audit log cannot be written: {why}");
+                Self::unavailable("DATABASE_UNAVAILABLE", "The audit log cannot be written now.", why)
+            }
             Error::Failed(why) => Self::internal(why),
             Error::Store(error) => Self::of_store(&error),
             Error::Sign(error) => Self::internal(format!("sign: {error}")),

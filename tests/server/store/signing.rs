@@ -1,7 +1,7 @@
 //! `service::signing`: one key for all nodes, sealed.
 
 use bioserver::clock::Clock;
-use bioserver::seal::Master;
+use bioserver::seal::master::Master;
 use bioserver::service::{server_keys, signing};
 use bioserver::sign::key::Key;
 use bioserver::sign::{self, Algorithm, Signer, verify};
