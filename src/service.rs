@@ -44,6 +44,7 @@ pub mod limits;
 pub mod liveness;
 pub mod matches;
 pub mod providers;
+pub mod receipts;
 pub mod server_keys;
 pub mod sessions;
 pub mod signing;

@@ -130,6 +130,14 @@ impl Store {
         })
     }
 
+    /// As [`Store::begin`], but Postgres answers before it has flushed its log: what is committed then survives the end of
+    /// any process, but may be lost if the database's machine fails within the next second.
+    pub async fn begin_unflushed(&self) -> Result<Tx, Error> {
+        let Self::Postgres(pool, bounds) = self else { return self.begin().await };
+        let begun = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off");
+        Ok(Tx::Postgres(postgres::begin(bounds, begun).await?, *bounds))
+    }
+
     /// Begins work that only reads: on SQLite it neither waits for writers nor holds them up.
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {

@@ -133,7 +133,7 @@ pub async fn get_ready(deps: &Deps) -> Result<(), Error> {
 }
 
 /// The end of the hour that a moment lies in; of a full hour, the hour itself.
-fn end(expires: Moment) -> Result<Moment, Error> {
+pub(super) fn end(expires: Moment) -> Result<Moment, Error> {
     let hour_ms = HOUR_S * 1000;
     let ends_ms = (expires.utc().timestamp_millis() + hour_ms - 1).div_euclid(hour_ms) * hour_ms;
     let ends = DateTime::from_timestamp_millis(ends_ms).map(Moment::new);

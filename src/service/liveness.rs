@@ -188,6 +188,12 @@ pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<Liven
     store::liveness::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
 }
 
+/// True if the check has left a video in the place of media.
+pub(super) fn has_video(check: &LivenessCheck, live: &LiveSession, now: Moment) -> Result<bool, Error> {
+    let asked = CheckRequest::open(&check.asked_sealed, live, check.due)?;
+    Ok(decided(check, &asked, live, now)?.1.video.is_some())
+}
+
 /// A check whose time for the capture is over has timed out, whether the sweep has come by or not.
 fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
     match check.status {

@@ -24,6 +24,7 @@ const TRIES_MAX: usize = 3;
 pub struct NewSession {
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
+    pub consent_reference: Option<String>,
     pub image_storage_enabled: bool,
     /// Its life; none means the operator's default.
     pub ttl_seconds: Option<i64>,
@@ -54,6 +55,7 @@ pub(super) async fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Resul
         owner: Some(deps.owner),
         correlation_id: new.correlation_id,
         evidence_id: new.evidence_id,
+        consent_reference: new.consent_reference,
         image_storage_enabled: new.image_storage_enabled,
         callback_url: new.callback_url,
         created: now,
@@ -120,13 +122,30 @@ pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session,
 /// Ends a session: with its row go its key and all that belongs to it. Its media are erased as soon as their place lets
 /// that happen.
 pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), Error> {
-    require(caller, Permission::Session)?;
     let now = deps.clock.now();
+    let tx = begin_delete(deps, caller, id, now).await?;
+    finish_delete(deps, tx, caller, id, now).await
+}
+
+/// Holds a session that may be ended.
+pub(super) async fn begin_delete(deps: &Deps, caller: &Caller, id: SessionId, now: Moment) -> Result<store::Tx, Error> {
+    require(caller, Permission::Session)?;
     let mut tx = deps.store.begin().await?;
     hold(&mut tx, caller, id, now).await?;
     if store::liveness::find(&mut tx, id).await?.is_some_and(|check| check.status == LivenessStatus::InProgress) {
         return Err(Error::LivenessInProgress);
     }
+    Ok(tx)
+}
+
+/// Ends the session that `tx` holds.
+pub(super) async fn finish_delete(
+    deps: &Deps,
+    mut tx: store::Tx,
+    caller: &Caller,
+    id: SessionId,
+    now: Moment,
+) -> Result<(), Error> {
     erase(&mut tx, id, now).await?;
     audit::commit(deps, tx, caller, About::session(id), now).await?;
     deps.eraser.notify_one();

@@ -137,6 +137,15 @@ async fn set(
     Ok(())
 }
 
+/// The number of callbacks that the session's provider is still owed.
+pub async fn count_owed(tx: &mut Tx, session: SessionId) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM callbacks WHERE session = $1 AND status = $2")
+        .bind(session)
+        .bind(CallbackStatus::Owed)
+        .fetch_one(conn)
+        .await)?)
+}
+
 /// Since when the callback is due that waits longest for a node to send it.
 pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(

@@ -14,6 +14,7 @@ use crate::server::{Server, free_address};
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein 3735928559";
 const CORRELATION: &str = "correlation-4276993775";
 const EVIDENCE: &str = "evidence-3405691582";
+const CONSENT: &str = "consent-3203383023";
 const CALLBACK: &str = "https://93.184.216.34/callback-2880293630";
 
 /// The parts of a request's body that can be recognised in any log, however it writes bytes.
@@ -43,6 +44,7 @@ async fn nothing_of_a_person_is_logged_recorded_or_counted() {
     succeeded(&bioserver(folder.path(), &["conformance", "--url", &url, "--key", &server.key]));
     let about = json!({
         "imageStorageEnabled": true, "correlationId": CORRELATION, "evidenceId": EVIDENCE, "callbackURL": CALLBACK,
+        "consentReference": CONSENT,
     });
     let session = nodes::open(&client, &server, &about).await.expect("it answers");
     let image = sample("obama.jpg");
@@ -81,7 +83,7 @@ async fn nothing_of_a_person_is_logged_recorded_or_counted() {
         text("signature")[100..140].to_owned(),
     ]);
     marked.push(check["serverRandom"].as_str().expect("it is text").to_owned());
-    marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CALLBACK, "secret-file-name"].map(str::to_owned));
+    marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CONSENT, CALLBACK, "secret-file-name"].map(str::to_owned));
     let said = String::from_utf8_lossy(&std::fs::read(&log).expect("it is written")).into_owned();
     assert!(said.lines().count() > 500, "the log is not at its most talkative");
     for mark in marked {

@@ -27,6 +27,7 @@ mod operations;
 mod outbound;
 mod ownership;
 mod readiness;
+mod receipts;
 mod refusals;
 mod session_faces;
 mod session_matches;

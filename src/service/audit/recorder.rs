@@ -140,7 +140,7 @@ async fn work_off(deps: &Deps) {
 }
 
 async fn insert(deps: &Deps, events: &[Event]) -> Result<(), store::Error> {
-    let mut tx = deps.store.begin().await?;
+    let mut tx = deps.store.begin_unflushed().await?;
     store::audit::append(&mut tx, events).await?;
     tx.commit().await
 }
