@@ -73,6 +73,7 @@ impl Server {
                 owner: OwnerId::new(),
                 epochs: Arc::default(),
                 audit: Arc::default(),
+                known_keys: Arc::default(),
                 eraser: Arc::default(),
                 capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),

@@ -83,6 +83,7 @@ impl App {
             owner,
             epochs: Arc::default(),
             audit: Arc::default(),
+            known_keys: Arc::default(),
             eraser: Arc::default(),
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),

@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod output;
 pub mod packs;
 pub mod providers;
+pub mod rotate;
 pub mod serve;
 pub mod shadow;
 pub mod source;

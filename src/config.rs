@@ -243,21 +243,42 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
 fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> master::Source {
     let kept = data.join("master.key");
     sources.show(&table::MASTER_KEY, format!("kept in {}", kept.display()), Source::Default);
-    match sources.secret(&table::MASTER_KEY) {
-        Some((text, source)) => match Master::parse(&text) {
-            Ok(master) => {
-                sources.show_secret(&table::MASTER_KEY, source);
-                return master::Source::Given(master);
-            }
-            Err(error) => sources.refuse(&table::MASTER_KEY, source, error.to_string()),
-        },
-        None if matches!(store, store::settings::Settings::Postgres(..)) => {
-            let problem = "with Postgres it must be given: all nodes share it".to_owned();
-            sources.refuse(&table::MASTER_KEY, Source::Default, problem);
+    sources.show(&table::MASTER_KEY_OTHER, "none".to_owned(), Source::Default);
+    let given = sources.secret(&table::MASTER_KEY);
+    let is_given = given.is_some();
+    let first = given.and_then(|given| one_master_key(sources, &table::MASTER_KEY, given));
+    if let Some((other, source)) = sources.secret(&table::MASTER_KEY_OTHER) {
+        if !is_given {
+            sources.lonely(&table::MASTER_KEY_OTHER, source, &table::MASTER_KEY);
+        } else if let Some(other) = one_master_key(sources, &table::MASTER_KEY_OTHER, (other, source))
+            && let Some(first) = first
+        {
+            return master::Source::Given(first.beside(&other));
         }
-        None => {}
+        return master::Source::Kept(kept);
     }
-    master::Source::Kept(kept)
+    if !is_given && matches!(store, store::settings::Settings::Postgres(..)) {
+        let problem = "with Postgres it must be given: all nodes share it".to_owned();
+        sources.refuse(&table::MASTER_KEY, Source::Default, problem);
+    }
+    first.map_or(master::Source::Kept(kept), master::Source::Given)
+}
+
+fn one_master_key(
+    sources: &mut Sources,
+    setting: &'static table::Setting,
+    (text, source): (SecretString, Source),
+) -> Option<Master> {
+    match Master::parse(&text) {
+        Ok(master) => {
+            sources.show_secret(setting, source);
+            Some(master)
+        }
+        Err(error) => {
+            sources.refuse(setting, source, error.to_string());
+            None
+        }
+    }
 }
 
 fn signing(sources: &mut Sources) -> signing::Settings {

@@ -20,6 +20,7 @@ use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
+use crate::service::rotation::KnownKeys;
 use crate::service::turns::Turns;
 use crate::service::vitals::Vitals;
 use crate::sign::{self, Signer};
@@ -45,6 +46,7 @@ pub mod liveness;
 pub mod matches;
 pub mod providers;
 pub mod receipts;
+pub mod rotation;
 pub mod server_keys;
 pub mod sessions;
 pub mod signing;
@@ -67,6 +69,8 @@ pub struct Deps {
     pub owner: OwnerId,
     /// Keys that seal the keys of sessions.
     pub epochs: Arc<EpochKeys>,
+    /// Tell when keys of the server have been replaced.
+    pub known_keys: Arc<KnownKeys>,
     /// Entries of the audit log that are to be written.
     pub audit: Arc<Recorder>,
     /// Told when there are media to erase.

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod deliver;
 pub mod epochs;
 pub mod erase;
+pub mod keys;
 pub mod liveness;
 pub mod prune;
 pub mod self_test;
@@ -49,7 +50,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 12] = [
     Task {
         lanes: |deps| deps.policy.checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
@@ -63,6 +64,8 @@ const TASKS: [Task; 11] = [
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(5)),
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("audit", |deps| audit::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(1)),
+    // Announced keys are noticed by then, long before they serve.
+    Task::alone("keys", |deps| keys::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
     Task::alone("self-test", |deps| self_test::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
     Task::alone("epochs", |deps| epochs::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(5)),

@@ -117,6 +117,8 @@ settings! {
         Holds::Secret("32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them"),
         Some("made at the first start, and kept in the data folder"),
         "Seals what is kept. With Postgres it must be given: all nodes share it.";
+    MASTER_KEY_OTHER = "master_key_other", Holds::Secret("as the master key"), Some("none"),
+        "While the master key changes, another one beside it, which opens what it has sealed.";
     SIGNING_ALGORITHM = "signing_algorithm", Holds::OneOf(<Algorithm as VariantNames>::VARIANTS), None,
         "The signature of answers.";
     SIGNING_KEY = "signing_key", Holds::Secret("an RSA or P-256 private key in PEM, and the certificate for it"),

@@ -162,7 +162,7 @@ async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<V
     kept.ok_or_else(|| Error::Failed("the provider of a callback is gone".to_owned()))
 }
 
-fn place(provider: ProviderId) -> String {
+pub(super) fn place(provider: ProviderId) -> String {
     format!("providers/{}/callback_secret", provider.0)
 }
 

@@ -144,7 +144,7 @@ pub(super) fn media_name(owner: OwnerId, id: EpochId) -> String {
     format!("{owner}/{KEYS}/{id}")
 }
 
-fn place(Epoch { id, ends }: Epoch) -> String {
+pub(super) fn place(Epoch { id, ends }: Epoch) -> String {
     format!("epochs/{id}/key?{ends}")
 }
 

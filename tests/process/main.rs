@@ -29,6 +29,7 @@ mod packs;
 mod pages;
 mod provider;
 mod proxy;
+mod rotation;
 mod server;
 mod shadow;
 mod stopping;

@@ -42,6 +42,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         owner: OwnerId::new(),
         epochs: Arc::default(),
         audit: Arc::default(),
+        known_keys: Arc::default(),
         eraser: Arc::default(),
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),

@@ -119,7 +119,7 @@ fn facts(stored: &StoredSession) -> String {
     format!("{}/{image_storage_enabled}/{created}/{expires}", provider.0)
 }
 
-fn key_place(id: SessionId) -> String {
+pub fn key_place(id: SessionId) -> String {
     format!("sessions/{id}/key")
 }
 
