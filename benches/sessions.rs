@@ -72,6 +72,7 @@ impl Server {
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
                 owner: OwnerId::new(),
                 epochs: Arc::default(),
+                vault: None,
                 audit: Arc::default(),
                 known_keys: Arc::default(),
                 eraser: Arc::default(),

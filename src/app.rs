@@ -20,6 +20,7 @@ use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
+use crate::seal::vault::Vault;
 use crate::service::audit::recorder;
 use crate::service::limits::Meters;
 use crate::service::turns::Turns;
@@ -53,6 +54,7 @@ impl App {
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
+        let vault = config.vault.map(Vault::new).transpose()?;
         let owner = storage::owner(&store).await?;
         let turns = turns::Settings {
             workers: config.workers,
@@ -82,6 +84,7 @@ impl App {
             media,
             owner,
             epochs: Arc::default(),
+            vault,
             audit: Arc::default(),
             known_keys: Arc::default(),
             eraser: Arc::default(),

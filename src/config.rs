@@ -17,6 +17,7 @@ use crate::api::http::connections;
 use crate::api::http::payload::Limits;
 use crate::config::source::{InForce, Source, Sources, plain};
 use crate::seal::master::{self, Master};
+use crate::seal::vault;
 use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
@@ -55,6 +56,8 @@ pub struct Config {
     pub bodies: Limits,
     pub signing: signing::Settings,
     pub master_key: master::Source,
+    /// What wraps the keys of epochs in the place of the master key.
+    pub vault: Option<vault::Settings>,
     /// Where images are kept.
     pub media: media::Settings,
     /// For how long a request waits for it.
@@ -150,6 +153,7 @@ fn fill(sources: &mut Sources) -> Config {
     let request_bytes_max = edge::request_bytes_max(sources, &bodies);
     let image_pixels_max = sources.plain(&table::IMAGE_PIXELS_MAX, 50_000_000);
     let master_key = master_key(sources, &store, &data);
+    let vault = kept::vault(sources);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
     let media_wait = Duration::from_millis(sources.plain(&table::MEDIA_WAIT_MS, media::WAIT_MAX.as_millis() as u64));
@@ -173,6 +177,7 @@ fn fill(sources: &mut Sources) -> Config {
         bodies,
         signing,
         master_key,
+        vault,
         media,
         media_wait,
         callbacks,

@@ -16,6 +16,7 @@ use aws_lc_rs::rand;
 use secrecy::zeroize::Zeroizing;
 
 pub mod master;
+pub mod vault;
 
 /// Bytes of a key.
 const KEY_LEN: usize = 32;

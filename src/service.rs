@@ -15,6 +15,7 @@ use crate::domain::face::Mode;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
 use crate::seal::master::Master;
+use crate::seal::vault::{self, Vault};
 use crate::service::audit::recorder::Recorder;
 use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
@@ -64,6 +65,8 @@ pub struct Deps {
     pub signer: Arc<Signer>,
     /// Seals the keys of epochs.
     pub master: Master,
+    /// Wraps the keys of epochs in the place of the master key, if there is one.
+    pub vault: Option<Vault>,
     pub media: Media,
     /// Whose the media are that it keeps.
     pub owner: OwnerId,
@@ -196,6 +199,8 @@ pub enum Error {
     Seal(#[from] seal::Error),
     #[error(transparent)]
     Media(#[from] media::Error),
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
     /// The audit log cannot be written, so that nothing may be answered; says why.
     #[error("the audit log cannot be written: {0}")]
     Unrecorded(String),

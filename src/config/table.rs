@@ -119,6 +119,10 @@ settings! {
         "Seals what is kept. With Postgres it must be given: all nodes share it.";
     MASTER_KEY_OTHER = "master_key_other", Holds::Secret("as the master key"), Some("none"),
         "While the master key changes, another one beside it, which opens what it has sealed.";
+    KEY_VAULT = "key_vault", Holds::Text("a URL such as https://vault:8200/transit/bioserver"), Some("none"),
+        "A key of HashiCorp Vault's Transit, which wraps the keys of the hours in the place of the master key.";
+    KEY_VAULT_TOKEN = "key_vault_token", Holds::Secret("a token of the vault's"), Some("none"),
+        "Proves to the vault who asks; none where an agent of its adds one.";
     SIGNING_ALGORITHM = "signing_algorithm", Holds::OneOf(<Algorithm as VariantNames>::VARIANTS), None,
         "The signature of answers.";
     SIGNING_KEY = "signing_key", Holds::Secret("an RSA or P-256 private key in PEM, and the certificate for it"),

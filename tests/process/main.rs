@@ -35,4 +35,5 @@ mod shadow;
 mod stopping;
 mod terminal;
 mod uploads;
+mod vault;
 mod wait;

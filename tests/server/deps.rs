@@ -41,6 +41,7 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),
         owner: OwnerId::new(),
         epochs: Arc::default(),
+        vault: None,
         audit: Arc::default(),
         known_keys: Arc::default(),
         eraser: Arc::default(),

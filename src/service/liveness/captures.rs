@@ -233,7 +233,7 @@ async fn renew(deps: &Deps, leased: &LeasedCapture) {
 /// attempt: the capture is tried until its session ends. Of other attempts the last one ends the check.
 pub async fn retry(deps: &Deps, leased: &LeasedCapture, error: &Error) -> Result<(), Error> {
     let lease = leased.lease();
-    if !matches!(error, Error::Store(_) | Error::Media(_)) {
+    if !matches!(error, Error::Store(_) | Error::Media(_) | Error::Vault(_)) {
         return give_back(deps, lease, RETRY_AFTER, GivenBack::Failed).await;
     }
     let given_back = give_back(deps, lease, fault_pause(lease), GivenBack::Fault).await;

@@ -3,8 +3,8 @@
 use crate::domain::audit::{Entry, Work};
 use crate::domain::{Moment, OwnerId};
 use crate::media::{self, Media};
-use crate::seal;
 use crate::seal::master::Master;
+use crate::seal::{self, vault};
 use crate::service::server_keys::LISTED_MAX;
 use crate::service::sessions::sealed;
 use crate::service::{audit, callbacks, epochs, erasures, server_keys};
@@ -121,6 +121,10 @@ async fn epoch_keys(Places { store, media, owner }: &Places<'_>, master: &Master
     for epoch in epochs {
         let name = epochs::media_name(*owner, epoch.id);
         let Some(kept) = media.get(&name).await? else { continue };
+        // A key vault has keys of its own.
+        if vault::is_wrapped(&kept) {
+            continue;
+        }
         let Some(sealed) = anew(master, epochs::place(epoch), &kept)? else { continue };
         media.put(&name, sealed.into()).await?;
         count += 1;

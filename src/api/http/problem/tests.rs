@@ -59,6 +59,12 @@ fn every_refusal_says_what_to_do() {
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
         (Error::Media(media::Error::Slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
+        (
+            Error::Vault(vault::Error::Answer),
+            503,
+            "KEY_VAULT_UNAVAILABLE",
+            "The keeper of keys does not do its work now.",
+        ),
         (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },
