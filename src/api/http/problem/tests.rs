@@ -59,12 +59,6 @@ fn every_refusal_says_what_to_do() {
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
         (Error::Media(media::Error::Slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
-        (
-            Error::Vault(vault::Error::Answer),
-            503,
-            "KEY_VAULT_UNAVAILABLE",
-            "The keeper of keys does not do its work now.",
-        ),
         (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },
@@ -82,6 +76,21 @@ fn every_refusal_says_what_to_do() {
         let (told_status, told_code, told_message) = told(error);
         assert_eq!((told_status, told_code), (status, code));
         assert!(told_message.starts_with(message), "{told_message}");
+    }
+}
+
+#[test]
+fn a_keeper_of_keys_is_away_or_was_given_what_it_never_wrapped() {
+    let refused = |status| Error::Vault(vault::Error::Refused { status, said: "a secret".to_owned() });
+    for (error, status, code) in [
+        (Error::Vault(vault::Error::Answer), 503, "KEY_VAULT_UNAVAILABLE"),
+        (refused(403), 503, "KEY_VAULT_UNAVAILABLE"),
+        (refused(400), 500, "INTERNAL_ERROR"),
+        (Error::Vault(vault::Error::Missing), 500, "INTERNAL_ERROR"),
+    ] {
+        let (told_status, told_code, message) = told(error);
+        assert_eq!((told_status, told_code), (status, code));
+        assert!(!message.contains("a secret"), "{message}");
     }
 }
 
