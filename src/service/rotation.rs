@@ -124,7 +124,7 @@ pub async fn follow(deps: &Deps) -> Result<(), Error> {
         has_begun: row.begins() <= now,
     };
     let is_new = deps.known_keys.notice(signing.iter().chain(&capture).map(mark).collect());
-    let is_due = |row: &ServerKey| certificate_ends(row) <= now.plus(RENEWED_BEFORE);
+    let is_due = |row: &ServerKey| row.retired.is_none() && certificate_ends(row) <= now.plus(RENEWED_BEFORE);
     if !is_new && !signing.iter().chain(&capture).any(is_due) {
         return Ok(());
     }
