@@ -13,7 +13,7 @@ use bioserver::seal::master::Master;
 use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::limits::Meters;
 use bioserver::service::turns::Turns;
-use bioserver::service::{Deps, Policy};
+use bioserver::service::{Deps, Policy, PolicyInForce};
 use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::settings::Settings;
@@ -79,7 +79,7 @@ impl Server {
                 capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),
                 callbacks: callback::Client::new(callback::Settings::default()).unwrap(),
-                policy: Policy { faces_max: i64::MAX, ..Policy::default() },
+                policy: PolicyInForce::new(Policy { faces_max: i64::MAX, ..Policy::default() }),
             };
             let new = NewKey { provider: "bench".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
             let key = keys::create(&deps.store, &deps.master, &deps.clock, new).await.expect("it is made").text;

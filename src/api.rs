@@ -5,10 +5,10 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApiService;
 
-use crate::api::http::middleware;
-use crate::api::http::middleware::record;
+use crate::api::http::middleware::{Surroundings, record};
 use crate::api::http::payload::Limits;
 use crate::api::http::payload::json::Json;
+use crate::api::http::proxies::Proxies;
 use crate::api::wire::Signable;
 use crate::service::{self, Deps};
 
@@ -71,31 +71,32 @@ pub struct Settings {
     /// Under which the contract's paths lie: begins with a slash, and does not end with one.
     pub prefix: String,
     pub limits: Limits,
+    pub proxies: Proxies,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default() }
+        Self { prefix: "/bioserver-app".to_owned(), limits: Limits::default(), proxies: Proxies::default() }
     }
 }
 
 /// Everything the server answers.
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
-    let Settings { prefix, limits } = settings;
+    let Settings { prefix, limits, proxies } = settings;
     let api = Api { deps: deps.clone() };
     let prefixed = OpenApiService::new(routes::prefixed_routes(&api), routes::TITLE, routes::VERSION);
     let root = OpenApiService::new(routes::root_routes(&api), routes::TITLE, routes::VERSION);
-    let prefix: Arc<str> = prefix.into();
     let pages = capture_page::add(docs::routes(&prefix), &prefix);
+    let surroundings = Arc::new(Surroundings { prefix, proxies, deps: deps.clone() });
     let recorded = {
         let deps = deps.clone();
-        pages.nest(&*prefix, prefixed).nest("/", root).around(move |next, request| {
+        pages.nest(&*surroundings.prefix, prefixed).nest("/", root).around(move |next, request| {
             let deps = deps.clone();
             async move { record::around(&deps, next, request).await }
         })
     };
     recorded.data(deps).data(limits).around(move |next, request| {
-        let prefix = prefix.clone();
-        async move { Ok(middleware::around(&prefix, next, request).await) }
+        let surroundings = surroundings.clone();
+        async move { Ok(surroundings.around(next, request).await) }
     })
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use face::pack::Pack;
 use face::workers::{self, Workers};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::api::http::connections;
 use crate::api::http::connections::places::Places;
+use crate::api::http::tls::Tls;
 use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -24,9 +25,10 @@ use crate::seal::vault::Vault;
 use crate::service::audit::recorder;
 use crate::service::limits::Meters;
 use crate::service::turns::Turns;
-use crate::service::{Deps, capture_keys, signing, storage, time, turns};
+use crate::service::{Deps, PolicyInForce, capture_keys, signing, storage, time, turns};
 use crate::store::Store;
-use crate::{api, callback, tasks, telemetry};
+use crate::telemetry::otlp;
+use crate::{api, callback, cause, tasks, telemetry};
 
 /// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
 const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -40,6 +42,7 @@ pub struct App {
     pub deps: Deps,
     settings: api::Settings,
     connections: connections::Settings,
+    tls: Option<Arc<Tls>>,
     /// Where numbers are asked for.
     metrics: Option<SocketAddr>,
 }
@@ -51,6 +54,7 @@ impl App {
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
         time::follow(&store, &clock).await.context("the database does not say what time it is")?;
         let master = config.master_key.master()?;
+        let workers = workers(&config, config.workers).await?;
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
@@ -61,15 +65,6 @@ impl App {
             wait_max: config.queue_wait,
             bytes_max: config.request_bytes_max,
         };
-        let settings = workers::Settings {
-            threads: Some(config.workers),
-            wait_max: WORKERS_WAIT_MAX,
-            networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
-        };
-        let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
-        let portrait =
-            Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
-        workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
 
         let deps = Deps {
             store,
@@ -91,13 +86,28 @@ impl App {
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
             callbacks: callback::Client::new(config.callbacks)?,
-            policy: config.policy,
+            policy: PolicyInForce::new(config.policy),
         };
-        let settings = api::Settings { prefix: config.prefix, limits: config.bodies };
+        let proxies = config.connections.proxies.clone();
+        let settings = api::Settings { prefix: config.prefix, limits: config.bodies, proxies };
+        let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
         if config.metrics.is_some() {
             telemetry::keep();
         }
-        Ok(Self { deps, settings, connections: config.connections, metrics: config.metrics })
+        if let Some(endpoint) = &config.otlp {
+            otlp::start(endpoint)?;
+        }
+        Ok(Self { deps, settings, connections: config.connections, tls, metrics: config.metrics })
+    }
+
+    /// What of it may change while it serves.
+    pub fn changeable(&self) -> Changeable {
+        Changeable { policy: self.deps.policy.clone(), tls: self.tls.clone() }
+    }
+
+    /// How clients write its address: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
@@ -107,16 +117,26 @@ impl App {
         let tasks = tokio::spawn(tasks::run(deps.clone(), stopped.clone()));
         let mut metrics = None;
         if let Some(address) = self.metrics {
-            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            let listener = listen(address).await?;
             let places = Places::new(connections::Settings::default(), deps.clock.clone());
             tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
             let stop = until_stopped(stopped.clone());
-            metrics =
-                Some(tokio::spawn(connections::serve(metrics_page::endpoint(deps.clone()), listener, places, stop)));
+            metrics = Some(tokio::spawn(connections::serve(
+                metrics_page::endpoint(deps.clone()),
+                listener,
+                None,
+                places,
+                stop,
+            )));
         }
         let places = Places::new(connections::fit_to_files(self.connections), deps.clock.clone());
-        let served = connections::serve(api::endpoint(self.deps, self.settings), listener, places, stop).await;
+        let following = self.tls.clone().map(|tls| tokio::spawn(async move { tls.follow().await }));
+        let endpoint = api::endpoint(self.deps, self.settings);
+        let served = connections::serve(endpoint, listener, self.tls, places, stop).await;
         drop(stop_tasks);
+        if let Some(following) = following {
+            following.abort();
+        }
         if timeout(TASKS_STOP_PATIENCE, tasks).await.is_err() {
             tracing::warn!("background work is broken off: another node or the next start does it again");
         }
@@ -125,9 +145,41 @@ impl App {
         }
         recorder::flush(&deps).await;
         deps.store.close().await;
+        tokio::task::spawn_blocking(otlp::stop).await?;
         served?;
         Ok(())
     }
+}
+
+/// What of a running server may change.
+pub struct Changeable {
+    policy: PolicyInForce,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Changeable {
+    /// Takes over what may change of another configuration, and reads certificates again.
+    pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
+        self.policy.change(&config.policy);
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
+    }
+}
+
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| anyhow!("cannot listen on {address}: {}", cause::of(&error)))
+}
+
+/// Loads the networks for so many threads, and tries them on a photograph.
+pub async fn workers(config: &Config, threads: usize) -> anyhow::Result<Workers> {
+    let settings = workers::Settings {
+        threads: Some(threads),
+        wait_max: WORKERS_WAIT_MAX,
+        networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
+    };
+    let workers = Workers::start(&Pack::open(config.pack.as_deref())?, &settings)?;
+    let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
+    workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
+    Ok(workers)
 }
 
 /// Ready when the server stops.

@@ -11,6 +11,7 @@ pub mod check;
 pub mod conformance;
 pub mod demo;
 pub mod evaluate;
+pub mod health;
 pub mod keys;
 pub mod log;
 pub mod manual;

@@ -13,8 +13,8 @@ use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
 
-use crate::api::http::connections;
 use crate::api::http::payload::Limits;
+use crate::api::http::{connections, tls};
 use crate::config::source::{InForce, Source, Sources, plain};
 use crate::seal::master::{self, Master};
 use crate::seal::vault;
@@ -35,8 +35,12 @@ mod value;
 pub struct Config {
     pub listen: SocketAddr,
     pub connections: connections::Settings,
+    /// Without it, HTTP goes unencrypted.
+    pub tls: Option<tls::Settings>,
     /// Where numbers are asked for; without one, none are kept.
     pub metrics: Option<SocketAddr>,
+    /// Where spans of requests are sent.
+    pub otlp: Option<String>,
     /// What the embedded default keeps: the database and the master key.
     pub data: PathBuf,
     pub store: store::settings::Settings,
@@ -139,7 +143,9 @@ impl Config {
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let connections = edge::connections(sources);
+    let tls = edge::tls(sources);
     let metrics = sources.optional(&table::METRICS_LISTEN, plain, ToString::to_string);
+    let otlp = sources.optional(&table::OTLP_ENDPOINT, value::endpoint, Clone::clone);
     let data = PathBuf::from(sources.plain(&table::DATA, "./data".to_owned()));
     let store = kept::store(sources, &data);
     let prefix = sources.value(&table::PREFIX, "/bioserver-app".to_owned(), value::prefix);
@@ -164,7 +170,9 @@ fn fill(sources: &mut Sources) -> Config {
     Config {
         listen,
         connections,
+        tls,
         metrics,
+        otlp,
         data,
         store,
         prefix,

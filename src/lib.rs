@@ -5,6 +5,7 @@
 //! | room | promise |
 //! |---|---|
 //! | [`domain`] | plain values every layer may name |
+//! | [`cause`] | why something outside of the program failed, in words |
 //! | [`clock`] | the time |
 //! | [`api`] | the contract as HTTP: wire types, handlers, the table of errors |
 //! | [`service`] | what can be done with one noun of the contract |
@@ -26,6 +27,7 @@ pub mod api;
 pub mod app;
 pub mod callback;
 pub mod capture;
+pub mod cause;
 pub mod cli;
 pub mod clock;
 pub mod config;

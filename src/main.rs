@@ -58,8 +58,10 @@ enum Verb {
     Calibrate(cli::calibrate::Args),
     /// Brings the database's schema up to date, as `serve` does when it starts
     Migrate,
-    /// Shows the configuration in force, and every fault in it
-    Check,
+    /// Shows the configuration in force, and every fault in it; tries what it names
+    Check(cli::check::Args),
+    /// Asks the server on this machine whether it is ready
+    Health(cli::health::Args),
     /// Prints what a shell needs to complete commands
     Completions(cli::manual::Completions),
     /// Writes a manual page for each command
@@ -81,7 +83,7 @@ async fn main() -> ExitCode {
 async fn run(line: Line) -> anyhow::Result<ExitCode> {
     let config = Config::load(line.config.as_deref(), source::environment());
     match line.verb {
-        Verb::Serve(args) => cli::serve::run(ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Serve(args) => cli::serve::run(ready(config)?, line.config, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Demo(args) => Box::pin(cli::demo::run(line.config.as_deref(), args)).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Capture(args) => cli::capture::run(args).await.map(|()| ExitCode::SUCCESS),
@@ -104,7 +106,8 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
             tokio::task::block_in_place(|| cli::calibrate::run(&config, &args)).map(|()| ExitCode::SUCCESS)
         }
         Verb::Migrate => cli::migrate::run(&ready(config)?).await.map(|()| ExitCode::SUCCESS),
-        Verb::Check => cli::check::run(config),
+        Verb::Check(args) => cli::check::run(config, args).await,
+        Verb::Health(args) => cli::health::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Completions(args) => cli::manual::completions(&args, Line::command()).map(|()| ExitCode::SUCCESS),
         Verb::Man(args) => cli::manual::man(&args, Line::command()).map(|()| ExitCode::SUCCESS),
     }

@@ -1,11 +1,11 @@
 //! Images at rest: in a local folder, or in a bucket that speaks S3.
 
 use std::fs::DirBuilder;
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -17,6 +17,8 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, Re
 use secrecy::{ExposeSecret, SecretString};
 use tokio::fs;
 use tokio::time::timeout;
+
+use crate::cause::{self, NO_ANSWER};
 
 /// Of one request to a bucket: an image goes through in well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +39,19 @@ pub enum Settings {
     /// Made, for this account only, when there is none: that alone keeps others from the files in it.
     Folder(PathBuf),
     S3(Box<S3>),
+}
+
+/// As errors name the place.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::S3(s3) => match &s3.endpoint {
+                Some(endpoint) => write!(f, "s3://{} at {endpoint}", s3.bucket),
+                None => write!(f, "s3://{} in {}", s3.bucket, s3.region),
+            },
+        }
+    }
 }
 
 /// A bucket, of Amazon or of another store that speaks its protocol.
@@ -60,12 +75,10 @@ pub struct Credentials {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("media: {0}")]
-    Store(#[from] object_store::Error),
+    #[error("{place}: {cause}")]
+    Store { place: String, cause: String },
     #[error("{path}: {source}")]
     Folder { path: PathBuf, source: io::Error },
-    #[error("media: no answer in time")]
-    Slow,
 }
 
 /// A store of named bytes. A clone shares it. Names are paths: `sessions/<id>/<id>`.
@@ -75,6 +88,8 @@ pub struct Media {
     /// The local folder that they lie in, if it is one.
     root: Option<PathBuf>,
     place: MediaLocation,
+    /// The place as errors name it.
+    name: String,
     wait_max: Duration,
 }
 
@@ -98,17 +113,19 @@ impl MediaLocation {
 
 impl Media {
     pub fn open(settings: &Settings) -> Result<Self, Error> {
+        let name = settings.to_string();
         let s3 = match settings {
-            Settings::Folder(path) => return local(path),
+            Settings::Folder(path) => return local(path, name),
             Settings::S3(s3) => s3,
         };
+        let bucket = bucket(s3).map_err(|error| failed(&name, &error))?;
         let objects: Arc<dyn ObjectStore> = if s3.folder.is_empty() {
-            Arc::new(bucket(s3)?)
+            Arc::new(bucket)
         } else {
-            Arc::new(PrefixStore::new(bucket(s3)?, s3.folder.as_str()))
+            Arc::new(PrefixStore::new(bucket, s3.folder.as_str()))
         };
         let place = MediaLocation { region: s3.region.clone(), bucket: s3.bucket.clone(), folder: s3.folder.clone() };
-        Ok(Self { objects, root: None, place, wait_max: WAIT_MAX })
+        Ok(Self { objects, root: None, place, name, wait_max: WAIT_MAX })
     }
 
     /// The same store, whose users wait no longer than this for one name, and a second more for each mebibyte.
@@ -135,7 +152,7 @@ impl Media {
             }
             Ok(())
         };
-        Ok(self.answer(bytes.len() as u64, putting).await??)
+        self.answer(bytes.len() as u64, putting).await?.map_err(|error| failed(&self.name, &error))
     }
 
     /// `None` if there is nothing of this name.
@@ -143,24 +160,25 @@ impl Media {
         let found = match self.answer(0, self.objects.get(&Path::from(name))).await? {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failed(&self.name, &error)),
         };
         let size = found.meta.size;
-        Ok(Some(self.answer(size, found.bytes()).await??))
+        self.answer(size, found.bytes()).await?.map(Some).map_err(|error| failed(&self.name, &error))
     }
 
     /// Fine if there is nothing of this name.
     pub async fn erase(&self, name: &str) -> Result<(), Error> {
         match self.answer(0, self.objects.delete(&Path::from(name))).await? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(failed(&self.name, &error)),
         }
     }
 
     /// The outcome of a request about so many bytes, if it comes in time.
     async fn answer<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T, Error> {
         let within = self.wait_max + Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND_MIN);
-        timeout(within, request).await.map_err(|_| Error::Slow)
+        let slow = |_| Error::Store { place: self.name.clone(), cause: NO_ANSWER.to_owned() };
+        timeout(within, request).await.map_err(slow)
     }
 
     /// Erases everything whose name begins with `folder/`. Fine if someone else does so meanwhile.
@@ -175,7 +193,7 @@ impl Media {
         while let Some(one) = erased.next().await {
             match one {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(failed(&self.name, &error)),
             }
         }
         Ok(())
@@ -183,19 +201,29 @@ impl Media {
 
     /// The names right under `folder`, of media and of folders, without what comes before.
     pub async fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
-        let listed = self.objects.list_with_delimiter(Some(&Path::from(folder))).await?;
+        let listed = self.objects.list_with_delimiter(Some(&Path::from(folder))).await;
+        let listed = listed.map_err(|error| failed(&self.name, &error))?;
         let media = listed.objects.iter().map(|object| &object.location);
         Ok(listed.common_prefixes.iter().chain(media).filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 }
 
-fn local(path: &std::path::Path) -> Result<Media, Error> {
+/// A store's refusal has a code and a sentence among its XML, which are the cause.
+fn failed(place: &str, error: &object_store::Error) -> Error {
+    let cause = cause::of(error);
+    let element = |name: &str| Some(cause.split_once(&format!("<{name}>"))?.1.split_once("</")?.0);
+    let refusal = element("Code").map(|code| format!("{code}: {}", element("Message").unwrap_or_default()));
+    Error::Store { place: place.to_owned(), cause: refusal.unwrap_or(cause) }
+}
+
+fn local(path: &std::path::Path, name: String) -> Result<Media, Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
     let root = made.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
     // A folder goes with the last file in it: its name is a session's.
-    let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true);
+    let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| failed(&name, &error))?;
+    let objects = Arc::new(objects.with_automatic_cleanup(true));
     let place = MediaLocation { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
-    Ok(Media { objects: Arc::new(objects), root: Some(root), place, wait_max: WAIT_MAX })
+    Ok(Media { objects, root: Some(root), place, name, wait_max: WAIT_MAX })
 }
 
 /// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would
@@ -217,7 +245,7 @@ async fn remove(root: &std::path::Path, path: &std::path::Path) -> io::Result<()
     Ok(())
 }
 
-fn bucket(s3: &S3) -> Result<AmazonS3, Error> {
+fn bucket(s3: &S3) -> Result<AmazonS3, object_store::Error> {
     let is_plain = s3.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let client = ClientOptions::new()
         .with_timeout(REQUEST_TIMEOUT)
@@ -241,5 +269,5 @@ fn bucket(s3: &S3) -> Result<AmazonS3, Error> {
         }
         None => builder.with_skip_signature(true),
     };
-    Ok(builder.build()?)
+    builder.build()
 }

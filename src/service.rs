@@ -1,6 +1,6 @@
 //! What can be done with each noun of the contract: the rules, in order, and nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use face::FaceEngine;
@@ -45,6 +45,7 @@ pub mod keys;
 pub mod limits;
 pub mod liveness;
 pub mod matches;
+pub mod origins;
 pub mod providers;
 pub mod receipts;
 pub mod rotation;
@@ -87,7 +88,35 @@ pub struct Deps {
     pub meters: Arc<Meters>,
     pub vitals: Arc<Vitals>,
     pub turns: Turns,
-    pub policy: Policy,
+    pub policy: PolicyInForce,
+}
+
+impl Deps {
+    /// The operator's decisions as they are now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.now()
+    }
+}
+
+/// The operator's decisions, which may change while the server runs. A clone shares them.
+#[derive(Clone)]
+pub struct PolicyInForce(Arc<RwLock<Arc<Policy>>>);
+
+impl PolicyInForce {
+    pub fn new(policy: Policy) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(policy))))
+    }
+
+    fn now(&self) -> Arc<Policy> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over everything that no thread and no task was started with.
+    pub fn change(&self, policy: &Policy) {
+        let Policy { checks_at_once, image_pixels_max, .. } = *self.now();
+        let policy = Policy { checks_at_once, image_pixels_max, ..policy.clone() };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
 }
 
 /// What the operator decides.

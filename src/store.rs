@@ -23,7 +23,9 @@ pub mod faces;
 pub mod idempotency;
 pub mod keys;
 pub mod liveness;
+pub mod look;
 mod open;
+pub mod origins;
 pub mod outage;
 pub mod owner;
 pub mod postgres;
@@ -50,6 +52,9 @@ pub enum Tx {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Nobody answers there, or lets this server in.
+    #[error("{place}: {cause}")]
+    Connect { place: String, cause: String },
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
     #[error("the database did not answer in time")]
@@ -65,6 +70,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why it failed, in few words.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Database(error) => outage::cause(error),
+            other => other.to_string(),
+        }
+    }
+
     /// Why the database does not do its work now; `None` for a fault of the statement.
     pub fn outage(&self) -> Option<Outage> {
         outage::of(self)

@@ -52,7 +52,7 @@ struct Task {
 
 const TASKS: [Task; 12] = [
     Task {
-        lanes: |deps| deps.policy.checks_at_once,
+        lanes: |deps| deps.policy().checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
         // Captures that came to other nodes are looked for as often.
         ..Task::alone("liveness", |deps| liveness::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(15))

@@ -1,4 +1,4 @@
-//! What a node tells of its work in numbers, for Prometheus: names, and how they are kept.
+//! What a node tells of its work: in numbers, for Prometheus, and in spans of requests ([`otlp`]).
 //!
 //! Without a place where numbers are asked for nothing is kept, and telling costs next to nothing. No label holds anything
 //! that a caller has sent: operations, statuses and codes are those of the document.
@@ -9,6 +9,8 @@ use std::time::Duration;
 use face::networks::INFERENCE_SECONDS;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub mod otlp;
 
 const REQUESTS: &str = "bioserver_requests_total";
 const REQUEST_SECONDS: &str = "bioserver_request_seconds";

@@ -8,5 +8,7 @@ pub mod parameter;
 pub mod payload;
 pub mod prefer;
 pub mod problem;
+pub mod proxies;
 pub mod relay;
 pub mod response;
+pub mod tls;

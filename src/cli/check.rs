@@ -1,4 +1,4 @@
-//! `bioserver check`: the configuration in force, and every fault in it.
+//! `bioserver check`: the configuration in force, every fault in it, and everything that the server needs, tried.
 
 use std::process::ExitCode;
 
@@ -6,16 +6,43 @@ use crate::cli::output::{print, table};
 use crate::config::source::InForce;
 use crate::config::{Config, Faults};
 
+mod connect;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also tries the database, the place of images, keys, networks and ports, and leaves all as it is
+    #[arg(long)]
+    connect: bool,
+}
+
 /// Shows each setting with its value and where it came from; secrets are masked. Fails when there are
 /// faults, after naming them all.
-pub fn run(config: Result<Config, Box<Faults>>) -> anyhow::Result<ExitCode> {
-    let (settings, faults) = match config {
-        Ok(config) => (config.settings, None),
-        Err(faults) => (faults.settings.clone(), Some(faults)),
+pub async fn run(config: Result<Config, Box<Faults>>, args: Args) -> anyhow::Result<ExitCode> {
+    let settings = match &config {
+        Ok(config) => config.settings.clone(),
+        Err(faults) => faults.settings.clone(),
     };
     let row = |setting: InForce| [setting.name.to_owned(), setting.value, setting.source.to_string()];
     print(table(["SETTING", "VALUE", "FROM"], settings.into_iter().map(row)))?;
-    let Some(faults) = faults else { return Ok(ExitCode::SUCCESS) };
-    eprintln!("{faults}");
-    Ok(ExitCode::FAILURE)
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if !args.connect {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let trials = Box::pin(connect::all(&config)).await;
+    let has_failed = trials.iter().any(|(_, outcome)| outcome.is_err());
+    let row = |(part, outcome): (&str, Result<String, String>)| {
+        let (state, detail) = match outcome {
+            Ok(detail) => ("ok", detail),
+            Err(cause) => ("FAILED", cause),
+        };
+        [part.to_owned(), state.to_owned(), detail]
+    };
+    print(format!("\n{}", table(["PART", "STATE", "DETAIL"], trials.into_iter().map(row))))?;
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

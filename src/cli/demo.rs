@@ -13,7 +13,7 @@ use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::cli::output::{print, table};
 use crate::cli::{log, serve, verify};
 use crate::config::source::{self, Source};
@@ -56,7 +56,7 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     say(&format!("Pack: {}", app.deps.face_engine.pack()))?;
     let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
     let key = keys::create(&app.deps.store, &app.deps.master, &app.deps.clock, new).await?.text;
-    let listener = serve::listen(args.listen).await?;
+    let listener = app::listen(args.listen).await?;
     let host = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(app.serve(listener, async move {

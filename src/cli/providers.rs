@@ -8,8 +8,8 @@ use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Limits;
-use crate::service::callbacks;
 use crate::service::providers::{self, Change};
+use crate::service::{callbacks, origins};
 use crate::store::Store;
 use crate::store::providers::ListedProvider;
 
@@ -39,6 +39,17 @@ enum Action {
         /// For how long; 0 ends the one before at once
         #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "rotate", value_parser = clap::value_parser!(u16).range(0..=8760))]
         overlap: u16,
+    },
+    /// Names the origins of a provider's pages, from where a browser may call the server, and lists them
+    Origins {
+        /// The provider's name
+        name: String,
+        /// One more, such as `https://www.example.com`; may be repeated
+        #[arg(long, value_name = "ORIGIN")]
+        add: Vec<String>,
+        /// One less; may be repeated
+        #[arg(long, value_name = "ORIGIN")]
+        remove: Vec<String>,
     },
 }
 
@@ -79,6 +90,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
             let overlap = rotate.then(|| TimeDelta::hours(overlap.into()));
             secret(config, &store, &name, overlap).await?
         }
+        Action::Origins { name, add, remove } => origins(&store, &name, &add, &remove).await?,
     };
     store.close().await;
     print(text)
@@ -119,6 +131,14 @@ async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<Time
     };
     let secret = secret.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(secret.text() + "\n")
+}
+
+async fn origins(store: &Store, name: &str, add: &[String], remove: &[String]) -> anyhow::Result<String> {
+    let named = origins::change(store, name, add, remove).await?;
+    if named.is_empty() {
+        return Ok(format!("{name}: none; browsers call from this server's own pages alone\n"));
+    }
+    Ok(named.join("\n") + "\n")
 }
 
 fn shown(limits: Limits) -> String {

@@ -1,14 +1,15 @@
 //! `bioserver serve`: the server.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{self, App, Changeable};
+use crate::cli::log;
 use crate::cli::output::print;
-use crate::config::Config;
+use crate::config::source::{self, InForce};
+use crate::config::{Config, table};
 
 /// As shells have it for a process that SIGINT ended.
 const ENDED_AT_ONCE: i32 = 130;
@@ -20,17 +21,46 @@ pub struct Args {
     listen: Option<SocketAddr>,
 }
 
-pub async fn run(config: Config, args: Args) -> anyhow::Result<()> {
+/// `file` is the configuration's, if one was named: it is read again when the process is told to (SIGHUP).
+pub async fn run(config: Config, file: Option<PathBuf>, args: Args) -> anyhow::Result<()> {
+    let hangups = signal(SignalKind::hangup())?;
     let address = args.listen.unwrap_or(config.listen);
+    let in_force = config.settings.clone();
     let app = App::build(config).await?;
-    let listener = listen(address).await?;
+    let listener = app::listen(address).await?;
     // Nobody need read it.
-    let _ = print(format!("listening on http://{}\n", listener.local_addr()?));
+    let _ = print(format!("listening on {}://{}\n", app.scheme(), listener.local_addr()?));
+    tokio::spawn(reload(hangups, file, in_force, app.changeable()));
     app.serve(listener, stopped()).await
 }
 
-pub(super) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+/// Reads the configuration again whenever it is told to.
+async fn reload(mut hangups: Signal, file: Option<PathBuf>, mut in_force: Vec<InForce>, changeable: Changeable) {
+    while hangups.recv().await.is_some() {
+        match Config::load(file.as_deref(), source::environment()) {
+            Ok(config) => {
+                log::change(&config.log.filter);
+                if let Err(error) = changeable.take_over(&config) {
+                    tracing::error!("{error:#}");
+                }
+                tell_changes(&mut in_force, config.settings);
+            }
+            Err(faults) => tracing::error!(%faults, "the configuration in force stays"),
+        }
+    }
+}
+
+/// Logs what was taken over, and what waits for a restart. Values may be secrets and are not told.
+fn tell_changes(in_force: &mut [InForce], read: Vec<InForce>) {
+    for (old, new) in in_force.iter_mut().zip(read).filter(|(old, new)| old.value != new.value) {
+        if table::CHANGEABLE.iter().any(|setting| setting.name == new.name) {
+            tracing::info!(setting = new.name, "is taken over");
+            *old = new;
+        } else {
+            tracing::warn!(setting = new.name, "has changed, which takes a restart");
+        }
+    }
+    tracing::info!("the configuration was read again");
 }
 
 /// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C. Asked once more, it ends at once.

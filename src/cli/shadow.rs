@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::api::http::connections::places::Places;
 use crate::api::http::connections::{self, Settings};
 use crate::api::http::relay::{self, Asked, Told};
+use crate::app;
 use crate::cli::output::{print, table, write};
 use crate::cli::serve;
 use crate::cli::shadow::compared::Totals;
@@ -56,14 +57,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (seen, waiting) = mpsc::channel(WAITING_MAX);
     let [upstream, to] = [&args.upstream, &args.to].map(|url| url.trim_end_matches('/').to_owned());
     let comparing = tokio::spawn(compare(http.clone(), to, args.key, waiting, totals.clone()));
-    let listener = serve::listen(args.listen).await?;
+    let listener = app::listen(args.listen).await?;
     print(format!("listening on http://{}\n", listener.local_addr()?))?;
     let counted = totals.clone();
     let endpoint = relay::endpoint(BODY_BYTES_MAX, move |asked| {
         answer(asked, http.clone(), upstream.clone(), seen.clone(), counted.clone())
     });
     let places = Places::new(connections::fit_to_files(Settings::default()), Clock::default());
-    connections::serve(endpoint, listener, places, serve::stopped()).await?;
+    connections::serve(endpoint, listener, None, places, serve::stopped()).await?;
     // The last sender is gone with the endpoint: what still waits is compared first.
     comparing.await?;
     let totals = totals.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,11 +1,13 @@
 //! Limits for clients before anybody knows who they are.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::http::connections::Settings;
 use crate::api::http::payload::{Limits, PAUSE};
+use crate::api::http::tls::{self, Clients, Demanded, Tls};
 use crate::capture::SEALED_BYTES_MAX;
-use crate::config::source::Sources;
+use crate::config::source::{Sources, plain};
 use crate::config::table;
 use crate::service::turns;
 
@@ -16,7 +18,33 @@ pub fn connections(sources: &mut Sources) -> Settings {
     let mut seconds = |setting, default: Duration| Duration::from_secs(sources.plain(setting, default.as_secs()));
     let head = seconds(&table::HEAD_SECONDS, default.head);
     let idle = seconds(&table::IDLE_SECONDS, default.idle);
-    Settings { connections_max, per_address_max, head, idle }
+    let proxies = sources.optional(&table::TRUSTED_PROXIES, plain, ToString::to_string).unwrap_or_default();
+    Settings { connections_max, per_address_max, proxies, head, idle }
+}
+
+/// TLS, if there is a certificate. The files are read, so that a fault in them is one of the configuration.
+pub fn tls(sources: &mut Sources) -> Option<tls::Settings> {
+    let mut file = |setting| sources.optional(setting, plain::<String>, Clone::clone).map(PathBuf::from);
+    let (certificate, key) = (file(&table::TLS_CERTIFICATE_FILE), file(&table::TLS_KEY_FILE));
+    let issuers = file(&table::TLS_CLIENT_CA_FILE);
+    let demanded = sources.plain(&table::TLS_CLIENTS, Demanded::default());
+    for (setting, needed) in [
+        (&table::TLS_CERTIFICATE_FILE, &table::TLS_KEY_FILE),
+        (&table::TLS_KEY_FILE, &table::TLS_CERTIFICATE_FILE),
+        (&table::TLS_CLIENT_CA_FILE, &table::TLS_CERTIFICATE_FILE),
+        (&table::TLS_CLIENTS, &table::TLS_CLIENT_CA_FILE),
+    ] {
+        if sources.is_given(setting) && !sources.is_given(needed) {
+            sources.lonely(setting, sources.source(setting), needed);
+        }
+    }
+    let (certificate, key) = certificate.zip(key)?;
+    let settings = tls::Settings { certificate, key, clients: issuers.map(|issuers| Clients { issuers, demanded }) };
+    if let Err(error) = Tls::open(settings.clone()) {
+        let setting = &table::TLS_CERTIFICATE_FILE;
+        sources.refuse(setting, sources.source(setting), error.to_string());
+    }
+    Some(settings)
 }
 
 pub fn bodies(sources: &mut Sources) -> Limits {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use onnx::Engine;
 use strum::VariantNames;
 
+use crate::api::http::tls::Demanded;
 use crate::config::LogFormat;
 use crate::domain::face::Mode;
 use crate::service::faces::FACES_LISTED_MAX;
@@ -70,10 +71,22 @@ settings! {
         "The address that the server listens on.";
     METRICS_LISTEN = "metrics_listen", Holds::Text("an address and port"), Some("none"),
         "The address where Prometheus finds `/metrics`. Whoever reaches it sees how much is asked, and nothing of a person.";
+    OTLP_ENDPOINT = "otlp_endpoint", Holds::Text("a URL such as http://collector.example:4318"), Some("none"),
+        "The collector that gets a span of each request, by OTLP over HTTP. A span holds what the log's line does.";
     CONNECTIONS_MAX = "connections_max", Holds::Whole(1, 1_000_000), None,
         "Connections at once, as far as the limit of open files allows. Beyond them the one that is idle longest is closed.";
     CONNECTIONS_PER_ADDRESS_MAX = "connections_per_address_max", Holds::Whole(1, 1_000_000), None,
-        "The same of one client address (IPv6: of one /64). Behind a proxy, all connections are the proxy's.";
+        "The same of one client address (IPv6: of one /64). Those in `trusted_proxies` have no such limit.";
+    TRUSTED_PROXIES = "trusted_proxies", Holds::Text("addresses and networks such as 10.0.0.0/8, separated by blanks"), Some("none"),
+        "Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.";
+    TLS_CERTIFICATE_FILE = "tls_certificate_file", Holds::Text("a file of certificates in PEM"), Some("none: HTTP without TLS"),
+        "The certificate of the server, followed by those that issued it.";
+    TLS_KEY_FILE = "tls_key_file", Holds::Text("a file with a private key in PEM"), Some("none"),
+        "The private key of that certificate. Both files are read again when they change.";
+    TLS_CLIENT_CA_FILE = "tls_client_ca_file", Holds::Text("a file of certificates in PEM"), Some("none: no mutual TLS"),
+        "Certificates of those who issue the certificates of clients.";
+    TLS_CLIENTS = "tls_clients", Holds::OneOf(<Demanded as VariantNames>::VARIANTS), None,
+        "Who must present such a certificate: `all` connections, or only those on which provider `keys` are used.";
     HEAD_SECONDS = "head_seconds", SECONDS, None,
         "A new connection that has not sent the head of a request by then is closed.";
     IDLE_SECONDS = "idle_seconds", SECONDS, None,
@@ -177,3 +190,19 @@ settings! {
     LOG_FILTER = "log_filter", Holds::Text("levels such as info or warn,bioserver=debug"), None,
         "What is logged.";
 }
+
+/// Settings that a running server takes over when it is told to read its configuration again. Everything else takes a
+/// restart.
+pub const CHANGEABLE: &[&Setting] = &[
+    &MODE,
+    &SESSION_TTL_SECONDS,
+    &SESSION_TTL_SECONDS_MAX,
+    &SESSION_FACES_MAX,
+    &VERIFIED_FACES_ONLY,
+    &REQUESTS_PER_MINUTE,
+    &REQUESTS_AT_ONCE,
+    &REPLAY_WAIT_SECONDS,
+    &REPLAY_LEASE_SECONDS,
+    &MEDIA_SEALED,
+    &LOG_FILTER,
+];

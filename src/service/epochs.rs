@@ -133,7 +133,7 @@ pub async fn get_ready(deps: &Deps) -> Result<(), Error> {
     for epoch in epochs {
         sealing(deps, epoch.ends).await?;
     }
-    let usual = now.plus(TimeDelta::seconds(deps.policy.ttl_seconds));
+    let usual = now.plus(TimeDelta::seconds(deps.policy().ttl_seconds));
     for expires in [usual, usual.plus(TimeDelta::seconds(HOUR_S))] {
         sealing(deps, expires).await?;
     }

@@ -220,7 +220,7 @@ async fn made(
 }
 
 async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Result<(), Error> {
-    let faces_max = deps.policy.faces_max;
+    let faces_max = deps.policy().faces_max;
     let count = store::faces::count(tx, session).await?;
     if count >= faces_max { Err(Error::TooManyFaces(faces_max)) } else { Ok(()) }
 }
@@ -228,7 +228,7 @@ async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Res
 /// The image to keep: of a record that holds a picture, the picture.
 fn kept_image(deps: &Deps, bytes: &Bytes) -> Result<(Image, Bytes), Error> {
     let (format, file) = face::image::file(bytes).map_err(|error| Error::Image { part: "image", error })?;
-    Ok((Image { format, is_sealed: deps.policy.media_sealed }, bytes.slice_ref(file)))
+    Ok((Image { format, is_sealed: deps.policy().media_sealed }, bytes.slice_ref(file)))
 }
 
 /// How a face was asked for.
@@ -322,7 +322,7 @@ pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Mom
         id: FaceId::new(),
         friendly_name: new.friendly_name,
         digest: Some(described.digest),
-        mode: new.mode.unwrap_or(deps.policy.mode),
+        mode: new.mode.unwrap_or(deps.policy().mode),
         image_type: new.image_type,
         quality: Some(described.quality),
         landmarks: Some(described.landmarks),
@@ -336,7 +336,7 @@ pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Mom
 
 /// Refuses a face that this server did not sign as it is, where the operator wants that.
 pub(super) fn require_verified(deps: &Deps, former: &FormerFace) -> Result<(), Error> {
-    let is_refused = deps.policy.verified_faces_only && former.face.verified != Some(true);
+    let is_refused = deps.policy().verified_faces_only && former.face.verified != Some(true);
     if is_refused { Err(Error::FaceNotVerified) } else { Ok(()) }
 }
 

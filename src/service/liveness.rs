@@ -121,7 +121,7 @@ pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<
     refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx, caller.provider).await?;
     drop(tx);
-    deps.pace.check(waiting, &deps.policy)?;
+    deps.pace.check(waiting, &deps.policy())?;
     Ok(ExpectedCapture { stored, check, waiting })
 }
 
@@ -133,7 +133,7 @@ pub async fn receive(
     sealed: Bytes,
 ) -> Result<(), Error> {
     let session = stored.id;
-    let turn = deps.pace.turn(waiting, &deps.policy).await?;
+    let turn = deps.pace.turn(waiting, &deps.policy()).await?;
     let live = sessions::sealed::open(deps, stored).await?;
     let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
     let keys = deps.capture_keys.clone();

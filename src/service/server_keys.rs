@@ -71,18 +71,8 @@ pub async fn make_first<E: From<Error>>(
     make: impl FnOnce() -> Result<NewKey, E>,
 ) -> Result<(), E> {
     let failed = |error: store::Error| E::from(error.into());
-    let mut tx = store.read().await.map_err(failed)?;
-    let rows = store::server_keys::list(&mut tx, [algorithm; 2], LISTED_MAX).await.map_err(failed)?;
-    drop(tx);
-    let mut failure = None;
-    for row in rows {
-        match open(master, row) {
-            Ok(_) => return Ok(()),
-            Err(error) => failure = Some(error),
-        }
-    }
-    if let Some(failure) = failure {
-        return Err(failure.into());
+    if has_any(store, master, algorithm).await? {
+        return Ok(());
     }
     let row = make()?.row(master, algorithm, now, None);
     let mut tx = store.begin().await.map_err(failed)?;
@@ -117,6 +107,32 @@ pub fn serving<'a>(keys: &'a [KeptKey], algorithm: &str, now: Moment) -> Option<
 /// The key of the algorithm that is announced and does not serve yet.
 pub fn announced<'a>(keys: &'a [KeptKey], algorithm: &str, now: Moment) -> Option<&'a KeptKey> {
     keys.iter().find(|key| key.row.algorithm == algorithm && key.row.serves.is_some_and(|serves| serves > now))
+}
+
+/// True if there is a key of the algorithm.
+///
+/// # Errors
+/// Among others, that there are some, and another master key has sealed them all.
+async fn has_any(store: &Store, master: &Master, algorithm: &str) -> Result<bool, Error> {
+    let mut tx = store.read().await?;
+    let rows = store::server_keys::list(&mut tx, [algorithm; 2], LISTED_MAX).await?;
+    let mut failure = None;
+    for row in rows {
+        match open(master, row) {
+            Ok(_) => return Ok(true),
+            Err(error) => failure = Some(error),
+        }
+    }
+    failure.map_or(Ok(false), Err)
+}
+
+/// Opens a key of each of these algorithms, if there is one, and makes none. Returns their number.
+pub async fn try_all(store: &Store, master: &Master, algorithms: &[&str]) -> Result<usize, Error> {
+    let mut count = 0;
+    for algorithm in algorithms {
+        count += usize::from(has_any(store, master, algorithm).await?);
+    }
+    Ok(count)
 }
 
 fn open(master: &Master, row: ServerKey) -> Result<KeptKey, Error> {

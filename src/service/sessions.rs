@@ -216,8 +216,8 @@ pub(super) fn media_folder(owner: Option<OwnerId>, id: SessionId) -> String {
 }
 
 fn time_to_live(deps: &Deps, caller: &Caller, asked: Option<i64>) -> Result<TimeDelta, Error> {
-    let seconds_max = caller.limits.ttl_seconds_max.unwrap_or(deps.policy.ttl_seconds_max);
-    let seconds = asked.unwrap_or(deps.policy.ttl_seconds.min(seconds_max));
+    let seconds_max = caller.limits.ttl_seconds_max.unwrap_or(deps.policy().ttl_seconds_max);
+    let seconds = asked.unwrap_or(deps.policy().ttl_seconds.min(seconds_max));
     if !(1..=seconds_max).contains(&seconds) {
         return Err(Error::TimeToLive { seconds, seconds_max });
     }

@@ -62,7 +62,7 @@ async fn ids(deps: &Deps, folder: &str) -> Result<Vec<Uuid>, Error> {
 async fn longest_life(deps: &Deps) -> Result<TimeDelta, Error> {
     let mut tx = deps.store.read().await?;
     let of_providers = store::providers::ttl_seconds_max(&mut tx).await?.unwrap_or(0);
-    Ok(TimeDelta::seconds(deps.policy.ttl_seconds_max.max(of_providers)))
+    Ok(TimeDelta::seconds(deps.policy().ttl_seconds_max.max(of_providers)))
 }
 
 async fn erase(deps: &Deps, names: &[String], now: Moment) -> Result<(), Error> {

@@ -1,10 +1,14 @@
 //! Keys with certificates of their own making.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{Datelike, NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use secrecy::{ExposeSecret, SecretSlice};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 
 use super::Error;
 use crate::domain::Moment;
@@ -80,10 +84,50 @@ fn self_signed(pair: &KeyPair, usage: Usage, name: &str, now: Moment) -> Result<
     Ok(params.self_signed(pair)?.pem())
 }
 
+/// An error, the end of a sentence, unless the certificate's time has begun and not ended.
+pub fn in_force(der: &[u8], now: Moment) -> Result<(), String> {
+    let der = CertificateDer::from(der);
+    let certificate = EndEntityCert::try_from(&der).map_err(|_| "the certificate cannot be read".to_owned())?;
+    let seconds = now.utc().timestamp().try_into().unwrap_or_default();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let day = |time: UnixTime| DateTime::from_timestamp(time.as_secs() as i64, 0).unwrap_or_default();
+    // Nobody is trusted here: this looks at the time first, and the rest of the judgement is left to clients.
+    match certificate.verify_for_usage(ALL_VERIFICATION_ALGS, &[], &[], now, KeyUsage::server_auth(), None, None) {
+        Err(webpki::Error::CertExpired { not_after, .. }) => {
+            Err(format!("the certificate ended at {}", day(not_after)))
+        }
+        Err(webpki::Error::CertNotValidYet { not_before, .. }) => {
+            Err(format!("the certificate does not begin before {}", day(not_before)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The DER of the first certificate in a PEM text.
 pub fn first(pem: &str) -> Option<Vec<u8>> {
     let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
     let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
     let body: String = body.split_whitespace().collect();
     STANDARD.decode(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_in_force_from_its_first_to_its_last_day() {
+        let at = |text: &str| Moment::new(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
+        let made = make(Family::P256, Usage::Signature, "test", at("2001-02-03T04:05:06Z")).unwrap();
+        let der = first(&made.certificate_pem).unwrap();
+        assert_eq!(in_force(&der, at("2001-02-03T04:05:06Z")), Ok(()));
+        assert_eq!(
+            in_force(&der, at("2003-02-02T00:00:00Z")).unwrap_err(),
+            "the certificate ended at 2003-02-01 00:00:00 UTC"
+        );
+        assert!(in_force(&der, at("2001-02-02T00:00:00Z")).unwrap_err().contains("does not begin before 2001-02-03"));
+        assert!(in_force(b"nothing", at("2001-02-03T04:05:06Z")).unwrap_err().contains("cannot be read"));
+    }
 }

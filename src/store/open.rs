@@ -34,6 +34,7 @@ macro_rules! schema {
             (7, "epochs", include_str!(concat!("../../migrations/", $folder, "/0007_epochs.sql"))),
             (8, "callback_secrets", include_str!(concat!("../../migrations/", $folder, "/0008_callback_secrets.sql"))),
             (9, "records", include_str!(concat!("../../migrations/", $folder, "/0009_records.sql"))),
+            (13, "origins", include_str!(concat!("../../migrations/", $folder, "/0013_origins.sql"))),
         ])
     };
 }
@@ -55,9 +56,18 @@ pub enum Change {
     Refused,
 }
 
+/// The newest step that this program knows.
+pub fn newest() -> i64 {
+    newest_of(&schema!("postgres"))
+}
+
+fn newest_of(schema: &Migrator) -> i64 {
+    schema.iter().map(|step| step.version).max().unwrap_or_default()
+}
+
 /// Whether the schema must be changed; `applied` is its newest step, if it has any.
 fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<bool, Error> {
-    let newest = schema.iter().map(|step| step.version).max().unwrap_or_default();
+    let newest = newest_of(schema);
     match applied {
         Some(applied) if applied < newest && change == Change::Refused => Err(Error::SchemaOld { applied, newest }),
         Some(_) => Ok(change == Change::Allowed),
@@ -67,30 +77,59 @@ fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<boo
 
 const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 
-pub async fn postgres(options: &PgConnectOptions, bounds: Bounds, change: Change) -> Result<Store, Error> {
-    let migrate = async |pool: PgPool| {
-        let is_there =
-            sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&pool).await?;
-        let applied = if is_there { sqlx::query_scalar(APPLIED).fetch_one(&pool).await? } else { None };
-        let schema = schema!("postgres");
-        if is_due(&schema, applied, change)? {
-            // Under an advisory lock, so that nodes which start at once take turns.
-            schema.run(&pool).await?;
-        }
-        Ok(())
+/// The newest step of a schema that has been applied; `None` of a database without one.
+pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
+    const IN_POSTGRES: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+    const IN_SQLITE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
+    let is_there: bool = match store {
+        Store::Postgres(pool, _) => sqlx::query_scalar(IN_POSTGRES).fetch_one(pool).await?,
+        Store::Sqlite(pool) => sqlx::query_scalar(IN_SQLITE).fetch_one(pool).await?,
     };
+    match store {
+        _ if !is_there => Ok(None),
+        Store::Postgres(pool, _) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
+        Store::Sqlite(pool) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
+    }
+}
+
+pub async fn postgres(options: &PgConnectOptions, bounds: Bounds, change: Change) -> Result<Store, Error> {
+    let migrate = move |pool| migrate(pool, bounds, change);
     Ok(Store::Postgres(postgres::open(options.clone(), bounds, migrate).await?, bounds))
+}
+
+async fn migrate(pool: PgPool, bounds: Bounds, change: Change) -> Result<(), Error> {
+    let schema = schema!("postgres");
+    let store = Store::Postgres(pool.clone(), bounds);
+    if is_due(&schema, applied(&store).await?, change)? {
+        // Under an advisory lock, so that nodes which start at once take turns.
+        schema.run(&pool).await?;
+    }
+    Ok(())
 }
 
 pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     make_folder(folder).map_err(failed)?;
     make_file(path).map_err(failed)?;
 
+    // Other processes take turns: SQLite has no advisory locks, so the folder stands in for one.
+    let folder = File::open(folder).map_err(failed)?;
+    let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
+    let turn = turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)?;
+    let pool = sqlite_pool(path).await?;
+    let store = Store::Sqlite(pool.clone());
+    let schema = schema!("sqlite");
+    let applied = applied(&store).await?;
+    if is_due(&schema, applied, change)? {
+        schema.run(&pool).await?;
+    }
+    drop(turn);
+    Ok(store)
+}
+
+/// Opens a file that is there.
+pub async fn sqlite_pool(path: &Path) -> Result<SqlitePool, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -100,27 +139,13 @@ pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
         // Deleted rows are overwritten, not just unlinked.
         .pragma("secure_delete", "ON")
         .busy_timeout(WAIT_MAX);
-
-    // Other processes take turns: SQLite has no advisory locks, so the folder stands in for one.
-    let folder = File::open(folder).map_err(failed)?;
-    let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
-    let turn = turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)?;
-    let pool = SqlitePoolOptions::new()
+    SqlitePoolOptions::new()
         .max_connections(SQLITE_CONNECTIONS_MAX)
         .acquire_timeout(WAIT_MAX)
         // On a full disk SQLite itself undoes a transaction, and the driver holds it for open from then on.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
-        .await?;
-    let tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
-    let is_there: bool = sqlx::query_scalar(tables).fetch_one(&pool).await?;
-    let applied = if is_there { sqlx::query_scalar(APPLIED).fetch_one(&pool).await? } else { None };
-    let schema = schema!("sqlite");
-    if is_due(&schema, applied, change)? {
-        schema.run(&pool).await?;
-    }
-    drop(turn);
-    Ok(Store::Sqlite(pool))
+        .await
 }
 
 /// Without waiting: whoever reads or writes would wait with us.
@@ -132,6 +157,13 @@ pub async fn checkpoint(pool: &SqlitePool) -> Result<(), Error> {
     sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {wait_ms}"))).execute(&mut *connection).await?;
     done?;
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// For this account only: the master key lies here too.

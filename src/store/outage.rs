@@ -1,10 +1,15 @@
 //! Errors of a database that does not do its work now: a request that met one may be sent again.
 
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 use strum::Display;
 
+use crate::cause::{self, NO_ANSWER};
 use crate::store::Error;
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+const DEADLOCK: &str = "40P01";
 
 /// Why a database does not do its work, as the end of a sentence that begins with its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
@@ -22,10 +27,30 @@ pub enum Outage {
 /// `None` for a fault of the statement.
 pub fn of(error: &Error) -> Option<Outage> {
     match error {
-        Error::Slow => Some(Outage::Away),
+        Error::Slow | Error::Connect { .. } => Some(Outage::Away),
         Error::Database(error) => of_driver(error),
         Error::Migrate(_) | Error::SchemaOld { .. } | Error::File { .. } => None,
     }
+}
+
+/// Why it failed, in the database's own words where it has some.
+pub fn cause(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::PoolTimedOut => NO_ANSWER.to_owned(),
+        other => cause::of(other),
+    }
+}
+
+/// Whether a statement gave up its wait for a lock: another one holds it.
+pub fn is_locked(error: &Error) -> bool {
+    let (Error::Database(error)
+    | Error::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))) = error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some(LOCK_NOT_AVAILABLE | DEADLOCK))
 }
 
 fn of_driver(error: &sqlx::Error) -> Option<Outage> {
@@ -50,7 +75,7 @@ fn of_database(error: &dyn DatabaseError) -> Option<Outage> {
 fn of_postgres(code: &str) -> Option<Outage> {
     match code {
         // Cancelled by `statement_timeout`, `lock_timeout` or `idle_in_transaction_session_timeout`; conflicts.
-        "57014" | "55P03" | "25P03" | "40001" | "40P01" => Some(Outage::Busy),
+        "57014" | LOCK_NOT_AVAILABLE | "25P03" | "40001" | DEADLOCK => Some(Outage::Busy),
         "25006" => Some(Outage::ReadOnly),
         "53100" => Some(Outage::Full),
         // Connection, authorization, no such database, resources, the operator's intervention, the system's faults.

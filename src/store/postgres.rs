@@ -3,18 +3,24 @@
 //! Postgres ends statements and locks that take too long, and transactions whose node does not go on. This side gives up
 //! on a database that says nothing at all, and drops the connection.
 
+use std::io;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgPool};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::store::Error;
+use crate::cause::NO_ANSWER;
+use crate::store::{Error, outage};
 
 /// Nodes and databases are often started together: for so long a new node waits for its database.
-const START_MAX: Duration = Duration::from_secs(10);
-/// A migration may wait so long for another node's.
-const MIGRATION_LOCK_MAX: Duration = Duration::from_mins(1);
+pub const START_MAX: Duration = Duration::from_secs(10);
+/// The pause before a new node asks again.
+const START_PAUSE: Duration = Duration::from_millis(200);
+/// A migration tries for so long to get its locks, or for another node's to end.
+const MIGRATION_MAX: Duration = Duration::from_mins(1);
+/// Requests wait for a table that a migration waits for. It lets them pass after so long, and tries again.
+const MIGRATION_LOCK_MAX: Duration = Duration::from_millis(250);
 /// After a statement's time is over, Postgres has so long to say so.
 const GRACE: Duration = Duration::from_millis(250);
 /// A connection that nobody hears of is given up after so many questions.
@@ -71,21 +77,70 @@ impl Bounds {
     }
 }
 
+/// Where a Postgres listens: a host and port, or the folder of its socket.
+pub fn host(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+/// Waits for a database that is starting.
+///
+/// # Errors
+/// The cause, if nobody answers within `patience`, and at once if the database lets nobody in by these options.
+pub async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(), Error> {
+    let until = Instant::now() + patience;
+    let failed = |cause| Error::Connect { place: host(options), cause };
+    loop {
+        let attempt = timeout_at(until, PgConnection::connect_with(options)).await;
+        let error = match attempt.map_err(|_| failed(NO_ANSWER.to_owned()))? {
+            Ok(connection) => return Ok(connection.close().await?),
+            Err(error) => error,
+        };
+        if !is_starting(&error) || Instant::now() + START_PAUSE >= until {
+            return Err(failed(outage::cause(&error)));
+        }
+        sleep(START_PAUSE).await;
+    }
+}
+
+/// Whether a database that answers so, or not at all, may let this node in soon.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        // It starts or stops, or has as many connections as it takes.
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        _ => false,
+    }
+}
+
 /// The pool, on a database whose schema `migrate` has brought up to date.
 pub async fn open<F: Future<Output = Result<(), Error>>>(
     options: PgConnectOptions,
     bounds: Bounds,
-    migrate: impl FnOnce(PgPool) -> F,
+    migrate: impl Fn(PgPool) -> F,
 ) -> Result<PgPool, Error> {
+    reach(&options, START_MAX).await?;
     let lock_ms = MIGRATION_LOCK_MAX.as_millis();
     let first = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(START_MAX)
         .after_connect(move |one, _| Box::pin(async move { set(one, format!("SET lock_timeout = {lock_ms}")).await }));
     let first = first.connect_with(options.clone()).await?;
-    migrate(first.clone()).await?;
+    let until = Instant::now() + MIGRATION_MAX;
+    while let Err(error) = migrate(first.clone()).await {
+        if !outage::is_locked(&error) || Instant::now() >= until {
+            return Err(error);
+        }
+        sleep(MIGRATION_LOCK_MAX).await;
+    }
     first.close().await;
+    Ok(pool(options, bounds))
+}
 
+/// The pool, which connects when it is first used.
+pub fn pool(options: PgConnectOptions, bounds: Bounds) -> PgPool {
     let pool = PgPoolOptions::new()
         .max_connections(bounds.connections)
         .acquire_timeout(bounds.connect)
@@ -95,7 +150,7 @@ pub async fn open<F: Future<Output = Result<(), Error>>>(
         .before_acquire(move |one, _| Box::pin(alive(one, bounds.connect / 3)))
         // A connection whose statement was given up must not be waited for, nor hold its place.
         .after_release(move |one, _| Box::pin(alive(one, bounds.connect)));
-    Ok(pool.connect_lazy_with(options))
+    pool.connect_lazy_with(options)
 }
 
 async fn set(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {

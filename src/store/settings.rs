@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::store::postgres::Bounds;
+use crate::store::postgres::{self, Bounds};
 
 /// Where everything is kept. Shown without its password.
 #[derive(Clone)]
@@ -51,11 +51,7 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postgres(options, _) => {
-                let host = match options.get_socket() {
-                    Some(socket) => socket.display().to_string(),
-                    None => format!("{}:{}", options.get_host(), options.get_port()),
-                };
-                let user = options.get_username();
+                let (host, user) = (postgres::host(options), options.get_username());
                 write!(f, "postgres://{user}@{host}/{}", options.get_database().unwrap_or(user))
             }
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),

@@ -5,7 +5,7 @@ use crate::service::audit::chain;
 use crate::tasks::Progress;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
-    let pruned = chain::prune(deps, deps.policy.audit_days).await?;
+    let pruned = chain::prune(deps, deps.policy().audit_days).await?;
     if pruned > 0 {
         tracing::info!(pruned, "entries of the audit log are too old and were deleted");
     }

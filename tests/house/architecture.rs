@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["store", "capture"],
     &["sign", "media"],
     &["seal", "callback"],
-    &["clock", "telemetry"],
+    &["cause", "clock", "telemetry"],
     &["domain"],
 ];
 

@@ -21,11 +21,11 @@ use crate::wait::until;
 const CLIENTS: usize = 8;
 
 fn export(node: &Server) -> String {
-    succeeded(&node.command().args(["audit", "export"]).output().expect("it runs"))
+    succeeded(&node.program().args(["audit", "export"]).output().expect("it runs"))
 }
 
 fn verify(node: &Server, arguments: &[&str]) -> Output {
-    node.command().args(["audit", "verify"]).args(arguments).output().expect("it runs")
+    node.program().args(["audit", "verify"]).args(arguments).output().expect("it runs")
 }
 
 /// What a check that found something has said.
@@ -211,7 +211,7 @@ async fn a_log_that_was_changed_is_refused() {
         tx.commit().await.expect("it commits");
         let told = found(&verify(&one, &[]));
         assert!(told.contains(said), "{statement}: {told}");
-        let refusal = refused(&one.command().args(["audit", "export"]).output().expect("it runs"));
+        let refusal = refused(&one.program().args(["audit", "export"]).output().expect("it runs"));
         assert!(refusal.contains("is not exported") || refusal.contains("cannot be trusted"), "{refusal}");
         sqlx::raw_sql(
             "DELETE FROM audit_entries; INSERT INTO audit_entries SELECT * FROM kept_entries; DROP TABLE kept_entries;

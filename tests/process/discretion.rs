@@ -1,4 +1,4 @@
-//! A log at its most talkative, the audit log and the numbers hold nothing of a person and no key.
+//! A log at its most talkative, the audit log, the numbers and the spans hold nothing of a person and no key.
 
 use std::process::Command;
 
@@ -7,9 +7,11 @@ use reqwest::{Client, Method};
 use serde_json::json;
 use testkit::project::sample;
 
+use crate::collector::Collector;
 use crate::commands::{bioserver, succeeded};
 use crate::nodes;
 use crate::server::{Server, free_address};
+use crate::wait::until;
 
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein 3735928559";
 const CORRELATION: &str = "correlation-4276993775";
@@ -27,14 +29,16 @@ fn marks(image: &[u8]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_of_a_person_is_logged_recorded_or_counted() {
+async fn nothing_of_a_person_is_logged_recorded_counted_or_traced() {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
     let metrics = free_address().to_string();
+    let collector = Collector::start();
     let variables = [
         ("LOG", log.to_str().expect("it is text")),
         ("BIOSERVER_LOG_FILTER", "trace"),
         ("BIOSERVER_METRICS_LISTEN", &metrics),
+        ("BIOSERVER_OTLP_ENDPOINT", &collector.endpoint),
     ];
     let server = Server::under(&["sh", "-c", "exec \"$@\" 2>\"$LOG\"", "sh"], &variables);
     let client = Client::new();
@@ -70,7 +74,7 @@ async fn nothing_of_a_person_is_logged_recorded_or_counted() {
     let numbers = client.get(format!("http://{metrics}/metrics")).send().await.expect("it answers");
     let numbers = numbers.text().await.expect("it is text");
 
-    let record = succeeded(&server.command().args(["audit", "export"]).output().expect("it runs"));
+    let record = succeeded(&server.program().args(["audit", "export"]).output().expect("it runs"));
     assert!(record.contains("createFace") && record.lines().count() > 50, "{record}");
 
     let text = |name: &str| face[name].as_str().expect("it is text").to_owned();
@@ -84,6 +88,14 @@ async fn nothing_of_a_person_is_logged_recorded_or_counted() {
     ]);
     marked.push(check["serverRandom"].as_str().expect("it is text").to_owned());
     marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CONSENT, CALLBACK, "secret-file-name"].map(str::to_owned));
+    // Spans that are left are sent.
+    server.signal("-TERM");
+    until("it does not end", async || server.has_ended()).await;
+    let spans = collector.spans();
+    assert!(spans.len() > 30, "{}", spans.len());
+    // Texts stand in its messages as they are, and ids and times as numbers.
+    let sent = String::from_utf8_lossy(&collector.bodies().concat()).into_owned();
+
     let said = String::from_utf8_lossy(&std::fs::read(&log).expect("it is written")).into_owned();
     assert!(said.lines().count() > 500, "the log is not at its most talkative");
     for mark in marked {
@@ -91,5 +103,6 @@ async fn nothing_of_a_person_is_logged_recorded_or_counted() {
         assert_eq!(found, None, "{mark}");
         assert!(!numbers.contains(&mark), "{mark}");
         assert!(!record.contains(&mark), "{mark}");
+        assert!(!sent.contains(&mark), "{mark}");
     }
 }

@@ -21,16 +21,19 @@ async fn scraped(client: &Client, address: &str) -> BTreeMap<String, f64> {
     lines.map(value).collect()
 }
 
-/// The numbers that the board in `deploy` shows.
-fn on_the_board() -> BTreeSet<String> {
+/// What the board in `deploy` asks Prometheus.
+pub fn queries_of_the_board() -> Vec<String> {
     let board = std::fs::read(project::path("deploy/grafana/bioserver.json")).expect("it is there");
     let board: Value = serde_json::from_slice(&board).expect("it is JSON");
     let panels = board["panels"].as_array().expect("it has panels").iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("it shows something"));
-    let words = targets.flat_map(|target| {
-        let shown = target["expr"].as_str().expect("it is text");
-        shown.split(|char: char| !char.is_ascii_alphanumeric() && char != '_')
-    });
+    targets.map(|target| target["expr"].as_str().expect("it is text").to_owned()).collect()
+}
+
+/// The numbers that it shows.
+fn on_the_board() -> BTreeSet<String> {
+    let queries = queries_of_the_board();
+    let words = queries.iter().flat_map(|query| query.split(|char: char| !char.is_ascii_alphanumeric() && char != '_'));
     words.filter(|word| word.starts_with("bioserver_")).map(str::to_owned).collect()
 }
 

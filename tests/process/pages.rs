@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use testkit::{page, project};
 
-use crate::server::Server;
+use crate::server::{Server, free_address};
 
 /// Printed before the output of each snippet.
 const MARK: &str = "@@@ snippet";
@@ -31,15 +31,26 @@ fn shows(shown: &Value, answer: &Value) -> bool {
     }
 }
 
-/// Runs a page's snippets one after the other, in one shell.
-fn run(server: &Server, path: &Path) {
-    let page = std::fs::read_to_string(path).expect("it can be read");
-    let (page, snippets) = (path.display(), page::blocks(&page));
-    let folder = tempfile::tempdir().expect("there is room");
-    for name in ["tests", "README.md"] {
-        std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
-    }
-    let mut script = String::new();
+/// Whether lines are shown as they are; `…` stands for any text, and alone in a line for any lines.
+pub fn shows_text(shown: &str, output: &str) -> bool {
+    let pattern = regex::escape(shown.trim()).replace("\n…", "(\n.*)*").replace('…', ".*");
+    regex::Regex::new(&format!("^{pattern}$")).expect("it is a pattern").is_match(output.trim())
+}
+
+/// A page under one of its headings, up to the next one of the same level or above.
+pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, section) = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("there is no {heading}"));
+    let level = heading.chars().take_while(|char| *char == '#').count();
+    let ends = (1..=level).filter_map(|level| section.find(&format!("\n{} ", "#".repeat(level))));
+    &section[..ends.min().unwrap_or(section.len())]
+}
+
+/// Runs the snippets of a page, or of a part of it, one after the other in one shell, and compares what the page shows of
+/// their output.
+pub fn run(page: &str, folder: &Path, variables: &[(&str, &str)]) {
+    let snippets = page::blocks(page);
+    // A page that starts a server may fail before it ends it.
+    let mut script = "trap 'kill $(jobs -p) 2>&- || true' EXIT\n".to_owned();
     for (_, text) in snippets.iter().filter(|(language, _)| *language == "sh") {
         writeln!(script, "echo '{MARK}'\n{text}").expect("it is memory");
     }
@@ -47,8 +58,9 @@ fn run(server: &Server, path: &Path) {
     let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("there is one"));
     let ran = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
-        .current_dir(folder.path())
-        .envs([("HOST", format!("{}/bioserver-app", server.url)), ("KEY", server.key.clone()), ("PATH", path)])
+        .current_dir(folder)
+        .env("PATH", path)
+        .envs(variables.iter().copied())
         .output()
         .expect("there is a bash");
     let said = String::from_utf8_lossy(&ran.stdout);
@@ -59,10 +71,11 @@ fn run(server: &Server, path: &Path) {
         match *language {
             "sh" => output = outputs.next().expect("each snippet is run"),
             "json" => {
-                let shown: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{page}: {error}\n{text}"));
-                let answer: Value = serde_json::from_str(output).unwrap_or_else(|_| panic!("{page}: {output}"));
-                assert!(shows(&shown, &answer), "{page}\nshows {text}\nand the answer is {answer:#}");
+                let shown: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+                let answer: Value = serde_json::from_str(output).unwrap_or_else(|_| panic!("{output}"));
+                assert!(shows(&shown, &answer), "the page shows {text}\nand the answer is {answer:#}");
             }
+            "text" => assert!(shows_text(text, output), "the page shows\n{text}\nand the output is\n{output}"),
             _ => {}
         }
     }
@@ -76,10 +89,24 @@ fn every_use_case_runs_as_its_page_shows_it() {
         std::fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path()).collect();
     pages.sort();
     assert!(pages.len() > 5);
+    let host = format!("{}/bioserver-app", server.url);
     for page in pages {
         println!("{}", page.display());
-        run(&server, &page);
+        let folder = tempfile::tempdir().expect("there is room");
+        for name in ["tests", "README.md"] {
+            std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
+        }
+        let text = std::fs::read_to_string(page).expect("it can be read");
+        run(&text, folder.path(), &[("HOST", &host), ("KEY", &server.key)]);
     }
+}
+
+#[test]
+fn the_page_about_tls_runs_as_it_stands() {
+    let port = free_address().port().to_string();
+    let page = std::fs::read_to_string(project::path("docs/tls.md")).expect("it can be read");
+    let folder = tempfile::tempdir().expect("there is room");
+    run(&page, folder.path(), &[("PORT", &port)]);
 }
 
 #[test]
@@ -88,6 +115,7 @@ fn what_a_page_shows_must_be_there() {
     for fine in [r#"{"status":"SUCCESS"}"#, r#"{"n":2,"l":[{"a":true}]}"#, r#"{"status":"01…"}"#] {
         assert!(shows(&serde_json::from_str(fine).expect("it is JSON"), &answer), "{fine}");
     }
+    assert!(shows_text("a …, c\n…", "a b, c\nd\ne") && shows_text("a\n…", "a") && !shows_text("a …, c", "a b, c\nd"));
     for wrong in [r#"{"status":"FAILED"}"#, r#"{"m":1}"#, r#"{"l":[{"a":false}]}"#, r#"{"n":"1"}"#, "[]"] {
         assert!(!shows(&serde_json::from_str(wrong).expect("it is JSON"), &answer), "{wrong}");
     }

@@ -23,7 +23,7 @@ const NEXT_MASTER_KEY: &str = "HB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs";
 const CLIENTS: usize = 3;
 
 fn rotate(node: &Server, arguments: &[&str]) -> String {
-    succeeded(&node.command().arg("rotate").args(arguments).output().expect("it runs"))
+    succeeded(&node.program().arg("rotate").args(arguments).output().expect("it runs"))
 }
 
 async fn key_set(client: &Client, node: &Server) -> Value {
@@ -118,7 +118,7 @@ async fn signing_and_capture_keys_are_rotated_under_traffic() {
     traffic.goes_on().await;
     let said = rotate(&*nodes[0].read().await, &["signing", "--announce", "15"]);
     assert!(said.contains("is announced, and signs from"), "{said}");
-    let again = nodes[1].read().await.command().args(["rotate", "signing"]).output().expect("it runs");
+    let again = nodes[1].read().await.program().args(["rotate", "signing"]).output().expect("it runs");
     assert!(refused(&again).contains("is announced already"));
     rotate(&*nodes[1].read().await, &["capture", "--announce", "15"]);
     let certificates = async |node: &Server| -> Value {
@@ -158,7 +158,7 @@ async fn the_master_key_is_replaced_under_traffic() {
     let client = Client::new();
     let kept =
         nodes::open(&client, &*nodes[0].read().await, &json!({ "correlationId": "kept" })).await.expect("it answers");
-    let lonely = nodes[0].read().await.command().args(["rotate", "master"]).output().expect("it runs");
+    let lonely = nodes[0].read().await.program().args(["rotate", "master"]).output().expect("it runs");
     assert!(refused(&lonely).contains("there is no other master key"));
 
     let traffic = Traffic::begin(&nodes);
@@ -193,7 +193,7 @@ async fn the_master_key_is_replaced_under_traffic() {
         assert_eq!(nodes::read(&client, &node, &kept).await["correlationId"], "kept");
     }
     let node = nodes[0].read().await;
-    succeeded(&node.command().args(["audit", "verify"]).output().expect("it runs"));
+    succeeded(&node.program().args(["audit", "verify"]).output().expect("it runs"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,7 +204,7 @@ async fn a_master_key_that_the_server_keeps_is_replaced_under_traffic() {
     let file = server.inside().join("master.key");
     let before = std::fs::read_to_string(&file).expect("it is kept");
     // Whatever becomes of the command, it can be given once more.
-    let mut broken = server.command().args(["rotate", "master"]).spawn().expect("it starts");
+    let mut broken = server.program().args(["rotate", "master"]).spawn().expect("it starts");
     until("the file is not changed", async || std::fs::read_to_string(&file).expect("it is kept") != before).await;
     broken.kill().expect("it runs");
     broken.wait().expect("it ends");
@@ -212,7 +212,7 @@ async fn a_master_key_that_the_server_keeps_is_replaced_under_traffic() {
     assert!(during.ends_with(&before) && during.lines().count() == 2);
 
     let replacing = tokio::task::spawn_blocking({
-        let mut command = server.command();
+        let mut command = server.program();
         move || succeeded(&command.args(["rotate", "master"]).output().expect("it runs"))
     });
     while !replacing.is_finished() {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 
 use reqwest::{Client, Method, RequestBuilder};
@@ -22,7 +22,11 @@ pub struct Server {
 
 /// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
 pub fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_bioserver")), data)
+}
+
+fn program_at(path: &Path, data: &Path) -> Command {
+    let mut command = Command::new(path);
     command.current_dir(env!("CARGO_TARGET_TMPDIR")).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
     command
 }
@@ -76,9 +80,26 @@ impl Server {
 
     /// The same, begun by another program that becomes it: `prlimit --nofile=1024:`.
     pub fn under(starter: &[&str], variables: &[(&str, &str)]) -> Self {
-        let data = tempfile::tempdir().expect("there is room");
+        Self::made(Path::new(env!("CARGO_BIN_EXE_bioserver")), starter, variables)
+    }
+
+    /// The server of another program than this one.
+    pub fn of(path: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::made(path, &[], variables)
+    }
+
+    /// A server whose data lie in this folder already.
+    pub fn in_folder(data: TempDir, variables: &[(&str, &str)]) -> Self {
+        Self::begun(Path::new(env!("CARGO_BIN_EXE_bioserver")), &[], data, variables)
+    }
+
+    fn made(path: &Path, starter: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::begun(path, starter, tempfile::tempdir().expect("there is room"), variables)
+    }
+
+    fn begun(path: &Path, starter: &[&str], data: TempDir, variables: &[(&str, &str)]) -> Self {
         let program = || {
-            let mut program = program(data.path());
+            let mut program = program_at(path, data.path());
             program.envs(variables.iter().copied());
             program
         };
@@ -90,12 +111,12 @@ impl Server {
 
     /// Starts it again after it was killed, with what it has kept; at another address.
     pub fn restart(&mut self) {
-        let (process, url) = serve(self.command());
+        let (process, url) = serve(self.program());
         (self.process, self.url) = (Mutex::new(process), url);
     }
 
     /// The program, with what this server has kept and is configured by.
-    pub fn command(&self) -> Command {
+    pub fn program(&self) -> Command {
         let mut program = program(self.data.path());
         program.envs(self.variables.iter().map(|(name, value)| (name, value)));
         program
@@ -104,6 +125,11 @@ impl Server {
     /// A request of the contract, with the key.
     pub fn request(&self, client: &Client, method: Method, path: &str) -> RequestBuilder {
         client.request(method, format!("{}/bioserver-app{path}", self.url)).header("apikey", &self.key)
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     pub fn id(&self) -> u32 {
@@ -152,6 +178,11 @@ impl Server {
         let mut program = program(self.data.path());
         program.envs(variables.iter().copied());
         make_key(program, provider)
+    }
+
+    /// Runs another command on its data.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        self.program().args(arguments).output().expect("it runs")
     }
 
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.

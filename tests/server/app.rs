@@ -68,12 +68,13 @@ impl TestApp {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let media_folder = folder.path().join("media");
         let deps = deps::on(store, &media_folder, faces, policy);
-        let settings = api::Settings { prefix: PREFIX.to_owned(), limits: payload::Limits::of_images(IMAGE_BYTES_MAX) };
+        let limits = payload::Limits::of_images(IMAGE_BYTES_MAX);
+        let settings = api::Settings { prefix: PREFIX.to_owned(), limits, ..api::Settings::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         let places = Places::new(connections::Settings::default(), deps.clock.clone());
         let endpoint = api::endpoint(deps.clone(), settings);
-        tokio::spawn(connections::serve(endpoint, listener, places, std::future::pending()));
+        tokio::spawn(connections::serve(endpoint, listener, None, places, std::future::pending()));
         let document = api::docs::json(PREFIX);
         let client = reqwest::Client::new();
         let mut app =

@@ -116,7 +116,7 @@ async fn what_is_too_old_is_deleted_and_the_rest_is_verified(app: TestApp) {
         open(&app, &json!({})).await;
     }
     let before = entries(&export(&app, Period::default()).await).len() as i64;
-    app.deps.clock.advance(TimeDelta::days(app.deps.policy.audit_days) + TimeDelta::hours(1));
+    app.deps.clock.advance(TimeDelta::days(app.deps.policy().audit_days) + TimeDelta::hours(1));
     open(&app, &json!({})).await;
     settle(&app).await;
     let checked = checked(&app).await.expect("it is as it was written");

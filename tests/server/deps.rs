@@ -11,7 +11,7 @@ use bioserver::media::{self, Media};
 use bioserver::seal::master::Master;
 use bioserver::service::limits::Meters;
 use bioserver::service::turns::Turns;
-use bioserver::service::{Deps, Policy, turns};
+use bioserver::service::{Deps, Policy, PolicyInForce, turns};
 use bioserver::sign::key::Key;
 use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::Store;
@@ -48,6 +48,6 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),
         callbacks: callback::Client::new(callback::Settings { allow, ca: vec![] }).expect("it can be made"),
-        policy,
+        policy: PolicyInForce::new(policy),
     }
 }

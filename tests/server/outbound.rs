@@ -15,14 +15,15 @@ use bioserver::domain::{CallbackId, Moment};
 use chrono::DateTime;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, IsCa, KeyPair};
+use testkit::authority::{Authority, Identity, named};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const HOST: &str = "receiver.example";
 const BODY: &str = r#"{"sessionId":"01234567-89ab-7def-8123-456789abcdef"}"#;
@@ -37,39 +38,6 @@ impl Lookup for Inside {
     }
 }
 
-/// Who signs certificates of receivers.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// What a receiver shows, and the key to it.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "An authority of its own");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    fn signs(&self, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        Identity { certificate: params.signed_by(&key, &self.issuer).unwrap().der().clone(), key }
-    }
-}
-
-fn named(host: &str) -> CertificateParams {
-    CertificateParams::new(vec![host.to_owned()]).unwrap()
-}
-
 /// Answers each connection with the next of these texts; gives what was asked, `None` where nothing was.
 async fn receiver(identity: Identity, answers: Vec<String>) -> (u16, JoinHandle<Vec<Option<String>>>) {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
@@ -77,7 +45,7 @@ async fn receiver(identity: Identity, answers: Vec<String>) -> (u16, JoinHandle<
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate], key)
+        .with_single_cert(vec![identity.certificate.der().clone()], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -158,7 +126,7 @@ async fn an_authority_of_the_operators_own_is_trusted() {
 async fn a_certificate_that_signed_itself_is_trusted_when_it_is_named() {
     let key = KeyPair::generate().unwrap();
     let certificate = named(HOST).self_signed(&key).unwrap();
-    let (pem, certificate) = (certificate.pem(), certificate.der().clone());
+    let pem = certificate.pem();
     assert_eq!(attempt(Identity { certificate, key }, &pem).await, (Attempt::Delivered(204), true));
 }
 
@@ -169,7 +137,7 @@ async fn an_authority_is_no_receiver() {
     let mut params = named(HOST);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let certificate = params.self_signed(&key).unwrap();
-    let (pem, certificate) = (certificate.pem(), certificate.der().clone());
+    let pem = certificate.pem();
     assert_eq!(attempt(Identity { certificate, key }, &pem).await, untrusted());
 }
 

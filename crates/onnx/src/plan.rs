@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
     fn new(net: &'a Net, isa: Isa) -> Self {
         // Zeros for taps outside the image: as many as one pixel of the widest layer reads.
         let widest = net.nodes.iter().filter_map(|node| net.values[node.inputs[0]].shape.get(1));
-        let zeros = widest.max().map_or(0, |channels| channels.next_multiple_of(isa.lanes()));
+        let zeros = widest.max().map_or(0, |channels| channels.next_multiple_of(Isa::GRANULE));
         Self {
             net,
             isa,
@@ -198,7 +198,7 @@ impl<'a> Compiler<'a> {
 
     /// A new buffer for an image, channels last and padded to whole vectors.
     fn image(&mut self, [n, channels, height, width]: [usize; 4]) -> View {
-        let pixel = channels.next_multiple_of(self.isa.lanes());
+        let pixel = channels.next_multiple_of(Isa::GRANULE);
         let row = width * pixel;
         let buffer = self.arena.allocate(n * height * row);
         View {

@@ -1,16 +1,33 @@
 //! Rewrites that make a network cheaper and leave its function as it was.
 
 use crate::network::{Net, Node, ValueId};
-use crate::operator::Op;
+use crate::operator::{Binary, Op};
 use crate::tensor::Tensor;
 
-/// Folds normalisation and per-channel constants into the layer before them, then drops what
-/// no output needs.
+/// Folds normalisation and per-channel constants into the layer before them, drops what no output needs, and puts
+/// layers next to the additions that read them.
 pub fn run(net: &mut Net) {
     for index in 0..net.nodes.len() {
         fold_into_producer(net, index);
     }
     drop_unused(net);
+    for index in (0..net.nodes.len()).rev() {
+        bring_to_addition(net, index);
+    }
+}
+
+/// Moves a layer whose result is only added to something else right before the addition: the other addend is there by
+/// then, and an executor can add it in the layer's own pass.
+fn bring_to_addition(net: &mut Net, index: usize) {
+    let Node { op, output, .. } = &net.nodes[index];
+    if !matches!(op, Op::Conv { .. } | Op::Linear) || net.readers()[*output] != 1 {
+        return;
+    }
+    let reader = net.nodes.iter().position(|node| node.inputs.contains(output));
+    let addition = reader.filter(|&reader| matches!(net.nodes[reader].op, Op::Binary(Binary::Add)));
+    if let Some(addition) = addition {
+        net.nodes[index..addition].rotate_left(1);
+    }
 }
 
 /// `Affine` after `Conv`, `Linear` or `Affine` becomes part of it, if nothing else reads between.
@@ -74,5 +91,31 @@ fn drop_unused(net: &mut Net) {
         if !needed[id] {
             value.constant = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::{Unary, Window};
+
+    /// A layer, then another branch, then the sum of both: as blocks with a pooled shortcut are written.
+    #[test]
+    fn a_layer_is_brought_to_the_addition_that_reads_it() {
+        let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0], after: [0, 0] };
+        let shape = vec![1, 2, 3, 3];
+        let mut net = Net::default();
+        let input = net.value("x", shape.clone());
+        let weight = net.constant("w", Tensor::f32(&[2, 2, 1, 1], vec![1.0; 4]));
+        let bias = net.constant("b", Tensor::f32(&[2], vec![0.0; 2]));
+        let op = Op::Conv { group: 1, window };
+        let layer = net.emit("layer", op, vec![input, weight, bias], shape.clone());
+        let branch = net.emit("branch", Op::Unary(Unary::Abs), vec![input], shape.clone());
+        let sum = net.emit("sum", Op::Binary(Binary::Add), vec![branch, layer], shape);
+        net.inputs = vec![input];
+        net.outputs = vec![sum];
+        run(&mut net);
+        let names: Vec<&str> = net.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["branch", "layer", "sum"]);
     }
 }

@@ -22,6 +22,14 @@ pub fn client_modules() -> PathBuf {
     present(project::path("target/tools/clients/node_modules"))
 }
 
+/// The folder of the modules that `tools/deploy` pins, which `tools/setup-tests` fills.
+///
+/// # Panics
+/// If it is missing.
+pub fn deploy_modules() -> PathBuf {
+    present(project::path("target/tools/deploy/node_modules"))
+}
+
 fn present(modules: PathBuf) -> PathBuf {
     assert!(modules.exists(), "{} is missing: run tools/setup-tests", modules.display());
     modules

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{fs, io, thread};
 
+use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Tests run at once, each with a pool.
@@ -36,6 +37,24 @@ pub fn database() -> String {
     SERVER.get_or_init(Server::start).database()
 }
 
+/// An empty folder of the account that Postgres runs as.
+pub fn folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("bioserver-pg-").tempdir().expect("there is room");
+    if let Some((user, group)) = other_account() {
+        chown(folder.path(), Some(user), Some(group)).expect("root may give a folder away");
+    }
+    folder
+}
+
+/// A shell of that account, which finds the programs of Postgres and ends at the first failure.
+pub fn shell(script: &str) -> Command {
+    let mut shell = command(Path::new("/bin/bash"), other_account());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = binaries().into_iter().chain(std::env::split_paths(&path));
+    shell.args(["-euo", "pipefail", "-c", script]).env("PATH", std::env::join_paths(folders).expect("they are paths"));
+    shell
+}
+
 struct Server {
     binaries: PathBuf,
     folder: PathBuf,
@@ -48,11 +67,8 @@ impl Server {
     fn start() -> Self {
         let binaries = binaries().expect("these tests need a Postgres server: install the package 'postgresql'");
         // The guard erases it, whatever becomes of this process.
-        let folder = tempfile::Builder::new().prefix("bioserver-pg-").tempdir().expect("there is room").keep();
+        let folder = folder().keep();
         let account = other_account();
-        if let Some((user, group)) = account {
-            chown(&folder, Some(user), Some(group)).expect("root may give a folder away");
-        }
         let mut initdb = command(&binaries.join("initdb"), account);
         initdb.args([
             "-A",

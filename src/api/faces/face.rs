@@ -50,7 +50,7 @@ pub fn former(deps: &Deps, mut face: types::KnownFace) -> FormerFace {
             id: face.id.map_or_else(FaceId::new, FaceId),
             friendly_name: face.friendly_name,
             digest: face.digest,
-            mode: face.mode.map_or(deps.policy.mode, mode),
+            mode: face.mode.map_or(deps.policy().mode, mode),
             image_type: image_type(face.image_type),
             quality: face.quality.map(|value| Quality { value, reasons }),
             landmarks: face.landmarks.map(landmarks),

@@ -27,6 +27,10 @@ pub struct OptionalCaller(pub Option<Caller>);
 #[derive(Debug, Clone, Default)]
 pub struct UnderWay(Arc<Mutex<Option<(Caller, Permit)>>>);
 
+/// Whether a provider's key is taken on the connection that a request came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeysTaken(pub bool);
+
 impl UnderWay {
     fn hold(&self, caller: Caller, permit: Permit) {
         *self.held() = Some((caller, permit));
@@ -80,7 +84,11 @@ async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
     let deps = request.data::<Deps>().ok_or_else(|| Problem::internal("the endpoint was built without Deps"))?;
     let mut caller = service::keys::authenticate(deps, &credentials).await?;
     caller.request = request.data::<audit::Request>().cloned().unwrap_or_default();
-    let permit = deps.meters.admit(&caller, deps.policy.limits, fingerprint::of(request))?;
+    let is_taken = request.data::<KeysTaken>().is_none_or(|keys| keys.0);
+    if caller.only.is_none() && !is_taken {
+        return Err(Problem::no_certificate());
+    }
+    let permit = deps.meters.admit(&caller, deps.policy().limits, fingerprint::of(request))?;
     if let Some(under_way) = request.data::<UnderWay>() {
         under_way.hold(caller.clone(), permit);
     }

@@ -18,15 +18,19 @@ use hyper_util::server::conn::auto;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::server::TlsStream;
 
-use crate::api::http::auth::UnderWay;
+use crate::api::http::auth::{KeysTaken, UnderWay};
 use crate::api::http::connections::places::{Answering, Place, Places};
 use crate::api::http::connections::seldom::Seldom;
+use crate::api::http::proxies::Proxies;
+use crate::api::http::tls::Tls;
 use crate::clock::Clock;
 
 pub mod places;
@@ -52,12 +56,14 @@ const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// The operator's decisions about connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Connections in all.
     pub connections_max: usize,
     /// Connections of one client address; of one network of 64 bits with IPv6.
     pub per_address_max: usize,
+    /// They have as many connections as there are.
+    pub proxies: Proxies,
     /// The time for the first request's head, from the connection's begin.
     pub head: Duration,
     /// The time without a request, and that an answer may wait to be read on.
@@ -67,7 +73,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let (head, idle) = (Duration::from_secs(10), Duration::from_secs(75));
-        Self { connections_max: 4096, per_address_max: 512, head, idle }
+        Self { connections_max: 4096, per_address_max: 512, proxies: Proxies::default(), head, idle }
     }
 }
 
@@ -85,10 +91,12 @@ pub fn fit_to_files(settings: Settings) -> Settings {
     Settings { connections_max, ..settings }
 }
 
-/// Answers on `listener` until `stop` is ready; requests that were begun then have half a minute to end.
+/// Answers on `listener`, through `tls` if it is given, until `stop` is ready; requests that were begun then have
+/// [`STOP_PATIENCE`] to end.
 pub async fn serve(
     endpoint: impl Endpoint<Output = Response> + 'static,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     places: Places,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -109,7 +117,7 @@ pub async fn serve(
                     continue;
                 };
                 let (endpoint, addresses) = (endpoint.clone(), (local.clone(), RemoteAddr(address.into())));
-                connections.spawn(talk(stream, addresses, endpoint, place, stopped.clone()));
+                connections.spawn(talk(stream, tls.clone(), addresses, endpoint, place, stopped.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -157,17 +165,68 @@ fn is_of_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// A client's stream, which is given up when it does not take what is written.
+type Patient = Pin<Box<TimeoutStream<TcpStream>>>;
+
+/// The ends of a connection, as its requests know them.
+#[derive(Clone)]
+struct Ends {
+    local: LocalAddr,
+    remote: RemoteAddr,
+    scheme: Scheme,
+    keys: KeysTaken,
+}
+
 /// Serves one connection until its client leaves it, its place is wanted or the server stops.
 async fn talk<E: Endpoint<Output = Response> + 'static>(
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     (local, remote): (LocalAddr, RemoteAddr),
+    endpoint: Arc<E>,
+    place: Place,
+    stopped: watch::Receiver<bool>,
+) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(place.idle()));
+    let stream: Patient = Box::pin(stream);
+    let Some(tls) = tls else {
+        let ends = Ends { local, remote, scheme: Scheme::HTTP, keys: KeysTaken(true) };
+        return converse(stream, ends, endpoint, place, stopped).await;
+    };
+    let Some(stream) = shake_hands(&tls, stream, &place, stopped.clone()).await else { return };
+    let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+    let keys = KeysTaken(has_certificate || !tls.keys_need_certificate());
+    converse(stream, Ends { local, remote, scheme: Scheme::HTTPS, keys }, endpoint, place, stopped).await;
+}
+
+/// The encrypted stream; `None` if the client does not come to one in time.
+async fn shake_hands(
+    tls: &Tls,
+    stream: Patient,
+    place: &Place,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<TlsStream<Patient>> {
+    tokio::select! {
+        accepted = tls.acceptor().accept(stream) => {
+            accepted.inspect_err(|error| tracing::debug!(%error, "a client does not come to TLS")).ok()
+        }
+        () = place.ended() => None,
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    }
+}
+
+async fn converse<E: Endpoint<Output = Response> + 'static>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ends: Ends,
     endpoint: Arc<E>,
     place: Place,
     mut stopped: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let (endpoint, answering) = (endpoint.clone(), place.answering());
-        let request = Request::from((request, local.clone(), remote.clone(), Scheme::HTTP));
+        let Ends { local, remote, scheme, keys } = ends.clone();
+        let mut request = Request::from((request, local, remote, scheme));
+        request.set_data(keys);
         async move {
             let mut response = endpoint.get_response(request).await;
             let under_way = response.extensions_mut().remove::<UnderWay>();
@@ -175,10 +234,8 @@ async fn talk<E: Endpoint<Output = Response> + 'static>(
             Ok::<_, Infallible>(response.map(|body| Answer { body, _until_sent: (answering, under_way) }))
         }
     });
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(place.idle()));
     let http = http();
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut is_stopping = false;
     loop {
         tokio::select! {

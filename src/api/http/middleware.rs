@@ -13,50 +13,75 @@ use crate::api::http::middleware::line::Line;
 use crate::api::http::middleware::methods::{METHODS, Methods};
 use crate::api::http::middleware::record::Record;
 use crate::api::http::problem::Problem;
+use crate::api::http::proxies::Proxies;
 use crate::api::{capture_page, docs};
+use crate::service::Deps;
 use crate::service::vitals::panic_text;
 
 mod draining;
 mod head;
 pub mod line;
 mod methods;
+mod origins;
 pub mod record;
 
-/// On every answer that does not say otherwise: it may be about a person.
-const HEADERS: [(HeaderName, &str); 3] = [
+/// On every answer that does not say otherwise: it may be about a person, and it is nothing that a browser shows.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
+/// On answers over TLS: a browser that has been here once comes by TLS alone, for a year (RFC 6797).
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Calls `next`, and gives every refusal that is not one of ours its form.
-pub async fn around<E: Endpoint>(prefix: &str, next: Arc<E>, mut request: Request) -> Response {
-    let expects = request.headers().contains_key(header::EXPECT);
-    let body = draining::until_sent(request.take_body(), expects);
-    request.set_body(body);
-    let under_way = UnderWay::default();
-    request.set_data(under_way.clone());
-    let path = request.uri().path().to_owned();
-    let methods = found(prefix, &path);
-    let line = Line::begin(&request, methods.map(|methods| methods.path));
-    if let Some(record) = methods.and_then(|methods| Record::begin(&request, methods, line.name())) {
-        request.set_data(record.request().clone());
-        request.set_data(record);
-    }
-    let answer = async {
-        match head::check(&request) {
-            Ok(()) => answered(prefix, &path, next, request).await,
-            Err(problem) => problem.into_response(),
+/// Everything that stands around the operations.
+pub struct Surroundings {
+    pub prefix: String,
+    pub proxies: Proxies,
+    pub deps: Deps,
+}
+
+impl Surroundings {
+    /// Calls `next`, and gives every refusal that is not one of ours its form.
+    pub async fn around<E: Endpoint>(&self, next: Arc<E>, mut request: Request) -> Response {
+        let prefix = self.prefix.as_str();
+        draining::drain(&mut request);
+        let under_way = UnderWay::default();
+        request.set_data(under_way.clone());
+        let path = request.uri().path().to_owned();
+        let client = self.proxies.client(&request);
+        let methods = found(prefix, &path);
+        let line = Line::begin(&request, client.address, methods.map(|methods| methods.path));
+        if let Some(record) = methods.and_then(|methods| Record::begin(&request, methods, line.name())) {
+            request.set_data(record.request().clone());
+            request.set_data(record);
         }
-    };
-    let mut response = answer.instrument(line.span.clone()).await;
-    line.end(&mut response, under_way.provider());
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        let origin = origins::of(&request);
+        let answer = async {
+            if let Err(problem) = head::check(&request) {
+                return problem.into_response();
+            }
+            if let Some(answer) = origins::preflight(&self.deps, &request, methods).await {
+                return answer;
+            }
+            answered(prefix, &path, next, request).await
+        };
+        let mut response = answer.instrument(line.span.clone()).await;
+        origins::open(&self.deps, origin, under_way.provider(), &mut response).await;
+        line.end(&mut response, under_way.provider());
+        let headers = response.headers_mut();
+        for (name, value) in HEADERS {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
+        if client.is_secure {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+        }
+        // Until the answer is sent.
+        response.set_data(under_way);
+        response
     }
-    // Until the answer is sent.
-    response.set_data(under_way);
-    response
 }
 
 async fn answered<E: Endpoint>(prefix: &str, path: &str, next: Arc<E>, request: Request) -> Response {

@@ -66,6 +66,13 @@ impl Problem {
         problem.with(header::WWW_AUTHENTICATE, CHALLENGE)
     }
 
+    /// A provider's key on a connection where a client must prove who it is.
+    pub fn no_certificate() -> Self {
+        let message =
+            "A key is taken only on a connection on which the client has presented its certificate (mutual TLS).";
+        Self { message: message.to_owned(), ..Self::unauthorized() }
+    }
+
     /// A parameter, a part or a member that is not as it must be.
     pub fn invalid(invalid: &Invalid) -> Self {
         Self::new(StatusCode::BAD_REQUEST, invalid.code.unwrap_or("INVALID_PARAMETER"), invalid.to_string())

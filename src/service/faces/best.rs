@@ -27,7 +27,7 @@ pub async fn prepare(deps: &Deps, live: &LiveSession, best: &Best) -> Result<Pre
         id,
         friendly_name: None,
         digest: Some(best.described.digest.clone()),
-        mode: deps.policy.mode,
+        mode: deps.policy().mode,
         image_type: ImageType::VideoFrame,
         quality: Some(best.described.quality.clone()),
         landmarks: Some(best.described.landmarks),
@@ -40,7 +40,7 @@ pub async fn prepare(deps: &Deps, live: &LiveSession, best: &Best) -> Result<Pre
     if !live.session.image_storage_enabled {
         return Ok(PreparedFace { kept: Content { face, image: None }.seal(live)?, stored: None });
     }
-    let image = Image { format: ImageFormat::Jpeg, is_sealed: deps.policy.media_sealed };
+    let image = Image { format: ImageFormat::Jpeg, is_sealed: deps.policy().media_sealed };
     let bytes = image.sealed(best.jpeg.clone(), live, id);
     let stored = storage::keep(deps, &media_name(live.session.owner, session, id), bytes, "image/jpeg").await?;
     Ok(PreparedFace { kept: Content { face, image: Some(image) }.seal(live)?, stored: Some(stored) })

@@ -51,7 +51,7 @@ pub async fn image(
 
 async fn compressed(deps: &Deps, file: ImageFile) -> Result<ImageFile, Error> {
     let _turn = COMPRESSING.acquire().await.map_err(|error| Error::Failed(error.to_string()))?;
-    let (bytes, pixels_max) = (file.bytes.clone(), deps.policy.image_pixels_max);
+    let (bytes, pixels_max) = (file.bytes.clone(), deps.policy().image_pixels_max);
     let jpeg = tokio::task::spawn_blocking(move || compress::jpeg(&bytes, pixels_max)).await;
     let jpeg = jpeg.map_err(|error| Error::Failed(format!("compressing an image: {error}")))?;
     let jpeg = jpeg.map_err(|error| Error::Image { part: "image", error })?;

@@ -144,7 +144,7 @@ pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
 }
 
 fn lease_end(deps: &Deps) -> Moment {
-    deps.clock.now().plus(TimeDelta::from_std(deps.policy.check_lease).unwrap_or(TimeDelta::MAX))
+    deps.clock.now().plus(TimeDelta::from_std(deps.policy().check_lease).unwrap_or(TimeDelta::MAX))
 }
 
 /// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
@@ -160,7 +160,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
         frames: capture.frames,
     };
     let begun = Instant::now();
-    let every = deps.policy.check_lease / RENEWALS;
+    let every = deps.policy().check_lease / RENEWALS;
     let verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
@@ -311,7 +311,7 @@ fn best_image(asked: &CheckRequest, seen: &Best, made: &PreparedFace) -> BestIma
 
 async fn keep_video(deps: &Deps, live: &LiveSession, video: &Video) -> Result<StoredMedium, Error> {
     let name = format!("{}/video", sessions::media_folder(live.session.owner, live.session.id));
-    let bytes = if deps.policy.media_sealed {
+    let bytes = if deps.policy().media_sealed {
         Bytes::from(sealed::seal_video(live, &video.bytes))
     } else {
         video.bytes.clone()

@@ -34,23 +34,29 @@ pub struct Conv {
 pub(super) enum Depth {
     /// Its own channel; weights `[tap][channel]` from this place on.
     Channelwise { weights: usize },
+    /// The same with [`SHARED`] columns, which neighbouring output pixels share: offsets are `[row][column of the tile]`.
+    Shared { weights: usize },
     /// Its own channel, of which the largest tap is taken; there are no weights.
     Largest,
     /// `channels` of its group; weights `[panel][tap][channel][lane]`.
     Dense { channels: usize, panels: Vec<Panel> },
 }
 
-/// One or two vectors of output channels that share a group.
+/// Columns of a channelwise window whose inputs are read once for all output pixels of a tile.
+pub(super) const SHARED: usize = 3;
+
+/// Output channels that share a group, as many as one kernel takes: see [`width`].
 #[derive(Debug)]
 pub(super) struct Panel {
     /// First output channel, first input channel of the group, place in the weights.
     pub(super) output: usize,
     pub(super) input: usize,
     pub(super) weights: usize,
-    pub(super) vectors: usize,
+    /// Output channels, with those that only fill the last vector.
+    pub(super) width: usize,
 }
 
-/// Output pixels `pixel..pixel + count`; their places start at `offsets`, ordered by tap.
+/// Output pixels `pixel..pixel + count`; their places start at `offsets`, ordered by tap, or by row and column.
 #[derive(Debug)]
 pub(super) struct Tile {
     pub(super) pixel: usize,
@@ -75,6 +81,8 @@ pub struct Parts<'a> {
     pub activation: Activation,
     pub group: usize,
     pub taps: usize,
+    /// Taps of one row of the window.
+    pub columns: usize,
     /// For each output pixel, the arena place of each tap's pixel; [`OUTSIDE`] where there is none.
     pub places: Vec<u32>,
     pub output: usize,
@@ -87,9 +95,8 @@ pub const OUTSIDE: u32 = 0;
 impl Conv {
     /// Packs weights and places for `isa`.
     pub fn new(isa: Isa, parts: &Parts) -> Self {
-        let lanes = isa.lanes();
         let out = parts.bias.len();
-        let stride = out.next_multiple_of(lanes);
+        let stride = out.next_multiple_of(Isa::GRANULE);
         let padded = |values: &[f32]| {
             let mut values = values.to_vec();
             values.resize(stride, 0.0);
@@ -99,8 +106,14 @@ impl Conv {
             Activation::Slope(slope) => Activation::Slope(padded(slope)),
             other => other.clone(),
         };
-        let (depth, weights) = pack(lanes, parts);
-        let (tiles, offsets) = tile(isa, parts.taps, &parts.places);
+        let (mut depth, weights) = pack(isa, parts);
+        let (mut tiles, mut offsets) = tile(isa, parts.taps, &parts.places);
+        if let Depth::Channelwise { weights } = depth
+            && let Some(shared) = tile_shared(isa, parts)
+        {
+            depth = Depth::Shared { weights };
+            (tiles, offsets) = shared;
+        }
         let mut conv = Self {
             isa,
             taps: parts.taps,
@@ -130,7 +143,7 @@ impl Conv {
             bias: vec![],
             activation: Activation::None,
             output,
-            stride: channels.next_multiple_of(isa.lanes()),
+            stride: channels.next_multiple_of(Isa::GRANULE),
             residual: None,
             tiles,
             offsets,
@@ -145,7 +158,7 @@ impl Conv {
         let pixels = self.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
         let images = self.residual.unwrap_or(0).max(self.output) + pixels * self.stride;
         let read = match &self.depth {
-            Depth::Channelwise { .. } | Depth::Largest => self.stride,
+            Depth::Channelwise { .. } | Depth::Shared { .. } | Depth::Largest => self.stride,
             Depth::Dense { channels, panels } => channels + panels.last().map_or(0, |panel| panel.input),
         };
         let last = self.offsets.iter().max().map_or(0, |&place| place as usize);
@@ -154,44 +167,51 @@ impl Conv {
 }
 
 /// Reorders weights so that a tile reads them front to back.
-fn pack(lanes: usize, parts: &Parts) -> (Depth, Vec<f32>) {
+fn pack(isa: Isa, parts: &Parts) -> (Depth, Vec<f32>) {
     let out = parts.bias.len();
+    let padded = out.next_multiple_of(Isa::GRANULE);
     let taps = parts.taps;
     let per_group = parts.weights.len() / (out * taps);
     let at = |o: usize, c: usize, tap: usize| parts.weights[(o * per_group + c) * taps + tap];
     if per_group == 1 && parts.group == out {
-        let mut packed = on_a_line(taps * out.next_multiple_of(lanes));
+        let mut packed = on_a_line(taps * padded);
         let weights = packed.len();
         for tap in 0..taps {
             packed.extend((0..out).map(|o| at(o, 0, tap)));
-            packed.resize(weights + (tap + 1) * out.next_multiple_of(lanes), 0.0);
+            packed.resize(weights + (tap + 1) * padded, 0.0);
         }
         return (Depth::Channelwise { weights }, packed);
     }
     let group_out = out / parts.group;
     // Groups that do not fill vectors run as one dense group whose other weights are zero.
-    let aligned = parts.group == 1 || group_out.is_multiple_of(lanes);
+    let aligned = parts.group == 1 || group_out.is_multiple_of(Isa::GRANULE);
     let channels = if aligned { per_group } else { per_group * parts.group };
-    let mut packed = on_a_line(taps * channels * out.next_multiple_of(lanes));
+    let mut packed = on_a_line(taps * channels * padded);
     let mut panels = Vec::new();
     let mut output = 0;
     while output < out {
         let group = output / group_out;
         let end = if aligned { (group + 1) * group_out } else { out };
-        let vectors = (end - output).div_ceil(lanes).min(2);
+        let width = width(isa, end - output);
         let input = if aligned { group * per_group } else { 0 };
-        panels.push(Panel { output, input, weights: packed.len(), vectors });
+        panels.push(Panel { output, input, weights: packed.len(), width });
         for tap in 0..taps {
             for c in 0..channels {
-                for o in output..output + vectors * lanes {
+                for o in output..output + width {
                     let own = o < end && (aligned || c / per_group == o / group_out);
                     packed.push(if own { at(o, c % per_group, tap) } else { 0.0 });
                 }
             }
         }
-        output += vectors * lanes;
+        output += width;
     }
     (Depth::Dense { channels, panels }, packed)
+}
+
+/// The channels that one kernel takes of those that are left: two long vectors, or what is less than that. Of short
+/// vectors at most the end of the last is idle.
+pub(super) fn width(isa: Isa, left: usize) -> usize {
+    left.next_multiple_of(Isa::GRANULE).min(2 * isa.lanes())
 }
 
 /// An empty list with room for `len` floats from its end on, which lies on a cache line.
@@ -221,4 +241,31 @@ fn tile(isa: Isa, taps: usize, places: &[u32]) -> (Vec<Tile>, Vec<u32>) {
         done = pixel + count;
     }
     (tiles, offsets)
+}
+
+/// Cuts the output into tiles whose pixels share columns of the input: each pixel's taps are those of its neighbour, one
+/// column further. `None` where few do, as with a stride.
+fn tile_shared(isa: Isa, parts: &Parts) -> Option<(Vec<Tile>, Vec<u32>)> {
+    let (taps, rows) = (parts.taps, parts.taps / SHARED);
+    let pixels = parts.places.len() / taps;
+    let at = |pixel: usize, row: usize, column: usize| parts.places[pixel * taps + row * SHARED + column];
+    let follows = |pixel: usize| {
+        (0..rows).all(|row| (1..SHARED).all(|column| at(pixel, row, column - 1) == at(pixel - 1, row, column)))
+    };
+    if parts.columns != SHARED {
+        return None;
+    }
+    let (mut tiles, mut offsets) = (Vec::new(), Vec::new());
+    let mut done = 0;
+    while done < pixels {
+        let run = 1 + (done + 1..pixels).take_while(|&pixel| follows(pixel)).take(isa.shared_pixels()[0] - 1).count();
+        let count = *isa.shared_pixels().iter().find(|&&size| size <= run).expect("a tile of one pixel always fits");
+        tiles.push(Tile { pixel: done, count, offsets: offsets.len() });
+        for row in 0..rows {
+            offsets.extend((done..done + count).map(|pixel| at(pixel, row, 0)));
+            offsets.extend((1..SHARED).map(|column| at(done + count - 1, row, column)));
+        }
+        done += count;
+    }
+    (2 * tiles.len() <= pixels).then_some((tiles, offsets))
 }

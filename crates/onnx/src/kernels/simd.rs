@@ -9,6 +9,8 @@
 pub(super) trait Simd {
     type V: Copy;
     const LANES: usize;
+    /// The same set's vectors of [`super::isa::Isa::GRANULE`] floats.
+    type Short: Simd;
 
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
@@ -18,18 +20,21 @@ pub(super) trait Simd {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// The first floats.
+    unsafe fn low(a: Self::V) -> <Self::Short as Simd>::V;
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86 {
-    ($name:ident, $vector:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident,
-     $fma:ident, $add:ident, $min:ident, $max:ident) => {
+    ($name:ident, $vector:ty, $lanes:literal, $short:ident, $splat:ident, $load:ident, $store:ident,
+     $fma:ident, $add:ident, $min:ident, $max:ident, $low:path) => {
         pub(super) struct $name;
 
         // SAFETY: each body is one instruction of the set the trait's contract demands.
         impl Simd for $name {
             type V = $vector;
             const LANES: usize = $lanes;
+            type Short = $short;
 
             #[inline(always)]
             unsafe fn splat(x: f32) -> Self::V {
@@ -66,6 +71,12 @@ macro_rules! x86 {
                 // SAFETY: the caller's processor has the set.
                 unsafe { std::arch::x86_64::$max(a, b) }
             }
+            #[inline(always)]
+            #[allow(unused_unsafe, reason = "of the shortest vectors, the first floats are all")]
+            unsafe fn low(a: Self::V) -> <Self::Short as Simd>::V {
+                // SAFETY: the caller's processor has the set.
+                unsafe { $low(a) }
+            }
         }
     };
 }
@@ -75,26 +86,30 @@ x86!(
     Avx512,
     std::arch::x86_64::__m512,
     16,
+    Avx2,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_fmadd_ps,
     _mm512_add_ps,
     _mm512_min_ps,
-    _mm512_max_ps
+    _mm512_max_ps,
+    std::arch::x86_64::_mm512_castps512_ps256
 );
 #[cfg(target_arch = "x86_64")]
 x86!(
     Avx2,
     std::arch::x86_64::__m256,
     8,
+    Avx2,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_fmadd_ps,
     _mm256_add_ps,
     _mm256_min_ps,
-    _mm256_max_ps
+    _mm256_max_ps,
+    std::convert::identity
 );
 
 pub(super) struct Portable;
@@ -109,6 +124,7 @@ impl Portable {
 impl Simd for Portable {
     type V = [f32; 8];
     const LANES: usize = 8;
+    type Short = Self;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self::V {
@@ -144,5 +160,9 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
         Self::zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn low(a: Self::V) -> Self::V {
+        a
     }
 }

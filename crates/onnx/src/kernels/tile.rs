@@ -6,7 +6,7 @@
     reason = "indices run over several arrays at once, which must stay in registers: iterators get in the way"
 )]
 
-use crate::kernels::conv::{Activation, Conv, Depth, Panel, Tile};
+use crate::kernels::conv::{Activation, Conv, Depth, Panel, SHARED, Tile, width};
 use crate::kernels::isa::Kind;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::Avx2;
@@ -52,19 +52,19 @@ unsafe fn run_avx2(conv: &Conv, base: *mut f32) {
 #[inline(always)]
 unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
     match &conv.depth {
-        Depth::Channelwise { .. } | Depth::Largest => {
+        Depth::Channelwise { .. } | Depth::Shared { .. } | Depth::Largest => {
             let first = match conv.depth {
-                Depth::Channelwise { weights } => weights,
+                Depth::Channelwise { weights } | Depth::Shared { weights } => weights,
                 _ => 0,
             };
             for tile in &conv.tiles {
                 let mut channel = 0;
                 while channel < conv.stride {
-                    let vectors = ((conv.stride - channel) / S::LANES).min(2);
+                    let width = width(conv.isa, conv.stride - channel);
                     let job = Job { conv, base, tile, channel, weights: first + channel, input: channel };
                     // SAFETY: the caller's contract.
-                    unsafe { job.run::<S>(1, vectors) };
-                    channel += vectors * S::LANES;
+                    unsafe { job.run::<S>(1, width) };
+                    channel += width;
                 }
             }
         }
@@ -73,10 +73,10 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
             for tiles in conv.tiles.chunks((CHUNK_FLOATS / per_tile).max(1)) {
                 for panel in panels {
                     for tile in tiles {
-                        let &Panel { output: channel, input, weights, vectors } = panel;
+                        let &Panel { output: channel, input, weights, width } = panel;
                         let job = Job { conv, base, tile, channel, weights, input };
                         // SAFETY: the caller's contract.
-                        unsafe { job.run::<S>(*channels, vectors) };
+                        unsafe { job.run::<S>(*channels, width) };
                     }
                 }
             }
@@ -84,21 +84,104 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
     }
 }
 
-/// `N` vectors, one behind the other.
+/// Functions of vectors, made of those of [`Simd`].
+macro_rules! lanewise {
+    ($($(#[$about:meta])* $function:ident($($other:ident),*);)*) => {
+        $($(#[$about])*
+        #[inline(always)]
+        unsafe fn $function(mut self, $($other: Self),*) -> Self {
+            // SAFETY: the caller's contract.
+            unsafe {
+                for l in 0..L {
+                    self.long[l] = S::$function(self.long[l], $($other.long[l]),*);
+                }
+                for n in 0..N {
+                    self.short[n] = S::Short::$function(self.short[n], $($other.short[n]),*);
+                }
+            }
+            self
+        })*
+    };
+}
+
+/// The channels of one pixel that a kernel works on: `L` long vectors, then `N` short ones.
+struct Vectors<S: Simd, const L: usize, const N: usize> {
+    long: [S::V; L],
+    short: [<S::Short as Simd>::V; N],
+}
+
+impl<S: Simd, const L: usize, const N: usize> Clone for Vectors<S, L, N> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Simd, const L: usize, const N: usize> Copy for Vectors<S, L, N> {}
+
+/// Loops, because closures would not be compiled for the instruction set.
 ///
 /// # Safety
-/// The processor has `S`; `from` points to that many floats.
-#[inline(always)]
-unsafe fn load<S: Simd, const N: usize>(from: *const f32) -> [S::V; N] {
-    // A loop, because a closure would not be compiled for the instruction set.
-    // SAFETY: the caller's contract.
-    unsafe {
-        let mut vectors = [S::splat(0.0); N];
-        for n in 0..N {
-            vectors[n] = S::load(from.add(n * S::LANES));
-        }
-        vectors
+/// The processor has `S`; pointers are to as many floats as the vectors have.
+impl<S: Simd, const L: usize, const N: usize> Vectors<S, L, N> {
+    const FLOATS: usize = L * S::LANES + N * S::Short::LANES;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller's contract.
+        unsafe { Self { long: [S::splat(x); L], short: [S::Short::splat(x); N] } }
     }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let mut vectors = Self::splat(0.0);
+            for l in 0..L {
+                vectors.long[l] = S::load(from.add(l * S::LANES));
+            }
+            for n in 0..N {
+                vectors.short[n] = S::Short::load(from.add(L * S::LANES + n * S::Short::LANES));
+            }
+            vectors
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(&self, to: *mut f32) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            for l in 0..L {
+                S::store(to.add(l * S::LANES), self.long[l]);
+            }
+            for n in 0..N {
+                S::Short::store(to.add(L * S::LANES + n * S::Short::LANES), self.short[n]);
+            }
+        }
+    }
+
+    /// `x * weights + self`
+    #[inline(always)]
+    unsafe fn add_scaled(&mut self, x: f32, weights: &Self) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let x = S::splat(x);
+            for l in 0..L {
+                self.long[l] = S::fma(x, weights.long[l], self.long[l]);
+            }
+            for n in 0..N {
+                self.short[n] = S::Short::fma(S::low(x), weights.short[n], self.short[n]);
+            }
+        }
+    }
+
+    lanewise!(
+        /// `self * b + c`
+        fma(b, c);
+        add(b);
+        min(b);
+        max(b);
+    );
 }
 
 /// One register tile: `tile` pixels of the output channels from `channel` on.
@@ -113,47 +196,59 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// `width` is that of [`width`].
+    ///
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn run<S: Simd>(&self, channels: usize, vectors: usize) {
+    unsafe fn run<S: Simd>(&self, channels: usize, width: usize) {
+        let vectors = (width / S::LANES, width % S::LANES / S::Short::LANES);
         macro_rules! tile {
-            ($($pixels:literal)*) => {
-                match (self.tile.count, vectors) {
-                    $(
-                        // SAFETY: the caller's contract.
-                        ($pixels, 1) => unsafe { self.tile::<S, $pixels, 1>(channels) },
-                        // SAFETY: as above.
-                        ($pixels, _) => unsafe { self.tile::<S, $pixels, 2>(channels) },
-                    )*
+            ([$($pixels:literal)*] $vectors:tt) => {
+                match self.tile.count {
+                    $($pixels => tile!($pixels $vectors),)*
                     _ => unreachable!("tiles have the sizes of Isa::tile_pixels"),
                 }
             };
+            ($pixels:literal [$($long:literal $short:literal)*]) => {
+                match vectors {
+                    // SAFETY: the caller's contract.
+                    $(($long, $short) => unsafe { self.tile::<S, $pixels, $long, $short>(channels) },)*
+                    _ => unreachable!("vectors are as `width` has them"),
+                }
+            };
         }
-        tile!(14 7 6 4 2 1);
+        // Others are not even compiled.
+        if const { S::LANES > S::Short::LANES } {
+            tile!([14 7 4 2 1] [2 0 1 1 1 0 0 1]);
+        } else {
+            tile!([6 4 2 1] [2 0 1 0]);
+        }
     }
 
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn tile<S: Simd, const P: usize, const N: usize>(&self, channels: usize) {
+    unsafe fn tile<S: Simd, const P: usize, const L: usize, const N: usize>(&self, channels: usize) {
         match self.conv.depth {
             // SAFETY: the caller's contract.
-            Depth::Dense { .. } => unsafe { self.dense::<S, P, N>(channels) },
+            Depth::Dense { .. } => unsafe { self.dense::<S, P, L, N>(channels) },
             // SAFETY: as above.
-            Depth::Channelwise { .. } => unsafe { self.channelwise::<S, P, N>() },
+            Depth::Channelwise { .. } => unsafe { self.channelwise::<S, P, L, N>() },
             // SAFETY: as above.
-            Depth::Largest => unsafe { self.largest::<S, P, N>() },
+            Depth::Shared { .. } => unsafe { self.shared::<S, P, L, N>() },
+            // SAFETY: as above.
+            Depth::Largest => unsafe { self.largest::<S, P, L, N>() },
         }
     }
 
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn dense<S: Simd, const P: usize, const N: usize>(&self, channels: usize) {
-        // SAFETY: the bound covers the places; weights hold taps x channels x N vectors here.
+    unsafe fn dense<S: Simd, const P: usize, const L: usize, const N: usize>(&self, channels: usize) {
+        // SAFETY: the bound covers the places; weights hold taps x channels vectors here.
         unsafe {
-            let mut sums = self.start::<S, P, N>();
+            let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
             let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
             for _ in 0..self.conv.taps {
@@ -163,62 +258,84 @@ impl Job<'_> {
                 }
                 place = place.add(P);
                 for c in 0..channels {
-                    let w = load::<S, N>(weight);
-                    weight = weight.add(N * S::LANES);
+                    let w = Vectors::<S, L, N>::load(weight);
+                    weight = weight.add(Vectors::<S, L, N>::FLOATS);
                     for p in 0..P {
-                        let x = S::splat(*pixels[p].add(c));
-                        for n in 0..N {
-                            sums[p][n] = S::fma(x, w[n], sums[p][n]);
-                        }
+                        sums[p].add_scaled(*pixels[p].add(c), &w);
                     }
                 }
             }
-            self.finish::<S, P, N>(sums);
+            self.finish(sums);
         }
     }
 
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn channelwise<S: Simd, const P: usize, const N: usize>(&self) {
+    unsafe fn channelwise<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
         // SAFETY: the bound covers the places; weights hold taps x stride floats.
         unsafe {
-            let mut sums = self.start::<S, P, N>();
+            let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
             let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
             for _ in 0..self.conv.taps {
-                let w = load::<S, N>(weight);
+                let w = Vectors::load(weight);
                 for p in 0..P {
-                    let x = self.base.add(*place.add(p) as usize + self.input);
-                    for n in 0..N {
-                        sums[p][n] = S::fma(S::load(x.add(n * S::LANES)), w[n], sums[p][n]);
-                    }
+                    let x = Vectors::load(self.base.add(*place.add(p) as usize + self.input));
+                    sums[p] = x.fma(w, sums[p]);
                 }
                 place = place.add(P);
                 weight = weight.add(self.conv.stride);
             }
-            self.finish::<S, P, N>(sums);
+            self.finish(sums);
         }
     }
 
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn largest<S: Simd, const P: usize, const N: usize>(&self) {
+    unsafe fn shared<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
+        // SAFETY: as for `channelwise`; of each row, a tile has as many places as its pixels see columns.
+        unsafe {
+            let mut sums = self.start::<S, P, L, N>();
+            let mut weight = self.conv.weights.as_ptr().add(self.weights);
+            let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
+            for _ in 0..self.conv.taps / SHARED {
+                let mut w = [Vectors::splat(0.0); SHARED];
+                for k in 0..SHARED {
+                    w[k] = Vectors::load(weight);
+                    weight = weight.add(self.conv.stride);
+                }
+                for column in 0..P + SHARED - 1 {
+                    let x = Vectors::load(self.base.add(*place as usize + self.input));
+                    place = place.add(1);
+                    for k in 0..SHARED {
+                        if column >= k && column - k < P {
+                            sums[column - k] = x.fma(w[k], sums[column - k]);
+                        }
+                    }
+                }
+            }
+            self.finish(sums);
+        }
+    }
+
+    /// # Safety
+    /// As [`run_tiles`].
+    #[inline(always)]
+    unsafe fn largest<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
         // SAFETY: the bound covers the places.
         unsafe {
-            let mut tops = [[S::splat(f32::NEG_INFINITY); N]; P];
+            let mut tops = [Vectors::<S, L, N>::splat(f32::NEG_INFINITY); P];
             let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
             for _ in 0..self.conv.taps {
                 for p in 0..P {
-                    let x = self.base.add(*place.add(p) as usize + self.input);
-                    for n in 0..N {
-                        tops[p][n] = S::max(S::load(x.add(n * S::LANES)), tops[p][n]);
-                    }
+                    let x = Vectors::load(self.base.add(*place.add(p) as usize + self.input));
+                    tops[p] = x.max(tops[p]);
                 }
                 place = place.add(P);
             }
-            self.finish::<S, P, N>(tops);
+            self.finish(tops);
         }
     }
 
@@ -227,10 +344,10 @@ impl Job<'_> {
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn start<S: Simd, const P: usize, const N: usize>(&self) -> [[S::V; N]; P] {
+    unsafe fn start<S: Simd, const P: usize, const L: usize, const N: usize>(&self) -> [Vectors<S, L, N>; P] {
         let bias = self.conv.bias[self.channel..].as_ptr();
         // SAFETY: the bias is padded to whole vectors.
-        [unsafe { load::<S, N>(bias) }; P]
+        [unsafe { Vectors::load(bias) }; P]
     }
 
     /// Adds the residual, applies the activation and stores.
@@ -238,7 +355,7 @@ impl Job<'_> {
     /// # Safety
     /// As [`run_tiles`].
     #[inline(always)]
-    unsafe fn finish<S: Simd, const P: usize, const N: usize>(&self, mut sums: [[S::V; N]; P]) {
+    unsafe fn finish<S: Simd, const P: usize, const L: usize, const N: usize>(&self, mut sums: [Vectors<S, L, N>; P]) {
         let conv = self.conv;
         let first = self.tile.pixel * conv.stride + self.channel;
         // SAFETY: the bound covers output and residual; slopes are padded like the bias.
@@ -246,38 +363,27 @@ impl Job<'_> {
             if let Some(residual) = conv.residual {
                 let from = self.base.add(residual + first);
                 for p in 0..P {
-                    for n in 0..N {
-                        let x = S::load(from.add(p * conv.stride + n * S::LANES));
-                        sums[p][n] = S::add(sums[p][n], x);
-                    }
+                    sums[p] = sums[p].add(Vectors::load(from.add(p * conv.stride)));
                 }
             }
             match &conv.activation {
                 Activation::None => {}
                 Activation::Slope(slope) => {
-                    let zero = S::splat(0.0);
-                    for n in 0..N {
-                        let slope = S::load(slope.as_ptr().add(self.channel + n * S::LANES));
-                        for row in &mut sums {
-                            let above = S::max(row[n], zero);
-                            row[n] = S::fma(S::min(row[n], zero), slope, above);
-                        }
+                    let (zero, slope) = (Vectors::splat(0.0), Vectors::load(slope.as_ptr().add(self.channel)));
+                    for p in 0..P {
+                        sums[p] = sums[p].min(zero).fma(slope, sums[p].max(zero));
                     }
                 }
                 Activation::Clamp(low, high) => {
-                    let (low, high) = (S::splat(*low), S::splat(*high));
-                    for row in &mut sums {
-                        for v in row {
-                            *v = S::min(S::max(*v, low), high);
-                        }
+                    let (low, high) = (Vectors::splat(*low), Vectors::splat(*high));
+                    for p in 0..P {
+                        sums[p] = sums[p].max(low).min(high);
                     }
                 }
             }
             let to = self.base.add(conv.output + first);
             for p in 0..P {
-                for n in 0..N {
-                    S::store(to.add(p * conv.stride + n * S::LANES), sums[p][n]);
-                }
+                sums[p].store(to.add(p * conv.stride));
             }
         }
     }

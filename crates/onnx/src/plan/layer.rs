@@ -47,6 +47,7 @@ impl<'a> Compiler<'a> {
             activation: tail.activation,
             group,
             taps: window.kernel[0] * window.kernel[1],
+            columns: window.kernel[1],
             places,
             output: pixels.start,
             residual,

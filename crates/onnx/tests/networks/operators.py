@@ -71,6 +71,14 @@ def convolutions():
     conv("conv_groups_odd", 12, 9, 3, group=3, **around)
     conv("conv_multiplier", 6, 12, 3, group=6, **around)
     conv("conv_one_pixel", 19, 21, 1, size=(1, 1))
+    # Neighbouring pixels share columns; channels fill long vectors, short ones, or both.
+    for width in range(1, 18):
+        conv(f"conv_channelwise_row_{width}", 24, 24, 3, size=(3, width), group=24, batch=2, **around)
+    for channels in 8, 12, 16, 40, 56:
+        conv(f"conv_channelwise_{channels}", channels, channels, 3, group=channels, **around)
+        conv(f"conv_into_{channels}", 5, channels, 3, **around)
+    conv("conv_channelwise_apart", 8, 8, 3, group=8, dilations=[1, 2], **around)
+    conv("conv_channelwise_tall", 8, 8, 3, group=8, strides=[2, 1], **around)
     for pixels in range(1, 31):
         conv(f"conv_tail_{pixels}", 3, 5, 1, size=(1, pixels))
     halved = {"strides": [2, 2], "pads": [0, 0, 1, 1]}
@@ -115,6 +123,8 @@ def fusions():
         {"w": normal(20, 20, 1, 1), "u": normal(20, 20, 1, 1)},
     )
     case("residual_input", square, [point, ("Add", "x,c", "y", {})], {"w": normal(6, 6, 1, 1)})
+    pool = ("MaxPool", "x", "m", {"kernel_shape": [1, 1]})
+    case("residual_later", square, [point, pool, ("Add", "m,c", "y", {})], {"w": normal(6, 6, 1, 1)})
     case("residual_self", square, [point, ("Add", "c,c", "y", {})], {"w": normal(6, 6, 1, 1)})
     case("output_in_the_middle", square, [point, ("Relu", "c", "y", {})], {"w": normal(6, 6, 1, 1)}, outputs=("c", "y"))
     picture = {"x": [1, 3, 6, 6]}

@@ -70,10 +70,11 @@ impl Places {
     /// A place for a connection from `address`. If there is none, the connection that is idle longest loses its own,
     /// one of the same address if that has too many. `None`: none is idle.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
-        let (settings, address) = (&self.0.settings, network(address));
+        let settings = &self.0.settings;
+        let (is_proxy, address) = (settings.proxies.have(address), network(address));
         let mut taken = self.0.taken();
         let of_address = taken.by_id.values().filter(|connection| connection.address == address).count();
-        if of_address >= settings.per_address_max {
+        if of_address >= settings.per_address_max && !is_proxy {
             taken.evict(|connection| connection.address == address)?;
         } else if taken.by_id.len() >= settings.connections_max {
             taken.evict(|_| true)?;
@@ -144,7 +145,7 @@ impl Place {
 
     /// The time until the place may be lost to nobody; `None` if it is.
     fn left(&self) -> Option<Duration> {
-        let Settings { head, idle, .. } = self.places.0.settings;
+        let &Settings { head, idle, .. } = &self.places.0.settings;
         let now = self.places.0.clock.monotonic();
         let activity = self.connection.activity();
         let patience = if activity.has_asked { idle } else { head };
@@ -189,7 +190,9 @@ mod tests {
     const IDLE: Duration = Duration::from_mins(1);
 
     fn places(connections_max: usize, per_address_max: usize) -> Places {
-        Places::new(Settings { connections_max, per_address_max, head: HEAD, idle: IDLE }, Clock::default())
+        let proxies = "198.51.100.0/24".parse().expect("it is a network");
+        let settings = Settings { connections_max, per_address_max, proxies, head: HEAD, idle: IDLE };
+        Places::new(settings, Clock::default())
     }
 
     fn advance(places: &Places, by: Duration) {
@@ -233,6 +236,15 @@ mod tests {
         let last = places.take(address(1)).expect("the first is idle by now");
         drop((first, last));
         assert!(places.0.taken().by_id.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_proxy_has_as_many_as_there_are() {
+        let places = places(3, 1);
+        let proxy = IpAddr::from([198, 51, 100, 1]);
+        let taken = [0; 3].map(|_| places.take(proxy).expect("there is room"));
+        assert_eq!(taken.each_ref().map(is_lost), [false; 3]);
+        assert!(places.take(address(1)).is_some() && is_lost(&taken[0]), "the first is idle longest");
     }
 
     #[tokio::test]

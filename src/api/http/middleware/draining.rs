@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
-use poem::Body;
+use poem::http::header;
+use poem::{Body, Request};
 use tokio::runtime::Handle;
 
 /// Thrown away at most, of one body: several times what a body may have.
@@ -20,15 +21,17 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Spent on it at most.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The same body, whose rest is read when it is dropped.
+/// Has the rest of the request's body read when it is dropped.
 ///
-/// A client that `expects` to be asked (`Expect: 100-continue`) sends nothing before that: the first
+/// A client that expects to be asked (`Expect: 100-continue`) sends nothing before that: the first
 /// read of the body asks it, so a body that was never read is left alone.
-pub fn until_sent(body: Body, expects: bool) -> Body {
-    if body.is_empty() {
-        return body;
+pub fn drain(request: &mut Request) {
+    let expects = request.headers().contains_key(header::EXPECT);
+    let body = request.take_body();
+    if !body.is_empty() {
+        let rest = Some(body.into_bytes_stream().boxed());
+        request.set_body(Body::from_bytes_stream(Heard { rest, expects }));
     }
-    Body::from_bytes_stream(Heard { rest: Some(body.into_bytes_stream().boxed()), expects })
 }
 
 struct Heard {
@@ -74,22 +77,22 @@ async fn throw_away(mut rest: BoxStream<'static, io::Result<Bytes>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use poem::endpoint::make_sync;
     use poem::listener::{Acceptor, Listener, TcpListener};
-    use poem::{EndpointExt, IntoResponse, Request, Server};
+    use poem::{EndpointExt, IntoResponse, Server};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    use crate::api::http::middleware;
+    use super::*;
     use crate::api::http::problem::Problem;
 
     /// What the server answers to a head; then `body` is sent, and the answer read to its end.
     async fn answer_to(head: &str, body: &[u8]) -> String {
         let refuse = make_sync(|_: Request| Problem::unauthorized().into_response());
-        let endpoint =
-            refuse.around(|next: Arc<_>, request| async move { Ok(middleware::around("", next, request).await) });
+        let endpoint = refuse.before(|mut request| async {
+            drain(&mut request);
+            Ok(request)
+        });
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port is free");
         let address = acceptor.local_addr()[0].as_socket_addr().copied().expect("it is TCP");
         tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));

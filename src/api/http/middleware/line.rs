@@ -1,5 +1,6 @@
 //! The line that is logged of every request, its name, and its numbers.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use poem::http::{HeaderName, HeaderValue, Method};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::api::http::problem::Refused;
 use crate::domain::ProviderId;
 use crate::telemetry;
+use crate::telemetry::otlp::RequestSpan;
 
 /// Names a request, in its head and in that of its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,27 +28,35 @@ pub struct Line {
     /// The method and the path as the document has it, since a path itself may name a session.
     operation: String,
     is_probe: bool,
+    client: Option<IpAddr>,
     begun: Instant,
     pub span: Span,
+    /// The same for a collector, which probes do not concern.
+    sent: Option<RequestSpan>,
 }
 
 impl Line {
     /// `template` is the path as the document has it.
-    pub fn begin(request: &Request, template: Option<&'static str>) -> Self {
+    pub fn begin(request: &Request, client: Option<IpAddr>, template: Option<&'static str>) -> Self {
         let sent = request.headers().get(REQUEST_ID).filter(|id| is_name(id));
         let id = sent
             .cloned()
             .unwrap_or_else(|| HeaderValue::from_str(&Uuid::now_v7().to_string()).expect("a UUID is visible ASCII"));
-        let trace = request.headers().get(TRACE_PARENT).and_then(|parent| trace_id(parent.to_str().ok()?));
         let name = id.to_str().unwrap_or_default();
-        let span = tracing::info_span!("request", id = name, trace);
         let method = match request.method() {
-            method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE) => method.as_str(),
+            method @ (&Method::GET | &Method::HEAD | &Method::POST | &Method::DELETE | &Method::OPTIONS) => {
+                method.as_str()
+            }
             _ => "OTHER",
         };
         let template = template.unwrap_or(ELSEWHERE);
         let is_probe = template.starts_with("/health/");
-        Self { operation: format!("{method} {template}"), id, is_probe, begun: Instant::now(), span }
+        let operation = format!("{method} {template}");
+        let sent = (!is_probe).then(|| RequestSpan::begin(&operation, name, request.headers()));
+        let trace = request.headers().get(TRACE_PARENT).and_then(|parent| trace_id(parent.to_str().ok()?));
+        let trace = trace.map(str::to_owned).or_else(|| sent.as_ref()?.trace_id());
+        let span = tracing::info_span!("request", id = name, trace);
+        Self { operation, id, is_probe, client, begun: Instant::now(), span, sent }
     }
 
     /// The name of the request.
@@ -64,13 +74,18 @@ impl Line {
             telemetry::refusal(code);
         }
         let provider = provider.map(|provider| provider.0.to_string());
+        // The address may be a person's: it is kept of a request that was refused, where it helps against attacks.
+        let client = code.and(self.client).map(tracing::field::display);
         self.span.in_scope(|| {
             if self.is_probe {
                 tracing::debug!(operation, status, ms, "answered");
             } else {
-                tracing::info!(operation, status, code, provider, ms, "answered");
+                tracing::info!(operation, status, code, provider = provider.as_deref(), client, ms, "answered");
             }
         });
+        if let Some(sent) = self.sent {
+            sent.end(status, code, provider.as_deref());
+        }
         response.headers_mut().insert(REQUEST_ID, self.id);
     }
 }

@@ -16,6 +16,7 @@ fn told(error: Error) -> (u16, &'static str, String) {
 fn every_refusal_says_what_to_do() {
     let image = |error| Error::Image { part: "candidateImage", error };
     let (session, face) = (SessionId::new(), FaceId::new());
+    let slow = media::Error::Store { place: "a folder".to_owned(), cause: "no answer in time".to_owned() };
     for (error, status, code, message) in [
         (Error::Unauthorized, 401, "UNAUTHORIZED", "A valid key is needed."),
         (Error::Forbidden(Permission::Face), 403, "FORBIDDEN", "The key lacks the permission 'face'."),
@@ -58,7 +59,7 @@ fn every_refusal_says_what_to_do() {
         (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key came with another request."),
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
-        (Error::Media(media::Error::Slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
+        (Error::Media(slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
         (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },

@@ -1,0 +1,60 @@
+//! Pages of other hosts that may call the contract from a browser (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>):
+//! those that the provider has named, and no others.
+
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response};
+
+use crate::api::http::middleware::methods::Methods;
+use crate::domain::ProviderId;
+use crate::service::{Deps, origins};
+
+/// What a page may send besides what every page may.
+const HEADERS_SENT: HeaderValue =
+    HeaderValue::from_static("apikey, authorization, content-type, idempotency-key, prefer, traceparent, x-request-id");
+/// What a page may read besides what every page may.
+const HEADERS_READ: HeaderValue =
+    HeaderValue::from_static("location, preference-applied, retry-after, traceparent, x-request-id");
+/// A browser asks anew after so many seconds: an origin that is taken away is refused by then.
+const ASKED_EVERY: HeaderValue = HeaderValue::from_static("600");
+
+/// The origin of the page that sends a request, if it says so.
+pub fn of(request: &Request) -> Option<HeaderValue> {
+    request.headers().get(header::ORIGIN).cloned()
+}
+
+/// The answer to a browser that asks whether a page may send a request; `None` if nobody asks, or the page may not.
+///
+/// No key comes with the question, so any provider's page may ask.
+pub async fn preflight(deps: &Deps, request: &Request, path: Option<&Methods>) -> Option<Response> {
+    let asks = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() != Method::OPTIONS || !asks {
+        return None;
+    }
+    let (path, origin) = (path?, of(request)?);
+    is_open(deps, &origin, None).await.then(|| {
+        Response::builder()
+            .status(StatusCode::NO_CONTENT)
+            .header(header::ACCESS_CONTROL_ALLOW_METHODS, path.allow)
+            .header(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS_SENT)
+            .header(header::ACCESS_CONTROL_MAX_AGE, ASKED_EVERY)
+            .finish()
+    })
+}
+
+/// Lets the page at `origin` read an answer to `provider`, if that has named it. An answer to nobody who is known, such
+/// as 401, may be read by every provider's pages.
+pub async fn open(deps: &Deps, origin: Option<HeaderValue>, provider: Option<ProviderId>, response: &mut Response) {
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+    let Some(origin) = origin else { return };
+    if is_open(deps, &origin, provider).await {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HEADERS_READ);
+    }
+}
+
+/// A database that is away opens nothing.
+async fn is_open(deps: &Deps, origin: &HeaderValue, provider: Option<ProviderId>) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    origins::is_named(&deps.store, origin, provider).await.unwrap_or(false)
+}

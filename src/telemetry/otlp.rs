@@ -1,0 +1,115 @@
+//! Spans of requests, sent to a collector by OTLP over HTTP: each in the trace that its caller has begun, or in a new one.
+//!
+//! Without a collector no span is made. A span holds what the log's line of the request does, and nothing else that was sent.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Span, SpanKind, Status, Tracer, TracerProvider};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::runtime::Tokio;
+use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
+use opentelemetry_sdk::trace::{SdkTracerProvider, Span as SdkSpan};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, redirect};
+use uuid::Uuid;
+
+/// Where a collector takes spans.
+const PATH: &str = "/v1/traces";
+/// The longest wait of a batch, after which it is lost: no request waits for it.
+const SEND_MAX: Duration = Duration::from_secs(5);
+const NAME: &str = "bioserver";
+
+/// The spans of this process, once they are sent somewhere.
+static SENT: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("spans cannot be sent: {0}")]
+    Exporter(#[from] ExporterBuildError),
+    #[error("spans cannot be sent: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// A request that is being answered; empty while no spans are sent.
+pub struct RequestSpan(Option<SdkSpan>);
+
+/// The address of a collector, such as `http://collector:4318`, where spans go.
+pub fn place(endpoint: &str) -> String {
+    format!("{endpoint}{PATH}")
+}
+
+/// The client that spans are sent with.
+pub fn client() -> Result<Client, reqwest::Error> {
+    Client::builder().timeout(SEND_MAX).redirect(redirect::Policy::none()).build()
+}
+
+/// Sends spans to a collector from now on. Once per process: later calls change nothing.
+pub fn start(endpoint: &str) -> Result<(), Error> {
+    let exporter = SpanExporter::builder().with_http().with_http_client(client()?).with_endpoint(place(endpoint));
+    let exporter = exporter.with_timeout(SEND_MAX).build()?;
+    let about = [
+        KeyValue::new("service.name", NAME),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", Uuid::new_v4().to_string()),
+    ];
+    let provider = SdkTracerProvider::builder()
+        .with_resource(Resource::builder_empty().with_attributes(about).build())
+        .with_span_processor(BatchSpanProcessor::builder(exporter, Tokio).build())
+        .build();
+    // A second one is dropped before it has sent anything.
+    let _ = SENT.set(provider);
+    Ok(())
+}
+
+/// Sends what is left. Blocks until that is done, or given up.
+pub fn stop() {
+    if let Some(sent) = SENT.get()
+        && let Err(error) = sent.shutdown_with_timeout(SEND_MAX)
+    {
+        tracing::warn!(%error, "the last spans are lost");
+    }
+}
+
+impl RequestSpan {
+    /// `operation` is a method and a path as the document has it; `id` is the request's name.
+    pub fn begin(operation: &str, id: &str, headers: &HeaderMap) -> Self {
+        let begun = SENT.get().map(|sent| {
+            let (method, route) = operation.split_once(' ').unwrap_or((operation, ""));
+            let attributes = [("http.request.method", method), ("http.route", route), ("bioserver.request_id", id)];
+            let attributes = attributes.map(|(name, value)| KeyValue::new(name, value.to_owned()));
+            let parent = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+            let tracer = sent.tracer(NAME);
+            let builder = tracer.span_builder(operation.to_owned());
+            tracer.build_with_context(builder.with_kind(SpanKind::Server).with_attributes(attributes), &parent)
+        });
+        Self(begun)
+    }
+
+    /// The id of the trace that it belongs to.
+    pub fn trace_id(&self) -> Option<String> {
+        self.0.as_ref().map(|span| span.span_context().trace_id().to_string())
+    }
+
+    /// The request was answered, or refused for the reason that `code` names.
+    pub fn end(self, status: u16, code: Option<&'static str>, provider: Option<&str>) {
+        let Some(mut span) = self.0 else { return };
+        span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+        if let Some(provider) = provider {
+            span.set_attribute(KeyValue::new("bioserver.provider", provider.to_owned()));
+        }
+        if let Some(code) = code {
+            span.set_attribute(KeyValue::new("error.type", code));
+        }
+        if status >= 500 {
+            span.set_status(Status::Error { description: Cow::Borrowed(code.unwrap_or_default()) });
+        }
+        span.end();
+    }
+}
