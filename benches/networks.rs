@@ -32,7 +32,7 @@ const TURN: Duration = Duration::from_millis(40);
 
 /// Runs a network that it has loaded.
 trait Peer {
-    fn name(&self) -> &str;
+    fn name(&self) -> String;
     fn load(&mut self, file: &Path, shape: &[usize]);
     /// The seconds of each of `times` runs.
     fn run(&mut self, times: usize) -> Vec<f64>;
@@ -43,8 +43,8 @@ trait Peer {
 struct Ours(Option<(Runner, Vec<f32>)>);
 
 impl Peer for Ours {
-    fn name(&self) -> &str {
-        "packed kernels"
+    fn name(&self) -> String {
+        "packed kernels".to_owned()
     }
 
     fn load(&mut self, file: &Path, shape: &[usize]) {
@@ -101,8 +101,8 @@ impl Other {
 }
 
 impl Peer for Other {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> String {
+        self.name.clone()
     }
 
     fn load(&mut self, file: &Path, shape: &[usize]) {
@@ -146,20 +146,19 @@ fn measure(peers: &mut [Box<dyn Peer>], file: &str, side: usize) -> Value {
             bests.push(quantile(&peer.run(*times), 0.0));
         }
     }
-    let row = |(peer, own): (&Box<dyn Peer>, &Vec<f64>)| {
+    let row = |(name, own): (String, &Vec<f64>)| {
         let ratios: Vec<f64> = bests[0].iter().zip(own).map(|(ours, theirs)| ours / theirs).collect();
         let ratio = [0.1, 0.5, 0.9].map(|part| quantile(&ratios, part));
         println!(
-            "{file:22} {:22} {:8.3} ms   ours / theirs {:.2} ({:.2} to {:.2})",
-            peer.name(),
+            "{file:22} {name:22} {:8.3} ms   ours / theirs {:.2} ({:.2} to {:.2})",
             1000.0 * quantile(own, 0.5),
             ratio[1],
             ratio[0],
             ratio[2]
         );
-        json!({ "runtime": peer.name(), "ms": 1000.0 * quantile(own, 0.5), "ratio": ratio })
+        json!({ "runtime": name, "ms": 1000.0 * quantile(own, 0.5), "ratio": ratio })
     };
-    let rows: Vec<Value> = peers.iter().zip(&bests).map(row).collect();
+    let rows: Vec<Value> = peers.iter().map(|peer| peer.name()).zip(&bests).map(row).collect();
     json!({ "network": file, "side": side, "rounds": ROUNDS, "peers": rows })
 }
 

@@ -9,7 +9,7 @@ use bioserver::cli::capture::Check;
 use bioserver::clock::Clock;
 use bioserver::domain::{Operation, OwnerId, Permission, SessionId};
 use bioserver::media::{self, Media};
-use bioserver::seal::Master;
+use bioserver::seal::master::Master;
 use bioserver::service::keys::{self, Credentials, NewKey};
 use bioserver::service::limits::Meters;
 use bioserver::service::turns::Turns;
@@ -72,6 +72,9 @@ impl Server {
                 media: Media::open(&media::Settings::Folder(folder.path().join("media"))).expect("it opens"),
                 owner: OwnerId::new(),
                 epochs: Arc::default(),
+                vault: None,
+                audit: Arc::default(),
+                known_keys: Arc::default(),
                 eraser: Arc::default(),
                 capture_keys: Arc::new(Keys::new(vec![capture_key])),
                 pace: Arc::default(),
@@ -79,7 +82,7 @@ impl Server {
                 policy: PolicyInForce::new(Policy { faces_max: i64::MAX, ..Policy::default() }),
             };
             let new = NewKey { provider: "bench".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
-            let key = keys::create(&deps.store, &deps.clock, new).await.expect("it is made").text;
+            let key = keys::create(&deps.store, &deps.master, &deps.clock, new).await.expect("it is made").text;
             (deps, key)
         });
         let endpoint = api::endpoint(deps.clone(), api::Settings::default()).boxed();

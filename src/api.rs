@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApiService;
 
-use crate::api::http::middleware::Surroundings;
+use crate::api::http::middleware::{Surroundings, record};
 use crate::api::http::payload::Limits;
 use crate::api::http::payload::json::Json;
 use crate::api::http::proxies::Proxies;
@@ -100,7 +100,14 @@ pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Respon
     let root = home::before(root, &prefix, deps.face_engine.pack(), &networks);
     let pages = capture_page::add(home::add(docs::routes(&prefix)), &prefix);
     let surroundings = Arc::new(Surroundings { prefix, proxies, deps: deps.clone() });
-    pages.nest(&*surroundings.prefix, prefixed).nest("/", root).data(deps).data(limits).around(move |next, request| {
+    let recorded = {
+        let deps = deps.clone();
+        pages.nest(&*surroundings.prefix, prefixed).nest("/", root).around(move |next, request| {
+            let deps = deps.clone();
+            async move { record::around(&deps, next, request).await }
+        })
+    };
+    recorded.data(deps).data(limits).around(move |next, request| {
         let surroundings = surroundings.clone();
         async move { Ok(surroundings.around(next, request).await) }
     })

@@ -22,6 +22,8 @@ use crate::api::metrics_page;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::media::Media;
+use crate::seal::vault::Vault;
+use crate::service::audit::recorder;
 use crate::service::limits::Meters;
 use crate::service::turns::Turns;
 use crate::service::{Deps, PolicyInForce, capture_keys, signing, storage, time, turns};
@@ -59,6 +61,7 @@ impl App {
         let signer = signing::open(&store, &master, config.signing, &clock).await?;
         let capture_keys = capture_keys::open(&store, &master, &clock).await?;
         let media = Media::open(&config.media)?.within(config.media_wait);
+        let vault = config.vault.map(Vault::new).transpose()?;
         let owner = storage::owner(&store).await?;
         let turns = turns::Settings {
             workers: config.workers,
@@ -79,6 +82,9 @@ impl App {
             media,
             owner,
             epochs: Arc::default(),
+            vault,
+            audit: Arc::default(),
+            known_keys: Arc::default(),
             eraser: Arc::default(),
             capture_keys: Arc::new(capture_keys),
             pace: Arc::default(),
@@ -140,6 +146,7 @@ impl App {
         if let Some(metrics) = metrics {
             metrics.await??;
         }
+        recorder::flush(&deps).await;
         deps.store.close().await;
         tokio::task::spawn_blocking(otlp::stop).await?;
         served?;

@@ -3,6 +3,7 @@
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 
 pub mod accuracy;
+pub mod audit;
 pub mod calibrate;
 pub mod callbacks;
 pub mod capture;
@@ -18,6 +19,7 @@ pub mod migrate;
 pub mod output;
 pub mod packs;
 pub mod providers;
+pub mod rotate;
 pub mod serve;
 pub mod shadow;
 pub mod source;

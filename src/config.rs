@@ -16,7 +16,8 @@ use strum::{Display, EnumString, VariantNames};
 use crate::api::http::payload::Limits;
 use crate::api::http::{connections, tls};
 use crate::config::source::{InForce, Source, Sources, plain};
-use crate::seal::{self, Master};
+use crate::seal::master::{self, Master};
+use crate::seal::vault;
 use crate::service::{Policy, signing};
 use crate::sign::Algorithm;
 use crate::sign::key::Key;
@@ -58,7 +59,9 @@ pub struct Config {
     pub request_bytes_max: usize,
     pub bodies: Limits,
     pub signing: signing::Settings,
-    pub master_key: seal::Source,
+    pub master_key: master::Source,
+    /// What wraps the keys of epochs in the place of the master key.
+    pub vault: Option<vault::Settings>,
     /// Where images are kept.
     pub media: media::Settings,
     /// For how long a request waits for it.
@@ -156,6 +159,7 @@ fn fill(sources: &mut Sources) -> Config {
     let request_bytes_max = edge::request_bytes_max(sources, &bodies);
     let image_pixels_max = sources.plain(&table::IMAGE_PIXELS_MAX, 50_000_000);
     let master_key = master_key(sources, &store, &data);
+    let vault = kept::vault(sources);
     let signing = signing(sources);
     let media = kept::media(sources, &data);
     let media_wait = Duration::from_millis(sources.plain(&table::MEDIA_WAIT_MS, media::WAIT_MAX.as_millis() as u64));
@@ -181,6 +185,7 @@ fn fill(sources: &mut Sources) -> Config {
         bodies,
         signing,
         master_key,
+        vault,
         media,
         media_wait,
         callbacks,
@@ -228,6 +233,7 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let verified_faces_only = sources.plain(&table::VERIFIED_FACES_ONLY, default.verified_faces_only);
     let media_sealed = sources.plain(&table::MEDIA_SEALED, default.media_sealed);
     let checks_at_once = sources.plain(&table::REPLAYS_AT_ONCE, workers);
+    let audit_days = sources.plain(&table::AUDIT_DAYS, default.audit_days);
     let mut seconds = |setting, default: Duration| Duration::from_secs(sources.plain(setting, default.as_secs()));
     let check_wait_max = seconds(&table::REPLAY_WAIT_SECONDS, default.check_wait_max);
     let check_lease = seconds(&table::REPLAY_LEASE_SECONDS, default.check_lease);
@@ -241,29 +247,51 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
         checks_at_once,
         check_wait_max,
         check_lease,
+        audit_days,
         limits,
         ..default
     }
 }
 
-fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> seal::Source {
+fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &Path) -> master::Source {
     let kept = data.join("master.key");
     sources.show(&table::MASTER_KEY, format!("kept in {}", kept.display()), Source::Default);
-    match sources.secret(&table::MASTER_KEY) {
-        Some((text, source)) => match Master::parse(&text) {
-            Ok(master) => {
-                sources.show_secret(&table::MASTER_KEY, source);
-                return seal::Source::Given(master);
-            }
-            Err(error) => sources.refuse(&table::MASTER_KEY, source, error.to_string()),
-        },
-        None if matches!(store, store::settings::Settings::Postgres(..)) => {
-            let problem = "with Postgres it must be given: all nodes share it".to_owned();
-            sources.refuse(&table::MASTER_KEY, Source::Default, problem);
+    sources.show(&table::MASTER_KEY_OTHER, "none".to_owned(), Source::Default);
+    let given = sources.secret(&table::MASTER_KEY);
+    let is_given = given.is_some();
+    let first = given.and_then(|given| one_master_key(sources, &table::MASTER_KEY, given));
+    if let Some((other, source)) = sources.secret(&table::MASTER_KEY_OTHER) {
+        if !is_given {
+            sources.lonely(&table::MASTER_KEY_OTHER, source, &table::MASTER_KEY);
+        } else if let Some(other) = one_master_key(sources, &table::MASTER_KEY_OTHER, (other, source))
+            && let Some(first) = first
+        {
+            return master::Source::Given(first.beside(&other));
         }
-        None => {}
+        return master::Source::Kept(kept);
     }
-    seal::Source::Kept(kept)
+    if !is_given && matches!(store, store::settings::Settings::Postgres(..)) {
+        let problem = "with Postgres it must be given: all nodes share it".to_owned();
+        sources.refuse(&table::MASTER_KEY, Source::Default, problem);
+    }
+    first.map_or(master::Source::Kept(kept), master::Source::Given)
+}
+
+fn one_master_key(
+    sources: &mut Sources,
+    setting: &'static table::Setting,
+    (text, source): (SecretString, Source),
+) -> Option<Master> {
+    match Master::parse(&text) {
+        Ok(master) => {
+            sources.show_secret(setting, source);
+            Some(master)
+        }
+        Err(error) => {
+            sources.refuse(setting, source, error.to_string());
+            None
+        }
+    }
 }
 
 fn signing(sources: &mut Sources) -> signing::Settings {

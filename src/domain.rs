@@ -8,6 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 pub mod age;
+pub mod audit;
 pub mod callback;
 pub mod face;
 pub mod liveness;
@@ -51,7 +52,7 @@ pub struct ProviderId(pub Uuid);
 pub struct KeyId(pub Uuid);
 
 /// Who asks: the owner of a valid key, and what the key may be used for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     pub provider: ProviderId,
     pub key: KeyId,
@@ -59,6 +60,7 @@ pub struct Caller {
     pub limits: Limits,
     /// Set for the holder of a capture token, who may do little else.
     pub only: Option<CaptureGrant>,
+    pub request: audit::Request,
 }
 
 /// What a capture token is good for.

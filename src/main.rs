@@ -35,6 +35,10 @@ enum Verb {
     Capture(cli::capture::Args),
     /// Lists callbacks, and sends some once more
     Callbacks(cli::callbacks::Args),
+    /// Replaces keys of the server while it serves
+    Rotate(cli::rotate::Args),
+    /// Proves what the server has done: verifies and exports the audit log
+    Audit(cli::audit::Args),
     /// Shows what providers have asked for, by operation and day
     Usage(cli::usage::Args),
     /// Sends a server the exchanges that it must honour, and reports
@@ -85,6 +89,8 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Verb::Capture(args) => cli::capture::run(args).await.map(|()| ExitCode::SUCCESS),
         Verb::Callbacks(args) => cli::callbacks::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Providers(args) => cli::providers::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Rotate(args) => cli::rotate::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Audit(args) => cli::audit::run(ready(config)?, args).await,
         Verb::Usage(args) => cli::usage::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Conformance(args) => Box::pin(cli::conformance::run(args)).await,
         Verb::Shadow(args) => Box::pin(cli::shadow::run(args)).await.map(|()| ExitCode::SUCCESS),

@@ -14,18 +14,22 @@ use crate::clock::Clock;
 use crate::domain::face::Mode;
 use crate::domain::{Caller, FaceId, Limits, OwnerId, Permission, SessionId};
 use crate::media::{self, Media};
-use crate::seal::{self, Master};
+use crate::seal::master::Master;
+use crate::seal::vault::{self, Vault};
+use crate::service::audit::recorder::Recorder;
 use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
 use crate::service::liveness::captures::CapturePace;
+use crate::service::rotation::KnownKeys;
 use crate::service::turns::Turns;
 use crate::service::vitals::Vitals;
 use crate::sign::{self, Signer};
 use crate::store::{self, Store};
-use crate::{callback, capture};
+use crate::{callback, capture, seal};
 
 pub mod ages;
+pub mod audit;
 pub mod back_off;
 pub mod callbacks;
 pub mod capture_keys;
@@ -44,6 +48,8 @@ pub mod looks;
 pub mod matches;
 pub mod origins;
 pub mod providers;
+pub mod receipts;
+pub mod rotation;
 pub mod server_keys;
 pub mod sessions;
 pub mod signing;
@@ -61,11 +67,17 @@ pub struct Deps {
     pub signer: Arc<Signer>,
     /// Seals the keys of epochs.
     pub master: Master,
+    /// Wraps the keys of epochs in the place of the master key, if there is one.
+    pub vault: Option<Vault>,
     pub media: Media,
     /// Whose the media are that it keeps.
     pub owner: OwnerId,
     /// Keys that seal the keys of sessions.
     pub epochs: Arc<EpochKeys>,
+    /// Tell when keys of the server have been replaced.
+    pub known_keys: Arc<KnownKeys>,
+    /// Entries of the audit log that are to be written.
+    pub audit: Arc<Recorder>,
     /// Told when there are media to erase.
     pub eraser: Arc<Notify>,
     /// Open captures.
@@ -131,6 +143,8 @@ pub struct Policy {
     pub check_lease: Duration,
     /// Of one decoded image.
     pub image_pixels_max: u64,
+    /// For how long entries of the audit log are kept.
+    pub audit_days: i64,
     /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
     pub limits: Limits,
 }
@@ -151,6 +165,7 @@ impl Default for Policy {
             check_wait_max: Duration::from_secs(30),
             check_lease: Duration::from_mins(1),
             image_pixels_max: PIXELS_MAX,
+            audit_days: 400,
             limits: Limits { requests_at_once: Some(REQUESTS_AT_ONCE), ..Limits::default() },
         }
     }
@@ -218,6 +233,11 @@ pub enum Error {
     Seal(#[from] seal::Error),
     #[error(transparent)]
     Media(#[from] media::Error),
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The audit log cannot be written, so that nothing may be answered; says why.
+    #[error("the audit log cannot be written: {0}")]
+    Unrecorded(String),
     /// A fault of this server; says which.
     #[error("{0}")]
     Failed(String),

@@ -1,5 +1,7 @@
 //! Claims to compact JWS (RFC 7515), attached and byte for byte; the key set (RFC 7517).
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 use base64::Engine as _;
@@ -66,29 +68,63 @@ pub struct Header {
     pub kid: String,
 }
 
-/// Signs with one key and publishes several: those that signed before still verify.
+/// Signs with one key and publishes several: those that signed before still verify. They may be replaced at any moment.
 #[derive(Debug)]
-pub struct Signer {
-    active: Key,
+pub struct Signer(RwLock<Arc<Keys>>);
+
+#[derive(Debug)]
+struct Keys {
+    active: Arc<Key>,
+    /// True if the active key is the operator's own.
+    is_own: bool,
     published: Vec<Value>,
+}
+
+impl Keys {
+    fn new(active: Arc<Key>, is_own: bool, others: Vec<Value>) -> Arc<Self> {
+        let others = others.into_iter().filter(|jwk| jwk["kid"] != active.kid());
+        let published = std::iter::once(active.jwk().clone()).chain(others).collect();
+        Arc::new(Self { active, is_own, published })
+    }
 }
 
 impl Signer {
     /// Signs with `active`; publishes it and `others`, which are public keys as JWK.
     pub fn new(active: Key, others: Vec<Value>) -> Self {
-        let others = others.into_iter().filter(|jwk| jwk["kid"] != active.kid());
-        let published = std::iter::once(active.jwk().clone()).chain(others).collect();
-        Self { active, published }
+        Self(RwLock::new(Keys::new(Arc::new(active), false, others)))
+    }
+
+    /// As [`Signer::new`], by a key of the operator's own.
+    pub fn own(active: Key, others: Vec<Value>) -> Self {
+        Self(RwLock::new(Keys::new(Arc::new(active), true, others)))
+    }
+
+    /// From now on signs with `active`, or without one with the same key, and publishes `others` beside it.
+    pub fn replace(&self, active: Option<Key>, others: Vec<Value>) {
+        let before = self.keys();
+        let active = active.map_or_else(|| before.active.clone(), Arc::new);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Keys::new(active, before.is_own, others);
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The algorithm of the server's own key; `None` of the operator's.
+    pub fn kept_algorithm(&self) -> Option<Algorithm> {
+        let keys = self.keys();
+        (!keys.is_own).then(|| keys.active.algorithm())
     }
 
     /// `payload` as compact JWS: `header.payload.signature`.
     pub fn sign(&self, payload: &[u8]) -> Result<String, Error> {
-        let header = Header { alg: self.active.algorithm().name().to_owned(), kid: self.active.kid().to_owned() };
+        let active = self.keys().active.clone();
+        let header = Header { alg: active.algorithm().name().to_owned(), kid: active.kid().to_owned() };
         let header = serde_json::to_vec(&header).expect("two strings are JSON");
         let mut jws = URL_SAFE_NO_PAD.encode(header);
         jws.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut jws);
-        let signature = self.active.sign(jws.as_bytes())?;
+        let signature = active.sign(jws.as_bytes())?;
         jws.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
         Ok(jws)
@@ -109,12 +145,12 @@ impl Signer {
 
     /// The published keys: `{"keys": […]}`, the active one first.
     pub fn jwks(&self) -> Value {
-        json!({ "keys": self.published })
+        json!({ "keys": self.keys().published })
     }
 
     /// The active key's certificate, in PEM.
-    pub fn certificate_pem(&self) -> &str {
-        self.active.certificate_pem()
+    pub fn certificate_pem(&self) -> String {
+        self.keys().active.certificate_pem().to_owned()
     }
 }
 

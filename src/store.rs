@@ -14,6 +14,7 @@ use crate::store::outage::Outage;
 use crate::store::postgres::Bounds;
 use crate::store::settings::Settings;
 
+pub mod audit;
 pub mod callbacks;
 mod column;
 pub mod epochs;
@@ -140,6 +141,14 @@ impl Store {
             Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         })
+    }
+
+    /// As [`Store::begin`], but Postgres answers before it has flushed its log: what is committed then survives the end of
+    /// any process, but may be lost if the database's machine fails within the next second.
+    pub async fn begin_unflushed(&self) -> Result<Tx, Error> {
+        let Self::Postgres(pool, bounds) = self else { return self.begin().await };
+        let begun = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off");
+        Ok(Tx::Postgres(postgres::begin(bounds, begun).await?, *bounds))
     }
 
     /// Begins work that only reads: on SQLite it neither waits for writers nor holds them up.

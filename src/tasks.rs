@@ -13,10 +13,13 @@ use tokio::time::timeout;
 use crate::service::Deps;
 use crate::service::vitals::{self, Lane, panic_text};
 
+pub mod audit;
 pub mod deliver;
 pub mod epochs;
 pub mod erase;
+pub mod keys;
 pub mod liveness;
+pub mod prune;
 pub mod self_test;
 pub mod strays;
 pub mod sweep;
@@ -47,7 +50,7 @@ struct Task {
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 12] = [
     Task {
         lanes: |deps| deps.policy().checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
@@ -60,11 +63,15 @@ const TASKS: [Task; 9] = [
     },
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(5)),
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
+    Task::alone("audit", |deps| audit::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(1)),
+    // Announced keys are noticed by then, long before they serve.
+    Task::alone("keys", |deps| keys::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
     Task::alone("self-test", |deps| self_test::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
     Task::alone("epochs", |deps| epochs::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(5)),
     // A large bucket is listed for long.
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1), Duration::from_hours(1)),
+    Task::alone("prune", |deps| prune::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
     Task {
         wake: |deps| deps.eraser.notified().boxed(),
         ..Task::alone("erase", |deps| erase::step(deps).boxed(), ERASE_PAUSE, Duration::from_mins(5))

@@ -9,6 +9,8 @@ use crate::api::contract::faces;
 use crate::api::faces::face::{former, image_type, mode, wire};
 use crate::api::http::payload::either::Upload;
 use crate::api::http::payload::multipart::Multipart;
+use crate::api::http::prefer::{REPRESENTATION, prefers_representation};
+use crate::api::sessions::wire_receipt;
 use crate::api::wire::{File, Wire};
 use crate::api::{Api, types};
 use crate::domain::{Caller, FaceId, SessionId};
@@ -16,6 +18,7 @@ use crate::service;
 use crate::service::faces::NewFace;
 use crate::service::faces::image::{Compression, ImageFile};
 use crate::service::idempotency::IdempotentRequest;
+use crate::service::receipts;
 
 pub mod face;
 
@@ -58,9 +61,15 @@ impl faces::FacesApi for Api {
         &self,
         caller: Caller,
         Path(session): Path<Uuid>,
+        Header(prefer): Header<Option<String>>,
     ) -> Result<faces::DeleteFacesOk, faces::DeleteFacesError> {
-        service::faces::delete_all(&self.deps, &caller, SessionId(session)).await?;
-        Ok(faces::DeleteFacesOk::NoContent)
+        let session = SessionId(session);
+        if !prefers_representation(prefer.as_deref()) {
+            service::faces::delete_all(&self.deps, &caller, session).await?;
+            return Ok(faces::DeleteFacesOk::NoContent);
+        }
+        let receipt = receipts::delete_faces(&self.deps, &caller, session, None).await?;
+        Ok(faces::DeleteFacesOk::Ok(self.signed(wire_receipt(receipt), false)?, REPRESENTATION.to_owned()))
     }
 
     async fn get_face(
@@ -78,9 +87,15 @@ impl faces::FacesApi for Api {
         caller: Caller,
         Path(session): Path<Uuid>,
         Path(face): Path<Uuid>,
+        Header(prefer): Header<Option<String>>,
     ) -> Result<faces::DeleteFaceOk, faces::DeleteFaceError> {
-        service::faces::delete(&self.deps, &caller, SessionId(session), FaceId(face)).await?;
-        Ok(faces::DeleteFaceOk::NoContent)
+        let (session, face) = (SessionId(session), FaceId(face));
+        if !prefers_representation(prefer.as_deref()) {
+            service::faces::delete(&self.deps, &caller, session, face).await?;
+            return Ok(faces::DeleteFaceOk::NoContent);
+        }
+        let receipt = receipts::delete_faces(&self.deps, &caller, session, Some(face)).await?;
+        Ok(faces::DeleteFaceOk::Ok(self.signed(wire_receipt(receipt), false)?, REPRESENTATION.to_owned()))
     }
 
     async fn get_face_image(

@@ -6,6 +6,7 @@ pub mod fingerprint;
 pub mod middleware;
 pub mod parameter;
 pub mod payload;
+pub mod prefer;
 pub mod problem;
 pub mod proxies;
 pub mod relay;

@@ -98,6 +98,7 @@ impl Api {
         let session = NewSession {
             correlation_id: body.correlation_id,
             evidence_id: body.evidence_id,
+            consent_reference: None,
             image_storage_enabled: body.image_storage_enabled,
             ttl_seconds: None,
             callback_url: body.callback_url.map(|url| url.0),

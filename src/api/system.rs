@@ -22,7 +22,7 @@ impl system::SystemApi for Api {
     }
 
     async fn get_certificate(&self) -> Result<system::GetCertificateOk, system::GetCertificateError> {
-        let certificate = self.deps.signer.certificate_pem().to_owned();
+        let certificate = self.deps.signer.certificate_pem();
         Ok(system::GetCertificateOk::Ok(poem_openapi::payload::PlainText(certificate), KEYS_CACHED.to_owned()))
     }
 

@@ -3,7 +3,7 @@
 //!
 //! No crate with upkeep does this without a second set of cryptographic primitives; the steps between them are few.
 
-use std::str;
+use std::{mem, str};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
@@ -107,9 +107,9 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|_| Error::NotJwe("its header is not JSON, or has no 'alg' and 'enc'"))?;
     let algorithm = algorithm(&header)?;
     let named = header.kid.as_deref().or(header.thumbprint.as_deref());
-    let key = keys.find(algorithm, named).ok_or(Error::UnknownKey)?;
-    let content_key = content_key(key, &header, &decoded(key_sealed)?)?;
-    let nonce = decoded(nonce)?.try_into().map_err(|_| Error::NotJwe("its initialisation vector has not 12 bytes"))?;
+    let key_sealed = decoded(key_sealed)?;
+    let nonce: [u8; NONCE_LEN] =
+        decoded(nonce)?.try_into().map_err(|_| Error::NotJwe("its initialisation vector has not 12 bytes"))?;
     let tag = decoded(tag)?;
     if tag.len() != TAG_LEN {
         return Err(Error::NotJwe("its authentication tag has not 16 bytes"));
@@ -119,11 +119,25 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode_vec(text, &mut plain).map_err(|_| NOT_BASE64)?;
     let len = plain.len();
     plain.extend_from_slice(&tag);
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    let opened = cipher(&content_key).open_in_place(nonce, Aad::from(head.as_bytes()), &mut plain);
-    opened.map_err(|_| Error::NotDecrypted)?;
-    plain.truncate(len);
-    Ok(plain)
+    let candidates = keys.candidates(algorithm, named);
+    let is_known = named.is_none_or(|named| candidates.iter().any(|key| key.kid() == named));
+    let mut failure = if is_known { Error::NotDecrypted } else { Error::UnknownKey };
+    for (tried, key) in candidates.iter().enumerate() {
+        // A failed attempt leaves nothing of the text.
+        let mut text = if tried + 1 < candidates.len() { plain.clone() } else { mem::take(&mut plain) };
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        match content_key(key, &header, &key_sealed) {
+            Ok(content_key) => {
+                if cipher(&content_key).open_in_place(nonce, Aad::from(head.as_bytes()), &mut text).is_ok() {
+                    text.truncate(len);
+                    return Ok(text);
+                }
+            }
+            Err(error) if is_known => failure = error,
+            Err(_) => {}
+        }
+    }
+    Err(failure)
 }
 
 fn algorithm(header: &Header) -> Result<Algorithm, Error> {

@@ -1,6 +1,8 @@
 //! The keys that captures are encrypted for.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use strum::{IntoStaticStr, VariantArray};
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
@@ -27,6 +29,18 @@ pub enum Algorithm {
 
 face::named!(Algorithm);
 
+impl Algorithm {
+    fn usage(self) -> Usage {
+        match self {
+            Self::EcdhEs => Usage::Agreement,
+            Self::RsaOaep256 => Usage::Encipherment,
+        }
+    }
+}
+
+/// The name in a certificate.
+const SUBJECT: &str = "BioServer capture key";
+
 pub(super) enum Private {
     EcdhEs(agreement::PrivateKey),
     RsaOaep256(OaepPrivateDecryptingKey),
@@ -50,13 +64,19 @@ impl fmt::Debug for Key {
 impl Key {
     /// A new random one.
     pub fn make(algorithm: Algorithm, now: Moment) -> Result<Self, Error> {
-        let (family, usage) = match algorithm {
-            Algorithm::EcdhEs => (Family::P256, Usage::Agreement),
-            Algorithm::RsaOaep256 => (Family::Rsa, Usage::Encipherment),
+        let family = match algorithm {
+            Algorithm::EcdhEs => Family::P256,
+            Algorithm::RsaOaep256 => Family::Rsa,
         };
-        let made = certificate::make(family, usage, "BioServer capture key", now);
+        let made = certificate::make(family, algorithm.usage(), SUBJECT, now);
         let made = made.map_err(|_| Error::Failed("none could be made"))?;
         Self::read(algorithm, made.der, made.certificate_pem)
+    }
+
+    /// Another certificate for a key of this server, in PEM.
+    pub fn renew(algorithm: Algorithm, der: &SecretSlice<u8>, now: Moment) -> Result<String, Error> {
+        let renewed = certificate::renew(der, algorithm.usage(), SUBJECT, now);
+        renewed.map_err(|_| Error::Failed("no certificate could be made"))
     }
 
     /// A key as [`Key::der`] and [`Key::certificate_pem`] gave it.
@@ -103,23 +123,49 @@ pub fn kid(certificate: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(certificate))
 }
 
-/// The keys of a server: those it gives to clients, and maybe older ones.
+/// The keys of a server. They may be replaced at any moment.
 #[derive(Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys(RwLock<Kept>);
+
+/// A clone shares the keys.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    /// Those whose certificates clients are given.
+    serving: Vec<Arc<Key>>,
+    /// Those that clients were given before, or will be.
+    others: Vec<Arc<Key>>,
+}
 
 impl Keys {
-    pub fn new(keys: Vec<Key>) -> Self {
-        Self(keys)
+    /// Gives clients the certificates of `serving`.
+    pub fn new(serving: Vec<Key>) -> Self {
+        let keys = Self::default();
+        keys.replace(serving, vec![]);
+        keys
+    }
+
+    /// From now on gives clients the certificates of `serving`, and opens what was encrypted for `others`, too.
+    pub fn replace(&self, serving: Vec<Key>, others: Vec<Key>) {
+        let shared = |keys: Vec<Key>| keys.into_iter().map(Arc::new).collect();
+        let kept = Kept { serving: shared(serving), others: shared(others) };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
+    fn kept(&self) -> Kept {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// In DER, in the order the keys were given.
     pub fn certificates(&self) -> Vec<Vec<u8>> {
-        self.0.iter().map(|key| key.certificate.clone()).collect()
+        self.kept().serving.iter().map(|key| key.certificate.clone()).collect()
     }
 
-    /// The key of this name; without a name, the first for the algorithm.
-    pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Option<&Key> {
-        let is_wanted = |key: &&Key| key.algorithm() == algorithm && kid.is_none_or(|kid| key.kid == kid);
-        self.0.iter().find(is_wanted)
+    /// The keys for the algorithm: the one of this name, or, if none has it, all. A certificate may have been renewed since
+    /// a client was given it.
+    pub(super) fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Vec<Arc<Key>> {
+        let Kept { serving, others } = self.kept();
+        let all: Vec<_> = serving.into_iter().chain(others).filter(|key| key.algorithm() == algorithm).collect();
+        let named: Vec<_> = all.iter().filter(|key| kid == Some(key.kid.as_str())).cloned().collect();
+        if named.is_empty() { all } else { named }
     }
 }

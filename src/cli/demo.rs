@@ -55,7 +55,7 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let app = App::build(config).await?;
     say(&format!("Pack: {}", app.deps.face_engine.pack()))?;
     let new = NewKey { provider: "demo".to_owned(), permissions: Permission::ALL.to_vec(), expires: None };
-    let key = keys::create(&app.deps.store, &app.deps.clock, new).await?.text;
+    let key = keys::create(&app.deps.store, &app.deps.master, &app.deps.clock, new).await?.text;
     let listener = app::listen(args.listen).await?;
     let host = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -9,6 +9,7 @@ use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{KeyId, Moment, Permission};
+use crate::seal::master::Master;
 use crate::service::keys::{self, NewKey};
 use crate::store::Store;
 use crate::store::keys::ListedKey;
@@ -57,18 +58,18 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let store = Store::open_unchanged(&config.store).await?;
     let clock = Clock::default();
     let text = match args.action {
-        Action::Create(new) => create(&store, &clock, new).await?,
+        Action::Create(new) => create(&store, &config.master_key.master()?, &clock, new).await?,
         Action::List { json } => list(&store, &clock, json).await?,
-        Action::Revoke { id } => revoke(&store, &clock, id).await?,
+        Action::Revoke { id } => revoke(&store, &config.master_key.master()?, &clock, id).await?,
     };
     store.close().await;
     print(text)
 }
 
-async fn create(store: &Store, clock: &Clock, new: Create) -> anyhow::Result<String> {
+async fn create(store: &Store, master: &Master, clock: &Clock, new: Create) -> anyhow::Result<String> {
     let Create { provider, permissions, expires, json } = new;
     let permissions = if permissions.is_empty() { Permission::ALL.to_vec() } else { without_repeats(permissions) };
-    let made = keys::create(store, clock, NewKey { provider: provider.clone(), permissions, expires }).await?;
+    let made = keys::create(store, master, clock, NewKey { provider: provider.clone(), permissions, expires }).await?;
     let key = made.text.expose_secret();
     let id = made.id.0.simple().to_string();
     if json {
@@ -99,8 +100,8 @@ async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String
     Ok(table(["ID", "PROVIDER", "CREATED", "STATE", "PERMISSIONS"], listed.into_iter().map(row)))
 }
 
-async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> anyhow::Result<String> {
-    let since = keys::revoke(store, clock, id).await?;
+async fn revoke(store: &Store, master: &Master, clock: &Clock, id: KeyId) -> anyhow::Result<String> {
+    let since = keys::revoke(store, master, clock, id).await?;
     let since = since.with_context(|| format!("there is no key with the id {}", id.0.simple()))?;
     Ok(format!("{} is revoked since {since}.\n", id.0.simple()))
 }
@@ -137,7 +138,7 @@ fn id(text: &str) -> Result<KeyId, &'static str> {
 }
 
 /// Reads RFC 3339, or a day: its first moment in UTC.
-fn moment(text: &str) -> Result<Moment, &'static str> {
+pub(super) fn moment(text: &str) -> Result<Moment, &'static str> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let time = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()));
     time.map(Moment::new)

@@ -101,7 +101,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let store = Store::open_unchanged(&config.store).await?;
     let text = match args.action {
         Action::List { json } => list(&store, json).await?,
-        Action::Limit(limit) => set(&store, limit).await?,
+        Action::Limit(limit) => set(config, &store, limit).await?,
         Action::Look(look) => dress(&store, &look).await?,
         Action::CallbackSecret { name, rotate, overlap } => {
             let overlap = rotate.then(|| TimeDelta::hours(overlap.into()));
@@ -125,7 +125,7 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
     Ok(table(["PROVIDER", "CREATED", "LIMITS"], listed.into_iter().map(row)))
 }
 
-async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
+async fn set(config: &Config, store: &Store, asked: Limit) -> anyhow::Result<String> {
     let change = Change {
         ttl_seconds_max: asked.ttl_seconds_max.map(|bound| bound.0),
         requests_per_minute: asked.requests_per_minute.map(|bound| bound.0),
@@ -133,7 +133,7 @@ async fn set(store: &Store, asked: Limit) -> anyhow::Result<String> {
         liveness_reasons: asked.liveness_reasons.map(|answer| answer == YesNo::Yes),
     };
     let name = asked.name;
-    let limits = providers::limit(store, &name, change).await?;
+    let limits = providers::limit(store, &config.master_key.master()?, &name, change, Clock::default().now()).await?;
     let limits = limits.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(format!("{name}: {}\n", shown(limits)))
 }
@@ -159,7 +159,7 @@ async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<Time
     let master = config.master_key.master()?;
     let now = Clock::default().now();
     let secret = match overlap {
-        Some(overlap) => callbacks::rotate(store, &master, name, now.plus(overlap)).await?,
+        Some(overlap) => callbacks::rotate(store, &master, name, now, overlap).await?,
         None => callbacks::secret_of(store, &master, name, now).await?,
     };
     let secret = secret.with_context(|| format!("there is no provider named '{name}'"))?;

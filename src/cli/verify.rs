@@ -43,11 +43,7 @@ pub(super) enum Verdict {
 
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     let text = read(&args.file)?;
-    let jwks = match args.jwks {
-        Some(place) if place.starts_with("https://") || place.starts_with("http://") => fetch(&place).await?,
-        Some(path) => serde_json::from_str(&read(Path::new(&path))?).with_context(|| format!("{path} is no JSON"))?,
-        None => stored(config).await?,
-    };
+    let jwks = key_set(config, args.jwks).await?;
     let mut out = std::io::stdout().lock();
     let checked = check_all(&text, &jwks);
     let has_failed = checked.iter().any(|(_, verdict, _)| matches!(verdict, Verdict::Not(_)));
@@ -180,6 +176,15 @@ fn colons(json: &str) -> usize {
         }
     }
     count
+}
+
+/// The key set at a URL or in a file, or that of the store.
+pub(super) async fn key_set(config: &Config, place: Option<String>) -> anyhow::Result<Value> {
+    match place {
+        Some(place) if place.starts_with("https://") || place.starts_with("http://") => fetch(&place).await,
+        Some(path) => serde_json::from_str(&read(Path::new(&path))?).with_context(|| format!("{path} is no JSON")),
+        None => stored(config).await,
+    }
 }
 
 async fn stored(config: &Config) -> anyhow::Result<Value> {

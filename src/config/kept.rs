@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use crate::config::source::{Source, Sources, plain};
 use crate::config::{table, value};
 use crate::media::{Credentials, S3, Settings};
+use crate::seal::vault;
 use crate::store::postgres::Bounds;
 use crate::store::settings;
 
@@ -77,6 +78,24 @@ pub fn media(sources: &mut Sources, data: &Path) -> Settings {
     let credentials = id.zip(secret).map(|(id, secret)| Credentials { id, secret });
     let folder = folder.trim_matches('/').to_owned();
     Settings::S3(Box::new(S3 { bucket: bucket.to_owned(), folder, region, endpoint, credentials }))
+}
+
+pub fn vault(sources: &mut Sources) -> Option<vault::Settings> {
+    let read = |text: &str| Ok((text.to_owned(), vault::Place::parse(text).map_err(|error| error.to_string())?));
+    let place = sources.optional(&table::KEY_VAULT, read, |(text, _): &(String, _)| text.clone());
+    sources.show(&table::KEY_VAULT_TOKEN, "none".to_owned(), Source::Default);
+    let token = sources.secret(&table::KEY_VAULT_TOKEN);
+    let Some((_, place)) = place else {
+        if let Some((_, source)) = token {
+            sources.lonely(&table::KEY_VAULT_TOKEN, source, &table::KEY_VAULT);
+        }
+        return None;
+    };
+    let token = token.map(|(token, source)| {
+        sources.show_secret(&table::KEY_VAULT_TOKEN, source);
+        token
+    });
+    Some(vault::Settings::new(place, token))
 }
 
 /// Notes what does not go with a folder.

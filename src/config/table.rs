@@ -130,6 +130,12 @@ settings! {
         Holds::Secret("32 random bytes in base64 or hex, as `openssl rand -base64 32` makes them"),
         Some("made at the first start, and kept in the data folder"),
         "Seals what is kept. With Postgres it must be given: all nodes share it.";
+    MASTER_KEY_OTHER = "master_key_other", Holds::Secret("as the master key"), Some("none"),
+        "While the master key changes, another one beside it, which opens what it has sealed.";
+    KEY_VAULT = "key_vault", Holds::Text("a URL such as https://vault:8200/transit/bioserver"), Some("none"),
+        "A key of HashiCorp Vault's Transit, which wraps the keys of the hours in the place of the master key.";
+    KEY_VAULT_TOKEN = "key_vault_token", Holds::Secret("a token of the vault's"), Some("none"),
+        "Proves to the vault who asks; none where an agent of its adds one.";
     SIGNING_ALGORITHM = "signing_algorithm", Holds::OneOf(<Algorithm as VariantNames>::VARIANTS), None,
         "The signature of answers.";
     SIGNING_KEY = "signing_key", Holds::Secret("an RSA or P-256 private key in PEM, and the certificate for it"),
@@ -177,6 +183,8 @@ settings! {
         "Must be given with a bucket.";
     S3_SECRET_ACCESS_KEY = "s3_secret_access_key", Holds::Secret("the store's own"), Some("none"),
         "Must be given with a bucket.";
+    AUDIT_DAYS = "audit_days", Holds::Whole(1, 36_500), None,
+        "Entries of the audit log are deleted after so many days. What is left can still be verified.";
     LOG_FORMAT = "log_format", Holds::OneOf(LogFormat::VARIANTS), None,
         "The form of the log, which goes to standard error.";
     LOG_FILTER = "log_filter", Holds::Text("levels such as info or warn,bioserver=debug"), None,

@@ -48,7 +48,7 @@ fn nothing_needs_to_be_said() {
     let config = load("", &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.store.to_string(), "sqlite:./data/bioserver.db");
-    assert!(matches!(&config.master_key, seal::Source::Kept(path) if path == Path::new("./data/master.key")));
+    assert!(matches!(&config.master_key, master::Source::Kept(path) if path == Path::new("./data/master.key")));
     assert!(matches!(config.signing, signing::Settings::Kept(Algorithm::Es256)));
     assert_eq!((config.prefix.as_str(), config.policy.mode), ("/bioserver-app", Mode::F6_4Vid60x));
     assert_eq!((config.bodies.image_bytes, config.policy.image_pixels_max), (10_485_760, 50_000_000));
@@ -143,7 +143,7 @@ fn postgres_demands_a_master_key() {
     assert_eq!(faulty("", &[url]), ["master_key"]);
     let config = load(&format!("master_key = \"{MASTER_KEY}\""), &[url]).unwrap();
     assert_eq!(config.store.to_string(), "postgres://me@db:5432/bio");
-    assert!(matches!(config.master_key, seal::Source::Given(_)));
+    assert!(matches!(config.master_key, master::Source::Given(_)));
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("AAAA"), "{shown}");
     assert_eq!(faulty("database_url = \"mysql://me:hunter2@db/bio\"", &[]), ["database_url"]);
@@ -154,7 +154,7 @@ fn secrets_may_lie_in_files() {
     let folder = Folder::new();
     let key = folder.write("key", &format!("{MASTER_KEY}\n"));
     let config = load("", &[("BIOSERVER_MASTER_KEY_FILE", &key)]).unwrap();
-    assert!(matches!(config.master_key, seal::Source::Given(_)));
+    assert!(matches!(config.master_key, master::Source::Given(_)));
     let config =
         load(&format!("master_key_file = {key:?}\nmaster_key = \"hunter2\""), &[("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
     assert!(config.is_ok(), "variables win together");

@@ -10,6 +10,8 @@ pub struct Session {
     /// The caller's own names for it.
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
+    /// Where the person's consent is recorded, as the caller names that.
+    pub consent_reference: Option<String>,
     /// Whether the images that its faces are made from are kept with them.
     pub image_storage_enabled: bool,
     /// Where the provider is told of results.

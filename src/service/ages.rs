@@ -6,6 +6,7 @@ use face::{AgedFace, Picture, WantedFace, age};
 
 use crate::domain::age::{Age, ImageType};
 use crate::domain::{AgeId, Caller, Operation, Permission};
+use crate::service::audit::About;
 use crate::service::turns::Place;
 use crate::service::{Deps, Error, faces, require};
 
@@ -29,7 +30,7 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: New
     turn.done();
     let aged = aged.map_err(|error| Error::Image { part: "image", error })?;
     let now = deps.clock.now();
-    faces::count(deps, caller, Operation::CreateDirectAge, now).await?;
+    faces::count(deps, caller, Operation::CreateDirectAge, About::default(), now).await?;
     let (quality, estimated) = match aged.face {
         Some(AgedFace { quality, years }) => {
             let estimated = age::is_enough(&quality).then(|| age::stated(years));

@@ -7,11 +7,12 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::callback::{Attempt, Message, Secret};
+use crate::domain::audit::{Entry, Work};
 use crate::domain::callback::{Callback, CallbackStatus};
 use crate::domain::{CallbackId, Moment, ProviderId, SessionId};
-use crate::seal::Master;
+use crate::seal::master::Master;
 use crate::service::deliveries::{self, Delivery, Room};
-use crate::service::{Deps, Error, back_off, sessions};
+use crate::service::{Deps, Error, audit, back_off, sessions};
 use crate::store::callbacks::{LeasedCallback, Share};
 use crate::store::{self, Store};
 
@@ -68,6 +69,9 @@ async fn postpone(deps: &Deps, leased: &LeasedCallback, wait: Duration) -> Resul
     let last = "it waits for its host, which does not answer or has others to answer";
     let mut tx = deps.store.begin().await?;
     store::callbacks::postpone(&mut tx, leased, due, last).await?;
+    if due >= leased.session.expires {
+        record_given_up(deps, &mut tx, leased).await?;
+    }
     Ok(tx.commit().await?)
 }
 
@@ -86,7 +90,16 @@ async fn note(deps: &Deps, leased: &LeasedCallback, attempt: &Attempt) -> Result
     };
     let mut tx = deps.store.begin().await?;
     store::callbacks::note(&mut tx, leased, status, due, &last).await?;
+    if status == CallbackStatus::Dead {
+        record_given_up(deps, &mut tx, leased).await?;
+    }
     Ok(tx.commit().await?)
+}
+
+async fn record_given_up(deps: &Deps, tx: &mut store::Tx, leased: &LeasedCallback) -> Result<(), store::Error> {
+    let entry = Entry::of_server(Work::CallbackGivenUp, CallbackStatus::Dead.name(), deps.clock.now());
+    let entry = entry.by(leased.session.provider).about(leased.session.id).with_subject(&leased.callback);
+    audit::append(tx, &deps.master, &entry).await
 }
 
 /// Before the next attempt after so many: what the host asks for, if that is more.
@@ -121,14 +134,21 @@ pub async fn secret_of(store: &Store, master: &Master, name: &str, now: Moment) 
     Ok(secrets(store, master, provider.id, now).await?.into_iter().next())
 }
 
-/// Signs callbacks to the provider of this name with a new secret from now on, and with the one that it had until
-/// `before_until` as well; `None` if there is no such provider.
-pub async fn rotate(store: &Store, master: &Master, name: &str, before_until: Moment) -> Result<Option<Secret>, Error> {
+/// Signs callbacks to the provider of this name with a new secret from now on, and for `overlap` with the one that it had
+/// as well; `None` if there is no such provider.
+pub async fn rotate(
+    store: &Store,
+    master: &Master,
+    name: &str,
+    now: Moment,
+    overlap: TimeDelta,
+) -> Result<Option<Secret>, Error> {
     let mut tx = store.begin().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
     let secret = Secret::make();
     let sealed = master.seal(&place(provider.id), secret.bytes());
-    store::providers::set_callback_secret(&mut tx, provider.id, &sealed, before_until).await?;
+    store::providers::set_callback_secret(&mut tx, provider.id, &sealed, now.plus(overlap)).await?;
+    audit::append(&mut tx, master, &Entry::of_operator(Work::CallbackSecretRotated, now).by(provider.id)).await?;
     tx.commit().await?;
     Ok(Some(secret))
 }
@@ -142,7 +162,7 @@ async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<V
     kept.ok_or_else(|| Error::Failed("the provider of a callback is gone".to_owned()))
 }
 
-fn place(provider: ProviderId) -> String {
+pub(super) fn place(provider: ProviderId) -> String {
     format!("providers/{}/callback_secret", provider.0)
 }
 

@@ -1,11 +1,17 @@
-//! The keys that captures are encrypted for: one of each kind, the same on every node.
+//! The keys that captures are encrypted for: one of each kind serves, the same on every node.
+
+use chrono::TimeDelta;
 
 use crate::capture;
 use crate::capture::key::{Algorithm, Key, Keys};
 use crate::clock::Clock;
-use crate::seal::Master;
-use crate::service::server_keys::{self, StoredKey};
+use crate::domain::Moment;
+use crate::seal::master::Master;
+use crate::service::server_keys::{self, KeptKey, NewKey};
 use crate::store::Store;
+
+/// For so long a key that no longer serves opens captures: longer than any may take to come.
+const KEPT: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,20 +23,43 @@ pub enum Error {
 
 /// The keys of this server, made when there are none.
 pub async fn open(store: &Store, master: &Master, clock: &Clock) -> Result<Keys, Error> {
-    let mut keys = vec![];
+    let now = clock.now();
     for algorithm in Algorithm::ALL {
-        let now = clock.now();
-        let make = || {
-            let made = Key::make(algorithm, now)?;
-            Ok::<_, Error>(StoredKey {
-                kid: made.kid().to_owned(),
-                der: made.der().clone(),
-                jwk: "{}".to_owned(),
-                certificate: made.certificate_pem().to_owned(),
-            })
-        };
-        let kept = server_keys::serving(store, master, algorithm.name(), now, make).await?;
-        keys.push(Key::read(algorithm, kept.der, kept.certificate)?);
+        server_keys::make_first(store, master, algorithm.name(), now, || new_key(algorithm, now)).await?;
     }
-    Ok(Keys::new(keys))
+    let kept = server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name)).await;
+    let keys = Keys::default();
+    replace(&keys, &kept.map_err(server_keys::Error::Store)?, now)?;
+    Ok(keys)
+}
+
+/// Has `keys` be those that are kept. What no capture can need any more is left out.
+pub(super) fn replace(keys: &Keys, kept: &[KeptKey], now: Moment) -> Result<(), Error> {
+    let (mut serving, mut others) = (vec![], vec![]);
+    for algorithm in Algorithm::ALL {
+        let active = server_keys::serving(kept, algorithm.name(), now);
+        let before = active.and_then(|_| server_keys::serving(kept, algorithm.name(), now.plus(-KEPT)));
+        let since = before.map(|before| before.row.begins());
+        for key in kept.iter().filter(|key| key.row.algorithm == algorithm.name()) {
+            let read = Key::read(algorithm, key.der.clone(), key.row.certificate.clone())?;
+            if active.is_some_and(|active| active.row.kid == key.row.kid) {
+                serving.push(read);
+            } else if since.is_none_or(|since| key.row.begins() >= since) {
+                others.push(read);
+            }
+        }
+    }
+    keys.replace(serving, others);
+    Ok(())
+}
+
+/// A new key to be kept.
+pub(super) fn new_key(algorithm: Algorithm, now: Moment) -> Result<NewKey, Error> {
+    let made = Key::make(algorithm, now)?;
+    Ok(NewKey {
+        kid: made.kid().to_owned(),
+        der: made.der().clone(),
+        jwk: "{}".to_owned(),
+        certificate: made.certificate_pem().to_owned(),
+    })
 }

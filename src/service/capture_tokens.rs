@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use crate::domain::audit::Request;
 use crate::domain::{Caller, CaptureGrant, KeyId, Moment, Permission, SessionId};
 use crate::service::{Deps, Error, liveness, origins, require, sessions};
 use crate::store;
@@ -73,7 +74,7 @@ pub async fn authenticate(deps: &Deps, Token(text): Token<'_>) -> Result<Caller,
     let (provider, limits) = (valid.key.provider, valid.limits);
     let permissions = vec![Permission::Liveness];
     let grant = CaptureGrant { session: claim.session, return_url: claim.return_url };
-    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(grant) })
+    Ok(Caller { provider, key: claim.key, permissions, limits, only: Some(grant), request: Request::default() })
 }
 
 struct Claim {

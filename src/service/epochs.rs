@@ -1,8 +1,7 @@
 //! The keys that seal the keys of sessions: one for each hour, erased once the sessions that end in it have.
 //!
-//! They lie among the media, sealed by the master key. So no log and no dump of the database has them, and once one is
-//! erased, nothing opens its sessions, not the master key and an old dump together. A keeper of keys that is not this
-//! server, such as a KMS, has its place here.
+//! They lie among the media, sealed by the master key, or by a key vault that is not this server. So no log and no dump of
+//! the database has them, and once one is erased, nothing opens its sessions, not the master key and an old dump together.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,13 +9,11 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta};
 
 use crate::domain::{EpochId, Moment, OwnerId};
-use crate::seal::Key;
+use crate::seal::{Key, vault};
+use crate::service::storage::KEYS;
 use crate::service::{Deps, Error, erasures};
 use crate::store;
 use crate::store::epochs::Epoch;
-
-/// The folder of all keys of an owner.
-pub(super) const KEYS: &str = "keys";
 
 const HOUR_S: i64 = 3600;
 /// Nodes' clocks may differ by so much: for so long after its end no epoch is erased.
@@ -81,7 +78,11 @@ pub(super) async fn key(deps: &Deps, id: EpochId, expires: Moment) -> Result<Key
 /// The key as it lies among the media; `None` if it does not.
 async fn look(deps: &Deps, epoch: Epoch) -> Result<Option<Key>, Error> {
     let Some(sealed) = deps.media.get(&media_name(deps.owner, epoch.id)).await? else { return Ok(None) };
-    let key = deps.master.unwrap(&place(epoch), &sealed)?;
+    let key = if vault::is_wrapped(&sealed) {
+        deps.vault.as_ref().ok_or(vault::Error::Missing)?.unwrap(&place(epoch), &sealed).await?
+    } else {
+        deps.master.unwrap(&place(epoch), &sealed)?
+    };
     deps.epochs.keep(epoch, key.clone());
     Ok(Some(key))
 }
@@ -91,7 +92,12 @@ async fn look(deps: &Deps, epoch: Epoch) -> Result<Option<Key>, Error> {
 async fn begin(deps: &Deps, ends: Moment) -> Result<EpochId, Error> {
     let new = Epoch { id: EpochId::new(), ends };
     let name = media_name(deps.owner, new.id);
-    deps.media.put(&name, deps.master.wrap(&place(new), &Key::make()).into()).await?;
+    let (key, place) = (Key::make(), place(new));
+    let wrapped = match &deps.vault {
+        Some(vault) => vault.wrap(&place, &key).await?,
+        None => deps.master.wrap(&place, &key),
+    };
+    deps.media.put(&name, wrapped.into()).await?;
     let mut tx = deps.store.begin().await?;
     let begun = store::epochs::begin(&mut tx, new).await?;
     if begun != new.id {
@@ -135,7 +141,7 @@ pub async fn get_ready(deps: &Deps) -> Result<(), Error> {
 }
 
 /// The end of the hour that a moment lies in; of a full hour, the hour itself.
-fn end(expires: Moment) -> Result<Moment, Error> {
+pub(super) fn end(expires: Moment) -> Result<Moment, Error> {
     let hour_ms = HOUR_S * 1000;
     let ends_ms = (expires.utc().timestamp_millis() + hour_ms - 1).div_euclid(hour_ms) * hour_ms;
     let ends = DateTime::from_timestamp_millis(ends_ms).map(Moment::new);
@@ -146,7 +152,7 @@ pub(super) fn media_name(owner: OwnerId, id: EpochId) -> String {
     format!("{owner}/{KEYS}/{id}")
 }
 
-fn place(Epoch { id, ends }: Epoch) -> String {
+pub(super) fn place(Epoch { id, ends }: Epoch) -> String {
     format!("epochs/{id}/key?{ends}")
 }
 

@@ -3,8 +3,10 @@
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 
-use crate::domain::Moment;
-use crate::service::{Deps, Error, back_off};
+use crate::domain::audit::{Entry, Work};
+use crate::domain::{Moment, SessionId};
+use crate::service::storage::{KEYS, MEDIA};
+use crate::service::{Deps, Error, audit, back_off};
 use crate::{media, store};
 
 /// For how long an erasure is left to the node that took it: far longer than a step takes.
@@ -13,6 +15,9 @@ const LEASE: TimeDelta = TimeDelta::minutes(5);
 const AT_ONCE: usize = 8;
 /// Between two attempts. A place that is away for long is back for no longer than this before it is tried.
 const PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// The outcome of an erasure in the audit log.
+pub(super) const ERASED: &str = "erased";
 
 /// The outcome of one step.
 #[derive(Default)]
@@ -47,6 +52,9 @@ pub async fn work_off(deps: &Deps, limit: i64) -> Result<WorkedOff, Error> {
         match erased {
             Ok(()) => {
                 store::erasures::delete(&mut tx, &erasure.name).await?;
+                if let Some(entry) = entry(&erasure.name, deps.clock.now()) {
+                    audit::append(&mut tx, &deps.master, &entry).await?;
+                }
                 worked.erased += 1;
             }
             Err(error) => {
@@ -58,6 +66,17 @@ pub async fn work_off(deps: &Deps, limit: i64) -> Result<WorkedOff, Error> {
         tx.commit().await?;
     }
     Ok(worked)
+}
+
+/// What was erased under this name: images of a session, all or one, or the key of an epoch.
+fn entry(name: &str, now: Moment) -> Option<Entry> {
+    if let Some((_, path)) = name.split_once(&format!("{MEDIA}/")) {
+        let (session, medium) = path.split_once('/')?;
+        let entry = Entry::of_server(Work::ImagesErased, ERASED, now).about(SessionId(session.parse().ok()?));
+        return Some(if medium.is_empty() { entry } else { entry.with_subject(&medium) });
+    }
+    let (_, epoch) = name.split_once(&format!("{KEYS}/"))?;
+    Some(Entry::of_server(Work::EpochKeyErased, ERASED, now).with_subject(&epoch))
 }
 
 async fn erase(deps: &Deps, name: &str) -> Result<(), media::Error> {

@@ -8,18 +8,19 @@ use face::{DescribedFace, Picture, WantedFace};
 use crate::domain::face::{Face, Mode};
 use crate::domain::session::Session;
 use crate::domain::{Caller, FaceId, Moment, Operation, OwnerId, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::faces::content::{Content, Image};
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::sealed::{self, LiveSession};
 use crate::service::turns::Place;
-use crate::service::{Deps, Error, erasures, require, sessions};
+use crate::service::{Deps, Error, audit, erasures, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
 use crate::store::idempotency::KeyScope;
 use crate::store::sessions::StoredSession;
 
 pub mod best;
-mod content;
+pub(super) mod content;
 pub mod image;
 
 /// Faces of one session that are read at once: more than any session may have.
@@ -49,7 +50,7 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: New
     require(caller, Permission::Face)?;
     let described = describe(deps, place, "image", &new).await?;
     let now = deps.clock.now();
-    count(deps, caller, Operation::CreateDirectFace, now).await?;
+    count(deps, caller, Operation::CreateDirectFace, About::default(), now).await?;
     Ok(face(deps, new, described, now))
 }
 
@@ -109,29 +110,46 @@ pub async fn list(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Ve
 
 /// Deletes a face; its image is erased as soon as its place lets that happen. One that was deleted before is fine.
 pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(), Error> {
-    require(caller, Permission::Face)?;
-    let now = deps.clock.now();
-    let mut tx = deps.store.begin().await?;
-    let held = sessions::hold(&mut tx, caller, session, now).await?;
-    if store::faces::delete(&mut tx, session, id).await? {
-        erase_images(&mut tx, &held, &[id], now).await?;
-    } else if !store::faces::was_deleted(&mut tx, session, id).await? {
-        return Err(Error::FaceNotFound(id));
-    }
-    tx.commit().await?;
-    deps.eraser.notify_one();
-    Ok(())
+    let (tx, held) = begin_delete(deps, caller, session).await?;
+    finish_delete(deps, tx, caller, &held, Some(id)).await
 }
 
 /// As [`delete`], of all faces of the session.
 pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(), Error> {
+    let (tx, held) = begin_delete(deps, caller, session).await?;
+    finish_delete(deps, tx, caller, &held, None).await
+}
+
+/// Holds a session whose faces may be deleted.
+pub(super) async fn begin_delete(
+    deps: &Deps,
+    caller: &Caller,
+    session: SessionId,
+) -> Result<(store::Tx, StoredSession), Error> {
     require(caller, Permission::Face)?;
-    let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    let held = sessions::hold(&mut tx, caller, session, now).await?;
-    let deleted = store::faces::delete_all(&mut tx, session).await?;
-    erase_images(&mut tx, &held, &deleted, now).await?;
-    tx.commit().await?;
+    let held = sessions::hold(&mut tx, caller, session, deps.clock.now()).await?;
+    Ok((tx, held))
+}
+
+/// Deletes a face of the session that `tx` holds, or all of them.
+pub(super) async fn finish_delete(
+    deps: &Deps,
+    mut tx: store::Tx,
+    caller: &Caller,
+    held: &StoredSession,
+    face: Option<FaceId>,
+) -> Result<(), Error> {
+    let (session, now) = (held.id, deps.clock.now());
+    let deleted = match face {
+        None => store::faces::delete_all(&mut tx, session).await?,
+        Some(id) if store::faces::delete(&mut tx, session, id).await? => vec![id],
+        Some(id) if store::faces::was_deleted(&mut tx, session, id).await? => vec![],
+        Some(id) => return Err(Error::FaceNotFound(id)),
+    };
+    erase_images(&mut tx, held, &deleted, now).await?;
+    let about = About { subject: face.map(|face| face.to_string()), ..About::session(session) };
+    audit::commit(deps, tx, caller, about, now).await?;
     deps.eraser.notify_one();
     Ok(())
 }
@@ -276,7 +294,7 @@ async fn insert(
         once.note(&mut tx, KeyScope(session.0), session, Some(kept.id), now).await?;
     }
     store::usage::count(&mut tx, caller.provider, operation, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session).with_subject(&kept.id), now).await?;
     Ok(kept.id)
 }
 
@@ -340,9 +358,15 @@ pub(super) fn require_version(deps: &Deps, sent: i32) -> Result<(), Error> {
     if sent == i32::from(served) { Ok(()) } else { Err(Error::TemplateVersion { sent, served }) }
 }
 
-/// Adds one to what the provider has used.
-pub(super) async fn count(deps: &Deps, caller: &Caller, operation: Operation, now: Moment) -> Result<(), Error> {
+/// Adds one to what the provider has used, and records it.
+pub(super) async fn count(
+    deps: &Deps,
+    caller: &Caller,
+    operation: Operation,
+    about: About,
+    now: Moment,
+) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
     store::usage::count(&mut tx, caller.provider, operation, now).await?;
-    Ok(tx.commit().await?)
+    Ok(audit::commit(deps, tx, caller, about, now).await?)
 }

@@ -59,7 +59,7 @@ pub async fn now(deps: &Deps) -> Vec<Gauge> {
 
 async fn owed(deps: &Deps) -> Result<i64, Error> {
     let mut tx = deps.store.read().await?;
-    Ok(store::callbacks::count_owed(&mut tx).await?)
+    Ok(store::callbacks::count_owed(&mut tx, None).await?)
 }
 
 async fn alive(deps: &Deps) -> Result<i64, Error> {

@@ -11,8 +11,10 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::domain::audit::{Entry, Request, Work};
 use crate::domain::{Caller, KeyId, Moment, Permission, ProviderId};
-use crate::service::{Deps, Error, capture_tokens};
+use crate::seal::master::Master;
+use crate::service::{Deps, Error, audit, capture_tokens};
 use crate::store::keys::{Key, ListedKey, Valid};
 use crate::store::providers::Provider;
 use crate::store::{self, Store};
@@ -80,15 +82,20 @@ pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Call
     let expected = valid.as_ref().map_or(NO_DIGEST.as_slice(), |valid| &valid.key.secret_sha256);
     let same = bool::from(digest.ct_eq(expected));
     match valid {
-        Some(Valid { key, limits }) if same => {
-            Ok(Caller { provider: key.provider, key: key.id, permissions: key.permissions, limits, only: None })
-        }
+        Some(Valid { key, limits }) if same => Ok(Caller {
+            provider: key.provider,
+            key: key.id,
+            permissions: key.permissions,
+            limits,
+            only: None,
+            request: Request::default(),
+        }),
         _ => Err(Error::Unauthorized),
     }
 }
 
 /// Makes a key, and its provider when there is none of that name.
-pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<CreatedKey, Refusal> {
+pub async fn create(store: &Store, master: &Master, clock: &Clock, new: NewKey) -> Result<CreatedKey, Refusal> {
     let now = clock.now();
     check(&new, now)?;
     let secret = secret();
@@ -111,6 +118,8 @@ pub async fn create(store: &Store, clock: &Clock, new: NewKey) -> Result<Created
         revoked: None,
     };
     store::keys::insert(&mut tx, &key).await?;
+    let entry = Entry::of_operator(Work::KeyCreated, now).by(provider.id).with_subject(&id.0.simple());
+    audit::append(&mut tx, master, &entry).await?;
     tx.commit().await?;
     let text = format!("bio_{}_{}", id.0.simple(), secret.expose_secret()).into();
     Ok(CreatedKey { id, text })
@@ -123,9 +132,14 @@ pub async fn list(store: &Store) -> Result<Vec<ListedKey>, store::Error> {
 }
 
 /// Ends a key at once, and says since when it is ended; `None` when there is none of that id.
-pub async fn revoke(store: &Store, clock: &Clock, id: KeyId) -> Result<Option<Moment>, store::Error> {
+pub async fn revoke(store: &Store, master: &Master, clock: &Clock, id: KeyId) -> Result<Option<Moment>, store::Error> {
+    let now = clock.now();
     let mut tx = store.begin().await?;
-    let since = store::keys::revoke(&mut tx, id, clock.now()).await?;
+    let since = store::keys::revoke(&mut tx, id, now).await?;
+    if since == Some(now) {
+        let entry = Entry::of_operator(Work::KeyRevoked, now).with_subject(&id.0.simple());
+        audit::append(&mut tx, master, &entry).await?;
+    }
     tx.commit().await?;
     Ok(since)
 }

@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::{Caller, Moment, Operation, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::sealed::{CheckRequest, Outcome, drawn};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
-use crate::service::{Deps, Error, require, require_in};
+use crate::service::{Deps, Error, audit, require, require_in};
 use crate::store::liveness::LivenessCheck;
 use crate::store::sessions::StoredSession;
 use crate::{capture, store};
@@ -73,7 +74,7 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
         return Err(Error::LivenessInProgress);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     Ok(parameters(deps, asked))
 }
 
@@ -188,7 +189,7 @@ pub async fn receive(
         return Err(capture::Error::OtherRandom.into());
     }
     store::usage::count(&mut tx, caller.provider, Operation::ReplayLiveness, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     drop(turn);
     deps.pace.wake();
     Ok(())
@@ -217,6 +218,12 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
 /// The session's check; a [`SessionId`] of a session that was found alive in `tx`.
 pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<LivenessCheck, Error> {
     store::liveness::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
+}
+
+/// True if the check has left a video in the place of media.
+pub(super) fn has_video(check: &LivenessCheck, live: &LiveSession, now: Moment) -> Result<bool, Error> {
+    let asked = CheckRequest::open(&check.asked_sealed, live, check.due)?;
+    Ok(decided(check, &asked, live, now)?.1.video.is_some())
 }
 
 /// A check whose time for the capture is over has timed out, whether the sweep has come by or not.

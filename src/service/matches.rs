@@ -6,6 +6,7 @@ use face::values::template::{Damage, Template};
 
 use crate::domain::face::{Face, Match};
 use crate::domain::{Caller, FaceId, Moment, Operation, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::faces::{self, FormerFace, NewFace};
 use crate::service::turns::Place;
 use crate::service::{Deps, Error, require};
@@ -36,7 +37,8 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     };
     let mut matches = faces.into_iter().map(scored).collect::<Result<Vec<_>, Error>>()?;
     matches.sort_by(|a, b| b.score.0.total_cmp(&a.score.0));
-    faces::count(deps, caller, Operation::GetMatches, now).await?;
+    faces::count(deps, caller, Operation::GetMatches, About::session(session.id).with_subject(&reference.id), now)
+        .await?;
     Ok(matches)
 }
 
@@ -65,7 +67,7 @@ pub async fn images(
         ComparedFace { template: &first.template, image_type: reference.image_type },
         ComparedFace { template: &second.template, image_type: candidate.image_type },
     )?;
-    faces::count(deps, caller, Operation::MatchImages, now).await?;
+    faces::count(deps, caller, Operation::MatchImages, About::default(), now).await?;
     let reference = faces::face(deps, reference, first, now);
     let candidate = faces::face(deps, candidate, second, now);
     Ok(found(reference, candidate, score, correlation, now))
@@ -87,7 +89,7 @@ pub async fn image_with_face(
     let now = deps.clock.now();
     let compared = ComparedFace { template: &described.template, image_type: candidate.image_type };
     let score = score(deps, side(&known, &reference.face), compared)?;
-    faces::count(deps, caller, Operation::Match, now).await?;
+    faces::count(deps, caller, Operation::Match, About::default(), now).await?;
     let candidate = faces::face(deps, candidate, described, now);
     Ok(found(reference.face, candidate, score, correlation, now))
 }

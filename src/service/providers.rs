@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::Limits;
+use crate::domain::audit::{Entry, Work};
+use crate::domain::{Limits, Moment};
+use crate::seal::master::Master;
+use crate::service::audit;
 use crate::store::providers::ListedProvider;
 use crate::store::usage::ProvidersUsage;
 use crate::store::{self, Store};
@@ -28,7 +31,13 @@ pub async fn list(store: &Store) -> Result<Vec<ListedProvider>, store::Error> {
 
 /// Changes what a provider may ask for, at once and on every node, and says what that is now; `None` when there
 /// is no provider of that name.
-pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<Limits>, store::Error> {
+pub async fn limit(
+    store: &Store,
+    master: &Master,
+    name: &str,
+    change: Change,
+    now: Moment,
+) -> Result<Option<Limits>, store::Error> {
     let mut tx = store.begin().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
     let known = store::providers::limits(&mut tx, provider.id).await?;
@@ -39,6 +48,8 @@ pub async fn limit(store: &Store, name: &str, change: Change) -> Result<Option<L
         liveness_reasons: change.liveness_reasons.or(known.liveness_reasons),
     };
     store::providers::limit(&mut tx, provider.id, limits).await?;
+    let entry = Entry::of_operator(Work::ProviderLimited, now).by(provider.id);
+    audit::append(&mut tx, master, &entry).await?;
     tx.commit().await?;
     Ok(Some(limits))
 }

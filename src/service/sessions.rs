@@ -2,20 +2,20 @@
 
 use chrono::TimeDelta;
 
+use crate::domain::audit::{Entry, Work};
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::session::Session;
 use crate::domain::{Caller, Moment, Operation, OwnerId, Permission, SessionId};
+use crate::service::audit::About;
 use crate::service::idempotency::IdempotentRequest;
 use crate::service::sessions::sealed::LiveSession;
-use crate::service::{Deps, Error, erasures, require};
+use crate::service::storage::MEDIA;
+use crate::service::{Deps, Error, audit, erasures, require};
 use crate::store;
 use crate::store::idempotency::KeyScope;
 use crate::store::sessions::{EndedSession, StoredSession};
 
 pub mod sealed;
-
-/// The folder of all media of an owner's sessions.
-pub(super) const MEDIA: &str = "sessions";
 
 /// Requests of one idempotency key that end while another one waits for them.
 const TRIES_MAX: usize = 3;
@@ -24,6 +24,7 @@ const TRIES_MAX: usize = 3;
 pub struct NewSession {
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
+    pub consent_reference: Option<String>,
     pub image_storage_enabled: bool,
     /// Its life; none means the operator's default.
     pub ttl_seconds: Option<i64>,
@@ -54,6 +55,7 @@ pub(super) async fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Resul
         owner: Some(deps.owner),
         correlation_id: new.correlation_id,
         evidence_id: new.evidence_id,
+        consent_reference: new.consent_reference,
         image_storage_enabled: new.image_storage_enabled,
         callback_url: new.callback_url,
         created: now,
@@ -108,7 +110,7 @@ async fn try_insert(
         store::liveness::begin(&mut tx, session.id, asked_sealed, *due).await?;
         store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
     }
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session.id), now).await?;
     Ok(Some(session.id))
 }
 
@@ -120,14 +122,33 @@ pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session,
 /// Ends a session: with its row go its key and all that belongs to it. Its media are erased as soon as their place lets
 /// that happen.
 pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), Error> {
-    require(caller, Permission::Session)?;
     let now = deps.clock.now();
+    let tx = begin_delete(deps, caller, id, now).await?;
+    finish_delete(deps, tx, caller, id, now).await
+}
+
+/// Holds a session that may be ended.
+pub(super) async fn begin_delete(deps: &Deps, caller: &Caller, id: SessionId, now: Moment) -> Result<store::Tx, Error> {
+    require(caller, Permission::Session)?;
     let mut tx = deps.store.begin().await?;
     hold(&mut tx, caller, id, now).await?;
     if store::liveness::find(&mut tx, id).await?.is_some_and(|check| check.status == LivenessStatus::InProgress) {
         return Err(Error::LivenessInProgress);
     }
-    erase(deps, tx, id, now).await?;
+    Ok(tx)
+}
+
+/// Ends the session that `tx` holds.
+pub(super) async fn finish_delete(
+    deps: &Deps,
+    mut tx: store::Tx,
+    caller: &Caller,
+    id: SessionId,
+    now: Moment,
+) -> Result<(), Error> {
+    erase(&mut tx, id, now).await?;
+    audit::commit(deps, tx, caller, About::session(id), now).await?;
+    deps.eraser.notify_one();
     Ok(())
 }
 
@@ -139,16 +160,22 @@ pub async fn overdue(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<Session
 
 /// Ends a session whose time is over; `None` if another node was faster. One that cannot be ended holds up no other.
 pub async fn end(deps: &Deps, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
-    erase(deps, deps.store.begin().await?, id, now).await
-}
-
-async fn erase(deps: &Deps, mut tx: store::Tx, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
-    let ended = store::sessions::delete(&mut tx, id).await?;
-    if let Some(ended) = ended.filter(|ended| ended.image_storage_enabled) {
-        erasures::owe(&mut tx, &format!("{}/", media_folder(ended.owner, id)), now).await?;
+    let mut tx = deps.store.begin().await?;
+    let ended = erase(&mut tx, id, now).await?;
+    if let Some(ended) = &ended {
+        let entry = Entry::of_server(Work::SessionExpired, erasures::ERASED, now).about(id).by(ended.provider);
+        audit::append(&mut tx, &deps.master, &entry).await?;
     }
     tx.commit().await?;
     deps.eraser.notify_one();
+    Ok(ended)
+}
+
+async fn erase(tx: &mut store::Tx, id: SessionId, now: Moment) -> Result<Option<EndedSession>, store::Error> {
+    let ended = store::sessions::delete(tx, id).await?;
+    if let Some(ended) = ended.filter(|ended| ended.image_storage_enabled) {
+        erasures::owe(tx, &format!("{}/", media_folder(ended.owner, id)), now).await?;
+    }
     Ok(ended)
 }
 

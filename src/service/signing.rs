@@ -4,14 +4,11 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::domain::Moment;
-use crate::seal::Master;
-use crate::service::server_keys::{self, StoredKey};
+use crate::seal::master::Master;
+use crate::service::server_keys::{self, KeptKey, NewKey};
 use crate::sign::key::Key;
 use crate::sign::{self, Algorithm, Signer};
 use crate::store::{self, Store};
-
-/// The newest keys are published: rotated once a month, eight years of them.
-const PUBLISHED_MAX: i64 = 100;
 
 /// Which key signs.
 #[derive(Debug)]
@@ -40,42 +37,50 @@ pub enum Error {
 
 /// A signer for this node. Nodes that open one at once, on an empty store, end up with the same key.
 pub async fn open(store: &Store, master: &Master, settings: Settings, clock: &Clock) -> Result<Signer, Error> {
-    let active = match settings {
-        Settings::Own(key) => key,
-        Settings::Kept(algorithm) => kept(store, master, algorithm, clock.now()).await?,
-    };
-    Ok(Signer::new(active, public_keys(store, master).await?))
+    let now = clock.now();
+    if let Settings::Kept(algorithm) = settings {
+        server_keys::make_first(store, master, algorithm.name(), now, || new_key(algorithm, now)).await?;
+    }
+    let kept = server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name)).await?;
+    let others = public_keys(&kept)?;
+    Ok(match settings {
+        Settings::Own(key) => Signer::own(key, others),
+        Settings::Kept(algorithm) => {
+            let serving = server_keys::serving(&kept, algorithm.name(), now).ok_or(NO_KEY)?;
+            Signer::new(read(serving)?, others)
+        }
+    })
 }
 
 /// The key set that verifies this server's answers: what a signer publishes.
 pub async fn published(store: &Store, master: &Master, settings: &Settings) -> Result<Value, Error> {
-    let mut keys = public_keys(store, master).await?;
+    let mut keys = public_keys(&server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name)).await?)?;
     if let Settings::Own(key) = settings {
         keys.push(key.jwk().clone());
     }
     Ok(json!({ "keys": keys }))
 }
 
-async fn kept(store: &Store, master: &Master, algorithm: Algorithm, now: Moment) -> Result<Key, Error> {
-    let make = || {
-        let made = Key::make(algorithm, now)?;
-        Ok::<_, Error>(StoredKey {
-            kid: made.kid().to_owned(),
-            der: made.der().clone(),
-            jwk: made.jwk().to_string(),
-            certificate: made.certificate_pem().to_owned(),
-        })
-    };
-    let kept = server_keys::serving(store, master, algorithm.name(), now, make).await?;
-    Ok(Key::read(algorithm, kept.der, kept.certificate)?)
+const NO_KEY: Error = Error::Sign(sign::Error::Key("there is none"));
+
+/// A new key to be kept.
+pub(super) fn new_key(algorithm: Algorithm, now: Moment) -> Result<NewKey, Error> {
+    let made = Key::make(algorithm, now)?;
+    Ok(NewKey {
+        kid: made.kid().to_owned(),
+        der: made.der().clone(),
+        jwk: made.jwk().to_string(),
+        certificate: made.certificate_pem().to_owned(),
+    })
+}
+
+pub(super) fn read(kept: &KeptKey) -> Result<Key, Error> {
+    let name = &kept.row.algorithm;
+    let algorithm = name.parse().map_err(|_| sign::Error::Algorithm(name.clone()))?;
+    Ok(Key::read(algorithm, kept.der.clone(), kept.row.certificate.clone())?)
 }
 
 /// The public halves of the keys that are kept, taken from the private ones: those alone are sealed.
-async fn public_keys(store: &Store, master: &Master) -> Result<Vec<Value>, Error> {
-    let kept = server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name), PUBLISHED_MAX).await?;
-    let public = |(algorithm, kept): (String, StoredKey)| {
-        let algorithm = algorithm.parse().map_err(|_| sign::Error::Algorithm(algorithm))?;
-        Ok(Key::read(algorithm, kept.der, kept.certificate)?.jwk().clone())
-    };
-    kept.into_iter().map(public).collect()
+pub(super) fn public_keys(kept: &[KeptKey]) -> Result<Vec<Value>, Error> {
+    kept.iter().map(|kept| Ok(read(kept)?.jwk().clone())).collect()
 }

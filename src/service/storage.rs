@@ -8,6 +8,11 @@ use crate::domain::OwnerId;
 use crate::service::{Deps, Error};
 use crate::store::{self, Store};
 
+/// The folder of all media of an owner's sessions.
+pub(super) const MEDIA: &str = "sessions";
+/// The folder of all keys of an owner's epochs.
+pub(super) const KEYS: &str = "keys";
+
 /// Where a medium lies, as the contract says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredMedium {

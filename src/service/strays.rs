@@ -8,9 +8,9 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::domain::{EpochId, Moment, SessionId};
-use crate::service::epochs::{self, KEYS};
-use crate::service::sessions::{MEDIA, media_folder};
-use crate::service::{Deps, Error, erasures};
+use crate::service::sessions::media_folder;
+use crate::service::storage::{KEYS, MEDIA};
+use crate::service::{Deps, Error, epochs, erasures};
 use crate::store;
 
 /// A node that dies leaves what it was about to write. More than this are not from that.

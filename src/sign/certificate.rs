@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Datelike};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 use rustls_pki_types::{CertificateDer, UnixTime};
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 
 use super::Error;
 use crate::domain::Moment;
 
-/// Years a self-signed certificate is good for: answers are kept and verified long after.
-const CERTIFICATE_YEARS: i32 = 20;
-/// Good until after such a certificate's end (NIST SP 800-57 part 1).
+/// Years a self-signed certificate is good for. It is renewed before its end, for the same key: answers are kept and
+/// verified long after.
+const CERTIFICATE_YEARS: i32 = 2;
+/// Good for twenty years (NIST SP 800-57 part 1).
 const RSA_SIZE: RsaKeySize = RsaKeySize::_3072;
 
 /// The family of a key.
@@ -55,6 +56,19 @@ pub fn make(family: Family, usage: Usage, name: &str, now: Moment) -> Result<Sel
     Ok(SelfSigned { der: pair.serialized_der().to_vec().into(), certificate_pem })
 }
 
+/// Another certificate for a key that [`make`] has made.
+pub fn renew(der: &SecretSlice<u8>, usage: Usage, name: &str, now: Moment) -> Result<String, Error> {
+    let pair = KeyPair::try_from(der.expose_secret()).map_err(|_| Error::Key("it is damaged"))?;
+    self_signed(&pair, usage, name, now).map_err(|_| Error::Key("no certificate could be made"))
+}
+
+/// When a certificate ends that begins at `now`'s day: at the first of a month, which every month has.
+pub fn ends(now: Moment) -> Moment {
+    let today = now.utc().date_naive();
+    let first = NaiveDate::from_ymd_opt(today.year() + CERTIFICATE_YEARS, today.month(), 1);
+    Moment::new(first.unwrap_or(today).and_time(NaiveTime::MIN).and_utc())
+}
+
 fn self_signed(pair: &KeyPair, usage: Usage, name: &str, now: Moment) -> Result<String, rcgen::Error> {
     let today = now.utc().date_naive();
     let (month, day) = (today.month() as u8, today.day() as u8);
@@ -66,7 +80,6 @@ fn self_signed(pair: &KeyPair, usage: Usage, name: &str, now: Moment) -> Result<
         Usage::Encipherment => KeyUsagePurpose::KeyEncipherment,
     }];
     params.not_before = rcgen::date_time_ymd(today.year(), month, day);
-    // Every month has a first day, whatever the year.
     params.not_after = rcgen::date_time_ymd(today.year() + CERTIFICATE_YEARS, month, 1);
     Ok(params.self_signed(pair)?.pem())
 }
@@ -111,8 +124,8 @@ mod tests {
         let der = first(&made.certificate_pem).unwrap();
         assert_eq!(in_force(&der, at("2001-02-03T04:05:06Z")), Ok(()));
         assert_eq!(
-            in_force(&der, at("2021-02-02T00:00:00Z")).unwrap_err(),
-            "the certificate ended at 2021-02-01 00:00:00 UTC"
+            in_force(&der, at("2003-02-02T00:00:00Z")).unwrap_err(),
+            "the certificate ended at 2003-02-01 00:00:00 UTC"
         );
         assert!(in_force(&der, at("2001-02-02T00:00:00Z")).unwrap_err().contains("does not begin before 2001-02-03"));
         assert!(in_force(b"nothing", at("2001-02-03T04:05:06Z")).unwrap_err().contains("cannot be read"));

@@ -17,6 +17,8 @@ use super::{Algorithm, Error};
 use crate::domain::Moment;
 use crate::sign::certificate::{self, Family, Usage};
 
+/// The name in a certificate.
+const SUBJECT: &str = "BioServer signing key";
 /// Shorter RSA keys are refused, by others too.
 const RSA_MODULUS_LEN_MIN: usize = 256;
 
@@ -47,8 +49,13 @@ impl Key {
             Algorithm::Es256 => Family::P256,
             Algorithm::Rs256 => Family::Rsa,
         };
-        let made = certificate::make(family, Usage::Signature, "BioServer signing key", now)?;
+        let made = certificate::make(family, Usage::Signature, SUBJECT, now)?;
         Self::read(algorithm, made.der, made.certificate_pem)
+    }
+
+    /// Another certificate for a key of this server, in PEM.
+    pub fn renew(der: &SecretSlice<u8>, now: Moment) -> Result<String, Error> {
+        certificate::renew(der, Usage::Signature, SUBJECT, now)
     }
 
     /// A key as [`Key::der`] gave it.

@@ -106,7 +106,8 @@ fn the_key_is_found_by_its_name() {
     let next = Key::make(Algorithm::Rs256, now()).unwrap();
     let next = Signer::new(next, vec![old.clone(), old.clone()]);
     assert_eq!(verify(&jws, &next.jwks()).unwrap(), PAYLOAD);
-    let again = Signer::new(signer.active, vec![old]);
+    let again = signer;
+    again.replace(None, vec![old]);
     assert_eq!(again.jwks()["keys"].as_array().unwrap().len(), 1);
 }
 

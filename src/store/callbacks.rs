@@ -150,12 +150,15 @@ pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Erro
     .await)?)
 }
 
-/// Counts the callbacks that are still to be sent.
-pub async fn count_owed(tx: &mut Tx) -> Result<i64, Error> {
-    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM callbacks WHERE status = $1")
-        .bind(CallbackStatus::Owed)
-        .fetch_one(conn)
-        .await)?)
+/// Counts the callbacks that are still to be sent: those of this session, or all if none is given.
+pub async fn count_owed(tx: &mut Tx, session: Option<SessionId>) -> Result<i64, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM callbacks WHERE status = $1 AND ($2 IS NULL OR session = $2)"
+    )
+    .bind(CallbackStatus::Owed)
+    .bind(session)
+    .fetch_one(conn)
+    .await)?)
 }
 
 /// The newest `limit` callbacks, newest first. For the operator.

@@ -57,6 +57,11 @@ pub async fn list(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Epoch>, Er
     .await)?)
 }
 
+/// All of them, those whose key was lost included.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Epoch>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as("SELECT id, ends FROM epochs ORDER BY ends").fetch_all(conn).await)?)
+}
+
 /// Ends up to `limit` epochs that are over by `now` and have no session left.
 pub async fn end(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<EpochId>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");

@@ -33,8 +33,9 @@ macro_rules! schema {
             (6, "erasures", include_str!(concat!("../../migrations/", $folder, "/0006_erasures.sql"))),
             (7, "epochs", include_str!(concat!("../../migrations/", $folder, "/0007_epochs.sql"))),
             (8, "callback_secrets", include_str!(concat!("../../migrations/", $folder, "/0008_callback_secrets.sql"))),
-            (11, "looks", include_str!(concat!("../../migrations/", $folder, "/0011_looks.sql"))),
-            (13, "origins", include_str!(concat!("../../migrations/", $folder, "/0013_origins.sql"))),
+            (9, "records", include_str!(concat!("../../migrations/", $folder, "/0009_records.sql"))),
+            (10, "looks", include_str!(concat!("../../migrations/", $folder, "/0010_looks.sql"))),
+            (11, "origins", include_str!(concat!("../../migrations/", $folder, "/0011_origins.sql"))),
         ])
     };
 }

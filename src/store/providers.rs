@@ -170,3 +170,30 @@ pub async fn set_callback_secret(
     .map(|_| ()))?;
     Ok(())
 }
+
+/// The providers that have a secret.
+pub async fn with_callback_secrets(tx: &mut Tx) -> Result<Vec<ProviderId>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_scalar("SELECT id FROM providers WHERE callback_secret_sealed IS NOT NULL")
+        .fetch_all(conn)
+        .await)?)
+}
+
+/// Puts the same secrets, sealed anew, in the place of the sealed ones, unless those have changed.
+pub async fn reseal_callback_secrets(
+    tx: &mut Tx,
+    id: ProviderId,
+    before: &CallbackSecrets,
+    sealed: &CallbackSecrets,
+) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE providers SET callback_secret_sealed = $3, callback_secret_before_sealed = $4
+         WHERE id = $1 AND callback_secret_sealed = $2"
+    )
+    .bind(id)
+    .bind(&before.callback_secret_sealed)
+    .bind(&sealed.callback_secret_sealed)
+    .bind(&sealed.callback_secret_before_sealed)
+    .execute(conn)
+    .await
+    .map(|_| ()))
+}

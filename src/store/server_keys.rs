@@ -19,10 +19,21 @@ pub struct ServerKey {
     /// PEM.
     pub certificate: String,
     pub created: Moment,
-    /// Since when it no longer serves; a signing key is still published.
+    /// For programs that do not know `serves`: `None` of the one key of an algorithm that serves.
     pub retired: Option<Moment>,
+    /// From when on it serves, until another does; `None` since it was made.
+    pub serves: Option<Moment>,
+    /// `None` of a certificate of twenty years.
+    pub certificate_ends: Option<Moment>,
 }
-row!(ServerKey { kid, algorithm, private_key_sealed, jwk, certificate, created, retired });
+row!(ServerKey { kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves, certificate_ends });
+
+impl ServerKey {
+    /// From when on it serves.
+    pub fn begins(&self) -> Moment {
+        self.serves.unwrap_or(self.created)
+    }
+}
 
 impl fmt::Debug for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,8 +45,9 @@ impl fmt::Debug for ServerKey {
 /// Whether it was taken: `false` when the algorithm has a key that serves already.
 pub async fn insert(tx: &mut Tx, key: &ServerKey) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
-        "INSERT INTO server_keys (kid, algorithm, private_key_sealed, jwk, certificate, created, retired)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+        "INSERT INTO server_keys (kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves,
+                                  certificate_ends)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
     )
     .bind(&key.kid)
     .bind(&key.algorithm)
@@ -44,31 +56,67 @@ pub async fn insert(tx: &mut Tx, key: &ServerKey) -> Result<bool, Error> {
     .bind(&key.certificate)
     .bind(key.created)
     .bind(key.retired)
+    .bind(key.serves)
+    .bind(key.certificate_ends)
     .execute(conn)
     .await
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// The key that serves this algorithm.
-pub async fn active(tx: &mut Tx, algorithm: &str) -> Result<Option<ServerKey>, Error> {
-    Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT kid, algorithm, private_key_sealed, jwk, certificate, created, retired FROM server_keys
-         WHERE algorithm = $1 AND retired IS NULL"
-    )
-    .bind(algorithm)
-    .fetch_optional(conn)
-    .await)?)
-}
-
 /// The newest `limit` keys of these algorithms, newest first.
 pub async fn list(tx: &mut Tx, algorithms: [&str; 2], limit: i64) -> Result<Vec<ServerKey>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "SELECT kid, algorithm, private_key_sealed, jwk, certificate, created, retired FROM server_keys
-         WHERE algorithm IN ($1, $2) ORDER BY created DESC, kid LIMIT $3"
+        "SELECT kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves, certificate_ends
+         FROM server_keys WHERE algorithm IN ($1, $2) ORDER BY created DESC, kid LIMIT $3"
     )
     .bind(algorithms[0])
     .bind(algorithms[1])
     .bind(limit)
     .fetch_all(conn)
     .await)?)
+}
+
+/// Has programs that do not know `serves` go by this key of the algorithm as well.
+pub async fn settle(tx: &mut Tx, key: &ServerKey, now: Moment) -> Result<(), Error> {
+    on!(tx, |conn| sqlx::query(
+        "UPDATE server_keys SET retired = $3 WHERE algorithm = $1 AND kid <> $2 AND retired IS NULL"
+    )
+    .bind(&key.algorithm)
+    .bind(&key.kid)
+    .bind(now)
+    .execute(conn)
+    .await
+    .map(|_| ()))?;
+    on!(tx, |conn| sqlx::query("UPDATE server_keys SET retired = NULL WHERE kid = $1")
+        .bind(&key.kid)
+        .execute(conn)
+        .await
+        .map(|_| ()))
+}
+
+/// Puts another certificate in the place of the key's. `false` if it has another one by now.
+pub async fn renew(tx: &mut Tx, key: &ServerKey, certificate: &str, ends: Moment) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE server_keys SET certificate = $3, certificate_ends = $4 WHERE kid = $1 AND certificate = $2"
+    )
+    .bind(&key.kid)
+    .bind(&key.certificate)
+    .bind(certificate)
+    .bind(ends)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
+}
+
+/// Puts the same private key, sealed anew, in the place of the sealed one. `false` if that has changed.
+pub async fn reseal(tx: &mut Tx, key: &ServerKey, sealed: &[u8]) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query(
+        "UPDATE server_keys SET private_key_sealed = $3 WHERE kid = $1 AND private_key_sealed = $2"
+    )
+    .bind(&key.kid)
+    .bind(&key.private_key_sealed)
+    .bind(sealed)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1))?)
 }

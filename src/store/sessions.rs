@@ -58,11 +58,12 @@ pub(crate) use session_columns;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedSession {
     pub id: SessionId,
+    pub provider: ProviderId,
     pub owner: Option<OwnerId>,
     pub image_storage_enabled: bool,
     pub expires: Moment,
 }
-row!(EndedSession { id, owner, image_storage_enabled, expires });
+row!(EndedSession { id, provider, owner, image_storage_enabled, expires });
 
 pub async fn insert(tx: &mut Tx, session: &StoredSession) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
@@ -134,7 +135,7 @@ pub async fn overdue(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Session
 /// Erases a session, its key, and all rows that belong to it; `None` if there is none.
 pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<Option<EndedSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
-        "DELETE FROM sessions WHERE id = $1 RETURNING id, owner, image_storage_enabled, expires"
+        "DELETE FROM sessions WHERE id = $1 RETURNING id, provider, owner, image_storage_enabled, expires"
     )
     .bind(id)
     .fetch_optional(conn)
@@ -164,4 +165,32 @@ pub async fn count_alive(tx: &mut Tx, now: Moment) -> Result<i64, Error> {
         .bind(now)
         .fetch_one(conn)
         .await)?)
+}
+
+/// Up to `limit` sessions from before there were epochs, after this one, each with its data key as the master key has
+/// sealed it.
+pub async fn without_epoch(
+    tx: &mut Tx,
+    after: Option<SessionId>,
+    limit: i64,
+) -> Result<Vec<(SessionId, Vec<u8>)>, Error> {
+    Ok(on!(tx, |conn| sqlx::query_as(
+        "SELECT id, key_sealed FROM sessions
+         WHERE epoch IS NULL AND key_sealed IS NOT NULL AND ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2"
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await)?)
+}
+
+/// Puts the same data key, sealed anew, in the place of the sealed one. `false` if that has changed.
+pub async fn reseal(tx: &mut Tx, id: SessionId, before: &[u8], sealed: &[u8]) -> Result<bool, Error> {
+    Ok(on!(tx, |conn| sqlx::query("UPDATE sessions SET key_sealed = $3 WHERE id = $1 AND key_sealed = $2")
+        .bind(id)
+        .bind(before)
+        .bind(sealed)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() == 1))?)
 }

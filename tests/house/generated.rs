@@ -149,7 +149,8 @@ fn every_tag_becomes_a_trait_and_routes() {
         &rust,
         "path = \"/things/:thingId\", method = \"post\", operation_id = \"makeThing\", tag = \"ApiTags::Things\"",
     );
-    has(&rust, "Methods { path: \"/root\", root: true, allow: \"GET, HEAD\", }");
+    has(&rust, "Methods { path: \"/root\", root: true, allow: \"GET, HEAD\", secured: &[], }");
+    has(&rust, "secured: &[(\"POST\", \"makeThing\")], }");
     has(&rust, "pub fn prefixed_routes<T: Clone + things::ThingsApi + 'static>");
     has(&rust, "pub fn root_routes<T: Clone + roots::RootsApi + 'static>");
     has(&rust, "pub const VERSION: &str = \"1.2.3\";");

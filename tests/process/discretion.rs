@@ -1,4 +1,4 @@
-//! A log at its most talkative, the numbers and the spans hold nothing of a person and no key.
+//! A log at its most talkative, the audit log, the numbers and the spans hold nothing of a person and no key.
 
 use std::process::Command;
 
@@ -16,6 +16,7 @@ use crate::wait::until;
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein 3735928559";
 const CORRELATION: &str = "correlation-4276993775";
 const EVIDENCE: &str = "evidence-3405691582";
+const CONSENT: &str = "consent-3203383023";
 const CALLBACK: &str = "https://93.184.216.34/callback-2880293630";
 
 /// The parts of a request's body that can be recognised in any log, however it writes bytes.
@@ -28,7 +29,7 @@ fn marks(image: &[u8]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_of_a_person_is_logged_counted_or_traced() {
+async fn nothing_of_a_person_is_logged_recorded_counted_or_traced() {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
     let metrics = free_address().to_string();
@@ -47,6 +48,7 @@ async fn nothing_of_a_person_is_logged_counted_or_traced() {
     succeeded(&bioserver(folder.path(), &["conformance", "--url", &url, "--key", &server.key]));
     let about = json!({
         "imageStorageEnabled": true, "correlationId": CORRELATION, "evidenceId": EVIDENCE, "callbackURL": CALLBACK,
+        "consentReference": CONSENT,
     });
     let session = nodes::open(&client, &server, &about).await.expect("it answers");
     let image = sample("obama.jpg");
@@ -72,6 +74,9 @@ async fn nothing_of_a_person_is_logged_counted_or_traced() {
     let numbers = client.get(format!("http://{metrics}/metrics")).send().await.expect("it answers");
     let numbers = numbers.text().await.expect("it is text");
 
+    let record = succeeded(&server.program().args(["audit", "export"]).output().expect("it runs"));
+    assert!(record.contains("createFace") && record.lines().count() > 50, "{record}");
+
     let text = |name: &str| face[name].as_str().expect("it is text").to_owned();
     let secret = server.key.rsplit('_').next().expect("it has a secret").to_owned();
     let mut marked = marks(&image);
@@ -82,7 +87,7 @@ async fn nothing_of_a_person_is_logged_counted_or_traced() {
         text("signature")[100..140].to_owned(),
     ]);
     marked.push(check["serverRandom"].as_str().expect("it is text").to_owned());
-    marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CALLBACK, "secret-file-name"].map(str::to_owned));
+    marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CONSENT, CALLBACK, "secret-file-name"].map(str::to_owned));
     // Spans that are left are sent.
     server.signal("-TERM");
     until("it does not end", async || server.has_ended()).await;
@@ -97,6 +102,7 @@ async fn nothing_of_a_person_is_logged_counted_or_traced() {
         let found = said.lines().find(|line| line.contains(&mark));
         assert_eq!(found, None, "{mark}");
         assert!(!numbers.contains(&mark), "{mark}");
+        assert!(!record.contains(&mark), "{mark}");
         assert!(!sent.contains(&mark), "{mark}");
     }
 }

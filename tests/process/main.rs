@@ -1,6 +1,7 @@
 //! The program as its users run it: a process of its own, real networks, real HTTP.
 
 mod attacks;
+mod audit;
 mod axe;
 mod backup;
 mod browser;
@@ -41,6 +42,7 @@ mod provider;
 mod proxied;
 mod proxy;
 mod reloading;
+mod rotation;
 mod server;
 mod shadow;
 mod spans;
@@ -49,4 +51,5 @@ mod terminal;
 mod tls;
 mod upgrade;
 mod uploads;
+mod vault;
 mod wait;

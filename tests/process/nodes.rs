@@ -28,7 +28,7 @@ fn nodes<const N: usize>() -> ([Server; N], TempDir) {
     nodes_on(&postgres::database())
 }
 
-fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
+pub fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
     let media = tempfile::tempdir().expect("there is room");
     let path = media.path().to_str().expect("its name is text");
     let variables = [
@@ -40,10 +40,10 @@ fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
     (std::array::from_fn(|_| Server::configured(&variables)), media)
 }
 
-/// Those that are no keys.
+/// Those that are images.
 fn count_files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let images = entries.filter(|entry| entry.file_name() != "keys");
+    let images = entries.filter(|entry| entry.file_name() != "keys" && entry.file_name() != "audit");
     images.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
 }
 

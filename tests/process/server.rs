@@ -111,10 +111,15 @@ impl Server {
 
     /// Starts it again after it was killed, with what it has kept; at another address.
     pub fn restart(&mut self) {
+        let (process, url) = serve(self.program());
+        (self.process, self.url) = (Mutex::new(process), url);
+    }
+
+    /// The program, with what this server has kept and is configured by.
+    pub fn program(&self) -> Command {
         let mut program = program(self.data.path());
         program.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let (process, url) = serve(program);
-        (self.process, self.url) = (Mutex::new(process), url);
+        program
     }
 
     /// A request of the contract, with the key.
@@ -177,9 +182,7 @@ impl Server {
 
     /// Runs another command on its data.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        let mut program = program(self.data.path());
-        program.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        program.args(arguments).output().expect("it runs")
+        self.program().args(arguments).output().expect("it runs")
     }
 
     /// As the kernel ends a process that it has no memory for: nothing can be done about it.

@@ -85,7 +85,8 @@ impl TestApp {
 
     pub async fn make_key(&self, provider: &str, permissions: &[Permission], expires: Option<Moment>) -> String {
         let new = NewKey { provider: provider.to_owned(), permissions: permissions.to_vec(), expires };
-        let made = keys::create(&self.deps.store, &self.deps.clock, new).await.expect("a key is made");
+        let made =
+            keys::create(&self.deps.store, &self.deps.master, &self.deps.clock, new).await.expect("a key is made");
         made.text.expose_secret().to_owned()
     }
 

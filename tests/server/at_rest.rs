@@ -28,6 +28,7 @@ on_both!(
 const FRIENDLY_NAME: &str = "Ludmilla Zweistein";
 const CORRELATION: &str = "correlation-3735928559";
 const EVIDENCE: &str = "evidence-4276993775";
+const CONSENT: &str = "consent-3203383023";
 const CALLBACK: &str = "https://93.184.216.34/callback-3405691582";
 
 /// Everything that lies on disks: database, its log, images.
@@ -58,6 +59,7 @@ fn secrets(face: &Value, image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("the image's digest", digest.as_bytes()[..32].to_vec()),
         ("the correlation id", CORRELATION.into()),
         ("the evidence id", EVIDENCE.into()),
+        ("the consent reference", CONSENT.into()),
         ("the callback URL", CALLBACK.into()),
         ("the friendly name", FRIENDLY_NAME.as_bytes().to_vec()),
         ("the friendly name in part", FRIENDLY_NAME.as_bytes()[..8].to_vec()),
@@ -67,6 +69,7 @@ fn secrets(face: &Value, image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
     let about = json!({
         "imageStorageEnabled": true, "correlationId": CORRELATION, "evidenceId": EVIDENCE, "callbackURL": CALLBACK,
+        "consentReference": CONSENT,
     });
     let session = open(&app, &about).await;
     let mut image = b"\xff\xd8\xff".to_vec();
@@ -146,6 +149,7 @@ async fn nodes_that_begin_an_epoch_at_once_have_one_key(app: TestApp) {
             let new = NewSession {
                 correlation_id: Some(CORRELATION.to_owned()),
                 evidence_id: None,
+                consent_reference: None,
                 image_storage_enabled: false,
                 ttl_seconds: Some(9000),
                 callback_url: None,
@@ -174,6 +178,7 @@ async fn sessions_are_opened_though_the_key_of_the_hour_was_lost(app: TestApp) {
     let new = || NewSession {
         correlation_id: Some(CORRELATION.to_owned()),
         evidence_id: None,
+        consent_reference: None,
         image_storage_enabled: false,
         ttl_seconds: Some(7200),
         callback_url: None,

@@ -61,7 +61,7 @@ async fn an_ended_key_is_refused_at_once(app: TestApp) {
     let key = app.make_key("provider", &Permission::ALL, None).await;
     assert_eq!(with(&key).await, 200);
     let id = keys::read_id(key.split('_').nth(1).expect("it has an id")).expect("it is one");
-    keys::revoke(&app.deps.store, &app.deps.clock, id).await.expect("it can be revoked");
+    keys::revoke(&app.deps.store, &app.deps.master, &app.deps.clock, id).await.expect("it can be revoked");
     assert_eq!(with(&key).await, 401);
     // What is open to everyone is closed to a key that is not valid.
     let capabilities = format!("{PREFIX}/v2/capabilities");

@@ -8,7 +8,7 @@ use bioserver::capture::key as capture_key;
 use bioserver::clock::Clock;
 use bioserver::domain::OwnerId;
 use bioserver::media::{self, Media};
-use bioserver::seal::Master;
+use bioserver::seal::master::Master;
 use bioserver::service::limits::Meters;
 use bioserver::service::turns::Turns;
 use bioserver::service::{Deps, Policy, PolicyInForce, turns};
@@ -41,6 +41,9 @@ pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, p
         media: Media::open(&media::Settings::Folder(media_folder.to_owned())).expect("a folder can be made"),
         owner: OwnerId::new(),
         epochs: Arc::default(),
+        vault: None,
+        audit: Arc::default(),
+        known_keys: Arc::default(),
         eraser: Arc::default(),
         capture_keys: CAPTURE_KEYS.clone(),
         pace: Arc::default(),

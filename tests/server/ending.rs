@@ -81,7 +81,7 @@ async fn is_in_store(app: &TestApp, session: SessionId) -> bool {
 }
 
 /// A session that keeps images, with a face made from one.
-async fn with_image(app: &TestApp, ttl_seconds: i64) -> String {
+pub async fn with_image(app: &TestApp, ttl_seconds: i64) -> String {
     let session = open(app, &json!({ "imageStorageEnabled": true, "ttlSeconds": ttl_seconds })).await;
     let reply = app.post(&format!("{session}/faces")).form(upload(JPEG)).await;
     assert_eq!(reply.status, 201);

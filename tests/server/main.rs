@@ -4,6 +4,7 @@
 mod ages;
 mod app;
 mod at_rest;
+mod audit;
 mod both;
 mod callbacks;
 mod capture;
@@ -27,6 +28,7 @@ mod operations;
 mod outbound;
 mod ownership;
 mod readiness;
+mod receipts;
 mod refusals;
 mod session_faces;
 mod session_matches;

@@ -33,7 +33,8 @@ pub async fn open(app: &TestApp, about: &Value) -> String {
 
 async fn a_session_is_opened_read_and_ended(app: TestApp) {
     let about = json!({
-        "correlationId": "c-1", "evidenceId": "e-1", "imageStorageEnabled": true, "ttlSeconds": 60,
+        "correlationId": "c-1", "evidenceId": "e-1", "consentReference": "consent-1", "imageStorageEnabled": true,
+        "ttlSeconds": 60,
         "callbackURL": "https://service/callback",
     });
     let reply = app.post(SESSIONS).json(&about).await;

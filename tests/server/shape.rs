@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::app::{Reply, TestApp};
 
 /// Headers that are part of an answer's shape.
-const HEADERS: [&str; 6] = ["allow", "cache-control", "content-type", "location", "retry-after", "www-authenticate"];
+const HEADERS: [&str; 7] =
+    ["allow", "cache-control", "content-type", "location", "preference-applied", "retry-after", "www-authenticate"];
 
 /// Compares an answer with `snapshots/<name>.snap`.
 pub fn assert_shape(app: &TestApp, name: &str, reply: &Reply) {
@@ -109,7 +110,7 @@ fn hide(value: &mut Value) {
         Value::Object(members) => {
             for (name, member) in members {
                 match (name.as_str(), &member) {
-                    ("id" | "bestImageId", Value::String(id)) => {
+                    ("id" | "bestImageId" | "session" | "face", Value::String(id)) => {
                         assert!(is_id(id), "an id is a UUID");
                         *member = "[uuid]".into();
                     }
@@ -139,7 +140,7 @@ fn hide(value: &mut Value) {
                         *member = "[sha-256]".into();
                     }
                     ("message", Value::String(text)) => *member = without_ids(text).into(),
-                    ("created" | "expires", Value::String(time)) => {
+                    ("created" | "expires" | "erased" | "keyExpires", Value::String(time)) => {
                         assert!(time.len() == 24 && time.ends_with('Z') && DateTime::parse_from_rfc3339(time).is_ok());
                         *member = "[time]".into();
                     }

@@ -7,6 +7,7 @@ mod files;
 mod keys;
 mod liveness;
 mod nodes;
+mod rotation;
 pub mod sessions;
 mod signing;
 mod tables;

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::api::http::fingerprint;
 use crate::api::http::problem::Problem;
-use crate::domain::{Caller, ProviderId};
+use crate::domain::{Caller, ProviderId, audit};
 use crate::service::keys::Credentials;
 use crate::service::limits::Permit;
 use crate::service::{self, Deps};
@@ -20,28 +20,33 @@ use crate::service::{self, Deps};
 mod security;
 
 /// A caller, or nobody: a key may be left out, but one that is sent must be valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct OptionalCaller(pub Option<Caller>);
 
 /// Keeps the caller's permit until the request is answered. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<Mutex<Option<(ProviderId, Permit)>>>);
+pub struct UnderWay(Arc<Mutex<Option<(Caller, Permit)>>>);
 
 /// Whether a provider's key is taken on the connection that a request came on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeysTaken(pub bool);
 
 impl UnderWay {
-    fn hold(&self, provider: ProviderId, permit: Permit) {
-        *self.held() = Some((provider, permit));
+    fn hold(&self, caller: Caller, permit: Permit) {
+        *self.held() = Some((caller, permit));
     }
 
     /// Whose request it is; `None` while that is not known.
-    pub fn provider(&self) -> Option<ProviderId> {
-        self.held().as_ref().map(|(provider, _)| *provider)
+    pub fn caller(&self) -> Option<Caller> {
+        self.held().as_ref().map(|(caller, _)| caller.clone())
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<(ProviderId, Permit)>> {
+    /// As [`UnderWay::caller`].
+    pub fn provider(&self) -> Option<ProviderId> {
+        self.held().as_ref().map(|(caller, _)| caller.provider)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<(Caller, Permit)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,14 +82,15 @@ fn pair(encoded: &str) -> Option<Credentials> {
 async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
     let Some(credentials) = credentials(request)? else { return Ok(None) };
     let deps = request.data::<Deps>().ok_or_else(|| Problem::internal("the endpoint was built without Deps"))?;
-    let caller = service::keys::authenticate(deps, &credentials).await?;
+    let mut caller = service::keys::authenticate(deps, &credentials).await?;
+    caller.request = request.data::<audit::Request>().cloned().unwrap_or_default();
     let is_taken = request.data::<KeysTaken>().is_none_or(|keys| keys.0);
     if caller.only.is_none() && !is_taken {
         return Err(Problem::no_certificate());
     }
     let permit = deps.meters.admit(&caller, deps.policy().limits, fingerprint::of(request))?;
     if let Some(under_way) = request.data::<UnderWay>() {
-        under_way.hold(caller.provider, permit);
+        under_way.hold(caller.clone(), permit);
     }
     Ok(Some(caller))
 }

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use crate::api::http::auth::UnderWay;
 use crate::api::http::middleware::line::Line;
 use crate::api::http::middleware::methods::{METHODS, Methods};
+use crate::api::http::middleware::record::Record;
 use crate::api::http::problem::Problem;
 use crate::api::http::proxies::Proxies;
 use crate::api::{capture_page, docs, home};
@@ -22,6 +23,7 @@ mod head;
 pub mod line;
 mod methods;
 mod origins;
+pub mod record;
 
 /// On every answer that does not say otherwise: it may be about a person, and it is nothing that a browser shows.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -50,13 +52,18 @@ impl Surroundings {
         request.set_data(under_way.clone());
         let path = request.uri().path().to_owned();
         let client = self.proxies.client(&request);
-        let line = Line::begin(&request, client.address, found(prefix, &path).map(|methods| methods.path));
+        let methods = found(prefix, &path);
+        let line = Line::begin(&request, client.address, methods.map(|methods| methods.path));
+        if let Some(record) = methods.and_then(|methods| Record::begin(&request, methods, line.name())) {
+            request.set_data(record.request().clone());
+            request.set_data(record);
+        }
         let origin = origins::of(&request);
         let answer = async {
             if let Err(problem) = head::check(&request) {
                 return problem.into_response();
             }
-            if let Some(answer) = origins::preflight(&self.deps, &request, found(prefix, &path)).await {
+            if let Some(answer) = origins::preflight(&self.deps, &request, methods).await {
                 return answer;
             }
             answered(prefix, &path, next, request).await

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::api::types::{ApiError, HealthCheck};
 use crate::api::wire::{Invalid, Wire};
+use crate::seal::vault;
 use crate::{capture, media, service, store};
 
 /// A refusal's code, beside the answer that holds it.
@@ -159,6 +160,14 @@ impl Problem {
         Self::unavailable("MEDIA_UNAVAILABLE", "Images can neither be kept nor read now.", error.to_string())
     }
 
+    /// The keeper of keys does not do its work, unless what it was given is not what it has wrapped.
+    fn of_vault(error: &vault::Error) -> Self {
+        if matches!(error, vault::Error::Refused { status: 400, .. } | vault::Error::Missing) {
+            return Self::internal(error.to_string());
+        }
+        Self::unavailable("KEY_VAULT_UNAVAILABLE", "The keeper of keys does not do its work now.", error.to_string())
+    }
+
     #[must_use]
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -260,6 +269,11 @@ impl From<service::Error> for Problem {
             Error::IdempotencyKey(why) => Self::invalid(&Invalid::new(why).within("Idempotency-Key")),
             Error::Seal(error) => Self::internal(format!("seal: {error}")),
             Error::Media(error) => Self::of_media(&error),
+            Error::Unrecorded(why) => {
+                let why = format!("the audit log cannot be written: {why}");
+                Self::unavailable("DATABASE_UNAVAILABLE", "The audit log cannot be written now.", why)
+            }
+            Error::Vault(error) => Self::of_vault(&error),
             Error::Failed(why) => Self::internal(why),
             Error::Store(error) => Self::of_store(&error),
             Error::Sign(error) => Self::internal(format!("sign: {error}")),

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::source::{InForce, Source};
 use crate::config::{Config, table};
 use crate::media::{self, Media};
-use crate::seal::{self, Master};
+use crate::seal::master::{self, Master};
 use crate::service::{server_keys, signing};
 use crate::sign::certificate;
 use crate::store::look::Found;
@@ -128,7 +128,7 @@ fn may_be_made(path: &Path) -> Result<(), String> {
 async fn master_key(config: &Config, found: &Result<Found, store::Error>) -> Outcome {
     let found = found.as_ref().map_err(|_| "not tried: what it opens lies in the database".to_owned())?;
     let missing = match &config.master_key {
-        seal::Source::Kept(path) if !path.exists() => Some(path),
+        master::Source::Kept(path) if !path.exists() => Some(path),
         _ => None,
     };
     let master = match missing {

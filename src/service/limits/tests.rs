@@ -3,10 +3,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::KeyId;
+use crate::domain::audit::Request;
 
 fn caller(limits: Limits) -> Caller {
     let (provider, key) = (ProviderId(Uuid::new_v4()), KeyId(Uuid::new_v4()));
-    Caller { provider, key, permissions: vec![], limits, only: None }
+    Caller { provider, key, permissions: vec![], limits, only: None, request: Request::default() }
 }
 
 fn grant() -> CaptureGrant {

@@ -14,14 +14,15 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
-use crate::domain::Moment;
+use crate::domain::audit::{Entry, Work};
 use crate::domain::liveness::{DeviceInfo, LivenessStatus, Video};
 use crate::domain::usage::Counted;
+use crate::domain::{Moment, SessionId};
 use crate::service::faces::best::{self, PreparedFace};
 use crate::service::liveness::sealed::{self, BestImage, CheckRequest, Outcome};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::{self, StoredMedium};
-use crate::service::{Deps, Error, Policy, back_off, callbacks, sessions};
+use crate::service::{Deps, Error, Policy, audit, back_off, callbacks, sessions};
 use crate::store;
 use crate::store::liveness::{ExhaustedCheck, GivenBack, Lease, LeasedCapture};
 
@@ -233,7 +234,7 @@ async fn renew(deps: &Deps, leased: &LeasedCapture) {
 /// attempt: the capture is tried until its session ends. Of other attempts the last one ends the check.
 pub async fn retry(deps: &Deps, leased: &LeasedCapture, error: &Error) -> Result<(), Error> {
     let lease = leased.lease();
-    if !matches!(error, Error::Store(_) | Error::Media(_)) {
+    if !matches!(error, Error::Store(_) | Error::Media(_) | Error::Vault(_)) {
         return give_back(deps, lease, RETRY_AFTER, GivenBack::Failed).await;
     }
     let given_back = give_back(deps, lease, fault_pause(lease), GivenBack::Fault).await;
@@ -259,6 +260,7 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     let late = store::liveness::time_out(&mut tx, now, ENDED_MAX).await?;
     for session in &late {
         callbacks::owe(&mut tx, *session, now).await?;
+        audit::append(&mut tx, &deps.master, &decided(*session, LivenessStatus::Timeout, now)).await?;
     }
     let exhausted = store::liveness::exhausted(&mut tx, now, ATTEMPTS_MAX, ENDED_MAX).await?;
     tx.commit().await?;
@@ -281,6 +283,8 @@ async fn give_up(deps: &Deps, check: &ExhaustedCheck, now: Moment) -> Result<boo
     let ended = store::liveness::give_up(&mut tx, check, &result_sealed).await?;
     if ended {
         callbacks::owe(&mut tx, check.session.id, now).await?;
+        let entry = decided(check.session.id, LivenessStatus::Error, now).by(check.session.provider);
+        audit::append(&mut tx, &deps.master, &entry).await?;
     }
     tx.commit().await?;
     Ok(ended)
@@ -345,8 +349,13 @@ async fn finish(
         store::usage::count(&mut tx, provider, counted, now).await?;
     }
     callbacks::owe(&mut tx, session, now).await?;
+    audit::append(&mut tx, &deps.master, &decided(session, *status, now).by(provider)).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+fn decided(session: SessionId, status: LivenessStatus, now: Moment) -> Entry {
+    Entry::of_server(Work::CheckDecided, status.name(), now).about(session)
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ pub struct LiveSession {
 struct About {
     correlation_id: Option<String>,
     evidence_id: Option<String>,
+    consent_reference: Option<String>,
     callback_url: Option<String>,
 }
 
@@ -54,6 +55,7 @@ pub async fn seal(deps: &Deps, provider: ProviderId, session: Session) -> Result
     let about = About {
         correlation_id: session.correlation_id.clone(),
         evidence_id: session.evidence_id.clone(),
+        consent_reference: session.consent_reference.clone(),
         callback_url: session.callback_url.clone(),
     };
     let about =
@@ -95,13 +97,14 @@ pub async fn open(deps: &Deps, stored: StoredSession) -> Result<LiveSession, Err
     } else {
         let key = SessionKey { key: deps.master.unwrap(&place, &stored.key_sealed)?, binds: false };
         let StoredSession { correlation_id, evidence_id, callback_url, .. } = stored.clone();
-        (About { correlation_id, evidence_id, callback_url }, key)
+        (About { correlation_id, evidence_id, consent_reference: None, callback_url }, key)
     };
     let session = Session {
         id: stored.id,
         owner: stored.owner,
         correlation_id: about.correlation_id,
         evidence_id: about.evidence_id,
+        consent_reference: about.consent_reference,
         image_storage_enabled: stored.image_storage_enabled,
         callback_url: about.callback_url,
         created: stored.created,
@@ -116,7 +119,7 @@ fn facts(stored: &StoredSession) -> String {
     format!("{}/{image_storage_enabled}/{created}/{expires}", provider.0)
 }
 
-fn key_place(id: SessionId) -> String {
+pub fn key_place(id: SessionId) -> String {
     format!("sessions/{id}/key")
 }
 

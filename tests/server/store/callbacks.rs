@@ -291,15 +291,17 @@ async fn a_secret_is_replaced_by_the_operator_alone(settings: Settings) {
     };
     let [first] = texts(begun).await.try_into().unwrap();
     assert_eq!(service::callbacks::secret_of(store, master, "sp", begun).await.unwrap().unwrap().text(), first);
-    let second = service::callbacks::rotate(store, master, "sp", until).await.unwrap().unwrap().text();
+    let second =
+        service::callbacks::rotate(store, master, "sp", begun, TimeDelta::hours(1)).await.unwrap().unwrap().text();
     assert_ne!(first, second);
     assert_eq!(texts(begun).await, [second.clone(), first]);
     assert_eq!(texts(until).await, std::slice::from_ref(&second));
     // Of three the oldest is gone: nobody is given two at once that are not the newest.
-    let third = service::callbacks::rotate(store, master, "sp", until).await.unwrap().unwrap().text();
+    let third =
+        service::callbacks::rotate(store, master, "sp", begun, TimeDelta::hours(1)).await.unwrap().unwrap().text();
     assert_eq!(texts(begun).await, [third, second]);
     assert!(service::callbacks::secret_of(store, master, "nobody", begun).await.unwrap().is_none());
-    assert!(service::callbacks::rotate(store, master, "nobody", until).await.unwrap().is_none());
+    assert!(service::callbacks::rotate(store, master, "nobody", begun, TimeDelta::hours(1)).await.unwrap().is_none());
     // Nothing of it can be read where it is kept, nor put in another provider's place.
     let mut tx = store.begin().await.unwrap();
     let kept = store::providers::callback_secrets(&mut tx, provider).await.unwrap();
@@ -359,6 +361,9 @@ async fn attempts_have_an_end(settings: Settings) {
     receiving.await.unwrap();
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 400));
+    let mut tx = deps.store.read().await.unwrap();
+    let recorded = store::audit::waiting(&mut tx, 10).await.unwrap();
+    assert!(recorded.iter().any(|event| event.entry.contains("callbackGivenUp")), "{recorded:?}");
 }
 
 async fn one_that_cannot_be_signed_does_not_hold_up_another(settings: Settings) {

@@ -25,7 +25,7 @@ fn new(provider: &str) -> NewKey {
 }
 
 async fn create(deps: &Deps, new: NewKey) -> CreatedKey {
-    keys::create(&deps.store, &deps.clock, new).await.unwrap()
+    keys::create(&deps.store, &deps.master, &deps.clock, new).await.unwrap()
 }
 
 async fn enter(deps: &Deps, key: &str) -> Result<Caller, service::Error> {
@@ -109,12 +109,12 @@ async fn a_revoked_key_lets_nobody_in_at_once(settings: Settings) {
     let (deps, _folder) = deps(&settings).await;
     let (ended, other) = (create(&deps, new("sp")).await, create(&deps, new("sp")).await);
     enter(&deps, ended.text.expose_secret()).await.unwrap();
-    let since = keys::revoke(&deps.store, &deps.clock, ended.id).await.unwrap();
+    let since = keys::revoke(&deps.store, &deps.master, &deps.clock, ended.id).await.unwrap();
     assert!(since.is_some());
     assert!(matches!(enter(&deps, ended.text.expose_secret()).await, Err(service::Error::Unauthorized)));
     enter(&deps, other.text.expose_secret()).await.unwrap();
     deps.clock.advance(TimeDelta::seconds(10));
-    assert_eq!(keys::revoke(&deps.store, &deps.clock, ended.id).await.unwrap(), since);
+    assert_eq!(keys::revoke(&deps.store, &deps.master, &deps.clock, ended.id).await.unwrap(), since);
 }
 
 async fn a_provider_is_made_once(settings: Settings) {
@@ -132,7 +132,7 @@ async fn a_provider_is_made_once(settings: Settings) {
 async fn a_key_that_makes_no_sense_is_not_made(settings: Settings) {
     let (deps, _folder) = deps(&settings).await;
     let now = deps.clock.now();
-    let refused = async |new: NewKey| keys::create(&deps.store, &deps.clock, new).await.unwrap_err();
+    let refused = async |new: NewKey| keys::create(&deps.store, &deps.master, &deps.clock, new).await.unwrap_err();
     for name in ["", " sp", "a\nb", &"x".repeat(101)] {
         assert!(matches!(refused(new(name)).await, Refusal::ProviderName), "{name}");
     }

@@ -1,7 +1,7 @@
 //! `service::signing`: one key for all nodes, sealed.
 
 use bioserver::clock::Clock;
-use bioserver::seal::Master;
+use bioserver::seal::master::Master;
 use bioserver::service::{server_keys, signing};
 use bioserver::sign::key::Key;
 use bioserver::sign::{self, Algorithm, Signer, verify};
@@ -75,7 +75,7 @@ async fn a_key_that_somebody_else_put_there_is_not_published(settings: Settings)
     let own = signer(&store, &master, Algorithm::Es256).await;
     let forger = Key::make(Algorithm::Es256, now).unwrap();
     let mut tx = store.begin().await.unwrap();
-    let own_row = store::server_keys::active(&mut tx, "ES256").await.unwrap().unwrap();
+    let own_row = store::server_keys::list(&mut tx, ["ES256"; 2], 1).await.unwrap().remove(0);
     let of_forger = |kid: &str, private_key_sealed: Vec<u8>| ServerKey {
         kid: kid.to_owned(),
         algorithm: "ES256".to_owned(),
@@ -84,6 +84,8 @@ async fn a_key_that_somebody_else_put_there_is_not_published(settings: Settings)
         certificate: forger.certificate_pem().to_owned(),
         created: now,
         retired: Some(now),
+        serves: Some(now),
+        certificate_ends: None,
     };
     // Sealed by a key of the forger's own, and copied from a row of this server.
     let sealed =
@@ -109,7 +111,7 @@ async fn another_master_key_opens_nothing(settings: Settings) {
     assert!(refused.to_string().contains("master key"), "{refused}");
 
     let mut tx = store.read().await.unwrap();
-    let row = store::server_keys::active(&mut tx, "ES256").await.unwrap().unwrap();
+    let row = store::server_keys::list(&mut tx, ["ES256"; 2], 1).await.unwrap().remove(0);
     let place = format!("signing_keys/{}/private_key", row.kid);
     let der = master.open(&place, &row.private_key_sealed).unwrap();
     assert!(!row.private_key_sealed.windows(16).any(|window| window == &der[der.len() - 16..]));

@@ -252,17 +252,30 @@ async fn one_key_of_an_algorithm_signs(settings: Settings) {
         certificate: "PEM".to_owned(),
         created: at(0),
         retired,
+        serves: None,
+        certificate_ends: Some(at(60)),
     };
     let mut tx = store.begin().await.unwrap();
-    assert_eq!(store::server_keys::active(&mut tx, "ES256").await.unwrap(), None);
+    assert_eq!(store::server_keys::list(&mut tx, ["ES256"; 2], 10).await.unwrap(), []);
     assert!(store::server_keys::insert(&mut tx, &key("old", "ES256", Some(at(0)))).await.unwrap());
     assert!(store::server_keys::insert(&mut tx, &key("a", "ES256", None)).await.unwrap());
     assert!(!store::server_keys::insert(&mut tx, &key("b", "ES256", None)).await.unwrap());
     assert!(store::server_keys::insert(&mut tx, &key("c", "RS256", None)).await.unwrap());
-    assert_eq!(store::server_keys::active(&mut tx, "ES256").await.unwrap(), Some(key("a", "ES256", None)));
+    assert_eq!(store::server_keys::list(&mut tx, ["RS256"; 2], 10).await.unwrap(), [key("c", "RS256", None)]);
     let listed = store::server_keys::list(&mut tx, ["ES256", "RS256"], 10).await.unwrap();
     assert_eq!(listed.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), ["a", "c", "old"]);
     assert_eq!(store::server_keys::list(&mut tx, ["ES256", "RS256"], 1).await.unwrap().len(), 1);
+    // Another one takes its place, for programs that know no other sign of it.
+    store::server_keys::settle(&mut tx, &listed[2], at(1)).await.unwrap();
+    let listed = store::server_keys::list(&mut tx, ["ES256"; 2], 10).await.unwrap();
+    let retired: Vec<_> = listed.iter().map(|key| (key.kid.as_str(), key.retired)).collect();
+    assert_eq!(retired, [("a", Some(at(1))), ("old", None)]);
+    // A certificate, or a sealed key, that has changed meanwhile stays.
+    let [a, _] = listed.as_slice() else { panic!("{listed:?}") };
+    assert!(store::server_keys::renew(&mut tx, a, "another", at(99)).await.unwrap());
+    assert!(!store::server_keys::renew(&mut tx, a, "a third", at(99)).await.unwrap());
+    assert!(store::server_keys::reseal(&mut tx, a, b"anew").await.unwrap());
+    assert!(!store::server_keys::reseal(&mut tx, a, b"again").await.unwrap());
 }
 
 async fn work_without_a_commit_leaves_no_trace(settings: Settings) {

@@ -59,6 +59,11 @@ impl Line {
         Self { operation, id, is_probe, client, begun: Instant::now(), span, sent }
     }
 
+    /// The name of the request.
+    pub fn name(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
     /// Logs the request and counts it; its answer gets its name.
     pub fn end(self, response: &mut Response, provider: Option<ProviderId>) {
         let (status, took) = (response.status().as_u16(), self.begun.elapsed());

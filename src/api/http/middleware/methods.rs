@@ -9,6 +9,8 @@ pub struct Methods {
     pub root: bool,
     /// As the header `Allow` lists them.
     pub allow: &'static str,
+    /// The methods that need a key, each with the id of its operation.
+    pub secured: &'static [(&'static str, &'static str)],
 }
 
 include!(concat!(env!("OUT_DIR"), "/contract/methods.rs"));

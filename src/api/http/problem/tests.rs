@@ -81,6 +81,21 @@ fn every_refusal_says_what_to_do() {
 }
 
 #[test]
+fn a_keeper_of_keys_is_away_or_was_given_what_it_never_wrapped() {
+    let refused = |status| Error::Vault(vault::Error::Refused { status, said: "a secret".to_owned() });
+    for (error, status, code) in [
+        (Error::Vault(vault::Error::Answer), 503, "KEY_VAULT_UNAVAILABLE"),
+        (refused(403), 503, "KEY_VAULT_UNAVAILABLE"),
+        (refused(400), 500, "INTERNAL_ERROR"),
+        (Error::Vault(vault::Error::Missing), 500, "INTERNAL_ERROR"),
+    ] {
+        let (told_status, told_code, message) = told(error);
+        assert_eq!((told_status, told_code), (status, code));
+        assert!(!message.contains("a secret"), "{message}");
+    }
+}
+
+#[test]
 fn the_wait_is_rounded_up() {
     for (wait_ms, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (2500, 3)] {
         let problem = Problem::busy(Duration::from_millis(wait_ms));

@@ -1,0 +1,99 @@
+//! `bioserver rotate`: replaces keys of the server while it serves.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use chrono::TimeDelta;
+
+use crate::cli::output::print;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::media::Media;
+use crate::seal::master::Master;
+use crate::service::rotation::master::{Places, reseal};
+use crate::service::{rotation, storage};
+use crate::store::Store;
+
+/// Longer than key sets may be kept, and than nodes take to notice.
+const ANNOUNCED_S: u32 = 600;
+/// Nodes look every five seconds.
+const ANNOUNCED_S_MIN: i64 = 15;
+/// A week.
+const ANNOUNCED_S_MAX: i64 = 604_800;
+/// A server that runs has read the file by then.
+const NOTICED: Duration = Duration::from_secs(12);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Announces a new key that signs answers; those before it stay published
+    Signing(Announced),
+    /// Announces new keys that captures are encrypted for; those before them open captures that have begun
+    Capture(Announced),
+    /// Seals everything by `master_key` that `master_key_other` has sealed; a key that the server keeps itself is replaced
+    Master,
+}
+
+#[derive(Debug, clap::Args)]
+struct Announced {
+    /// After how many seconds the new key serves: verifiers may keep a key set for 300
+    #[arg(long, value_name = "SECONDS", default_value_t = ANNOUNCED_S, value_parser = clap::value_parser!(u32).range(ANNOUNCED_S_MIN..=ANNOUNCED_S_MAX))]
+    announce: u32,
+}
+
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let store = Store::open_unchanged(&config.store).await?;
+    let rotated = rotate(config, &store, args.action).await;
+    store.close().await;
+    print(rotated?)
+}
+
+async fn rotate(config: &Config, store: &Store, action: Action) -> anyhow::Result<String> {
+    let (master, now) = (config.master_key.master()?, Clock::default().now());
+    let after = |announced: Announced| now.plus(TimeDelta::seconds(announced.announce.into()));
+    Ok(match action {
+        Action::Signing(announced) => {
+            let serves = after(announced);
+            let kid = rotation::announce_signing(store, &master, &config.signing, now, serves).await?;
+            format!("The key {kid} is announced, and signs from {serves} on.\n")
+        }
+        Action::Capture(announced) => {
+            let serves = after(announced);
+            rotation::announce_capture(store, &master, now, serves).await?;
+            format!("New keys are announced, and captures are encrypted for them from {serves} on.\n")
+        }
+        Action::Master => replace_master(config, store, &master).await?,
+    })
+}
+
+async fn replace_master(config: &Config, store: &Store, master: &Master) -> anyhow::Result<String> {
+    let is_kept = master.begin_replacing()?;
+    ensure!(
+        is_kept || master.has_others(),
+        "there is no other master key: give every node the new one as 'master_key_other' first, then exchange the two"
+    );
+    if is_kept {
+        tokio::time::sleep(NOTICED).await;
+    }
+    let media = Media::open(&config.media)?.within(config.media_wait);
+    let places = Places { store, media: &media, owner: storage::owner(store).await? };
+    let now = Clock::default().now();
+    let mut count = 0;
+    loop {
+        let more = reseal(&places, master, now).await?;
+        count += more;
+        if more == 0 {
+            break;
+        }
+    }
+    if is_kept {
+        master.end_replacing()?;
+        return Ok(format!("The master key is another one now; {count} values were sealed anew.\n"));
+    }
+    Ok(format!("{count} values were sealed anew. In 15 minutes 'master_key_other' is not needed any more.\n"))
+}

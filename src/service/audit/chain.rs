@@ -1,0 +1,142 @@
+//! Gives entries their place in the chain, signs its end, and deletes what is too old.
+
+use chrono::TimeDelta;
+
+use crate::domain::audit::{Entry, Work};
+use crate::domain::{Moment, OwnerId};
+use crate::media;
+use crate::seal::master::Master;
+use crate::service::audit::ledger::{self, Link, Purpose};
+use crate::service::audit::{event, genuine, recorder};
+use crate::service::{Deps, Error};
+use crate::sign::Signer;
+use crate::store::audit::{Chained, Ends, Event};
+use crate::store::{self, Store};
+
+/// Entries of one step: a step takes well under a second.
+pub const BATCH: usize = 500;
+
+/// Where the head of the chain is copied to: whoever can write to the database alone cannot cut the chain unnoticed.
+pub(super) fn media_name(owner: OwnerId) -> String {
+    format!("{owner}/audit/head")
+}
+
+/// Chains up to [`BATCH`] entries, unless another node does. Says how many there were.
+pub async fn step(deps: &Deps) -> Result<usize, Error> {
+    recorder::flush(deps).await;
+    extend(&deps.store, &deps.master, &deps.signer, deps.clock.now()).await
+}
+
+/// As [`step`], of what the database has.
+pub async fn extend(store: &Store, master: &Master, signer: &Signer, now: Moment) -> Result<usize, Error> {
+    let mut tx = store.read().await?;
+    if !store::audit::is_waiting(&mut tx).await? {
+        return Ok(0);
+    }
+    drop(tx);
+    let mut tx = store.begin().await?;
+    let Some(ends) = store::audit::hold(&mut tx).await? else { return Ok(0) };
+    let mut events = store::audit::take(&mut tx, BATCH as i64).await?;
+    if events.is_empty() {
+        return Ok(0);
+    }
+    events.sort_by_key(|event| event.id);
+    let count = events.len();
+    let mut link = head(&ends, signer)?;
+    let mut chained = Vec::with_capacity(count);
+    for (event, happened) in without_forged(master, events, now) {
+        link = link.next(&event.entry);
+        chained.push(Chained { seq: link.seq, happened, entry: event.entry, hash: link.hash.to_vec() });
+    }
+    let head = ledger::signed(signer, Purpose::Head, link, now)?;
+    store::audit::chain(&mut tx, &chained, &head).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// The entries that this server wrote, with their times, and one that says how many others there were.
+fn without_forged(master: &Master, events: Vec<Event>, now: Moment) -> Vec<(Event, Moment)> {
+    let mut forged = 0;
+    let mut kept = Vec::with_capacity(events.len());
+    for event in events {
+        match genuine(master, &event) {
+            Some(entry) => kept.push((event, entry.at)),
+            None => forged += 1,
+        }
+    }
+    if forged > 0 {
+        tracing::error!(forged, "entries waited for the audit log that this server did not write: they are dropped");
+        let entry = Entry { times: Some(forged), ..Entry::of_server(Work::ForgedEntriesDropped, "dropped", now) };
+        kept.push((event(master, &entry), now));
+    }
+    kept
+}
+
+/// The end of the chain.
+///
+/// # Errors
+/// Nobody with the signing key has signed it: nothing may be added to a chain that somebody else has changed.
+fn head(ends: &Ends, signer: &Signer) -> Result<Link, Error> {
+    let Some(head) = &ends.head else { return Ok(Link::START) };
+    let (link, _) = ledger::read(head, Purpose::Head, &signer.jwks())
+        .map_err(|error| Error::Failed(format!("the head of the audit log cannot be trusted: {error}")))?;
+    Ok(link)
+}
+
+/// Deletes up to [`BATCH`] entries from the beginning of the chain that are older than `days`; what they ended with is
+/// signed. Says how many there were.
+pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
+    let now = deps.clock.now();
+    let oldest = now.plus(-TimeDelta::days(days));
+    let mut tx = deps.store.begin().await?;
+    let Some(ends) = store::audit::hold(&mut tx).await? else { return Ok(0) };
+    let before = match &ends.pruned {
+        Some(pruned) => {
+            let read = ledger::read(pruned, Purpose::Pruned, &deps.signer.jwks());
+            read.map_err(|error| Error::Failed(format!("the beginning of the audit log cannot be trusted: {error}")))?.0
+        }
+        None => Link::START,
+    };
+    let first = store::audit::after(&mut tx, before.seq, BATCH as i64).await?;
+    let old: Vec<&Chained> = first.iter().take_while(|entry| entry.happened < oldest).collect();
+    let Some(last) = old.last() else { return Ok(0) };
+    let mut link = before;
+    for entry in &old {
+        link = link.next(&entry.entry);
+        if (link.seq, link.hash.as_slice()) != (entry.seq, entry.hash.as_slice()) {
+            return Err(Error::Failed(format!("the audit log was changed at entry {}: nothing is deleted", entry.seq)));
+        }
+    }
+    let pruned = ledger::signed(&deps.signer, Purpose::Pruned, link, now)?;
+    store::audit::prune(&mut tx, last.seq, &pruned).await?;
+    tx.commit().await?;
+    Ok(old.len())
+}
+
+/// Copies the head of the chain to the place of media, so that a chain that is cut in the database is noticed.
+pub async fn copy_head(deps: &Deps) -> Result<(), Error> {
+    let mut tx = deps.store.read().await?;
+    let ends = store::audit::ends(&mut tx).await?;
+    drop(tx);
+    let Some(head) = &ends.head else { return Ok(()) };
+    let (jwks, name) = (deps.signer.jwks(), media_name(deps.owner));
+    let own = self::head(&ends, &deps.signer)?;
+    if let Some(copied) = copied(&deps.media, &name).await?
+        && let Ok((copied, _)) = ledger::read(&copied, Purpose::Head, &jwks)
+    {
+        if copied.seq > own.seq {
+            let (ends, copied) = (own.seq, copied.seq);
+            tracing::error!(ends, copied, "the audit log is shorter than it was: is the database an old copy?");
+        }
+        if copied.seq >= own.seq {
+            return Ok(());
+        }
+    }
+    Ok(deps.media.put(&name, head.clone().into()).await?)
+}
+
+/// The copy of the head, if there is one.
+pub(super) async fn copied(media: &media::Media, name: &str) -> Result<Option<String>, media::Error> {
+    let copied = media.get(name).await?;
+    Ok(copied.map(|copied| String::from_utf8_lossy(&copied).into_owned()))
+}

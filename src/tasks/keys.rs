@@ -1,0 +1,10 @@
+//! Has this node go by the keys that are kept now.
+
+use crate::service::{Deps, rotation};
+use crate::tasks::Progress;
+
+pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
+    deps.master.refresh()?;
+    rotation::follow(deps).await?;
+    Ok(Progress::Idle)
+}

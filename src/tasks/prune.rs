@@ -1,0 +1,14 @@
+//! Deletes entries of the audit log that are too old, and copies its head to the place of media.
+
+use crate::service::Deps;
+use crate::service::audit::chain;
+use crate::tasks::Progress;
+
+pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
+    let pruned = chain::prune(deps, deps.policy().audit_days).await?;
+    if pruned > 0 {
+        tracing::info!(pruned, "entries of the audit log are too old and were deleted");
+    }
+    chain::copy_head(deps).await?;
+    Ok(if pruned == chain::BATCH { Progress::More } else { Progress::Idle })
+}
