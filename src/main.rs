@@ -83,7 +83,9 @@ async fn main() -> ExitCode {
 async fn run(line: Line) -> anyhow::Result<ExitCode> {
     let config = Config::load(line.config.as_deref(), source::environment());
     match line.verb {
-        Verb::Serve(args) => cli::serve::run(ready(config)?, line.config, args).await.map(|()| ExitCode::SUCCESS),
+        Verb::Serve(args) => {
+            Box::pin(cli::serve::run(ready(config)?, line.config, args)).await.map(|()| ExitCode::SUCCESS)
+        }
         Verb::Demo(args) => Box::pin(cli::demo::run(line.config.as_deref(), args)).await.map(|()| ExitCode::SUCCESS),
         Verb::Keys(args) => cli::keys::run(&ready(config)?, args).await.map(|()| ExitCode::SUCCESS),
         Verb::Capture(args) => cli::capture::run(args).await.map(|()| ExitCode::SUCCESS),
