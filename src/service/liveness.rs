@@ -81,16 +81,9 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
 /// Begins the next attempt at the check of a session, with a random number of its own. After an attack there is none: whoever
 /// makes one must not come closer by trying.
 pub async fn attempt(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
-    require_in(caller, Permission::Liveness, session)?;
     let now = deps.clock.now();
-    let mut tx = deps.store.read().await?;
-    let stored = sessions::live(&mut tx, caller, session, now).await?;
-    let check = find(&mut tx, session).await?;
-    drop(tx);
-    let live = sessions::sealed::open(deps, stored).await?;
-    let before = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
-    // It is opened, and not taken from the row alone, for nobody else may say how it ended.
-    let (status, _) = decided(&check, &before, &live, now)?;
+    // Its end is opened, and not taken from the row alone: nobody else may say how it ended.
+    let Seen { live, check, asked: before, status, .. } = look(deps, caller, session, now).await?;
     match status {
         LivenessStatus::InProgress => return Err(Error::LivenessInProgress),
         LivenessStatus::Failed | LivenessStatus::Timeout | LivenessStatus::Error => {}
@@ -105,7 +98,7 @@ pub async fn attempt(deps: &Deps, caller: &Caller, session: SessionId) -> Result
         return Err(Error::NoAttemptLeft);
     }
     store::usage::count(&mut tx, caller.provider, Operation::InitLiveness, now).await?;
-    tx.commit().await?;
+    audit::commit(deps, tx, caller, About::session(session), now).await?;
     Ok(parameters(deps, asked))
 }
 
@@ -197,15 +190,7 @@ pub async fn receive(
 
 /// How the session's check stands.
 pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Standing, Error> {
-    require_in(caller, Permission::Liveness, session)?;
-    let now = deps.clock.now();
-    let mut tx = deps.store.read().await?;
-    let stored = sessions::live(&mut tx, caller, session, now).await?;
-    let check = find(&mut tx, session).await?;
-    drop(tx);
-    let live = sessions::sealed::open(deps, stored).await?;
-    let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
-    let (status, outcome) = decided(&check, &asked, &live, now)?;
+    let Seen { asked, status, outcome, .. } = look(deps, caller, session, deps.clock.now()).await?;
     Ok(Standing {
         asked,
         status,
@@ -213,6 +198,28 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
         reasons_given: caller.limits.liveness_reasons.unwrap_or(false),
         is_bare: caller.only.is_some(),
     })
+}
+
+/// A check, opened.
+struct Seen {
+    live: LiveSession,
+    check: LivenessCheck,
+    asked: CheckRequest,
+    status: LivenessStatus,
+    outcome: Outcome,
+}
+
+/// Opens the session's check for a caller who may see it.
+async fn look(deps: &Deps, caller: &Caller, session: SessionId, now: Moment) -> Result<Seen, Error> {
+    require_in(caller, Permission::Liveness, session)?;
+    let mut tx = deps.store.read().await?;
+    let stored = sessions::live(&mut tx, caller, session, now).await?;
+    let check = find(&mut tx, session).await?;
+    drop(tx);
+    let live = sessions::sealed::open(deps, stored).await?;
+    let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
+    let (status, outcome) = decided(&check, &asked, &live, now)?;
+    Ok(Seen { live, check, asked, status, outcome })
 }
 
 /// The session's check; a [`SessionId`] of a session that was found alive in `tx`.

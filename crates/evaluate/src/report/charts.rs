@@ -196,6 +196,10 @@ mod tests {
     use super::*;
     use crate::measure::interval::Interval;
 
+    fn point(by_people: Option<Interval>) -> Point {
+        Point { score: 2500.0, stated: 0.01, pairs: 12, observed: 0.012, observed_by_people: by_people }
+    }
+
     #[test]
     fn a_histogram_is_drawn_where_there_are_pairs() {
         let mut found = Histogram {
@@ -224,13 +228,6 @@ mod tests {
 
     #[test]
     fn only_what_is_drawn_is_explained() {
-        let point = |by_people| Point {
-            score: 2500.0,
-            stated: 0.01,
-            pairs: 12,
-            observed: 0.012,
-            observed_by_people: by_people,
-        };
         assert_eq!(bars("All pairs", &[point(None)]), "All pairs.");
         assert!(bars("All pairs", &[point(Some(Interval { low: 0.0, high: 0.1 }))]).contains("95 %"));
         assert_eq!(bands(&[]), "All pairs.");
@@ -254,13 +251,6 @@ mod tests {
 
     #[test]
     fn reliability_has_bars_where_people_are_known() {
-        let point = |by_people| Point {
-            score: 2500.0,
-            stated: 0.01,
-            pairs: 12,
-            observed: 0.012,
-            observed_by_people: by_people,
-        };
         let interval = Interval { low: 0.008, high: 0.02 };
         let plot = reliability(&[point(Some(interval)), point(None)]);
         assert_eq!(plot.series[1].shape, Shape::Bars(vec![(0.01, [0.008, 0.02])]));
