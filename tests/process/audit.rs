@@ -127,6 +127,8 @@ async fn every_operation_is_recorded_once() {
     for (method, path) in [
         (Method::DELETE, "/faces"),
         (Method::POST, "/capture-token"),
+        (Method::POST, "/liveness-attempts"),
+        (Method::GET, "/capture-page"),
         (Method::GET, "/liveness-challenge-result"),
         (Method::GET, "/liveness-challenge-result/LIVENESS_ACTIVE"),
     ] {
