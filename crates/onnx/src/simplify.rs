@@ -11,16 +11,18 @@ pub fn run(net: &mut Net) {
         fold_into_producer(net, index);
     }
     drop_unused(net);
+    // The order of nodes changes from here on, and not who reads what.
+    let readers = net.readers();
     for index in (0..net.nodes.len()).rev() {
-        bring_to_addition(net, index);
+        bring_to_addition(net, &readers, index);
     }
 }
 
 /// Moves a layer whose result is only added to something else right before the addition: the other addend is there by
 /// then, and an executor can add it in the layer's own pass.
-fn bring_to_addition(net: &mut Net, index: usize) {
+fn bring_to_addition(net: &mut Net, readers: &[usize], index: usize) {
     let Node { op, output, .. } = &net.nodes[index];
-    if !matches!(op, Op::Conv { .. } | Op::Linear) || net.readers()[*output] != 1 {
+    if !matches!(op, Op::Conv { .. } | Op::Linear) || readers[*output] != 1 {
         return;
     }
     let reader = net.nodes.iter().position(|node| node.inputs.contains(output));

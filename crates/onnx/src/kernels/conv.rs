@@ -106,14 +106,12 @@ impl Conv {
             Activation::Slope(slope) => Activation::Slope(padded(slope)),
             other => other.clone(),
         };
-        let (mut depth, weights) = pack(isa, parts);
-        let (mut tiles, mut offsets) = tile(isa, parts.taps, &parts.places);
-        if let Depth::Channelwise { weights } = depth
-            && let Some(shared) = tile_shared(isa, parts)
-        {
-            depth = Depth::Shared { weights };
-            (tiles, offsets) = shared;
-        }
+        let (depth, weights) = pack(isa, parts);
+        let shared = match depth {
+            Depth::Channelwise { weights } => tile_shared(isa, parts).map(|tiles| (Depth::Shared { weights }, tiles)),
+            _ => None,
+        };
+        let (depth, (tiles, offsets)) = shared.unwrap_or_else(|| (depth, tile(isa, parts.taps, &parts.places)));
         let mut conv = Self {
             isa,
             taps: parts.taps,
