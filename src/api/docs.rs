@@ -33,7 +33,7 @@ pub fn yaml(prefix: &str) -> String {
     AUTHORED_YAML.replacen(AUTHORED_SERVER, &format!("  - url: {}\n", json!(prefix)), 1)
 }
 
-/// What the page says more than Swagger UI: it has a field for the key, and a dark dress.
+/// The page has two things that Swagger UI lacks: a field for the key, and dark colours.
 const HEAD: &str = include_str!("docs/head.html");
 const KEY: &str = include_str!("docs/key.html");
 

@@ -77,7 +77,7 @@ fn packed(plain: &[u8]) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
-/// Whether a header names, in its list, something that fits.
+/// True if the list in a header names something that fits.
 fn names(request: &Request, name: HeaderName, fits: impl Fn(&str) -> bool) -> bool {
     let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| fits(part.trim()))

@@ -27,7 +27,7 @@ pub struct OptionalCaller(pub Option<Caller>);
 #[derive(Debug, Clone, Default)]
 pub struct UnderWay(Arc<Mutex<Option<(Caller, Permit)>>>);
 
-/// Whether a provider's key is taken on the connection that a request came on.
+/// True if the connection that a request came on takes a provider's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeysTaken(pub bool);
 

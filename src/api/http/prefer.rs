@@ -1,4 +1,4 @@
-//! What a client prefers to be answered (RFC 7240).
+//! A client may say which answer it prefers (RFC 7240).
 
 /// The preference for an answer that says what was done.
 pub const REPRESENTATION: &str = "return=representation";

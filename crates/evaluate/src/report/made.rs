@@ -1,9 +1,9 @@
-//! How a report came to be, for those who want to make it again.
+//! A report says how it was made, so that a reader can make it again.
 
 /// The program, the time, the command and the networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// Of the program.
+    /// This is the version of the program.
     pub version: String,
     /// In UTC, as answers state it.
     pub date: String,

@@ -8,10 +8,10 @@ use crate::api::http::middleware::methods::Methods;
 use crate::domain::ProviderId;
 use crate::service::{Deps, origins};
 
-/// What a page may send besides what every page may.
+/// A page may send these headers besides those that every page may.
 const HEADERS_SENT: HeaderValue =
     HeaderValue::from_static("apikey, authorization, content-type, idempotency-key, prefer, traceparent, x-request-id");
-/// What a page may read besides what every page may.
+/// A page may read these headers besides those that every page may.
 const HEADERS_READ: HeaderValue =
     HeaderValue::from_static("location, preference-applied, retry-after, traceparent, x-request-id");
 /// A browser asks anew after so many seconds: an origin that is taken away is refused by then.
