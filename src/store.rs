@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::store::open::Change;
@@ -34,13 +34,14 @@ pub mod providers;
 pub mod server_keys;
 pub mod sessions;
 pub mod settings;
+pub mod sqlite;
 pub mod usage;
 
 /// A pool of connections. A clone shares it.
 #[derive(Debug, Clone)]
 pub enum Store {
     Postgres(PgPool, Bounds),
-    Sqlite(SqlitePool),
+    Sqlite(sqlite::Pools),
 }
 
 /// A unit of work. Dropped without [`Tx::commit`], it leaves no trace.
@@ -129,7 +130,9 @@ impl Store {
     pub fn connections(&self) -> (u32, u32) {
         let (open, idle) = match self {
             Self::Postgres(pool, _) => (pool.size(), pool.num_idle()),
-            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Self::Sqlite(pools) => {
+                (pools.readers.size() + pools.writer.size(), pools.readers.num_idle() + pools.writer.num_idle())
+            }
         };
         (open, idle as u32)
     }
@@ -139,7 +142,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
-            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite(pools) => Tx::Sqlite(pools.writer.begin_with("BEGIN IMMEDIATE").await?),
         })
     }
 
@@ -155,22 +158,26 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
-            Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Self::Sqlite(pools) => Tx::Sqlite(pools.readers.begin().await?),
         })
     }
 
     /// Leaves no copy of what was erased beside the tables: on `SQLite` the log is written into them and emptied,
     /// unless someone is reading from it now. Postgres keeps its log as long as its operator wants.
     pub async fn forget(&self) -> Result<(), Error> {
-        let Self::Sqlite(pool) = self else { return Ok(()) };
-        open::checkpoint(pool).await
+        let Self::Sqlite(pools) = self else { return Ok(()) };
+        sqlite::checkpoint(pools).await
     }
 
     /// Waits for work under way, then ends all connections.
     pub async fn close(&self) {
         match self {
             Self::Postgres(pool, _) => pool.close().await,
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite(pools) => {
+                pools.readers.close().await;
+                // The last connection to close writes the log into the tables.
+                pools.writer.close().await;
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A look at a database that leaves it as it is: `bioserver check --connect`.
 
 use crate::store::settings::Settings;
-use crate::store::{Error, Store, on, open, postgres, probes};
+use crate::store::{Error, Store, on, open, postgres, probes, sqlite};
 
 /// A database that can be written.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub async fn at(settings: &Settings) -> Result<Found, Error> {
             postgres::reach(options, bounds.connect).await?;
             Store::Postgres(postgres::pool((**options).clone(), *bounds), *bounds)
         }
-        Settings::Sqlite(path) if path.exists() => Store::Sqlite(open::sqlite_pool(path).await?),
+        Settings::Sqlite(path) if path.exists() => Store::Sqlite(sqlite::open(path).await?),
         Settings::Sqlite(_) => return Ok(Found { store: None, applied: None, newest }),
     };
     let applied = open::applied(&store).await?;

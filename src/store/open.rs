@@ -1,24 +1,14 @@
 //! Connections, and the schema brought up to date.
 
 use std::borrow::Cow;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection, PgPool, SqlStr, SqlitePool};
+use sqlx::{PgPool, SqlStr};
 
 use super::postgres::{self, Bounds};
-use super::{Error, Store};
-
-/// Readers; SQLite lets one write at a time.
-const SQLITE_CONNECTIONS_MAX: u32 = 8;
-/// A free connection, or the other writer's end, comes within milliseconds unless the disk is stuck.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+use super::{Error, Store, sqlite};
 
 /// The history of a schema, oldest first. The macro of sqlx would read it from the folder, and have
 /// both databases' drivers built a second time for it.
@@ -84,12 +74,12 @@ pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
     const IN_SQLITE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
     let is_there: bool = match store {
         Store::Postgres(pool, _) => sqlx::query_scalar(IN_POSTGRES).fetch_one(pool).await?,
-        Store::Sqlite(pool) => sqlx::query_scalar(IN_SQLITE).fetch_one(pool).await?,
+        Store::Sqlite(file) => sqlx::query_scalar(IN_SQLITE).fetch_one(&file.readers).await?,
     };
     match store {
         _ if !is_there => Ok(None),
         Store::Postgres(pool, _) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
-        Store::Sqlite(pool) => sqlx::query_scalar(APPLIED).fetch_one(pool).await,
+        Store::Sqlite(file) => sqlx::query_scalar(APPLIED).fetch_one(&file.readers).await,
     }
 }
 
@@ -109,74 +99,14 @@ async fn migrate(pool: PgPool, bounds: Bounds, change: Change) -> Result<(), Err
 }
 
 pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let folder = folder_of(path);
-    make_folder(folder).map_err(failed)?;
-    make_file(path).map_err(failed)?;
-
-    // Other processes take turns: SQLite has no advisory locks, so the folder stands in for one.
-    let folder = File::open(folder).map_err(failed)?;
-    let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
-    let turn = turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)?;
-    let pool = sqlite_pool(path).await?;
-    let store = Store::Sqlite(pool.clone());
+    let turn = sqlite::claim(path).await?;
+    let file = sqlite::open(path).await?;
+    let store = Store::Sqlite(file.clone());
     let schema = schema!("sqlite");
     let applied = applied(&store).await?;
     if is_due(&schema, applied, change)? {
-        schema.run(&pool).await?;
+        schema.run(&file.writer).await?;
     }
     drop(turn);
     Ok(store)
-}
-
-/// Opens a file that is there.
-pub async fn sqlite_pool(path: &Path) -> Result<SqlitePool, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // What was answered as done survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        // Deleted rows are overwritten, not just unlinked.
-        .pragma("secure_delete", "ON")
-        .busy_timeout(WAIT_MAX);
-    SqlitePoolOptions::new()
-        .max_connections(SQLITE_CONNECTIONS_MAX)
-        .acquire_timeout(WAIT_MAX)
-        // On a full disk SQLite itself undoes a transaction, and the driver holds it for open from then on.
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-        .connect_with(options)
-        .await
-}
-
-/// Without waiting: whoever reads or writes would wait with us.
-pub async fn checkpoint(pool: &SqlitePool) -> Result<(), Error> {
-    let mut connection = pool.acquire().await?;
-    sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
-    let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
-    let wait_ms = WAIT_MAX.as_millis();
-    sqlx::query(AssertSqlSafe(format!("PRAGMA busy_timeout = {wait_ms}"))).execute(&mut *connection).await?;
-    done?;
-    Ok(())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// For this account only: the master key lies here too.
-fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file
-/// keeps its mode: it may be someone's choice.
-fn make_file(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
-    }
 }

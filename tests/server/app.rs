@@ -133,7 +133,9 @@ impl TestApp {
     pub async fn tamper(&self, statement: &'static str) {
         let changed = match &self.deps.store {
             Store::Postgres(pool, _) => sqlx::query(statement).execute(pool).await.expect("it is SQL").rows_affected(),
-            Store::Sqlite(pool) => sqlx::query(statement).execute(pool).await.expect("it is SQL").rows_affected(),
+            Store::Sqlite(pools) => {
+                sqlx::query(statement).execute(&pools.writer).await.expect("it is SQL").rows_affected()
+            }
         };
         assert!(changed > 0, "{statement}");
     }

@@ -133,7 +133,7 @@ async fn rename(app: &TestApp, from: &str, to: &str) {
     let statement = sqlx::AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
     match &app.deps.store {
         Store::Postgres(pool, _) => drop(sqlx::query(statement).execute(pool).await.expect("it is SQL")),
-        Store::Sqlite(pool) => drop(sqlx::query(statement).execute(pool).await.expect("it is SQL")),
+        Store::Sqlite(pools) => drop(sqlx::query(statement).execute(&pools.writer).await.expect("it is SQL")),
     }
 }
 

@@ -3,9 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use bioserver::store::Store;
 use bioserver::store::settings::Settings;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::store::nodes::folder;
 
@@ -47,12 +50,28 @@ async fn that_are_no_database_are_refused_by_name() {
     assert!(error.to_string().contains("below/bio.db"), "{error}");
 }
 
-/// A reader neither waits for a writer nor sees its half-done work.
+/// A reader waits for no writer, however many queue, and sees no half-done work. Writers take turns in the order in which
+/// they came.
 #[tokio::test]
 async fn are_read_while_they_are_written() {
+    const WRITERS: usize = 20;
     let folder = folder();
     let store = Store::open(&Settings::Sqlite(folder.path().join("bio.db"))).await.unwrap();
     let writing = store.begin().await.unwrap();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let queue = FuturesUnordered::new();
+    for number in 0..WRITERS {
+        let (store, done) = (store.clone(), done.clone());
+        queue.push(tokio::spawn(async move {
+            let turn = store.begin().await.unwrap();
+            done.lock().unwrap().push(number);
+            turn.commit().await.unwrap();
+        }));
+        tokio::task::yield_now().await;
+    }
     store.read().await.unwrap();
+    assert!(done.lock().unwrap().is_empty());
     writing.commit().await.unwrap();
+    queue.for_each(|ended| async { ended.unwrap() }).await;
+    assert_eq!(*done.lock().unwrap(), (0..WRITERS).collect::<Vec<_>>());
 }
