@@ -1,4 +1,4 @@
-//! Connections, and the schema brought up to date.
+//! Opens connections, and brings the schema up to date.
 
 use std::borrow::Cow;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -15,13 +15,13 @@ use sqlx::{AssertSqlSafe, Connection, PgPool, SqlStr, SqlitePool};
 use super::postgres::{self, Bounds};
 use super::{Error, Store};
 
-/// Readers; SQLite lets one write at a time.
+/// The most connections to an SQLite file: they read in parallel, and one of them writes at a time.
 const SQLITE_CONNECTIONS_MAX: u32 = 8;
-/// A free connection, or the other writer's end, comes within milliseconds unless the disk is stuck.
+/// The longest wait for a free connection or for another writer, which takes milliseconds unless the disk is stuck.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The history of a schema, oldest first. The macro of sqlx would read it from the folder, and have
-/// both databases' drivers built a second time for it.
+/// The migrations, oldest first. sqlx's own macro would read them from the folder, but it would also build the drivers
+/// of both databases a second time.
 macro_rules! schema {
     ($folder:literal) => {
         schema(&[
@@ -45,19 +45,19 @@ fn schema(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
     };
     let mut schema = Migrator::with_migrations(steps.iter().map(step).collect());
-    // The program before this one goes on beside it, with a schema that is newer than its own.
+    // The previous version of the program may run beside this one, with a schema that is newer than its own.
     schema.set_ignore_missing(true);
     schema
 }
 
-/// What may be done to a schema that is older than the program. A new database gets its schema whatever this is.
+/// The permission to change a schema that is older than the program. A new database gets its schema in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Allowed,
     Refused,
 }
 
-/// The newest step that this program knows.
+/// Returns the newest migration that this program knows.
 pub fn newest() -> i64 {
     newest_of(&schema!("postgres"))
 }
@@ -66,7 +66,7 @@ fn newest_of(schema: &Migrator) -> i64 {
     schema.iter().map(|step| step.version).max().unwrap_or_default()
 }
 
-/// Whether the schema must be changed; `applied` is its newest step, if it has any.
+/// True if migrations must run; `applied` is the newest one that has run.
 fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<bool, Error> {
     let newest = newest_of(schema);
     match applied {
@@ -78,7 +78,7 @@ fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<boo
 
 const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 
-/// The newest step of a schema that has been applied; `None` of a database without one.
+/// Returns the newest migration that has run; `None` for a database without a schema.
 pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
     const IN_POSTGRES: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
     const IN_SQLITE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
@@ -102,7 +102,7 @@ async fn migrate(pool: PgPool, bounds: Bounds, change: Change) -> Result<(), Err
     let schema = schema!("postgres");
     let store = Store::Postgres(pool.clone(), bounds);
     if is_due(&schema, applied(&store).await?, change)? {
-        // Under an advisory lock, so that nodes which start at once take turns.
+        // An advisory lock makes nodes that start at the same time take turns.
         schema.run(&pool).await?;
     }
     Ok(())
@@ -114,7 +114,7 @@ pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
     make_folder(folder).map_err(failed)?;
     make_file(path).map_err(failed)?;
 
-    // Other processes take turns: SQLite has no advisory locks, so the folder stands in for one.
+    // Processes take turns: SQLite has no advisory locks, so a lock on the folder replaces one.
     let folder = File::open(folder).map_err(failed)?;
     let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
     let turn = turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)?;
@@ -129,27 +129,27 @@ pub async fn sqlite(path: &Path, change: Change) -> Result<Store, Error> {
     Ok(store)
 }
 
-/// Opens a file that is there.
+/// Opens a pool on an existing file.
 pub async fn sqlite_pool(path: &Path) -> Result<SqlitePool, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // What was answered as done survives a power cut.
+        // A committed answer must survive a power cut.
         .synchronous(SqliteSynchronous::Full)
-        // Deleted rows are overwritten, not just unlinked.
+        // Deleted rows must be overwritten, and not just unlinked.
         .pragma("secure_delete", "ON")
         .busy_timeout(WAIT_MAX);
     SqlitePoolOptions::new()
         .max_connections(SQLITE_CONNECTIONS_MAX)
         .acquire_timeout(WAIT_MAX)
-        // On a full disk SQLite itself undoes a transaction, and the driver holds it for open from then on.
+        // On a full disk SQLite itself rolls a transaction back, and the driver then takes it for open for ever.
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
 }
 
-/// Without waiting: whoever reads or writes would wait with us.
+/// Checkpoints without waiting, since other readers and writers would have to wait as well.
 pub async fn checkpoint(pool: &SqlitePool) -> Result<(), Error> {
     let mut connection = pool.acquire().await?;
     sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
@@ -167,13 +167,13 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// For this account only: the master key lies here too.
+/// Makes the folder for this account only: the master key lies here too.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file
-/// keeps its mode: it may be someone's choice.
+/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file keeps its mode,
+/// which the operator may have chosen.
 fn make_file(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
