@@ -70,7 +70,7 @@ fn content(response: &Response) -> Result<Content, Refusal> {
     }
 }
 
-/// A media type of bytes cannot have an example.
+/// Reads an answer of bytes, whose content types need no example.
 fn bytes(response: &Response) -> Result<Content, Refusal> {
     let mut types = Vec::new();
     for (content_type, media) in &response.content {

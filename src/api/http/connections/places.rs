@@ -120,7 +120,7 @@ impl Activity {
 }
 
 impl Place {
-    /// Marks the begin of a request.
+    /// Marks the start of a request.
     pub fn answering(&self) -> Answering {
         let mut activity = self.connection.activity();
         activity.in_flight += 1;

@@ -17,7 +17,7 @@ use crate::api::http::{fingerprint, payload};
 use crate::service::Deps;
 use crate::service::turns::{Needs, Place};
 
-/// The least average pace of a body, in bytes a second: a fifth of the slowest mobile networks.
+/// The least average pace of a body, in bytes a second: a fifth of what the slowest mobile networks reach.
 const BYTES_PER_SECOND: u64 = 4 * 1024;
 /// The least number of bytes that are reserved at a time for a body of unknown length.
 const STEP: usize = 256 * 1024;
