@@ -1,4 +1,5 @@
-//! Turns `openapi/bioserver.yaml` into Rust, in the folder `contract` of `OUT_DIR`: wire types, one trait per tag, and routes.
+//! Turns `openapi/bioserver.yaml` into Rust, in the folder `contract` of `OUT_DIR`: wire types, one trait per tag, and
+//! routes.
 
 use std::path::Path;
 
@@ -22,8 +23,8 @@ fn main() {
     }
 }
 
-/// Tells a release which commit it is made from: `SOURCE_COMMIT`, or that of the checkout. Other builds are not told, so that
-/// a commit alone compiles nothing anew.
+/// Sets `COMMIT` for a release: the value of `SOURCE_COMMIT`, or else the commit that is checked out. Other builds get
+/// no commit, so that a new commit alone does not make cargo compile anything again.
 fn commit() {
     println!("cargo::rerun-if-env-changed=SOURCE_COMMIT");
     let named = std::env::var("SOURCE_COMMIT").ok().filter(|named| !named.is_empty());
@@ -32,14 +33,14 @@ fn commit() {
     println!("cargo::rustc-env=COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
 }
 
-/// `None` where there is no checkout, or no git to ask.
+/// Returns the commit that is checked out; `None` without a checkout or without git.
 fn checked_out() -> Option<String> {
     let git = |arguments: &[&str]| {
         let told = std::process::Command::new("git").args(arguments).output().ok()?;
         let text = String::from_utf8(told.stdout).ok().filter(|_| told.status.success())?;
         Some(text.trim().to_owned())
     };
-    // It names the commit that is checked out, or the branch, whose file names it.
+    // `HEAD` names either the commit itself or a branch, whose file then names the commit.
     for name in
         ["HEAD", &git(&["symbolic-ref", "HEAD"]).unwrap_or_default()].into_iter().filter(|name| !name.is_empty())
     {

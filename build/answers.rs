@@ -1,4 +1,4 @@
-//! Responses of an operation to answers of the model.
+//! Reads the responses of an operation into answers of the model.
 
 use openapiv3::{
     Header as AuthoredHeader, MediaType, OpenAPI, ParameterSchemaOrContent, Response, Responses, StatusCode,
@@ -10,7 +10,7 @@ use super::{Refusal, document, names, schemas};
 /// The schema of every refusal.
 const ERROR_SCHEMA: &str = "ApiError";
 
-/// In the order of their statuses.
+/// Returns the answers in the order of their statuses.
 pub fn all(document: &OpenAPI, responses: &Responses) -> Result<Vec<Answer>, Refusal> {
     if responses.default.is_some() {
         return Err("a default answer is not supported; name each status".to_owned());
@@ -70,7 +70,7 @@ fn content(response: &Response) -> Result<Content, Refusal> {
     }
 }
 
-/// No example stands for bytes.
+/// Reads an answer of bytes, whose content types need no example.
 fn bytes(response: &Response) -> Result<Content, Refusal> {
     let mut types = Vec::new();
     for (content_type, media) in &response.content {

@@ -1,10 +1,10 @@
-//! The text of a document, and its references resolved.
+//! Reads the text of a document and resolves its references.
 
 use openapiv3::{Components, Header, OpenAPI, Parameter, ReferenceOr, Response};
 
 use super::Refusal;
 
-/// The document as JSON and as a structure.
+/// Returns the document as JSON text and as a structure.
 pub fn read(yaml: &str) -> Result<(String, OpenAPI), Refusal> {
     let mut value: serde_norway::Value = serde_norway::from_str(yaml).map_err(|error| format!("not YAML: {error}"))?;
     value.apply_merge().map_err(|error| format!("not YAML: {error}"))?;
@@ -21,7 +21,7 @@ pub fn components(document: &OpenAPI) -> Result<&Components, Refusal> {
     document.components.as_ref().ok_or_else(|| "components: missing".to_owned())
 }
 
-/// The last step of a reference into `components`.
+/// Returns the last step of a reference into `components`.
 pub fn referred<'a>(reference: &'a str, section: &str) -> Result<&'a str, Refusal> {
     reference
         .strip_prefix("#/components/")

@@ -1,4 +1,4 @@
-//! Paths to the table of their methods.
+//! Emits the table of the methods of every path.
 
 use proc_macro2::TokenStream;
 use quote::quote;

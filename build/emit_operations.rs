@@ -1,4 +1,4 @@
-//! The operations of a tag to a trait, and to the answers its methods may give.
+//! Emits the operations of a tag: a trait, and the answers that its methods may give.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -14,7 +14,7 @@ pub fn all(tag: &Tag) -> TokenStream {
     quote!(#api #(#answers)*)
 }
 
-/// The Rust type of a value, as seen from outside the wire types.
+/// Returns the Rust type of a value, as code outside the wire types names it.
 pub fn value_type(value: &ValueType) -> TokenStream {
     match value {
         ValueType::Named(_) => {
@@ -29,8 +29,8 @@ pub fn value_type(value: &ValueType) -> TokenStream {
     }
 }
 
-/// One argument of an operation's method, in the order they are read from the request: nothing of
-/// a body is read before the key is known to be valid.
+/// One argument of an operation's method. Arguments stand in the order in which they are read from the request: no byte
+/// of a body is read before the key has been checked.
 pub struct Argument {
     pub name: Ident,
     pub rust_type: TokenStream,
@@ -76,13 +76,14 @@ pub fn arguments(operation: &Operation) -> Vec<Argument> {
     arguments
 }
 
-/// The extractor of a parameter that has a `value`, wherever and whether always it is sent.
+/// Returns the extractor of a parameter whose type is `value`: for its place, and optional unless it always has a
+/// value.
 pub fn extractor(parameter: &Parameter, value: &TokenStream) -> TokenStream {
     let place = place(parameter);
     if is_always_there(parameter) { quote!(#place<#value>) } else { quote!(#place<Option<#value>>) }
 }
 
-/// The framework's type for where a parameter is sent.
+/// Returns the framework's type for the place where a parameter is sent.
 pub fn place(parameter: &Parameter) -> Ident {
     ident(match parameter.place {
         Place::Path => "Path",
@@ -91,12 +92,12 @@ pub fn place(parameter: &Parameter) -> Ident {
     })
 }
 
-/// True of a parameter that has a value in every request.
+/// True if a parameter has a value in every request: it is required or has a default.
 pub fn is_always_there(parameter: &Parameter) -> bool {
     parameter.field.required || parameter.field.notes.default.is_some()
 }
 
-/// The enums of what an operation answers and of what it refuses with.
+/// Returns the names of the two enums of an operation: its answers and its refusals.
 pub fn answer_types(operation: &Operation) -> (Ident, Ident) {
     let stem = pascal(&operation.id);
     (format_ident!("{stem}Ok"), format_ident!("{stem}Error"))
@@ -166,7 +167,7 @@ fn accepted(operation: &Operation, answers: &[&Answer]) -> TokenStream {
     }
 }
 
-/// The enum of the bytes that an operation answers.
+/// Returns the name of the enum of the byte contents that an operation answers with.
 fn content_type(operation: &Operation) -> Ident {
     format_ident!("{}Content", pascal(&operation.id))
 }

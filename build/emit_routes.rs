@@ -1,4 +1,4 @@
-//! Tags to routes that the framework serves.
+//! Emits the routes of the tags, which the framework serves.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -37,7 +37,7 @@ fn tag_names(contract: &Contract) -> TokenStream {
     }
 }
 
-/// The routes of a tag that lie in one place; nothing if it has none there.
+/// Emits the routes of a tag that lie in one place; `None` if the tag has no route there.
 fn routes(tag: &Tag, root: bool) -> Option<TokenStream> {
     let operations: Vec<_> = tag.operations.iter().filter(|operation| operation.root == root).collect();
     if operations.is_empty() {
@@ -61,13 +61,13 @@ fn routes(tag: &Tag, root: bool) -> Option<TokenStream> {
     })
 }
 
-/// The trait of a tag, as seen from the routes.
+/// Returns the path of a tag's trait, as the routes name it.
 fn api_trait(tag: &Tag) -> TokenStream {
     let (module, id) = (module(tag), format_ident!("{}Api", pascal(&tag.name)));
     quote!(#module::#id)
 }
 
-/// The module of a tag's operations.
+/// Returns the module of a tag's operations.
 fn module(tag: &Tag) -> Ident {
     ident(&snake(&tag.name))
 }
@@ -94,7 +94,7 @@ fn default_function(operation: &Operation, parameter: &Parameter) -> Option<Toke
 fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     let id = ident(&snake(&operation.id));
     let about = doc(&format!("{}\n\n{}", operation.summary, operation.description));
-    // The framework's own notation: `{name}` would be taken literally.
+    // The framework writes parameters as `:name`; it would take `{name}` literally.
     let path = operation.path.replace('{', ":").replace('}', "");
     let (method, operation_id) = (&operation.method, &operation.id);
     let (module, tag) = (module(tag), format!("ApiTags::{}", ident(&pascal(&tag.name))));
@@ -130,13 +130,13 @@ fn method(tag: &Tag, operation: &Operation) -> TokenStream {
     }
 }
 
-/// The type of a parameter as it is sent.
+/// Returns the type of a parameter as the client sends it.
 fn sent(parameter: &Parameter) -> TokenStream {
     let value = value_type(&parameter.field.value);
     extractor(parameter, &quote!(Sent<#value>))
 }
 
-/// The parameter `name` as it is handed on.
+/// Emits the parameter `name` as the handler receives it.
 fn read(name: &Ident, parameter: &Parameter) -> TokenStream {
     let (place, sent_name) = (place(parameter), &parameter.field.name);
     let checks = checks(&parameter.field.notes.limits);
@@ -168,14 +168,14 @@ fn parameter(operation: &Operation, parameter: &Parameter) -> TokenStream {
     quote!(#description #[oai(name = #name #default #deprecated #limits)])
 }
 
-/// A function that builds the routes of all tags of one place.
+/// Emits a function that builds the routes of all tags of one place.
 fn together(name: &str, about: &str, contract: &Contract, root: bool) -> TokenStream {
     let has_any = |tag: &&Tag| tag.operations.iter().any(|operation| operation.root == root);
     let tags: Vec<_> = contract.tags.iter().filter(has_any).collect();
     let apis = tags.iter().map(|tag| api_trait(tag));
     let routes = tags.iter().map(|tag| routes_name(tag, root));
     let (name, about) = (ident(&format!("{name}_routes")), doc(about));
-    // The framework joins pairs, not single routes: the unit is the empty one.
+    // The framework joins routes in pairs, so the list begins with the unit, which has no routes.
     quote! {
         #about
         pub fn #name<T: Clone + #(#apis +)* 'static>(api: &T) -> impl OpenApi + use<T> {

@@ -1,4 +1,4 @@
-//! Security schemes to what the framework knows of them.
+//! Emits the security schemes as the framework describes them.
 
 use proc_macro2::TokenStream;
 use quote::quote;

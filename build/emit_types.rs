@@ -1,4 +1,4 @@
-//! Schemas to Rust types.
+//! Emits the Rust types of the schemas.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -16,7 +16,7 @@ pub fn all(contract: &Contract) -> TokenStream {
     contract.schemas.iter().map(schema).collect()
 }
 
-/// The Rust type of a value.
+/// Returns the Rust type of a value.
 pub fn rust_type(value: &ValueType) -> TokenStream {
     match value {
         ValueType::Text => quote!(String),
@@ -40,19 +40,19 @@ pub fn rust_type(value: &ValueType) -> TokenStream {
     }
 }
 
-/// A doc comment.
+/// Returns a doc comment with this text.
 pub fn doc(text: &str) -> TokenStream {
     let text = format!(" {text}");
     quote!(#[doc = #text])
 }
 
-/// A JSON value as an expression.
+/// Returns an expression that makes a JSON value.
 fn json(value: &serde_json::Value) -> TokenStream {
     let text = value.to_string();
     quote!(wire::json(#text))
 }
 
-/// The limits that values are checked against.
+/// Returns an expression of the limits that the generated code checks values against.
 pub fn checks(limits: &Limits) -> TokenStream {
     let Limits { minimum, maximum, length_min, length_max, pattern, items_min, items_max } = limits;
     let minimum = minimum.map(|limit| quote!(wire::Limit::Minimum(#limit)));
@@ -66,7 +66,7 @@ pub fn checks(limits: &Limits) -> TokenStream {
     quote!(&[#(#all),*])
 }
 
-/// What the framework is told about a value besides its type.
+/// Returns an expression of the framework's schema for a value, without the value's type.
 pub fn notes(notes: &Notes) -> TokenStream {
     let Notes { description, beside, default, example, nullable, deprecated, limits, error_code: _ } = notes;
     let Limits { minimum, maximum, length_min, length_max, pattern, items_min, items_max } = limits;
@@ -143,7 +143,7 @@ fn enumeration(schema: &Schema, words: &[String], refused: &[(String, String)]) 
     }
 }
 
-/// An enum, and what the framework is told about it.
+/// Emits an enum of one value or a list of values, and its schema for the framework.
 fn one_or_list(schema: &Schema, item: &str, limits: &Limits) -> TokenStream {
     let Schema { name, description, example, .. } = schema;
     let (id, item) = (ident(&pascal(name)), ident(&pascal(item)));
@@ -193,7 +193,7 @@ fn one_or_list(schema: &Schema, item: &str, limits: &Limits) -> TokenStream {
     }
 }
 
-/// The struct, and what the framework is told about it.
+/// Emits the struct, and its schema for the framework.
 fn structure(schema: &Schema, fields: &[Field]) -> TokenStream {
     let Schema { name, description, example, .. } = schema;
     let id = ident(&pascal(name));
@@ -236,7 +236,7 @@ fn stored_type(field: &Field) -> TokenStream {
     if field.required || field.notes.default.is_some() { value } else { quote!(Option<#value>) }
 }
 
-/// `read` of a required field, of one with a default, or of an optional one.
+/// Emits the `read` of a required field, of a field with a default, or of an optional field.
 fn taken(field: &Field, required: &TokenStream, optional: &TokenStream) -> TokenStream {
     let (id, name, checks) = (ident(&snake(&field.name)), &field.name, checks(&field.notes.limits));
     let code = field.notes.error_code.as_ref().map(|code| quote!(.map_err(|invalid| invalid.coded(#code))));

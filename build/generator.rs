@@ -1,12 +1,11 @@
-//! An OpenAPI 3.0 document in, Rust out.
+//! Generates Rust from an OpenAPI 3.0 document.
 //!
 //! ```text
 //! text → document → model → tokens → text
 //! ```
 //!
-//! The document is hand-written, and what it may say is narrower than OpenAPI: whatever this
-//! generator does not carry into Rust, or would carry wrongly, it refuses with the name of the
-//! operation or schema. So what is served as the document is what the server does.
+//! The document is hand-written, and it may use only a part of OpenAPI. The generator refuses everything that it cannot
+//! carry into Rust correctly, and names the operation or schema. So the server does what the served document says.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +23,14 @@ mod operations;
 mod schemas;
 mod security;
 
-/// Why a document is refused: the operation or schema, and the rule it breaks.
+/// The reason why a document is refused: the operation or schema, and the rule that it breaks.
 pub type Refusal = String;
 
-/// What a document turned into.
+/// The output of the generator.
 #[derive(Debug)]
 pub struct Written {
     /// The Rust files by their names, without `.rs`: one for the operations of each tag, and `types`, `security`,
-    /// `methods` and `routes`. None has imports of its own: they stand where the file is included.
+    /// `methods` and `routes`. No file has imports of its own; they stand in the file that includes it.
     pub rust: BTreeMap<String, String>,
     /// The document as JSON, with its YAML anchors resolved.
     pub json: String,

@@ -1,11 +1,12 @@
-//! Links from answers to the operations that take what was made.
+//! Checks the links from answers to the operations that take what was made.
 
 use openapiv3::{Link, LinkOperation, OpenAPI};
 
 use super::model::{Place, Tag};
 use super::{Refusal, document};
 
-/// Each link leads to an operation and gives it all that its path needs. They are for clients: nothing is written of them.
+/// Checks that each link leads to an operation and gives it every parameter of its path. Links are for clients; no code
+/// is generated from them.
 pub fn check(document: &OpenAPI, tags: &[Tag]) -> Result<(), Refusal> {
     for (_, _, operation) in document.operations() {
         for response in operation.responses.responses.values() {

@@ -1,4 +1,4 @@
-//! A checked document: everything the emitters need, and nothing they would have to refuse.
+//! A checked document: it holds everything that the emitters need, and nothing that they would have to refuse.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub struct Schema {
 pub enum Kind {
     Enumeration {
         words: Vec<String>,
-        /// Words that are refused by a code of their own, with that.
+        /// Words that are refused with a code of their own, each with that code.
         refused: Vec<(String, String)>,
     },
     Object(Vec<Field>),
@@ -42,7 +42,7 @@ pub struct Field {
     pub notes: Notes,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, PartialEq)]
 pub enum ValueType {
     Text,
@@ -60,18 +60,18 @@ pub enum ValueType {
     Named(String),
 }
 
-/// What is said about a value besides its type.
+/// Everything that the document says about a value besides its type.
 #[derive(Default, Clone)]
 pub struct Notes {
     pub description: Option<String>,
-    /// The type that stands beside a reference: OpenAPI wants one beside `nullable`.
+    /// The type that stands beside a reference: OpenAPI requires one beside `nullable`.
     pub beside: Option<String>,
     pub default: Option<Value>,
     pub example: Option<Value>,
     pub nullable: bool,
     pub deprecated: bool,
     pub limits: Limits,
-    /// The code that refuses the value, where it has one of its own.
+    /// The code that refuses the value, if it has a code of its own.
     pub error_code: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub struct Limits {
     pub maximum: Option<f64>,
     pub length_min: Option<usize>,
     pub length_max: Option<usize>,
-    /// A regular expression that is found in the text.
+    /// A regular expression that must match somewhere in the text.
     pub pattern: Option<String>,
     pub items_min: Option<usize>,
     pub items_max: Option<usize>,
@@ -108,11 +108,11 @@ pub struct Tag {
 
 pub struct Operation {
     pub id: String,
-    /// What client code calls it with each kind of body, where there are several.
+    /// The names of the operation in client code, one for each kind of body; empty if there is only one kind.
     pub client_ids: Vec<String>,
     pub method: String,
     pub path: String,
-    /// Whether it lies at the root of the host, not under the prefix.
+    /// True if it lies at the root of the host; false if it lies under the prefix.
     pub root: bool,
     pub summary: String,
     pub description: String,
@@ -126,7 +126,7 @@ pub struct Operation {
 #[derive(Debug, PartialEq, Clone, Copy)]
 pub enum Access {
     Open,
-    /// No key is fine, a wrong one is not.
+    /// The key may be left out; a key that is sent must be valid.
     Optional,
     Secured,
 }
@@ -148,18 +148,18 @@ pub struct Body {
     pub kind: BodyKind,
 }
 
-/// What a body may be, by the names of its schemas.
+/// The kinds of a body, with the names of their schemas.
 pub enum BodyKind {
     Json(String),
-    /// JSON, or nothing at all.
+    /// JSON, or an empty body.
     OptionalJson(String),
     Multipart(String),
-    /// Either, by its content type.
+    /// A form or JSON, by the content type of the body.
     Upload {
         form: String,
         json: String,
     },
-    /// A JOSE object in compact form, as it is.
+    /// A JOSE object in compact form, which is passed on unparsed.
     Jose,
 }
 

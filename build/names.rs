@@ -1,8 +1,8 @@
-//! The document's names as Rust spells them.
+//! Spells the document's names in Rust's way.
 
 use proc_macro2::{Ident, Span};
 
-/// `bioSessionId` → `bio_session_id`, `callbackURL` → `callback_url`.
+/// Turns `bioSessionId` into `bio_session_id`, and `callbackURL` into `callback_url`.
 pub fn snake(name: &str) -> String {
     let mut written = String::new();
     let mut after_lower = false;
@@ -16,8 +16,8 @@ pub fn snake(name: &str) -> String {
     written
 }
 
-/// `createFace` → `CreateFace`, `ID_DOCUMENT` → `IdDocument`, `F6_4_VID60X` → `F6_4Vid60x`: an
-/// underscore stays between digits, where it tells numbers apart.
+/// Turns `createFace` into `CreateFace`, `ID_DOCUMENT` into `IdDocument`, and `F6_4_VID60X` into `F6_4Vid60x`: an
+/// underscore between digits stays, since it separates two numbers.
 pub fn pascal(name: &str) -> String {
     let mut written = String::new();
     for word in name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -34,12 +34,12 @@ pub fn pascal(name: &str) -> String {
     written
 }
 
-/// An identifier, raw when it is a keyword.
+/// Returns an identifier, which is raw if it is a keyword.
 pub fn ident(name: &str) -> Ident {
     syn::parse_str::<Ident>(name).unwrap_or_else(|_| Ident::new_raw(name, Span::call_site()))
 }
 
-/// The variant that stands for a status.
+/// Returns the variant that stands for a status.
 pub fn status(code: u16) -> Option<&'static str> {
     Some(match code {
         200 => "Ok",

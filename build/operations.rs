@@ -1,4 +1,4 @@
-//! Paths and operations of the document to those of the model.
+//! Reads the paths and operations of the document into those of the model.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,12 @@ use super::model::{
 use super::{Refusal, answers, document, links, names, schemas, security};
 
 const JSON: &str = "application/json";
-/// The types of a body that is a JOSE object in compact form (RFC 7515, 9.2.1): its own, and one that every client can send.
+/// The two content types of a body that is a JOSE object in compact form (RFC 7515, 9.2.1): its own, and one that every
+/// client can send.
 const JOSE: [&str; 2] = ["application/jose", "application/octet-stream"];
-/// What client code calls an operation, by the content type of its body.
+/// The extension that names an operation in client code, by the content type of its body.
 const CLIENT_IDS: &str = "x-operation-ids";
-/// The multipart types a body must be offered in, in this order: client generators take the first.
+/// The multipart types that a body must be offered in. Their order matters: client generators take the first.
 const MULTIPART: [&str; 2] = ["multipart/form-data", "multipart/mixed"];
 
 /// Checks a document and turns it into the model.
@@ -108,7 +109,7 @@ impl Operation {
         self.check_statuses()
     }
 
-    /// What the framework itself may answer must be declared.
+    /// Checks that the operation declares every status that the framework itself may answer with.
     fn check_statuses(&self) -> Result<(), Refusal> {
         let mut needed = vec![(500, "every operation can fail")];
         if self.access != Access::Open {
@@ -216,7 +217,8 @@ fn body(authored: &ReferenceOr<RequestBody>) -> Result<Body, Refusal> {
     Ok(Body { description: authored.description.clone(), kind })
 }
 
-/// Generators of client code take one kind of body for an operation: each kind must have a name of its own.
+/// Returns the names of an operation in client code, one for each kind of body. A generator of client code takes only
+/// one kind of body for an operation, so each kind must have its own name.
 fn client_ids(authored: &Authored, body: Option<&Body>) -> Result<Vec<String>, Refusal> {
     let is_either = body.is_some_and(|body| matches!(body.kind, BodyKind::Upload { .. }));
     let kinds: &[&str] = if is_either { &[MULTIPART[0], JSON] } else { &[] };
@@ -249,7 +251,8 @@ fn all_schemas(document: &OpenAPI, tags: &[Tag]) -> Result<Vec<Schema>, Refusal>
     Ok(schemas)
 }
 
-/// Two things of one name would not compile, and say so less clearly.
+/// Refuses names that are used twice and references that lead nowhere. The compiler would refuse them too, but less
+/// clearly.
 fn check_names(contract: &Contract) -> Result<(), Refusal> {
     let mut taken = BTreeSet::new();
     let operations = || contract.tags.iter().flat_map(|tag| &tag.operations);
@@ -291,7 +294,7 @@ fn check_names(contract: &Contract) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// True unless a type stands beside a reference to something of another type.
+/// False if a type stands beside a reference to something of another type.
 fn is_beside_its_like(field: &Field, contract: &Contract) -> bool {
     let (Some(beside), ValueType::Named(name)) = (&field.notes.beside, &field.value) else { return true };
     let referred = contract.schemas.iter().find(|schema| schema.name == *name).map(|schema| &schema.kind);

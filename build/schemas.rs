@@ -1,4 +1,4 @@
-//! Schemas of the document to schemas of the model.
+//! Reads the schemas of the document into those of the model.
 
 use openapiv3::{
     AnySchema, ArrayType, IntegerFormat, IntegerType, NumberFormat, NumberType, ObjectType, ReferenceOr,
@@ -10,12 +10,13 @@ use serde_json::Value;
 use super::model::{Field, Kind, Notes, Schema, ValueType};
 use super::{Refusal, document};
 
-/// The code that refuses what is not as a schema says, where it is not that of all parameters.
+/// The extension that names the code for a value that breaks its schema, where it differs from the code of all
+/// parameters.
 const ERROR_CODE: &str = "x-error-code";
-/// Words that an enumeration does not have, with the codes that refuse them.
+/// The extension that lists words that an enumeration does not have, each with the code that refuses it.
 const REFUSED: &str = "x-refused-words";
 
-/// A schema of `components`; `form` when it is the body of a multipart request.
+/// Reads a schema of `components`; `form` is true if the schema is the body of a multipart request.
 pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<Schema, Refusal> {
     let schema = schema.as_item().ok_or_else(|| format!("schema {name}: is an alias; use the other name"))?;
     let description = schema.schema_data.description.as_deref().map(str::trim).map(str::to_owned);
@@ -36,7 +37,7 @@ pub fn named(name: &str, schema: &ReferenceOr<Authored>, form: bool) -> Result<S
     Ok(Schema { name: name.to_owned(), description, example: schema.schema_data.example.clone(), kind })
 }
 
-/// The only choice that is supported: a value, or a list of such.
+/// Reads the only choice that is supported: one value, or a list of such values.
 fn one_or_list(choices: &[ReferenceOr<Authored>]) -> Result<Kind, Refusal> {
     let refusal = || "a choice is a reference and then a list of the same".to_owned();
     let [one, list] = choices else { return Err(refusal()) };
@@ -77,7 +78,7 @@ fn fields(object: &ObjectType) -> Result<Vec<Field>, Refusal> {
         .collect()
 }
 
-/// A schema used in place: its type, and what is said about it.
+/// Reads a schema that is used in place, into its type and its notes.
 pub fn value(schema: &ReferenceOr<Authored>) -> Result<(ValueType, Notes), Refusal> {
     let schema = match schema {
         ReferenceOr::Reference { reference } => return Ok((named_value(reference)?, Notes::default())),

@@ -1,4 +1,4 @@
-//! Who may call an operation.
+//! Reads who may call an operation.
 
 use openapiv3::{APIKeyLocation, OpenAPI, Operation, ReferenceOr, SecurityRequirement, SecurityScheme as Authored};
 
@@ -24,7 +24,7 @@ fn scheme(name: &str, scheme: &ReferenceOr<Authored>) -> Result<SecurityScheme, 
     Ok(SecurityScheme { name: name.to_owned(), description, kind })
 }
 
-/// An operation is open, takes every scheme of the document, or takes them all and needs none.
+/// An operation needs no key, accepts every scheme of the document, or accepts every scheme and needs none.
 pub fn access(document: &OpenAPI, operation: &Operation) -> Result<Access, Refusal> {
     let default = document.security.as_deref().unwrap_or_default();
     let own = operation.security.as_deref().unwrap_or(default);

@@ -1,4 +1,4 @@
-//! The contract as HTTP: mounts the tags; every refusal leaves through `http::problem`.
+//! Serves the contract over HTTP: it mounts the tags, and `http::problem` renders every refusal.
 
 use std::sync::Arc;
 
@@ -34,49 +34,49 @@ mod system;
 pub mod types;
 pub mod wire;
 
-/// How long keys and certificate may be kept: a new key is announced before it signs.
+/// The cache header of keys and certificate. Five minutes are safe: a new key is published before it signs.
 pub const KEYS_CACHED: &str = "public, max-age=300";
 
-/// Serves every operation of the document; its handlers stand in one file for each tag.
+/// Serves every operation of the document. The handlers stand in one file for each tag.
 #[derive(Clone)]
 pub struct Api {
     pub deps: Deps,
 }
 
 impl Api {
-    /// The answer with its signature.
+    /// Adds the signature to an answer.
     fn sign<T: Signable>(&self, mut answer: T) -> Result<T, service::Error> {
         let signature = self.deps.signer.sign(&wire::signed_payload(&mut answer))?;
         answer.set_signature(Some(signature));
         Ok(answer)
     }
 
-    /// The answer with its signature, which leaves the payload out (RFC 7515, appendix F).
+    /// Adds a detached signature, which leaves the payload out (RFC 7515, appendix F), to an answer.
     fn sign_detached<T: Signable>(&self, mut answer: T) -> Result<T, service::Error> {
         let signature = self.deps.signer.sign_detached(&wire::signed_payload(&mut answer))?;
         answer.set_signature(Some(signature));
         Ok(answer)
     }
 
-    /// The answer with its signature, unless the caller wants none.
+    /// Adds the signature to an answer, unless the caller disabled it.
     fn signed<T: Signable>(&self, answer: T, is_disabled: bool) -> Result<Json<T>, service::Error> {
         Ok(Json(if is_disabled { answer } else { self.sign(answer)? }))
     }
 
-    /// Answers that are each signed by themselves.
+    /// Signs each answer of a list by itself.
     fn signed_each<T: Signable>(&self, answers: Vec<T>) -> Result<Json<Vec<T>>, service::Error> {
         Ok(Json(answers.into_iter().map(|answer| self.sign(answer)).collect::<Result<_, _>>()?))
     }
 }
 
-/// What the operator decides about the edge.
+/// The operator's settings for HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Under which the contract's paths lie: begins with a slash, and does not end with one.
+    /// The prefix of the contract's paths: it begins with a slash and does not end with one.
     pub prefix: String,
     pub limits: Limits,
     pub proxies: Proxies,
-    /// The networks of the pack that serves.
+    /// The networks of the pack that is in use.
     pub networks: Vec<home::Credit>,
 }
 
@@ -91,7 +91,7 @@ impl Default for Settings {
     }
 }
 
-/// Everything the server answers.
+/// Builds the endpoint that answers every request of the server.
 pub fn endpoint(deps: Deps, settings: Settings) -> impl Endpoint<Output = Response> {
     let Settings { prefix, limits, proxies, networks } = settings;
     let api = Api { deps: deps.clone() };

@@ -1,4 +1,4 @@
-//! The one place that builds things: configuration to dependencies to a running server.
+//! The one place that builds the server: configuration to dependencies to a running server.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -31,11 +31,12 @@ use crate::store::Store;
 use crate::telemetry::otlp;
 use crate::{api, callback, cause, tasks, telemetry};
 
-/// Turns bound the wait of pictures. What has a turn waits for captures at most, of which few are looked at at once.
+/// The longest wait for a worker. Turns bound the wait of pictures before that; a picture that has its turn waits at
+/// most for captures, and few captures are processed at once.
 const WORKERS_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Steps of background work that were begun when the server stops have so long to end, after the last request. With those
-/// 15 seconds that is less than the 25 to 30 that supervisors leave a process.
+/// The time that steps of background work have to end after the last request. With the 15 seconds for requests, it
+/// stays below the 25 to 30 seconds that supervisors give a process to stop.
 const TASKS_STOP_PATIENCE: Duration = Duration::from_secs(7);
 
 /// A server that is ready to listen.
@@ -44,7 +45,7 @@ pub struct App {
     settings: api::Settings,
     connections: connections::Settings,
     tls: Option<Arc<Tls>>,
-    /// Where numbers are asked for.
+    /// The address of the metrics; `None` if they are off.
     metrics: Option<SocketAddr>,
 }
 
@@ -103,17 +104,17 @@ impl App {
         Ok(Self { deps, settings, connections: config.connections, tls, metrics: config.metrics })
     }
 
-    /// What of it may change while it serves.
+    /// Returns the part of the server that may change while it serves.
     pub fn changeable(&self) -> Changeable {
         Changeable { policy: self.deps.policy.clone(), tls: self.tls.clone() }
     }
 
-    /// How clients write its address: `http` or `https`.
+    /// Returns the scheme of the server's address: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Answers until `stop` is ready; then takes nothing new, and ends what it has begun.
+    /// Serves until `stop` is ready; then accepts no new request and finishes those in flight.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let deps = self.deps.clone();
         let (stop_tasks, stopped) = watch::channel(false);
@@ -154,14 +155,14 @@ impl App {
     }
 }
 
-/// What of a running server may change.
+/// The part of a running server that may change.
 pub struct Changeable {
     policy: PolicyInForce,
     tls: Option<Arc<Tls>>,
 }
 
 impl Changeable {
-    /// Takes over what may change of another configuration, and reads certificates again.
+    /// Adopts the changeable part of another configuration, and reads the certificates again.
     pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
         self.policy.change(&config.policy);
         self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
@@ -176,7 +177,7 @@ fn credit((role, network): (&'static str, &Network)) -> Credit {
     Credit { role, origin: network.origin.clone(), licence: network.licence.clone() }
 }
 
-/// Loads the pack's networks for so many threads, and tries them on a photograph.
+/// Loads the networks of the pack for `threads` threads, and tries them on a photograph.
 pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Result<Workers> {
     let settings = workers::Settings {
         threads: Some(threads),
@@ -189,8 +190,8 @@ pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Re
     Ok(workers)
 }
 
-/// Ready when the server stops.
+/// Becomes ready when the server stops.
 async fn until_stopped(mut stopped: watch::Receiver<bool>) {
-    // A sender that is gone means the same.
+    // A closed channel also means that the server stops.
     let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
 }

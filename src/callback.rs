@@ -1,8 +1,8 @@
-//! The outbound client: tells a provider that something is there, and reaches public hosts alone.
+//! The outbound client: it notifies providers of results, and it reaches only public hosts.
 //!
-//! What is sent is signed as Standard Webhooks has it. A host's address is looked at when it is connected to, so that a
-//! name cannot be given one address for the check and another for the connection; redirects and proxies, which would
-//! lead elsewhere, are not followed.
+//! Messages are signed as Standard Webhooks requires. The address of a host is checked when it is connected to, so that
+//! a name cannot resolve to one address for the check and another for the connection. Redirects and proxies could lead
+//! elsewhere, so the client follows neither.
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -28,25 +28,25 @@ pub mod allowed;
 pub mod resolver;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the first byte sent to the head of the answer, whose body is not read.
+/// The time from the first byte sent to the head of the answer, whose body is not read.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const URL_LEN_MAX: usize = 2048;
-/// Whoever asks for a longer pause gets this one.
+/// The longest pause that a host may ask for; a longer one is shortened to this.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 const USER_AGENT: &str = concat!("bioserver/", env!("CARGO_PKG_VERSION"));
 
-/// Whom the operator allows besides public hosts, and whose certificates.
+/// The hosts that the operator allows besides public ones, and the certificates that are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub allow: Vec<Allowed>,
-    /// Certificates that are trusted besides the system's.
+    /// Certificates that are trusted besides those of the system.
     pub ca: Vec<Certificate>,
 }
 
-/// The certificates in a PEM text, one at least, each good to be trusted.
+/// Reads the certificates in a PEM text: at least one, each of which can be a trust anchor.
 ///
 /// # Errors
-/// What is wrong with the text.
+/// The fault of the text.
 pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, &'static str> {
     const DAMAGED: &str = "it holds a certificate that cannot be read";
     let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| "it is no PEM")?;
@@ -66,7 +66,7 @@ pub enum Error {
     Client(#[from] reqwest::Error),
 }
 
-/// What signs callbacks to one provider. Never shown but to the operator.
+/// The secret that signs callbacks to one provider. `Debug` does not show it; only the operator can print it.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<[u8; SECRET_LEN]>);
 
@@ -79,7 +79,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A new random one.
+    /// Makes a new random secret.
     pub fn make() -> Self {
         let mut secret = Zeroizing::new([0; SECRET_LEN]);
         rand::fill(&mut *secret).expect("the system has random numbers");
@@ -94,12 +94,12 @@ impl Secret {
         &*self.0
     }
 
-    /// As libraries that verify callbacks take it.
+    /// Returns the secret in the form that libraries which verify callbacks take.
     pub fn text(&self) -> String {
         format!("whsec_{}", STANDARD.encode(self.bytes()))
     }
 
-    /// What `webhook-signature` says of a body.
+    /// Returns the value of `webhook-signature` for a body.
     fn signature(&self, id: &str, timestamp: i64, body: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.bytes());
         format!("v1,{}", STANDARD.encode(hmac::sign(&key, format!("{id}.{timestamp}.{body}").as_bytes())))
@@ -108,33 +108,33 @@ impl Secret {
 
 /// One message to a provider.
 pub struct Message<'a> {
-    /// The same each time that it is sent.
+    /// Stays the same when the message is sent again.
     pub id: CallbackId,
     pub url: &'a str,
-    /// JSON.
+    /// The JSON body.
     pub body: &'a str,
     pub now: Moment,
 }
 
-/// How an attempt ended. Texts name no address and no body.
+/// The outcome of an attempt to send. Its texts contain no address and no body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
-    /// With this status, 2xx.
+    /// The host answered with this status, a 2xx.
     Delivered(u16),
-    /// The host wants no more of it (410).
+    /// The host wants no further attempts (410).
     Gone,
-    /// Worth another attempt, after this time if the host says so.
+    /// Another attempt may succeed, after `retry_after` if the host asked for it.
     Failed { why: String, retry_after: Option<Duration> },
-    /// The same, where the host did not answer at all.
+    /// The host did not answer; another attempt may succeed.
     Unreached { why: &'static str },
 }
 
-/// Sends messages. A clone shares everything.
+/// Sends messages. Clones share everything.
 #[derive(Clone)]
 pub struct Client {
     /// Connects to public addresses alone.
     guarded: reqwest::Client,
-    /// Connects wherever a host leads: for what the operator allows, by host and port.
+    /// Connects to any address: for the hosts and ports that the operator allows.
     open: reqwest::Client,
     allow: Arc<[Allowed]>,
 }
@@ -150,7 +150,7 @@ impl Client {
         Self::with(settings, System)
     }
 
-    /// A client that looks names up in this way.
+    /// Makes a client that resolves names by `lookup`.
     pub fn with(settings: Settings, lookup: impl Lookup + 'static) -> Result<Self, Error> {
         Self::patient(settings, lookup, TIMEOUT)
     }
@@ -165,7 +165,7 @@ impl Client {
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .timeout(timeout)
-                // Every message is looked at anew.
+                // The address is checked anew for every message.
                 .pool_max_idle_per_host(0)
                 .user_agent(USER_AGENT)
                 .tls_certs_merge(ca.iter().cloned())
@@ -174,15 +174,15 @@ impl Client {
         Ok(Self { guarded: http(address::is_public)?, open: http(|_| true)?, allow: allow.into() })
     }
 
-    /// The place that a message may be sent to, as far as its text tells.
+    /// Returns the URL if a message may be sent there, as far as its text shows.
     ///
     /// # Errors
-    /// Why not, as the end of a sentence.
+    /// The reason why not, as the end of a sentence.
     pub fn check(&self, url: &str) -> Result<Url, &'static str> {
         self.way(url).map(|(url, _)| url)
     }
 
-    /// As [`Client::check`], and what connects to that place.
+    /// Checks as [`Client::check`] does, and returns the URL with the HTTP client that may connect to it.
     fn way(&self, url: &str) -> Result<(Url, &reqwest::Client), &'static str> {
         if url.len() > URL_LEN_MAX {
             return Err("must have at most 2048 characters");
@@ -209,13 +209,13 @@ impl Client {
         }
     }
 
-    /// Names the host that a message goes to, and its port; `None` if it may not be sent there.
+    /// Returns the host and port that a message goes to; `None` if it may not be sent there.
     pub fn host(&self, url: &str) -> Option<String> {
         let url = self.check(url).ok()?;
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 
-    /// Sends a message, once, signed with each of the secrets: the receiver knows one of them at least.
+    /// Sends a message once, signed with each of the secrets: the receiver knows at least one of them.
     pub async fn send(&self, message: &Message<'_>, secrets: &[Secret]) -> Attempt {
         let (url, http) = match self.way(message.url) {
             Ok(way) => way,
@@ -253,7 +253,7 @@ fn attempt(response: &Response, now: Moment) -> Attempt {
     Attempt::Failed { why: format!("it answered {}", status.as_u16()), retry_after }
 }
 
-/// What `Retry-After` says: seconds, or a date (RFC 9110, 10.2.3). `None` if neither, and of dates that are past.
+/// Reads `Retry-After`: seconds or a date (RFC 9110, 10.2.3). `None` for any other text and for a date in the past.
 fn pause(text: &str, now: Moment) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -261,7 +261,7 @@ fn pause(text: &str, now: Moment) -> Option<Duration> {
     (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now.utc()).to_std().ok()
 }
 
-/// By this side, for where it leads.
+/// True if this client refused the connection because of the address.
 fn is_refused(error: &reqwest::Error) -> bool {
     iter::successors(error.source(), |&cause| cause.source()).any(<dyn std::error::Error>::is::<Refused>)
 }
@@ -276,12 +276,13 @@ fn told(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// The address that a URL names instead of a host. Numbers in other forms than the usual have become usual ones.
+/// Returns the address that a URL has in place of a host name. The URL parser has normalised other notations of
+/// numbers.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Names that by standard never leave a machine or its network (RFC 6761, RFC 6762, RFC 8375).
+/// True for names that by standard never leave a machine or its network (RFC 6761, RFC 6762, RFC 8375).
 fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let within = |zone: &str| host == zone || host.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'));

@@ -1,7 +1,7 @@
-//! The sealed capture of a liveness check: what a client recorded, readable by the server alone and good for one check.
+//! The sealed capture of a liveness check: a client's recording that only the server can read, bound to one check.
 //!
-//! It is a CBOR map (RFC 8949) in a JWE in compact form (RFC 7516), whose key one of the server's certificates gives.
-//! `docs/capture.md` says it to those who write clients.
+//! It is a CBOR map (RFC 8949) in a JWE in compact form (RFC 7516), encrypted to one of the server's certificates.
+//! `docs/capture.md` describes the format for authors of clients.
 
 use std::fmt;
 
@@ -16,24 +16,24 @@ mod content;
 pub mod jwe;
 pub mod key;
 
-/// Of the CBOR map.
+/// The most bytes of the CBOR map.
 pub const PLAIN_BYTES_MAX: usize = 20 << 20;
-/// Of the JWE: a third more, and its header.
+/// The most bytes of the JWE: a third more for base64, and its header.
 pub const SEALED_BYTES_MAX: usize = PLAIN_BYTES_MAX / 3 * 4 + (16 << 10);
-/// From the first frame to the last.
+/// The longest time from the first frame to the last.
 pub const DURATION_MS_MAX: u32 = 30_000;
-/// Of a frame: clients scale their pictures down.
+/// The longest side of a frame, in pixels: clients scale their pictures down.
 pub const SIDE_MAX: u32 = 1280;
-/// What a video may be.
+/// The content types that a video may have.
 pub const VIDEO_TYPES: [&str; 2] = ["video/webm", "video/mp4"];
 
-/// From one colour of a check by light to the next: pages are late now and then, and never early.
+/// The allowed time from one colour of a light challenge to the next: a page may be late, but never early.
 const LIGHT_APART_MS: std::ops::Range<u32> = LIGHT_MS - 50..2 * LIGHT_MS;
 
-/// Of what a client says of itself and of the check.
+/// The longest text that a client may say about itself and the check, in bytes.
 const TEXT_LEN_MAX: usize = 256;
 
-/// Why a capture was refused.
+/// The reason why a capture was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("the capture is not a JWE in compact form: {0}")]
@@ -42,10 +42,10 @@ pub enum Error {
     Algorithm(String),
     #[error("the capture is encrypted for a key that is not this server's")]
     UnknownKey,
-    /// The wrong key, or damage: there is no telling which.
+    /// The key is wrong or the capture is damaged; these cannot be told apart.
     #[error("the capture cannot be decrypted")]
     NotDecrypted,
-    /// What was sealed is no capture; says why.
+    /// The decrypted bytes are not a capture; says why.
     #[error("what was sealed is not a capture: {0}")]
     NotCapture(String),
     #[error("the capture has version {0}, and this server reads version 1")]
@@ -58,7 +58,7 @@ pub enum Error {
     TooLong(u32),
     #[error("frame {0} is not later than the one before")]
     OutOfOrder(usize),
-    /// By its place; says why.
+    /// A frame, by its index, is not valid; says why.
     #[error("frame {0} {1}")]
     Frame(usize, String),
     #[error("a video of type '{0}' is not supported")]
@@ -69,29 +69,30 @@ pub enum Error {
     OtherRandom,
     #[error("the capture was made for {0}")]
     OtherType(LivenessType),
-    /// Says what is wrong with them.
+    /// The times of the lights are not valid; says why.
     #[error("the capture's 'lights' {0}")]
     Lights(&'static str),
-    /// A fault of this side; says which.
+    /// A failure of the server itself; says which.
     #[error("keys for captures: {0}")]
     Failed(&'static str),
 }
 
-/// What a client recorded.
+/// The recording of a client.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Capture {
-    /// The name of the check it was made for.
+    /// The id of the check that the capture was made for.
     pub id: String,
-    /// The check's random number.
+    /// The random number of that check.
     pub server_random: [u8; 32],
     pub liveness_type: LivenessType,
     pub sdk: Option<SdkInfo>,
     pub device: Option<DeviceInfo>,
-    /// The text that the person agreed to before the film.
+    /// The version of the text that the person agreed to before the film.
     pub consent_version: Option<String>,
-    /// 1 to [`FRAMES_MAX`], each later than the one before.
+    /// 1 to [`FRAMES_MAX`] frames, each later than the one before.
     pub frames: Vec<Frame>,
-    /// When each colour of a check by light came on, in milliseconds as frames count them; empty of other checks.
+    /// The time when each colour of a light challenge came on, in milliseconds on the clock of the frames; empty for
+    /// other checks.
     pub lights: Vec<u32>,
     pub video: Option<Video>,
 }
@@ -102,7 +103,7 @@ impl fmt::Debug for Capture {
     }
 }
 
-/// Encrypts a capture for the holder of a certificate's key, in DER.
+/// Encrypts a capture for the holder of a certificate's key; the certificate is in DER.
 pub fn seal(certificate: &[u8], capture: &Capture) -> Result<String, Error> {
     jwe::seal(certificate, &capture.encode())
 }
@@ -130,7 +131,7 @@ impl Capture {
         Ok(())
     }
 
-    /// Refuses a capture that does not say when it showed each colour of a check by light.
+    /// Refuses a capture whose times for the colours of a light challenge are missing or not plausible.
     pub fn check_lights(&self) -> Result<(), Error> {
         if self.lights.len() != LIGHTS {
             return Err(Error::Lights("are not a time for each colour"));
@@ -168,7 +169,7 @@ impl Capture {
     }
 }
 
-/// Reads its header alone.
+/// Checks a frame by the header of its JPEG alone.
 fn check_frame(place: usize, frame: &Frame) -> Result<(), Error> {
     let size = face::image::jpeg_size(&frame.jpeg);
     let (width, height) = size.ok_or_else(|| Error::Frame(place, "is not a JPEG picture".to_owned()))?;

@@ -1,13 +1,13 @@
-//! The cause of a failure outside of this program, in few words: `connection refused`.
+//! Names the cause of a failure outside this program in few words: `connection refused`.
 
 use std::error::Error;
 use std::io;
 use std::iter::successors;
 
-/// The cause where nothing came back.
+/// The cause if no answer came.
 pub const NO_ANSWER: &str = "no answer in time";
 
-/// The innermost cause: libraries wrap it in sentences of their own.
+/// Returns the innermost cause: libraries wrap it in sentences of their own.
 pub fn of(error: &(dyn Error + 'static)) -> String {
     let innermost = successors(Some(error), |&error| error.source()).last().unwrap_or(error);
     match innermost.downcast_ref::<io::Error>() {
@@ -16,7 +16,7 @@ pub fn of(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// The system's own words, `Connection refused (os error 111)`, as the end of a sentence.
+/// Turns the system's text, `Connection refused (os error 111)`, into the end of a sentence.
 fn of_system(text: &str) -> String {
     let text = text.split_once(" (os error").map_or(text, |(words, _)| words);
     let mut chars = text.chars();

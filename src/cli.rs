@@ -1,4 +1,4 @@
-//! One command each: what stands after `bioserver`.
+//! The commands of `bioserver`, one module each.
 //!
 //! Results go to standard output, errors to standard error with exit code 1, wrong usage with 2.
 

@@ -1,4 +1,4 @@
-//! The time: the system's, or moved by a test.
+//! The time of the system, or a time that a test has moved.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use chrono::{TimeDelta, Utc};
 
 use crate::domain::Moment;
 
-/// Read once per operation, so that one operation happens at one moment.
+/// A clock. An operation reads it once, so that all of it happens at one time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     /// The origin of [`Clock::monotonic`].
     started: Instant,
     moved: Arc<Mutex<Moved>>,
-    /// The time that another clock showed, and when that was by [`Clock::monotonic`].
+    /// The time that another clock showed, and the reading of [`Clock::monotonic`] at that time.
     followed: Arc<Mutex<Option<(Moment, Duration)>>>,
 }
 
@@ -31,8 +31,8 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// The time of day: by the clock that this one follows, whatever the system's shows meanwhile; else by the system's,
-    /// which an operator or NTP may set back or ahead at any moment.
+    /// Returns the time of day. A clock that follows another one continues from its time, whatever the system's clock
+    /// shows; otherwise the time is the system's, which an operator or NTP may set at any moment.
     pub fn now(&self) -> Moment {
         let followed = *self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.map_or_else(|| self.system(), |(moment, since)| moment.plus(delta(self.monotonic(), since)))
@@ -43,19 +43,19 @@ impl Clock {
         Moment::new(Utc::now()).plus(self.moved().wall)
     }
 
-    /// Goes on from `moment`, which another clock showed when [`Clock::monotonic`] was `since`.
+    /// Continues from `moment`, which another clock showed when [`Clock::monotonic`] was `since`.
     pub fn follow(&self, moment: Moment, since: Duration) {
-        // A test that lets time pass lets it pass everywhere.
+        // Time that a test lets pass also passes on the followed clock.
         let moment = moment.plus(delta(self.moved().monotonic, Duration::ZERO));
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment, since));
     }
 
-    /// The time by which the system's clock is ahead of this one.
+    /// Returns how far the system's clock is ahead of this one.
     pub fn skew(&self) -> TimeDelta {
         self.system().utc() - self.now().utc()
     }
 
-    /// The time since this clock was made, which is never set: for rates and waits within one process.
+    /// Returns the time since this clock was made. It is never set, so it suits rates and waits within one process.
     pub fn monotonic(&self) -> Duration {
         self.started.elapsed() + self.moved().monotonic
     }
@@ -67,7 +67,7 @@ impl Clock {
         moved.monotonic += by.to_std().unwrap_or_default();
     }
 
-    /// Sets the time of day ahead, or back if `by` is negative, as an operator or NTP does: no time passes.
+    /// Sets the time of day ahead, or back if `by` is negative, as an operator or NTP would; no time passes.
     pub fn set(&self, by: TimeDelta) {
         self.moved().wall += by;
     }

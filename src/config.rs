@@ -1,7 +1,7 @@
-//! File and environment to one checked configuration, all faults reported together.
+//! Reads file and environment into one checked configuration, and reports all faults together.
 //!
-//! A variable wins over the file, the file over the default. Paths are relative to the working
-//! directory. Settings belong to the rooms that use them: this one only fills them in.
+//! A variable overrides the file, and the file overrides the default. Paths are relative to the working directory.
+//! Settings belong to the modules that use them; this module only fills them in.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,50 +30,50 @@ pub mod source;
 pub mod table;
 mod value;
 
-/// Everything the operator can decide.
+/// Everything that the operator can configure.
 #[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
     pub connections: connections::Settings,
-    /// Without it, HTTP goes unencrypted.
+    /// `None` means HTTP without encryption.
     pub tls: Option<tls::Settings>,
-    /// Where numbers are asked for; without one, none are kept.
+    /// The address of the metrics; `None` means that there are none.
     pub metrics: Option<SocketAddr>,
-    /// Where spans of requests are sent.
+    /// The URL of the collector that receives spans of requests.
     pub otlp: Option<String>,
-    /// What the embedded default keeps: the database and the master key.
+    /// The folder of the embedded default: database, images and master key.
     pub data: PathBuf,
     pub store: store::settings::Settings,
-    /// What all paths begin with: `/bioserver-app`.
+    /// The prefix of all paths of the contract: `/bioserver-app`.
     pub prefix: String,
-    /// Where packs of networks are kept.
+    /// The folder that holds packs of networks.
     pub pack_folder: PackFolder,
-    /// The folder of the one that serves; without one, the built-in pack does.
+    /// The folder of the pack in use; `None` means the built-in pack.
     pub pack: Option<PathBuf>,
     pub engine: Engine,
     /// Threads that run networks.
     pub workers: usize,
-    /// Requests whose estimated wait for a worker is longer are refused.
+    /// The longest estimated wait for a worker; a request that would wait longer is refused.
     pub queue_wait: Duration,
-    /// The bytes of all bodies of requests in memory at once.
+    /// The most bytes that the bodies of all requests may take in memory at once.
     pub request_bytes_max: usize,
     pub bodies: Limits,
     pub signing: signing::Settings,
     pub master_key: master::Source,
-    /// What wraps the keys of epochs in the place of the master key.
+    /// The key vault that wraps the keys of epochs in place of the master key.
     pub vault: Option<vault::Settings>,
-    /// Where images are kept.
+    /// The place of images.
     pub media: media::Settings,
-    /// For how long a request waits for it.
+    /// The longest time that a request waits for that place.
     pub media_wait: Duration,
     pub callbacks: callback::Settings,
     pub policy: Policy,
     pub log: Log,
-    /// The same, to be shown.
+    /// All settings, in the form in which they are shown.
     pub settings: Vec<InForce>,
 }
 
-/// What is logged, on standard error.
+/// The settings of the log, which goes to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     pub format: LogFormat,
@@ -88,12 +88,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// One thing that is wrong with the configuration.
+/// A fault of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub setting: String,
     pub source: Source,
-    /// Absent for secrets.
+    /// `None` for secrets.
     pub value: Option<String>,
     pub problem: String,
     pub allowed: String,
@@ -110,7 +110,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong, and what would be in force otherwise.
+/// All faults, and the settings that would be in force without them.
 #[derive(Debug, Clone)]
 pub struct Faults {
     pub faults: Vec<Fault>,
@@ -139,7 +139,7 @@ impl Config {
     }
 }
 
-/// Every setting in turn; one that is wrong is noted and has its default.
+/// Reads every setting in turn; a faulty one is noted and takes its default.
 fn fill(sources: &mut Sources) -> Config {
     let listen = sources.plain(&table::LISTEN, SocketAddr::from(([127, 0, 0, 1], 8080)));
     let connections = edge::connections(sources);
@@ -195,7 +195,7 @@ fn fill(sources: &mut Sources) -> Config {
     }
 }
 
-/// The pack that is configured, else the one that `packs use` has named.
+/// Returns the configured pack, else the one that `packs use` chose.
 fn pack(sources: &mut Sources, pack_folder: &PackFolder) -> Option<PathBuf> {
     let find = |text: &str| pack_folder.find(text).map_err(|error| error.to_string());
     let show =

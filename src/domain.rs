@@ -1,4 +1,4 @@
-//! Plain values every layer may name.
+//! Plain values that every layer may use.
 
 use std::fmt;
 
@@ -36,54 +36,54 @@ impl Moment {
     }
 }
 
-/// As the contract writes it: `2017-11-14T14:31:42.228Z`.
+/// Writes the time as the contract does: `2017-11-14T14:31:42.228Z`.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
     }
 }
 
-/// The service provider that owns what it makes.
+/// The service provider that owns its sessions and all that belongs to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ProviderId(pub Uuid);
 
-/// The public part of a key: `bio_<id>_<secret>` in full.
+/// The public part of a key; the full text is `bio_<id>_<secret>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub Uuid);
 
-/// Who asks: the owner of a valid key, and what the key may be used for.
+/// The caller of a request: the owner of a valid key, and the permissions of the key.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub provider: ProviderId,
     pub key: KeyId,
     pub permissions: Vec<Permission>,
     pub limits: Limits,
-    /// Set for the holder of a capture token, who may do little else.
+    /// Set for a capture token: the one session that it gives access to.
     pub only: Option<CaptureGrant>,
     pub request: audit::Request,
 }
 
-/// What a capture token is good for.
+/// The access that a capture token grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureGrant {
-    /// The one session that it gives access to.
+    /// The only session that the token gives access to.
     pub session: SessionId,
-    /// Where the capture page leads the person in the end.
+    /// The URL to which the capture page leads the person in the end.
     pub return_url: Option<String>,
 }
 
-/// What a provider may ask for; none means what the operator's configuration says.
+/// The limits of a provider; `None` means the limit of the operator's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// The longest life of a session.
+    /// The longest life of a session, in seconds.
     pub ttl_seconds_max: Option<i64>,
     pub requests_per_minute: Option<i64>,
     pub requests_at_once: Option<i64>,
-    /// Whether answers say why liveness was refused, which also tells attackers what gave them away.
+    /// True if answers say why liveness was refused, which also tells attackers what revealed them.
     pub liveness_reasons: Option<bool>,
 }
 
-/// Ids of what this server makes: UUIDs that sort by the time they were made.
+/// Defines ids of this server's objects: UUIDs that sort by the time of creation.
 macro_rules! ids {
     ($($(#[$about:meta])* $id:ident),*) => {
         $($(#[$about])*
@@ -95,7 +95,7 @@ macro_rules! ids {
                 Self(Uuid::now_v7())
             }
 
-            /// When it was made; `None` of an id that this server did not make.
+            /// Returns the time of creation; `None` for an id that this server did not make.
             pub fn made(self) -> Option<Moment> {
                 let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
                 DateTime::from_timestamp(seconds.try_into().ok()?, nanos).map(Moment::new)
@@ -121,11 +121,11 @@ ids!(
     AgeId,
     CallbackId,
     EpochId,
-    /// The server, all nodes of it together, that media belong to.
+    /// The server, with all its nodes, that media belong to.
     OwnerId
 );
 
-/// What a key may be used for.
+/// The permission of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Permission {
@@ -139,7 +139,7 @@ pub enum Permission {
 
 ::face::named!(Permission);
 
-/// What a provider's requests are counted by.
+/// The operations by which a provider's requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "camelCase")]
 pub enum Operation {

@@ -2,26 +2,26 @@
 //!
 //! Read it in this order:
 //!
-//! | room | promise |
+//! | module | promise |
 //! |---|---|
 //! | [`domain`] | plain values every layer may name |
-//! | [`cause`] | why something outside of the program failed, in words |
+//! | [`cause`] | the cause of a failure outside this program, in words |
 //! | [`clock`] | the time |
 //! | [`api`] | the contract as HTTP: wire types, handlers, the table of errors |
-//! | [`service`] | what can be done with one noun of the contract |
-//! | [`tasks`] | the work nobody waits for |
+//! | [`service`] | the rules of each noun of the contract |
+//! | [`tasks`] | background work |
 //! | [`store`] | all the SQL |
 //! | [`callback`] | the outbound client |
 //! | [`capture`] | the sealed capture of a liveness check |
 //! | [`media`] | images at rest |
-//! | [`sign`] | claims to compact JWS; the key set |
+//! | [`sign`] | signatures as compact JWS; the key set |
 //! | [`seal`] | encryption at rest |
-//! | [`telemetry`] | what a node tells of its work, in numbers and in spans |
+//! | [`telemetry`] | a node's report of its work, in metrics and spans |
 //! | [`config`] | file and environment to one checked configuration |
-//! | [`app`] | the one place that builds things |
-//! | [`cli`] | one command each |
+//! | [`app`] | the one place that builds the server |
+//! | [`cli`] | the commands, one module each |
 //!
-//! Imports point down only; `tests/house/architecture.rs` holds the floors.
+//! Imports point only from upper to lower layers; `tests/house/architecture.rs` holds the table of layers.
 
 pub mod api;
 pub mod app;

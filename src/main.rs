@@ -115,7 +115,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// An error and its causes, each once: many repeat theirs at their end.
+/// Returns the text of an error and its causes, each once: many errors repeat their cause at their end.
 fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -126,7 +126,7 @@ fn told(error: &anyhow::Error) -> String {
     text
 }
 
-/// The configuration, if there is nothing wrong with it; the log is started by it.
+/// Returns the configuration if it has no fault, after starting the log with its settings.
 fn ready(config: Result<Config, Box<Faults>>) -> anyhow::Result<Config> {
     let config = config?;
     cli::log::start(&config.log);

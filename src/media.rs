@@ -1,4 +1,4 @@
-//! Images at rest: in a local folder, or in a bucket that speaks S3.
+//! Stores images at rest, in a local folder or in a bucket that speaks S3.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,28 +20,29 @@ use tokio::time::timeout;
 
 use crate::cause::{self, NO_ANSWER};
 
-/// Of one request to a bucket: an image goes through in well under a second.
+/// The longest single request to a bucket: an image needs well under a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Whoever puts, gets or erases one name waits no longer, unless the operator says so.
+/// The default of the longest time that a caller waits to put, get or erase one name.
 pub const WAIT_MAX: Duration = Duration::from_millis(1500);
-/// Beyond that, a second for so many bytes.
+/// The least throughput, by which the longest wait grows with the size of the data.
 const BYTES_PER_SECOND_MIN: f64 = 1_048_576.0;
-/// Of a request with its repetitions.
+/// The longest time of a request with its retries.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 const RETRIES_MAX: usize = 3;
-/// Of putting a file into a folder that is removed meanwhile. One is rare.
+/// The most attempts to put a file into a folder that another task removes at the same time. One such collision is
+/// rare.
 const COLLISIONS_MAX: usize = 10;
 
-/// Where media are kept.
+/// The place of media.
 #[derive(Debug, Clone)]
 pub enum Settings {
-    /// Made, for this account only, when there is none: that alone keeps others from the files in it.
+    /// A folder. If it does not exist, it is made for this account only: nothing else protects the files in it.
     Folder(PathBuf),
     S3(Box<S3>),
 }
 
-/// As errors name the place.
+/// Writes the place as errors name it.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,16 +55,16 @@ impl fmt::Display for Settings {
     }
 }
 
-/// A bucket, of Amazon or of another store that speaks its protocol.
+/// A bucket of Amazon, or of another store that speaks its protocol.
 #[derive(Debug, Clone)]
 pub struct S3 {
     pub bucket: String,
-    /// What all names in it begin with; may be empty.
+    /// The prefix of all names in it; may be empty.
     pub folder: String,
     pub region: String,
-    /// Of another store than Amazon's. Only what begins with `http://` is not encrypted on its way.
+    /// The URL of a store other than Amazon's. With `http://` the connection is not encrypted.
     pub endpoint: Option<String>,
-    /// Without them nothing is signed.
+    /// Without credentials, requests are not signed.
     pub credentials: Option<Credentials>,
 }
 
@@ -81,11 +82,11 @@ pub enum Error {
     Folder { path: PathBuf, source: io::Error },
 }
 
-/// A store of named bytes. A clone shares it. Names are paths: `sessions/<id>/<id>`.
+/// A store of named bytes. Clones share it. Names are paths: `sessions/<id>/<id>`.
 #[derive(Debug, Clone)]
 pub struct Media {
     objects: Arc<dyn ObjectStore>,
-    /// The local folder that they lie in, if it is one.
+    /// The root of the local folder; `None` for a bucket.
     root: Option<PathBuf>,
     place: MediaLocation,
     /// The place as errors name it.
@@ -93,19 +94,19 @@ pub struct Media {
     wait_max: Duration,
 }
 
-/// Where names are looked up by others than this server.
+/// The place of media, for readers other than this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaLocation {
     /// `local` for a folder.
     pub region: String,
     /// `media` for a folder.
     pub bucket: String,
-    /// What comes before every name; may be empty.
+    /// The prefix of every name; may be empty.
     pub folder: String,
 }
 
 impl MediaLocation {
-    /// The name in the bucket.
+    /// Returns the key of a name in the bucket.
     pub fn key(&self, name: &str) -> String {
         if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
     }
@@ -128,7 +129,7 @@ impl Media {
         Ok(Self { objects, root: None, place, name, wait_max: WAIT_MAX })
     }
 
-    /// The same store, whose users wait no longer than this for one name, and a second more for each mebibyte.
+    /// Returns the same store with another longest wait for one name; it grows by a second for each mebibyte.
     #[must_use]
     pub fn within(self, wait_max: Duration) -> Self {
         Self { wait_max, ..self }
@@ -138,13 +139,14 @@ impl Media {
         &self.place
     }
 
-    /// Puts `bytes` in the place of what had this name, wholly or not at all.
+    /// Puts `bytes` under this name, and replaces an earlier value. It happens wholly or not at all.
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), Error> {
         let name = Path::from(name);
         let putting = async {
             let mut collisions = 0;
             while let Err(error) = self.objects.put(&name, bytes.clone().into()).await {
-                // A folder that is removed takes the unfinished file with it. The error does not tell that from others.
+                // A folder that is removed takes the unfinished file with it, and the error looks like any other, so
+                // the file is put again.
                 collisions += 1;
                 if self.root.is_none() || collisions == COLLISIONS_MAX {
                     return Err(error);
@@ -155,7 +157,7 @@ impl Media {
         self.answer(bytes.len() as u64, putting).await?.map_err(|error| failed(&self.name, &error))
     }
 
-    /// `None` if there is nothing of this name.
+    /// Returns the bytes under this name; `None` if there are none.
     pub async fn get(&self, name: &str) -> Result<Option<Bytes>, Error> {
         let found = match self.answer(0, self.objects.get(&Path::from(name))).await? {
             Ok(found) => found,
@@ -166,7 +168,7 @@ impl Media {
         self.answer(size, found.bytes()).await?.map(Some).map_err(|error| failed(&self.name, &error))
     }
 
-    /// Fine if there is nothing of this name.
+    /// Erases this name; succeeds if it does not exist.
     pub async fn erase(&self, name: &str) -> Result<(), Error> {
         match self.answer(0, self.objects.delete(&Path::from(name))).await? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -174,14 +176,14 @@ impl Media {
         }
     }
 
-    /// The outcome of a request about so many bytes, if it comes in time.
+    /// Returns the result of a request about `bytes` bytes; fails if it takes too long.
     async fn answer<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T, Error> {
         let within = self.wait_max + Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND_MIN);
         let slow = |_| Error::Store { place: self.name.clone(), cause: NO_ANSWER.to_owned() };
         timeout(within, request).await.map_err(slow)
     }
 
-    /// Erases everything whose name begins with `folder/`. Fine if someone else does so meanwhile.
+    /// Erases everything whose name begins with `folder/`; succeeds if another task does so at the same time.
     pub async fn erase_under(&self, folder: &str) -> Result<(), Error> {
         let folder = Path::from(folder);
         if let Some(root) = &self.root {
@@ -199,7 +201,7 @@ impl Media {
         Ok(())
     }
 
-    /// The names right under `folder`, of media and of folders, without what comes before.
+    /// Returns the names directly under `folder`, both of media and of folders, without their path.
     pub async fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
         let listed = self.objects.list_with_delimiter(Some(&Path::from(folder))).await;
         let listed = listed.map_err(|error| failed(&self.name, &error))?;
@@ -208,7 +210,7 @@ impl Media {
     }
 }
 
-/// A store's refusal has a code and a sentence among its XML, which are the cause.
+/// Makes an error of a failed request. The refusal of an S3 store is XML; its code and message become the cause.
 fn failed(place: &str, error: &object_store::Error) -> Error {
     let cause = cause::of(error);
     let element = |name: &str| Some(cause.split_once(&format!("<{name}>"))?.1.split_once("</")?.0);
@@ -219,17 +221,18 @@ fn failed(place: &str, error: &object_store::Error) -> Error {
 fn local(path: &std::path::Path, name: String) -> Result<Media, Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.canonicalize());
     let root = made.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
-    // A folder goes with the last file in it: its name is a session's.
+    // An empty folder is removed with its last file, since its name is that of a session.
     let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| failed(&name, &error))?;
     let objects = Arc::new(objects.with_automatic_cleanup(true));
     let place = MediaLocation { region: "local".to_owned(), bucket: "media".to_owned(), folder: String::new() };
     Ok(Media { objects, root: Some(root), place, name, wait_max: WAIT_MAX })
 }
 
-/// Removes a folder with all that is in it, and those above it that are empty then. `LocalFileSystem` would
-/// leave what it does not list: files whose writer died, which are images all the same.
+/// Removes a folder with all its contents, and the folders above it that are then empty. `LocalFileSystem` does not
+/// list files whose writer died, and would leave them, although they are images.
 async fn remove(root: &std::path::Path, path: &std::path::Path) -> io::Result<()> {
-    // Under another name nothing more is put into it. If this dies here, whoever removes the folder again finds it.
+    // The folder is renamed first, so that nothing more is put into it. If the process dies here, the next removal
+    // finds the renamed folder.
     let moved = path.with_extension("erased");
     for step in [fs::remove_dir_all(&moved).await, fs::rename(path, &moved).await, fs::remove_dir_all(&moved).await] {
         match step {
@@ -256,7 +259,7 @@ fn bucket(s3: &S3) -> Result<AmazonS3, object_store::Error> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&s3.bucket)
         .with_region(&s3.region)
-        // Only Amazon gives each bucket a host of its own.
+        // Only Amazon gives each bucket its own host.
         .with_virtual_hosted_style_request(s3.endpoint.is_none())
         .with_client_options(client)
         .with_retry(retry);

@@ -1,12 +1,11 @@
-//! Encryption at rest: what leaves this process for a disk is sealed.
+//! Encryption at rest: seals values before this process writes them to a disk.
 //!
-//! The master key seals few things: signing keys, and the key of each epoch. That seals the data keys of the sessions
-//! that end in the epoch, and a data key what belongs to its session. Once the key of the epoch is gone, nobody can read
-//! the rest, wherever copies lie.
+//! The master key seals few values, such as the server's own keys and the keys of epochs. The key of an epoch seals
+//! the data keys of the sessions that end in it, and a data key seals the data of its session. Once the key of an
+//! epoch is erased, nobody can read the data of its sessions, wherever copies of it exist.
 //!
-//! A sealed value is `format u8 | nonce [u8; 12] | ciphertext | tag [u8; 16]`, by AES-256-GCM (NIST SP
-//! 800-38D). Its associated data names the place it is kept in, so that no sealed value can stand in
-//! another's place.
+//! A sealed value is `format u8 | nonce [u8; 12] | ciphertext | tag [u8; 16]`, by AES-256-GCM (NIST SP 800-38D). Its
+//! associated data names the place where it is kept, so that no sealed value can be moved to another place.
 
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -18,14 +17,14 @@ use secrecy::zeroize::Zeroizing;
 pub mod master;
 pub mod vault;
 
-/// Bytes of a key.
+/// The length of a key in bytes.
 const KEY_LEN: usize = 32;
 /// The first byte of every sealed value.
 const FORMAT: u8 = 1;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another key sealed it, it belongs to another place, or it was changed: there is no telling which.
+    /// Another key sealed it, it belongs to another place, or it was changed; these cannot be told apart.
     #[error("a sealed value cannot be opened: it is damaged, or the master key is not the one that sealed it")]
     Damaged,
     #[error("a sealed value has the unknown format {0}")]
@@ -36,9 +35,9 @@ pub enum Error {
     File { path: PathBuf, source: io::Error },
 }
 
-/// A key that seals. Never shown.
+/// A key that seals. `Debug` never shows it.
 ///
-/// Nonces are random, so it may seal some 2^32 values (NIST SP 800-38D, 8.3).
+/// Nonces are random, so one key may seal some 2^32 values (NIST SP 800-38D, 8.3).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Zeroizing<[u8; KEY_LEN]>);
 
@@ -49,7 +48,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A new random one.
+    /// Makes a new random key.
     pub fn make() -> Self {
         let mut key = Zeroizing::new([0; KEY_LEN]);
         rand::fill(&mut *key).expect("the system has random numbers");
@@ -77,7 +76,7 @@ impl Key {
         sealed
     }
 
-    /// What [`Key::seal`] sealed for the same place.
+    /// Opens a value that [`Key::seal`] sealed for the same place.
     pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         let (&format, rest) = sealed.split_first().ok_or(Error::Damaged)?;
         if format != FORMAT {
@@ -97,7 +96,7 @@ impl Key {
         self.seal(aad, key.0.as_slice())
     }
 
-    /// The key that [`Key::wrap`] sealed for the same place.
+    /// Opens a key that [`Key::wrap`] sealed for the same place.
     pub fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Self, Error> {
         let bytes = Zeroizing::new(self.open(aad, wrapped)?);
         Self::of(&bytes).ok_or(Error::Damaged)

@@ -1,4 +1,4 @@
-//! What can be done with each noun of the contract: the rules, in order, and nothing else.
+//! The rules for each noun of the contract, in order, and nothing else.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -59,28 +59,28 @@ pub mod time;
 pub mod turns;
 pub mod vitals;
 
-/// What the rules work with. A clone shares everything.
+/// Everything that the rules need. Clones share it.
 #[derive(Clone)]
 pub struct Deps {
     pub store: Store,
     pub face_engine: Arc<dyn FaceEngine>,
     pub signer: Arc<Signer>,
-    /// Seals the keys of epochs.
+    /// The master key, which seals the server's own keys and the keys of epochs.
     pub master: Master,
-    /// Wraps the keys of epochs in the place of the master key, if there is one.
+    /// Wraps the keys of epochs in place of the master key, if a vault is configured.
     pub vault: Option<Vault>,
     pub media: Media,
-    /// Whose the media are that it keeps.
+    /// The owner that marks this server's media.
     pub owner: OwnerId,
-    /// Keys that seal the keys of sessions.
+    /// The keys that seal the data keys of sessions.
     pub epochs: Arc<EpochKeys>,
-    /// Tell when keys of the server have been replaced.
+    /// Notices that keys of the server were replaced.
     pub known_keys: Arc<KnownKeys>,
-    /// Entries of the audit log that are to be written.
+    /// The entries of the audit log that are still to be written.
     pub audit: Arc<Recorder>,
-    /// Told when there are media to erase.
+    /// Notified when there are media to erase.
     pub eraser: Arc<Notify>,
-    /// Open captures.
+    /// The keys that decrypt captures.
     pub capture_keys: Arc<Keys>,
     pub pace: Arc<CapturePace>,
     pub callbacks: callback::Client,
@@ -93,13 +93,13 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// The operator's decisions as they are now.
+    /// Returns the operator's policy that is in force now.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.now()
     }
 }
 
-/// The operator's decisions, which may change while the server runs. A clone shares them.
+/// The operator's policy, which may change while the server runs. Clones share it.
 #[derive(Clone)]
 pub struct PolicyInForce(Arc<RwLock<Arc<Policy>>>);
 
@@ -112,7 +112,7 @@ impl PolicyInForce {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over everything that no thread and no task was started with.
+    /// Changes the policy, except for the parts that threads and tasks were started with.
     pub fn change(&self, policy: &Policy) {
         let Policy { checks_at_once, image_pixels_max, .. } = *self.now();
         let policy = Policy { checks_at_once, image_pixels_max, ..policy.clone() };
@@ -120,36 +120,36 @@ impl PolicyInForce {
     }
 }
 
-/// What the operator decides.
+/// The operator's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// The mode of a face whose maker asked for none.
+    /// The mode of a face if its request names none.
     pub mode: Mode,
-    /// The life of a session whose maker asked for none.
+    /// The life of a session in seconds if its request names none.
     pub ttl_seconds: i64,
-    /// The longest life of a session, unless its provider has a limit of its own.
+    /// The longest life of a session in seconds, unless its provider has its own limit.
     pub ttl_seconds_max: i64,
-    /// Faces of one session.
+    /// The most faces of one session.
     pub faces_max: i64,
-    /// True if faces that come as JSON are refused unless this server signed them as they are.
+    /// True if a face that comes as JSON is refused unless this server signed it and it is unchanged.
     pub verified_faces_only: bool,
-    /// Whether images are sealed before they are handed to the media store.
+    /// True if images are sealed before the media store receives them.
     pub media_sealed: bool,
-    /// Captures that this node looks at at once.
+    /// The most captures that this node processes at once.
     pub checks_at_once: usize,
-    /// A capture whose estimated wait is longer is refused.
+    /// The longest estimated wait of a capture; one that would wait longer is refused.
     pub check_wait_max: Duration,
-    /// For how long a capture is left to the node that took it: far longer than looking at it takes.
+    /// The lease of a capture: far longer than its processing takes.
     pub check_lease: Duration,
-    /// Of one decoded image.
+    /// The most pixels of one decoded image.
     pub image_pixels_max: u64,
-    /// For how long entries of the audit log are kept.
+    /// The number of days for which entries of the audit log are kept.
     pub audit_days: i64,
-    /// What a provider may ask for that has no limits of its own. Its `ttl_seconds_max` is the one above.
+    /// The limits of a provider without its own. The limit of the session's life is `ttl_seconds_max` above.
     pub limits: Limits,
 }
 
-/// The limit of a provider for which nobody says otherwise: far more than one has in flight whose work is done in time.
+/// The default limit of a provider: far more requests than it has in flight while they are answered in time.
 const REQUESTS_AT_ONCE: i64 = 64;
 
 impl Default for Policy {
@@ -171,15 +171,15 @@ impl Default for Policy {
     }
 }
 
-/// Why something was refused.
+/// The reason why a request was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No key, or one that is unknown, revoked or expired.
+    /// There is no key, or it is unknown, revoked or expired.
     #[error("the key is missing or not valid")]
     Unauthorized,
     #[error("the key lacks the permission '{0}'")]
     Forbidden(Permission),
-    /// No such session of this provider, or its time is over.
+    /// The provider has no such session, or the session has expired.
     #[error("there is no session {0}")]
     SessionNotFound(SessionId),
     #[error("the session has no face {0}")]
@@ -194,10 +194,10 @@ pub enum Error {
     IdempotencyKey(&'static str),
     #[error("this Idempotency-Key came with another request")]
     IdempotencyKeyReused,
-    /// The provider asks for more than it may; `limit` says what that is.
+    /// The provider exceeds one of its limits; `limit` names it.
     #[error("this provider may send {limit}")]
     Limited { limit: String, retry_after: Duration },
-    /// One image of the request, by the name of its part.
+    /// An image of the request is refused; `part` names it.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
     #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
@@ -235,21 +235,21 @@ pub enum Error {
     Media(#[from] media::Error),
     #[error(transparent)]
     Vault(#[from] vault::Error),
-    /// The audit log cannot be written, so that nothing may be answered; says why.
+    /// The audit log cannot be written, so no answer may be given; says why.
     #[error("the audit log cannot be written: {0}")]
     Unrecorded(String),
-    /// A fault of this server; says which.
+    /// A failure of this server; says which.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Refuses a caller whose key lacks `permission`, and the holder of a capture token.
+/// Refuses a caller whose key lacks `permission`, and every capture token.
 pub fn require(caller: &Caller, permission: Permission) -> Result<(), Error> {
     let may = caller.only.is_none() && caller.permissions.contains(&permission);
     if may { Ok(()) } else { Err(Error::Forbidden(permission)) }
 }
 
-/// As [`require`], but lets in who holds a capture token for this session.
+/// Refuses as [`require`] does, but admits a capture token of this session.
 pub fn require_in(caller: &Caller, permission: Permission, session: SessionId) -> Result<(), Error> {
     let is_open = caller.only.as_ref().is_none_or(|only| only.session == session);
     let may = is_open && caller.permissions.contains(&permission);

@@ -1,4 +1,4 @@
-//! Claims to compact JWS (RFC 7515), attached and byte for byte; the key set (RFC 7517).
+//! Signs payloads as compact JWS (RFC 7515), attached and byte for byte, and publishes the key set (RFC 7517).
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,7 +18,7 @@ pub mod key;
 #[cfg(test)]
 mod tests;
 
-/// How an answer is signed.
+/// The algorithm that signs answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum Algorithm {
@@ -44,31 +44,32 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A key that cannot be used, and why.
+    /// A key cannot be used; says why.
     #[error("the signing key is not usable: {0}")]
     Key(&'static str),
     #[error("the signature could not be made")]
     Failed,
-    /// Not a signed text that this server's kind makes, and why.
+    /// The text is not a JWS of the kind that this server makes; says why.
     #[error("this is no compact JWS: {0}")]
     Malformed(&'static str),
     #[error("the key '{0}' is not in the key set")]
     UnknownKey(String),
-    /// The header's algorithm is not the one that its key is for.
+    /// The header's algorithm is not that of its key.
     #[error("the algorithm '{0}' is not the key's")]
     Algorithm(String),
     #[error("the signature does not belong to the text")]
     Forged,
 }
 
-/// What a JWS says about itself, before anything is checked.
+/// The header of a JWS, which is not yet verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     pub alg: String,
     pub kid: String,
 }
 
-/// Signs with one key and publishes several: those that signed before still verify. They may be replaced at any moment.
+/// Signs with one key and publishes several, so that answers of earlier keys still verify. The keys may be replaced at
+/// any time.
 #[derive(Debug)]
 pub struct Signer(RwLock<Arc<Keys>>);
 
@@ -89,17 +90,18 @@ impl Keys {
 }
 
 impl Signer {
-    /// Signs with `active`; publishes it and `others`, which are public keys as JWK.
+    /// Makes a signer that signs with `active` and publishes it with `others`, which are public keys as JWK.
     pub fn new(active: Key, others: Vec<Value>) -> Self {
         Self(RwLock::new(Keys::new(Arc::new(active), false, others)))
     }
 
-    /// As [`Signer::new`], by a key of the operator's own.
+    /// Makes a signer as [`Signer::new`] does, with the operator's own key.
     pub fn own(active: Key, others: Vec<Value>) -> Self {
         Self(RwLock::new(Keys::new(Arc::new(active), true, others)))
     }
 
-    /// From now on signs with `active`, or without one with the same key, and publishes `others` beside it.
+    /// Replaces the keys: from now on signs with `active`, or with the same key if it is `None`, and publishes `others`
+    /// beside it.
     pub fn replace(&self, active: Option<Key>, others: Vec<Value>) {
         let before = self.keys();
         let active = active.map_or_else(|| before.active.clone(), Arc::new);
@@ -110,13 +112,13 @@ impl Signer {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The algorithm of the server's own key; `None` of the operator's.
+    /// Returns the algorithm of the server's own key; `None` if the key is the operator's.
     pub fn kept_algorithm(&self) -> Option<Algorithm> {
         let keys = self.keys();
         (!keys.is_own).then(|| keys.active.algorithm())
     }
 
-    /// `payload` as compact JWS: `header.payload.signature`.
+    /// Signs `payload` as compact JWS: `header.payload.signature`.
     pub fn sign(&self, payload: &[u8]) -> Result<String, Error> {
         let active = self.keys().active.clone();
         let header = Header { alg: active.algorithm().name().to_owned(), kid: active.kid().to_owned() };
@@ -130,7 +132,7 @@ impl Signer {
         Ok(jws)
     }
 
-    /// As [`Signer::sign`], without the payload: `header..signature`.
+    /// Signs as [`Signer::sign`] does, and leaves the payload out: `header..signature`.
     pub fn sign_detached(&self, payload: &[u8]) -> Result<String, Error> {
         let jws = self.sign(payload)?;
         let (head, rest) = jws.split_once('.').unwrap_or_default();
@@ -138,23 +140,23 @@ impl Signer {
         Ok(format!("{head}..{signature}"))
     }
 
-    /// As [`verify`], by the published keys.
+    /// Verifies as [`verify`] does, with the published keys.
     pub fn verify(&self, jws: &str) -> Result<Vec<u8>, Error> {
         verify(jws, &self.jwks())
     }
 
-    /// The published keys: `{"keys": […]}`, the active one first.
+    /// Returns the published keys: `{"keys": […]}`, the active one first.
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.keys().published })
     }
 
-    /// The active key's certificate, in PEM.
+    /// Returns the active key's certificate in PEM.
     pub fn certificate_pem(&self) -> String {
         self.keys().active.certificate_pem().to_owned()
     }
 }
 
-/// The payload of `jws`, if a key of `jwks` signed it.
+/// Returns the payload of `jws` if a key of `jwks` signed it.
 ///
 /// The header names the key; the key, not the header, decides the algorithm.
 pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
@@ -176,18 +178,18 @@ pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
     match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm.into()) {
         Ok(true) => Ok(payload),
         Ok(false) => Err(Error::Forged),
-        // The key is of another family.
+        // The key belongs to another family of algorithms.
         Err(_) => Err(Error::Algorithm(header.alg)),
     }
 }
 
-/// The attached form of a detached JWS over `payload`; `None` if it carries a payload already, or is no JWS.
+/// Puts `payload` into a detached JWS; `None` if it carries a payload already, or is not a JWS.
 pub fn attached(jws: &str, payload: &[u8]) -> Option<String> {
     let (head, signature) = jws.split_once("..")?;
     Some(format!("{head}.{}.{signature}", URL_SAFE_NO_PAD.encode(payload)))
 }
 
-/// What `jws` says about itself, unchecked.
+/// Returns the header of `jws` without verifying it.
 pub fn header(jws: &str) -> Result<Header, Error> {
     let mut parts = jws.split('.');
     let head = parts.next().unwrap_or_default();
@@ -196,7 +198,7 @@ pub fn header(jws: &str) -> Result<Header, Error> {
     }
     let head: Value = serde_json::from_slice(&decode(head)?).map_err(|_| Error::Malformed("its header is no JSON"))?;
     if head.get("crit").is_some() {
-        // Extensions that must be understood (RFC 7515, 4.1.11): none is.
+        // The header requires extensions (RFC 7515, 4.1.11), and this server supports none.
         return Err(Error::Malformed("its header has critical extensions"));
     }
     serde_json::from_value(head).map_err(|_| Error::Malformed("its header lacks 'alg' or 'kid'"))

@@ -1,7 +1,7 @@
-//! All the SQL: one body of statements, two databases.
+//! All the SQL: each statement is written once for two databases.
 //!
-//! Postgres serves any number of nodes; an SQLite file is the embedded default. Absent is `Option`,
-//! refused is `bool`: neither is an error. Time comes in as an argument.
+//! Postgres serves any number of nodes; an SQLite file is the embedded default. A missing row is `None` and a refusal
+//! is `false`: neither is an error. The time is always an argument.
 
 use std::io;
 use std::path::PathBuf;
@@ -37,14 +37,14 @@ pub mod settings;
 pub mod sqlite;
 pub mod usage;
 
-/// A pool of connections. A clone shares it.
+/// A pool of connections. Clones share it.
 #[derive(Debug, Clone)]
 pub enum Store {
     Postgres(PgPool, Bounds),
     Sqlite(sqlite::Pools),
 }
 
-/// A unit of work. Dropped without [`Tx::commit`], it leaves no trace.
+/// A transaction. If it is dropped without [`Tx::commit`], it changes nothing.
 #[derive(Debug)]
 pub enum Tx {
     Postgres(Transaction<'static, Postgres>, Bounds),
@@ -53,7 +53,7 @@ pub enum Tx {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody answers there, or lets this server in.
+    /// No database answers there, or it refuses this server.
     #[error("{place}: {cause}")]
     Connect { place: String, cause: String },
     #[error("the database failed: {0}")]
@@ -71,7 +71,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Why it failed, in few words.
+    /// Returns the cause in few words.
     pub fn cause(&self) -> String {
         match self {
             Self::Database(error) => outage::cause(error),
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// Why the database does not do its work now; `None` for a fault of the statement.
+    /// Returns the reason why the database does not work now; `None` for a fault of the statement.
     pub fn outage(&self) -> Option<Outage> {
         outage::of(self)
     }
@@ -105,16 +105,16 @@ macro_rules! on {
 pub(crate) use on;
 
 impl Store {
-    /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, when
-    /// there is none. Safe on any number of nodes at once.
+    /// Connects, and brings the schema up to date. Makes the SQLite file, and its folder, if there is none. Any number
+    /// of nodes may do so at the same time.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         Self::opened(settings, Change::Allowed).await
     }
 
-    /// The same, but a schema that is there stays as it is.
+    /// Connects as [`Store::open`] does, but leaves an existing schema unchanged.
     ///
     /// # Errors
-    /// Among others, that it is older than this program's.
+    /// The schema is older than this program's; or the database cannot be opened.
     pub async fn open_unchanged(settings: &Settings) -> Result<Self, Error> {
         Self::opened(settings, Change::Refused).await
     }
@@ -126,7 +126,7 @@ impl Store {
         }
     }
 
-    /// Connections that are open, and those of them that nobody uses.
+    /// Returns the number of open connections, and how many of them are idle.
     pub fn connections(&self) -> (u32, u32) {
         let (open, idle) = match self {
             Self::Postgres(pool, _) => (pool.size(), pool.num_idle()),
@@ -137,8 +137,8 @@ impl Store {
         (open, idle as u32)
     }
 
-    /// Begins work that writes. On SQLite it waits for other writers here, once, and not at its
-    /// first write, where it could fail half-way.
+    /// Begins a transaction that writes. On SQLite it waits for other writers here, rather than at its first write,
+    /// where it could fail half-way.
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
@@ -146,15 +146,15 @@ impl Store {
         })
     }
 
-    /// As [`Store::begin`], but Postgres answers before it has flushed its log: what is committed then survives the end of
-    /// any process, but may be lost if the database's machine fails within the next second.
+    /// Begins a transaction as [`Store::begin`] does, but Postgres commits it before its log is flushed: it survives
+    /// the end of any process, but may be lost if the database's machine fails within the next second.
     pub async fn begin_unflushed(&self) -> Result<Tx, Error> {
         let Self::Postgres(pool, bounds) = self else { return self.begin().await };
         let begun = pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off");
         Ok(Tx::Postgres(postgres::begin(bounds, begun).await?, *bounds))
     }
 
-    /// Begins work that only reads: on SQLite it neither waits for writers nor holds them up.
+    /// Begins a transaction that only reads: on SQLite it neither waits for writers nor holds them up.
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Postgres(pool, bounds) => Tx::Postgres(postgres::begin(bounds, pool.begin()).await?, *bounds),
@@ -162,14 +162,14 @@ impl Store {
         })
     }
 
-    /// Leaves no copy of what was erased beside the tables: on `SQLite` the log is written into them and emptied,
-    /// unless someone is reading from it now. Postgres keeps its log as long as its operator wants.
+    /// Leaves no copy of erased rows beside the tables: on `SQLite` the write-ahead log is merged into them and
+    /// truncated, unless someone is reading from it now. Postgres keeps its log as long as its operator configures.
     pub async fn forget(&self) -> Result<(), Error> {
         let Self::Sqlite(pools) = self else { return Ok(()) };
         sqlite::checkpoint(pools).await
     }
 
-    /// Waits for work under way, then ends all connections.
+    /// Waits for transactions in flight, then closes all connections.
     pub async fn close(&self) {
         match self {
             Self::Postgres(pool, _) => pool.close().await,
@@ -183,8 +183,8 @@ impl Store {
 }
 
 impl Tx {
-    /// Words of a statement that stand on Postgres alone, such as those for locks: `SQLite` has one writer, and no such
-    /// words. Statements differ in no other way.
+    /// Returns the part of a statement that only Postgres needs, such as a lock clause; `SQLite` has one writer and no
+    /// such clauses. Statements differ in no other way.
     fn on_postgres(&self, words: &'static str) -> &'static str {
         match self {
             Self::Postgres(..) => words,
@@ -192,7 +192,7 @@ impl Tx {
         }
     }
 
-    /// An id as a statement writes it.
+    /// Returns an id as a literal of the database's SQL.
     fn literal(&self, id: Uuid) -> String {
         match self {
             Self::Postgres(..) => format!("'{id}'"),

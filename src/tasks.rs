@@ -1,6 +1,7 @@
-//! The work nobody waits for: one bounded step after the other, on every node.
+//! Background work: one bounded step after the other, on every node.
 //!
-//! A step that panics, or takes too long, ends alone: its loop goes on after a pause, and `deps.vitals` knows of it.
+//! A step that panics or takes too long does not end its loop: the loop continues after a pause, and `deps.vitals`
+//! counts it.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -26,27 +27,27 @@ pub mod sweep;
 pub mod time;
 pub mod usage;
 
-/// After a step that panicked or was given up: what made it do so may pass.
+/// The pause after a step that panicked or was given up, since the cause may pass.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// Whether a step has left something to do.
+/// The result of a step: it left work to do, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     More,
     Idle,
 }
 
-/// Work that is done step by step. A step is safe to run twice, and on several nodes at once.
+/// Work that is done step by step. A step may run twice, and on several nodes at once.
 struct Task {
     name: &'static str,
     step: Step,
-    /// Between a step that left nothing to do, or failed, and the next.
+    /// The pause after a step that left nothing to do, or failed.
     pause: Duration,
-    /// A step that takes longer is given up: far longer than any takes.
+    /// The time after which a step is given up: far longer than any step takes.
     patience: Duration,
-    /// How many steps are made at once.
+    /// The number of steps that run at once.
     lanes: fn(&Deps) -> usize,
-    /// Ends a pause before its time.
+    /// Ends a pause early.
     wake: for<'a> fn(&'a Deps) -> BoxFuture<'a, ()>,
 }
 
@@ -54,7 +55,7 @@ const TASKS: [Task; 12] = [
     Task {
         lanes: |deps| deps.policy().checks_at_once,
         wake: |deps| deps.pace.woken().boxed(),
-        // Captures that came to other nodes are looked for as often.
+        // The pause is also the interval at which this node looks for captures that other nodes received.
         ..Task::alone("liveness", |deps| liveness::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(15))
     },
     Task {
@@ -64,12 +65,12 @@ const TASKS: [Task; 12] = [
     Task::alone("sweep", |deps| sweep::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(5)),
     Task::alone("usage", |deps| usage::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("audit", |deps| audit::step(deps).boxed(), Duration::from_secs(1), Duration::from_mins(1)),
-    // Announced keys are noticed by then, long before they serve.
+    // Announced keys are noticed within this pause, long before they serve.
     Task::alone("keys", |deps| keys::step(deps).boxed(), Duration::from_secs(5), Duration::from_mins(1)),
     Task::alone("time", |deps| time::step(deps).boxed(), Duration::from_mins(1), Duration::from_secs(10)),
     Task::alone("self-test", |deps| self_test::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
     Task::alone("epochs", |deps| epochs::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(5)),
-    // A large bucket is listed for long.
+    // Listing a large bucket takes long.
     Task::alone("strays", |deps| strays::step(deps).boxed(), Duration::from_hours(1), Duration::from_hours(1)),
     Task::alone("prune", |deps| prune::step(deps).boxed(), Duration::from_mins(1), Duration::from_mins(1)),
     Task {
@@ -78,18 +79,18 @@ const TASKS: [Task; 12] = [
     },
 ];
 
-/// Media that cannot be erased are tried again about as often.
+/// Media that cannot be erased are tried again at about this interval.
 const ERASE_PAUSE: Duration = Duration::from_secs(1);
 
 type Step = for<'a> fn(&'a Deps) -> BoxFuture<'a, anyhow::Result<Progress>>;
 
 impl Task {
-    /// One step at a time, and none before the pause is over.
+    /// A task with one step at a time, whose pauses always last in full.
     const fn alone(name: &'static str, step: Step, pause: Duration, patience: Duration) -> Self {
         Self { name, step, pause, patience, lanes: |_| 1, wake: |_| future::pending().boxed() }
     }
 
-    /// Does a step, however it ends.
+    /// Runs a step, and reports how it ended.
     async fn attempt(&self, deps: &Deps) -> (Progress, vitals::Step) {
         let step = AssertUnwindSafe((self.step)(deps)).catch_unwind();
         match timeout(self.patience, step).await {
@@ -110,14 +111,14 @@ impl Task {
     }
 }
 
-/// Does all tasks until `stop` says so, or its sender is gone; steps that were begun are ended.
+/// Runs all tasks until `stop` is true or its sender is gone; steps in progress are finished.
 pub async fn run(deps: Deps, stop: watch::Receiver<bool>) {
     let lanes = TASKS.iter().flat_map(|task| (0..(task.lanes)(&deps)).map(move |number| (task, number)));
     join_all(lanes.map(|(task, number)| repeat(task, number, &deps, stop.clone()))).await;
     deps.deliveries.idle().await;
 }
 
-/// Does every task until none has anything to do.
+/// Runs every task until none has anything to do.
 pub async fn settle(deps: &Deps) -> anyhow::Result<()> {
     for task in &TASKS {
         while (task.step)(deps).await? == Progress::More {

@@ -1,7 +1,7 @@
-//! What a node tells of its work: in numbers, for Prometheus, and in spans of requests ([`otlp`]).
+//! Reports the work of a node: as metrics for Prometheus, and as spans of requests ([`otlp`]).
 //!
-//! Without a place where numbers are asked for nothing is kept, and telling costs next to nothing. No label holds anything
-//! that a caller has sent: operations, statuses and codes are those of the document.
+//! If no address for metrics is configured, none are kept, and reporting costs almost nothing. No label contains
+//! anything that a caller sent: operations, statuses and codes are those of the document.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const REFUSALS: &str = "bioserver_refusals_total";
 const VERDICTS: &str = "bioserver_liveness_verdicts_total";
 const CALLBACKS: &str = "bioserver_callbacks_total";
 
-/// Every number, its kind by its ending, and what it says.
+/// Every metric with its help text; the end of its name gives its kind.
 const DESCRIBED: [(&str, &str); 6] = [
     (REQUESTS, "Requests that were answered, by operation and status."),
     (REQUEST_SECONDS, "The time from a request's head to its answer, by operation."),
@@ -27,14 +27,14 @@ const DESCRIBED: [(&str, &str); 6] = [
     (VERDICTS, "Liveness checks that have ended, by their status."),
     (CALLBACKS, "Attempts to send a callback, by how they ended."),
 ];
-/// Upper ends of the classes of times, in seconds: a read takes some milliseconds, a photograph some tens, a film half a
-/// second.
+/// The upper bounds of the histogram buckets, in seconds: a read takes some milliseconds, a photograph some tens, a
+/// film half a second.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The numbers of this process, once they are kept.
+/// The metrics of this process, once they are kept.
 static KEPT: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Something that is so at the moment: its name, what it says, labels and value.
+/// The value of a gauge at the moment: its name, help text, label and value.
 pub struct Gauge {
     pub name: &'static str,
     pub help: &'static str,
@@ -42,7 +42,7 @@ pub struct Gauge {
     pub value: f64,
 }
 
-/// Keeps numbers from now on. Once per process: later calls change nothing.
+/// Keeps metrics from now on. Only the first call in a process has an effect.
 pub fn keep() {
     if KEPT.get().is_some() {
         return;
@@ -61,7 +61,7 @@ pub fn keep() {
     }
 }
 
-/// All numbers in Prometheus' text format, with `gauges` as they are now; nothing if none are kept.
+/// Returns all metrics in the text format of Prometheus, with the current values of `gauges`; empty if none are kept.
 pub fn text(gauges: Vec<Gauge>) -> String {
     let Some(kept) = KEPT.get() else { return String::new() };
     for Gauge { name, help, label, value } in gauges {
@@ -75,7 +75,7 @@ pub fn text(gauges: Vec<Gauge>) -> String {
     kept.render()
 }
 
-/// How many requests were refused since the start, by the code that says why; nothing if no numbers are kept.
+/// Returns the number of refused requests since the start, by code; empty if no metrics are kept.
 pub fn refusals() -> Vec<(String, u64)> {
     let text = KEPT.get().map(PrometheusHandle::render).unwrap_or_default();
     let line = |line: &str| {
@@ -85,23 +85,23 @@ pub fn refusals() -> Vec<(String, u64)> {
     text.lines().filter_map(line).collect()
 }
 
-/// A request was answered.
+/// Counts a request that was answered, and its time.
 pub fn request(operation: &str, status: u16, took: Duration) {
     counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
     histogram!(REQUEST_SECONDS, "operation" => operation.to_owned()).record(took.as_secs_f64());
 }
 
-/// A request was refused.
+/// Counts a request that was refused.
 pub fn refusal(code: &'static str) {
     counter!(REFUSALS, "code" => code).increment(1);
 }
 
-/// A liveness check has ended.
+/// Counts a liveness check that has ended.
 pub fn verdict(status: &'static str) {
     counter!(VERDICTS, "status" => status).increment(1);
 }
 
-/// An attempt to send a callback has ended.
+/// Counts an attempt to send a callback.
 pub fn callback(outcome: &'static str) {
     counter!(CALLBACKS, "outcome" => outcome).increment(1);
 }

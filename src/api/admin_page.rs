@@ -1,5 +1,5 @@
-//! The operator's page, on the address where numbers are asked for: how the server does, as small plots. It is read only, and
-//! says nothing of a person.
+//! The operator's page, on the address of the metrics: it shows the state of the server as small plots. It is
+//! read-only, and it names no person.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,16 +15,16 @@ use crate::service::{Deps, gauges, providers};
 use crate::telemetry::{self, Gauge};
 
 const PAGE: &str = include_str!("admin_page/index.html");
-/// Counts of one kind, the greatest first, and what more of them add up to.
+/// The most rows of a plot. The greatest counts come first; the last row adds up the rest.
 const ROWS_MAX: usize = 12;
 
-/// Named numbers of one kind.
+/// A plot of named numbers of one kind.
 struct Plot {
     title: &'static str,
     rows: Vec<(String, f64)>,
 }
 
-/// Adds the page to what the address of numbers serves.
+/// Adds the page to the routes of the metrics address.
 pub fn add(routes: Route) -> Route {
     routes.at("/admin", get(page)).at("/admin/style.css", get(style()))
 }
@@ -57,7 +57,7 @@ async fn page(Data(deps): Data<&Deps>) -> Response {
         .body(page)
 }
 
-/// These numbers of the state, named by what is left of their names.
+/// Makes a plot of the gauges with these names. A row's name is the gauge's name without prefix and unit.
 fn of(gauges: &[Gauge], title: &'static str, names: &[&str]) -> Plot {
     let row = |name: &&str| {
         let gauge = gauges.iter().find(|gauge| gauge.name == *name)?;
@@ -67,7 +67,8 @@ fn of(gauges: &[Gauge], title: &'static str, names: &[&str]) -> Plot {
     Plot { title, rows: names.iter().filter_map(row).collect() }
 }
 
-/// Liveness checks of yesterday and today, of all providers, by verdict and by reason; none while the database is away.
+/// Plots the liveness checks of yesterday and today, of all providers, by verdict and by reason; no plot while the
+/// database is away.
 async fn checks(deps: &Deps) -> Vec<Plot> {
     let today = deps.clock.now().utc().date_naive();
     let first = today.checked_sub_days(Days::new(1)).unwrap_or(today);
@@ -87,7 +88,7 @@ async fn checks(deps: &Deps) -> Vec<Plot> {
     ]
 }
 
-/// As a table whose bars are in proportion to the greatest number.
+/// Renders a plot as a table whose bars are in proportion to the greatest number.
 fn drawn(Plot { title, mut rows }: Plot) -> String {
     rows.sort_by(|one, other| other.1.total_cmp(&one.1));
     if rows.len() > ROWS_MAX {

@@ -1,4 +1,5 @@
-//! The page on which a person's camera makes a capture: served at the root of the host, and at home with this server alone.
+//! The capture page, on which a person's camera makes a capture. It lies at the root of the host and loads nothing from
+//! another server.
 //!
 //! A provider sends the person to `/capture?session=ID#TOKEN`; the token is that of `createCaptureToken`.
 
@@ -23,7 +24,7 @@ mod languages;
 
 const PAGE: &str = include_str!("capture_page/index.html");
 pub const PATH: &str = "/capture";
-/// The network that the page's guide finds faces with: the one of the built-in pack, whatever pack serves.
+/// The face detector of the page's guide. It is that of the built-in pack, whichever pack the server uses.
 const DETECTOR: &str = "/capture/detector.onnx";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -53,7 +54,7 @@ const PARTS: [(&str, &str, &str); 16] = parts!(
     "texts.js": SCRIPT
 );
 
-/// The camera, and nothing else of the device.
+/// The page may use the camera, and no other device.
 const PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=(), display-capture=()";
 
 /// True for a path that this module serves.
@@ -66,7 +67,7 @@ fn texts_path(language: &str) -> String {
     format!("/capture/texts/{language}.json")
 }
 
-/// The page in one language, which finds the server's paths under `prefix`.
+/// Renders the page in one language; the page finds the server's paths under `prefix`.
 fn page(language: &str, written: &str, prefix: &str) -> String {
     let mut options = String::new();
     for (other, written) in LANGUAGES {
@@ -83,8 +84,8 @@ fn page(language: &str, written: &str, prefix: &str) -> String {
     })
 }
 
-/// Scripts and styles are files of this server; the camera's film stays in the page. A logo comes in a data: URL. These
-/// origins may show the page in a frame.
+/// The content security policy of the page: it loads scripts and styles from this server alone, keeps the camera's film
+/// in the page, and takes a logo from a data: URL. Only the origins in `embedders` may show it in a frame.
 fn policy(embedders: &[String]) -> HeaderValue {
     let embedders = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
     let policy = format!(
@@ -117,16 +118,16 @@ struct Query {
 #[handler]
 async fn meet(request: &Request, Data(deps): Data<&Deps>, Data(Pages(pages)): Data<&Pages>) -> Response {
     let page = &pages[asked(request)];
-    // Browsers say that they load a frame; one that does not is taken to.
+    // Browsers say whether they load a frame; a browser that does not say so is taken to load one.
     let is_framed = request.header("sec-fetch-dest").is_none_or(|kind| kind != "document");
     let session = request.params::<Query>().ok().and_then(|query| query.session).filter(|_| is_framed);
     let Some(session) = session else { return page.answer(request) };
-    // While the database is away nobody embeds the page, which would not work either.
+    // While the database is away nobody may embed the page; it would not work then anyway.
     let embedders = origins::of_session(&deps.store, SessionId(session), deps.clock.now()).await.unwrap_or_default();
     page.clone().with(header::CONTENT_SECURITY_POLICY, policy(&embedders)).answer(request)
 }
 
-/// Adds the page to what is served.
+/// Adds the page and its parts to the routes.
 pub fn add(routes: Route, prefix: &str) -> Route {
     let vary = HeaderValue::from_static("accept-encoding, accept-language, sec-fetch-dest");
     let pages = LANGUAGES.map(|(language, written)| {

@@ -1,6 +1,6 @@
-//! The operations, a module for each tag: build.rs wrote them from `openapi/bioserver.yaml`.
+//! The operations, in one module for each tag: build.rs writes them from `openapi/bioserver.yaml`.
 //!
-//! `snapshots/contract/` shows what it wrote: the trait that serves the tag, and what each operation answers.
+//! `snapshots/contract/` shows the output: the trait that serves each tag, and the answers of each operation.
 
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Binary, PlainText};

@@ -1,4 +1,4 @@
-//! The document as it was authored, its flavour for SDK generators, and Swagger UI on it.
+//! Serves the document as it was authored, its flavour for SDK generators, and Swagger UI that shows it.
 
 use poem::http::{HeaderValue, header};
 use poem::{Route, get};
@@ -11,24 +11,24 @@ pub mod sdk;
 
 const AUTHORED_YAML: &str = include_str!("../../openapi/bioserver.yaml");
 const AUTHORED_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/contract.json"));
-/// The document's server, as it is authored.
+/// The line of the authored document that names its server.
 const AUTHORED_SERVER: &str = "  - url: /bioserver-app\n";
 
 /// The paths that this module serves.
 pub const PATHS: [&str; 4] = ["/docs", "/openapi.json", "/openapi.yaml", "/openapi-sdk.json"];
 
-/// Swagger UI is one page: its script, its style and the document stand in it. It talks to this server alone.
+/// The policy of the Swagger UI page: script, style and document stand in the page, and it talks to this server alone.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob: 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The authored document, with `prefix` for its server.
+/// Returns the authored document, with `prefix` as its server.
 pub fn json(prefix: &str) -> Value {
     let mut document: Value = serde_json::from_str(AUTHORED_JSON).expect("build.rs wrote it");
     document["servers"][0]["url"] = prefix.into();
     document
 }
 
-/// The authored text, with `prefix` for its server.
+/// Returns the authored text, with `prefix` as its server.
 pub fn yaml(prefix: &str) -> String {
     AUTHORED_YAML.replacen(AUTHORED_SERVER, &format!("  - url: {}\n", json!(prefix)), 1)
 }
@@ -37,20 +37,21 @@ pub fn yaml(prefix: &str) -> String {
 const HEAD: &str = include_str!("docs/head.html");
 const KEY: &str = include_str!("docs/key.html");
 
-/// The authored document as the page shows it.
+/// Returns the authored document as the page shows it.
 fn shown(prefix: &str) -> Value {
     let mut document = json(prefix);
-    // Swagger UI would send an example with every request, and the second one would be none.
+    // Swagger UI would send the example with every request, and the server would take the second request for a
+    // repetition.
     if let Some(key) = document.pointer_mut("/components/parameters/IdempotencyKey").and_then(Value::as_object_mut) {
         key.remove("example");
     }
     document
 }
 
-/// Swagger UI, showing the authored document in place of the framework's.
+/// Returns the Swagger UI page with the authored document in place of the framework's.
 pub fn page(prefix: &str) -> String {
     let stub = OpenApiService::new((), "stub", "0");
-    // Inside a script element, `<` could end it.
+    // A `<` inside a script element could end the element.
     let document = shown(prefix).to_string().replace('<', "\\u003c");
     let (start, title) = ("<html charset=\"UTF-8\">", "<title>Swagger UI</title>");
     let page = stub.swagger_ui_html().replacen(&stub.spec(), &document, 1);

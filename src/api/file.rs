@@ -1,4 +1,5 @@
-//! Files of this server, as browsers load them: compressed where the client takes that, and kept by clients until they change.
+//! Files that the server gives to browsers: compressed if the client accepts that, and cached by the client until they
+//! change.
 
 use std::io::Write as _;
 
@@ -9,10 +10,10 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, Endpoint, Request, Response};
 use sha2::{Digest as _, Sha256};
 
-/// Clients keep it, and ask each time whether it is still the same.
+/// Clients may keep the file, and must ask each time if it is still current.
 const CACHED: HeaderValue = HeaderValue::from_static("no-cache");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
-/// Digits of the digest that tell one file from another.
+/// The number of hexadecimal digits of the digest that go into the tag.
 const TAG_LEN: usize = 24;
 
 /// A body that does not change while the server runs, with its headers.
@@ -21,7 +22,7 @@ pub struct File {
     headers: HeaderMap,
     tag: HeaderValue,
     plain: Bytes,
-    /// `None` where it would not be smaller.
+    /// `None` if compression would not make it smaller.
     packed: Option<Bytes>,
 }
 
@@ -30,7 +31,7 @@ impl File {
         let plain: Bytes = body.into();
         let packed = packed(&plain).filter(|packed| packed.len() < plain.len());
         let digest = format!("{:x}", Sha256::digest(&plain));
-        // Weak: it is the same whether it is compressed or not.
+        // The tag is weak, since it is the same with and without compression.
         let tag = HeaderValue::try_from(format!("W/\"{}\"", &digest[..TAG_LEN])).expect("it is ASCII");
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -40,7 +41,7 @@ impl File {
         Self { headers, tag, plain, packed }
     }
 
-    /// With another header, in the place of the one that it has.
+    /// Sets a header, which replaces one of the same name.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
@@ -77,7 +78,7 @@ fn packed(plain: &[u8]) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
-/// True if the list in a header names something that fits.
+/// True if a header lists a value for which `fits` is true.
 fn names(request: &Request, name: HeaderName, fits: impl Fn(&str) -> bool) -> bool {
     let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| fits(part.trim()))

@@ -1,4 +1,5 @@
-//! The page at the root of the host: what this server is, what it runs on, and where to go from here.
+//! The page at the root of the host: it tells the version, the health and the networks of the server, and links to the
+//! other pages.
 
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ use crate::service::{Deps, health};
 const PAGE: &str = include_str!("home/index.html");
 const PATH: &str = "/";
 const STYLE_PATH: &str = "/style.css";
-/// Also that of the operator's page.
+/// The style sheet of this page and of the operator's page.
 pub const STYLE: &str = include_str!("pages.css");
-/// One style sheet of this server, and nothing else.
+/// The policy of the server's own pages: they load one style sheet of this server, and nothing else.
 pub const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
@@ -26,7 +27,7 @@ pub fn serves(path: &str) -> bool {
     [PATH, STYLE_PATH].contains(&path)
 }
 
-/// One network of the pack that serves.
+/// The origin and licence of one network of the pack that is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credit {
     pub role: &'static str,
@@ -34,7 +35,7 @@ pub struct Credit {
     pub licence: String,
 }
 
-/// The page but for what changes while the server runs.
+/// The page, complete except for the parts that change while the server runs.
 #[derive(Clone)]
 struct Page(String);
 
@@ -43,12 +44,12 @@ pub fn style() -> File {
     File::new("text/css; charset=utf-8", Bytes::from_static(STYLE.as_bytes()))
 }
 
-/// Adds the style sheet to what is served.
+/// Adds the style sheet to the routes.
 pub fn add(routes: Route) -> Route {
     routes.at(STYLE_PATH, get(style()))
 }
 
-/// Serves the page in the place of what `others` have at the root: they take every path.
+/// Serves the page at the root, before `others` are asked: they take every path.
 pub fn before<E>(others: E, prefix: &str, pack: &str, networks: &[Credit]) -> impl Endpoint<Output = Response> + use<E>
 where
     E: IntoEndpoint<Endpoint: 'static>,

@@ -1,6 +1,6 @@
-//! Text that is put into pages.
+//! Escapes text for HTML pages.
 
-/// As text of HTML, or the value of an attribute.
+/// Escapes text for HTML content or for the value of an attribute.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }

@@ -1,4 +1,4 @@
-//! HTTP, whatever the operation: credentials, bodies, responses and refusals, and what surrounds every request.
+//! HTTP for all operations: credentials, bodies, responses and refusals, and the middleware around every request.
 
 pub mod auth;
 pub mod connections;

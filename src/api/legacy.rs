@@ -1,4 +1,4 @@
-//! The handlers of the tag Legacy: older paths, older forms.
+//! The handlers of the tag Legacy: older paths and older forms.
 
 use face::age;
 use face::values::liveness::Reason;
@@ -76,7 +76,7 @@ impl legacy::LegacyApi for Api {
 }
 
 impl Api {
-    /// Opens a session and begins its check; answers its path. `key` is the Idempotency-Key.
+    /// Opens a session and begins its check; returns the session's path. `key` is the Idempotency-Key.
     async fn session_with_liveness(
         &self,
         caller: &Caller,
@@ -89,7 +89,7 @@ impl Api {
             liveness_type: asked_type(body.liveness_mode),
             level: body.security_level.map(level).unwrap_or_default(),
             challenges: liveness::challenges(body.number_of_challenge),
-            // These clients read the image of `bestImageId`.
+            // Clients of this path read the image of `bestImageId` instead.
             image_retrieval_disabled: true,
             id: None,
             age_threshold: body.age_threshold,
@@ -134,8 +134,8 @@ fn result(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
     }
 }
 
-/// These clients have no word of their own for FAILED, so it always comes with one. A missing face is called as they
-/// know it.
+/// Returns the diagnostic. These clients have no meaning for FAILED alone, so it always comes with one. A missing face
+/// has the text that they know.
 fn diagnostic(status: LivenessStatus, worst: Option<Reason>, reasons_given: bool) -> Option<&'static str> {
     match worst {
         Some(Reason::NoFace) => Some("No face detected"),

@@ -128,17 +128,17 @@ fn new(body: types::NewLivenessParameter) -> NewLiveness {
     }
 }
 
-/// The document bounds their number.
+/// Converts the number of challenges, which the document bounds.
 pub fn challenges(count: Option<i32>) -> Option<u8> {
     count.and_then(|count| count.try_into().ok())
 }
 
-/// The document bounds their number.
+/// Converts the number of attempts, which the document bounds.
 pub fn attempts(count: Option<i32>) -> u8 {
     count.and_then(|count| count.try_into().ok()).unwrap_or(1)
 }
 
-/// The number of an attempt, and how many there may be; nothing where there is one.
+/// Returns the number of this attempt and the most attempts; `None` if there may be only one.
 fn wire_attempt(asked: &CheckRequest) -> (Option<i32>, Option<i32>) {
     let several = |count: u8| (asked.attempts_max > 1).then(|| count.into());
     (several(asked.attempt), several(asked.attempts_max))
@@ -236,7 +236,7 @@ fn device(device: domain::liveness::DeviceInfo) -> types::DeviceInfo {
     }
 }
 
-/// Two objects of the contract have the same members.
+/// Builds one of two objects of the contract that have the same members.
 macro_rules! storage {
     ($kind:ident, $stored:ident) => {
         types::$kind {

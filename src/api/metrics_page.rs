@@ -1,4 +1,4 @@
-//! The numbers of a node, at an address of their own: callers of the contract do not see them.
+//! The metrics of a node, at an address of their own: callers of the contract do not see them.
 
 use poem::web::Data;
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
@@ -8,7 +8,7 @@ use crate::service::{Deps, gauges};
 use crate::telemetry;
 
 const PATH: &str = "/metrics";
-/// Prometheus' text format.
+/// The text format of Prometheus.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub fn endpoint(deps: Deps) -> impl Endpoint<Output = Response> {

@@ -1,4 +1,4 @@
-//! The routes of all operations: build.rs wrote them from the paths of `openapi/bioserver.yaml`.
+//! The routes of all operations: build.rs writes them from the paths of `openapi/bioserver.yaml`.
 
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{OpenApi, Tags};

@@ -23,7 +23,7 @@ impl sessions::SessionsApi for Api {
         Header(key): Header<Option<String>>,
         OptionalJson(body): OptionalJson<types::NewBioSession>,
     ) -> Result<sessions::CreateBioSessionOk, sessions::CreateBioSessionError> {
-        // No body says as little as an empty one.
+        // A missing body means the same as an empty object.
         let empty = || types::NewBioSession::read(serde_json::json!({})).map_err(|invalid| Problem::invalid(&invalid));
         let body = body.map_or_else(empty, Ok)?;
         let once = key.map(|key| IdempotentRequest::new(&key, &[body.write().to_string().as_bytes()])).transpose()?;

@@ -66,7 +66,7 @@ impl Api {
     }
 
     /// # Errors
-    /// Something does not work; it is named.
+    /// A part does not work; the refusal names it.
     async fn health(&self) -> Result<Json<types::Health>, Problem> {
         let health = health::ready(&self.deps).await;
         let down: Vec<_> =

@@ -1,4 +1,4 @@
-//! The wire types: build.rs wrote them from the schemas of `openapi/bioserver.yaml`.
+//! The wire types: build.rs writes them from the schemas of `openapi/bioserver.yaml`.
 
 use poem_openapi::registry::{MetaSchema, Registry};
 

@@ -1,8 +1,8 @@
-//! Values as JSON and forms carry them.
+//! Reads and writes values of JSON and forms.
 //!
-//! Read leniently where real clients differ (booleans and numbers may be strings, an optional member
-//! may be null or empty, unknown members are ignored) and strictly where meaning does (a string is a string,
-//! a word is one of those named). What is wrong is said with the place and what was expected there.
+//! Reading is lenient where real clients differ: booleans and numbers may be strings, an optional member may be null or
+//! empty, and unknown members are ignored. It is strict where the meaning differs: a string is a string, and a word is
+//! one of those named. A refusal names the place and the value that is expected there.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,14 +22,14 @@ use crate::domain::Moment;
 pub mod form;
 mod numbers;
 
-/// What is wrong with a value.
+/// A value that is not valid, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// Where, as a path: `face.imageType`, `keys[2]`. Empty for the value itself.
+    /// The place as a path: `face.imageType`, `keys[2]`. Empty for the value itself.
     pub at: String,
-    /// What is expected there, as the end of a sentence: "must be a string".
+    /// The expected value, as the end of a sentence: "must be a string".
     pub expected: String,
-    /// The code of the refusal, where the document gives this value one of its own.
+    /// The code of the refusal, if the document gives this value one of its own.
     pub code: Option<&'static str>,
 }
 
@@ -42,7 +42,7 @@ impl Invalid {
         Self::new(format!("must be one of {}", words.join(", ")))
     }
 
-    /// The same, of a value that is not there.
+    /// Returns the same refusal for a value that is missing.
     #[must_use]
     pub fn missing(self) -> Self {
         Self { expected: format!("is required and {}", self.expected), ..self }
@@ -53,7 +53,7 @@ impl Invalid {
         Self { code: Some(code), ..self }
     }
 
-    /// The same, seen from the value that holds it as `name`.
+    /// Returns the same refusal, seen from the value that holds this one as `name`.
     #[must_use]
     pub fn within(self, name: &str) -> Self {
         let at = match self.at.chars().next() {
@@ -80,12 +80,12 @@ pub trait Wire: Type {
     fn write(&self) -> Value;
 }
 
-/// An answer that can carry a signature over itself.
+/// An answer that can carry its own signature.
 pub trait Signable: Wire {
     fn set_signature(&mut self, signature: Option<String>);
 }
 
-/// What a signature of `answer` signs: its compact JSON, without a signature.
+/// Returns the bytes that the signature of `answer` covers: its compact JSON without the signature.
 pub fn signed_payload<T: Signable>(answer: &mut T) -> Vec<u8> {
     answer.set_signature(None);
     answer.write().to_string().into_bytes()
@@ -97,7 +97,7 @@ pub trait Named {
     fn schema(registry: &mut Registry) -> MetaSchema;
 }
 
-/// Tells the framework of a [`Named`] type, whose values are never shown: they are personal data.
+/// Makes a [`Named`] type known to the framework. `Debug` never shows its values: they are personal data.
 macro_rules! named {
     ($type:ty) => {
         impl poem_openapi::types::Type for $type {
@@ -130,13 +130,13 @@ macro_rules! named {
 }
 pub(super) use named;
 
-/// The JSON of a literal that the generator wrote.
+/// Parses a JSON literal that the generator wrote.
 pub fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("the generator wrote it")
 }
 
-/// A property's schema: its type's, and what the document says about it here. A reference that has
-/// something said about it is wrapped in `allOf`, beside which OpenAPI 3.0 allows other words.
+/// Returns the schema of a property: that of its type, with the notes of the document. A reference with notes is
+/// wrapped in `allOf`, beside which OpenAPI 3.0 allows other keywords.
 pub fn property<T: Type>(registry: &mut Registry, notes: MetaSchema) -> MetaSchemaRef {
     T::register(registry);
     match T::schema_ref() {
@@ -148,7 +148,7 @@ pub fn property<T: Type>(registry: &mut Registry, notes: MetaSchema) -> MetaSche
     }
 }
 
-/// A regular expression of the document, compiled when it is first needed.
+/// Returns a regular expression of the document, which is compiled at its first use.
 macro_rules! pattern {
     ($text:literal) => {{
         static PATTERN: std::sync::LazyLock<regex::Regex> =
@@ -158,15 +158,15 @@ macro_rules! pattern {
 }
 pub(super) use pattern;
 
-/// What the document allows of a value besides its type.
+/// A limit that the document sets for a value besides its type.
 #[derive(Debug, Clone, Copy)]
 pub enum Limit {
     Minimum(f64),
     Maximum(f64),
-    /// In characters.
+    /// Counted in characters.
     LengthMin(usize),
     LengthMax(usize),
-    /// It is found in the text.
+    /// The expression must match somewhere in the text.
     Pattern(&'static LazyLock<Regex>),
     ItemsMin(usize),
     ItemsMax(usize),
@@ -198,7 +198,7 @@ pub(super) fn read<T: Wire>(name: &str, value: Value, limits: &[Limit]) -> Resul
     limited(value, limits).map_err(|invalid| invalid.within(name))
 }
 
-/// Reads a value that the document limits.
+/// Reads a value within the limits of the document.
 pub(super) fn limited<T: Wire>(value: Value, limits: &[Limit]) -> Result<T, Invalid> {
     let read = T::read(value)?;
     if !limits.is_empty() {
@@ -223,12 +223,12 @@ impl Members {
     pub fn required<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<T, Invalid> {
         let value = self.0.remove(name);
         let missing = value.is_none();
-        // A missing member is read as null, so that the refusal says what is expected.
+        // A missing member is read as null, so that the refusal names the expected value.
         read::<T>(name, value.unwrap_or_default(), limits)
             .map_err(|invalid| if missing { invalid.missing() } else { invalid })
     }
 
-    /// A member that is null or an empty text counts as left out.
+    /// Reads an optional member; null and the empty text count as left out.
     pub fn optional<T: Wire>(&mut self, name: &str, limits: &[Limit]) -> Result<Option<T>, Invalid> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -255,7 +255,7 @@ impl Members {
 impl Wire for String {
     fn read(value: Value) -> Result<Self, Invalid> {
         match value {
-            // No database column and no log line wants this one.
+            // Neither Postgres nor the log can hold this character.
             Value::String(text) if text.contains('\0') => Err(Invalid::new("must not contain the character U+0000")),
             Value::String(text) => Ok(text),
             _ => Err(Invalid::new("must be a string")),
@@ -290,7 +290,7 @@ impl<T: Wire> Wire for Vec<T> {
     }
 }
 
-/// A moment, as `2017-11-14T14:31:42.228Z`; any RFC 3339 text is read.
+/// A time, written as `2017-11-14T14:31:42.228Z`; any RFC 3339 text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub Moment);
 
@@ -306,7 +306,7 @@ impl Wire for Timestamp {
     }
 }
 
-/// An absolute URI, as it was sent.
+/// An absolute URI, kept as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uri(pub String);
 
@@ -321,7 +321,7 @@ impl Wire for Uri {
     }
 }
 
-/// The bytes of a part. Never shown: they are a person's face.
+/// The bytes of a part. `Debug` never shows them: they are a person's face.
 #[derive(Clone, PartialEq, Eq)]
 pub struct File(pub Bytes);
 

@@ -1,8 +1,8 @@
-//! Which addresses are public (RFC 6890 and the registries of special addresses that it set up).
+//! Decides if an address is public (RFC 6890 and the registries of special addresses that it set up).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses with a purpose of their own: the first four bytes and how many bits of them count.
+/// Special-purpose networks: the first four bytes and the length of the prefix.
 const SPECIAL_V4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),        // this network
     ([10, 0, 0, 0], 8),       // private
@@ -22,7 +22,7 @@ const SPECIAL_V4: [([u8; 4], u32); 16] = [
     ([240, 0, 0, 0], 4),      // reserved, and broadcast
 ];
 
-/// Whether a server anywhere could have it.
+/// True if a server on the public internet could have this address.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -36,17 +36,17 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !SPECIAL_V4.into_iter().any(within)
 }
 
-/// Of IPv6, what is global unicast (`2000::/3`), less what is set apart in it. Addresses that carry an IPv4 address lie
-/// outside, or are as public as that one.
+/// True for global unicast (`2000::/3`) except its special-purpose ranges. An address that carries an IPv4 address is
+/// as public as that one; all others are not public.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let carried = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match parts {
-        // Mapped IPv4, translated IPv4 (RFC 6052), 6to4.
+        // These are mapped IPv4, translated IPv4 (RFC 6052) and 6to4.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             is_public_v4(carried(high, low))
         }
-        // Teredo and other protocols, documentation.
+        // These are Teredo and other protocols, and documentation.
         [0x2001, second, ..] if second < 0x200 || second == 0xdb8 => false,
         [0x3fff, second, ..] if second < 0x1000 => false,
         [first, ..] => first & 0xe000 == 0x2000,
@@ -57,7 +57,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    /// Each kind, and where kinds begin and end.
+    /// Addresses of each kind, also at the borders of the ranges.
     const SPECIAL: [&str; 46] = [
         "0.0.0.0",
         "0.1.2.3",
@@ -107,7 +107,7 @@ mod tests {
         "5f00::1",
     ];
 
-    /// What lies just beside those, too.
+    /// Public addresses, also just outside the special ranges.
     const PUBLIC: [&str; 17] = [
         "1.1.1.1",
         "8.8.8.8",

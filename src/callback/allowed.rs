@@ -1,15 +1,16 @@
-//! Hosts that the operator allows by name, public or not: for development.
+//! Reads the hosts that the operator allows by name, public or not, for development.
 
 use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
 
-/// `localhost:9943`, or `http://localhost:9943` where nothing is encrypted. Without a port, on every one.
+/// A host such as `localhost:9943`, or `http://localhost:9943` without encryption. Without a port, every port is
+/// allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     is_plain: bool,
-    /// As URLs have it: in lower case, addresses of IPv6 in brackets.
+    /// The host in the form of URLs: in lower case, IPv6 addresses in brackets.
     host: String,
     port: Option<u16>,
 }
@@ -28,7 +29,7 @@ impl FromStr for Allowed {
         let wrong = || format!("'{text}' is no host such as localhost:9943 or http://localhost:9943");
         let is_plain = text.starts_with("http://");
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or(text);
-        // A scheme without a port of its own, so that every port is kept.
+        // The URL is parsed as https, which keeps every port but 443; `has_port` finds that one.
         let url = Url::parse(&format!("https://{rest}")).map_err(|_| wrong())?;
         let has_port =
             rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']') && port.parse::<u16>().is_ok());

@@ -1,4 +1,4 @@
-//! From a host's name to the addresses that may be connected to.
+//! Resolves the name of a host to the addresses that may be connected to.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Looks names up: the system, or a test.
+/// Resolves names: by the system, or by the script of a test.
 pub trait Lookup: Send + Sync {
     fn lookup(&self, host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
@@ -22,12 +22,13 @@ impl Lookup for System {
     }
 }
 
-/// A host has no address that may be connected to.
+/// The host has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("the host leads to no public address")]
 pub struct Refused;
 
-/// Lets addresses through. What it answers is what is connected to: nothing is looked up a second time.
+/// Lets only admitted addresses through. The client connects to exactly the addresses it returns; no second look-up
+/// takes place.
 pub struct Guard {
     pub lookup: Arc<dyn Lookup>,
     pub admits: fn(IpAddr) -> bool,
@@ -39,7 +40,7 @@ impl Resolve for Guard {
         let looking = self.lookup.lookup(name.as_str());
         Box::pin(async move {
             let found = looking.await?.into_iter().filter(|found| admits(*found));
-            // The port is put in by whoever asks.
+            // The caller sets the port.
             let found: Vec<SocketAddr> = found.map(|found| SocketAddr::new(found, 0)).collect();
             if found.is_empty() {
                 return Err(Refused.into());

@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-/// Gives these answers, one after the other; the last one for ever. Blanks separate addresses.
+/// Returns these answers one after the other, and then the last one for ever. Blanks separate the addresses of an
+/// answer.
 struct Scripted(Mutex<Vec<&'static str>>);
 
 impl Lookup for Scripted {
@@ -35,7 +36,7 @@ fn message(url: &str) -> Message<'_> {
     Message { id: CallbackId::new(), url, body: r#"{"sessionId":"a"}"#, now }
 }
 
-/// Answers each connection with the next of these heads; gives what was asked.
+/// Answers each connection with the next of these heads; returns the requests.
 async fn server(heads: Vec<&'static str>) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it has one").port();
@@ -136,7 +137,7 @@ fn what_is_wrong_with_a_url_is_said() {
 async fn a_name_that_leads_inside_is_not_connected_to() {
     for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1", "10.0.0.1 fe80::1"]
     {
-        // Nothing is wrong with the name: what counts is what is connected to.
+        // The name is harmless; only the address decides.
         let client = client(&[], &[inside]);
         assert!(client.check("https://rebound.example/").is_ok());
         let attempt = client.send(&message("https://rebound.example/"), &[Secret::make()]).await;
@@ -174,7 +175,7 @@ async fn a_host_is_allowed_on_its_port_alone() {
 
 #[tokio::test]
 async fn who_does_not_answer_is_not_waited_for() {
-    // The system takes the connection, and nobody reads from it.
+    // The system accepts the connection, but no program reads from it.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://receiver:{}/", listener.local_addr().expect("it has one").port());
     let settings = Settings { allow: vec!["http://receiver".parse().expect("it is a host")], ca: vec![] };

@@ -1,5 +1,5 @@
-//! CBOR (RFC 8949), read and written member by member: nothing is allocated for what is skipped, and bytes that were
-//! read are not copied.
+//! Reads and writes CBOR (RFC 8949) member by member. Skipped items allocate nothing, and byte strings that are read
+//! are not copied.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use ciborium_ll::{Decoder, Encoder, Header, simple};
 
 use crate::capture::Error;
 
-/// A capture's map has lists of maps. A few more levels are left to what clients add.
+/// The deepest nesting. A capture's map contains lists of maps; the other levels are for members that clients add.
 const DEPTH_MAX: usize = 8;
-/// A frame takes five items. The rest is left to what clients add: some 400 for each of 150 frames.
+/// The most items. A frame takes five; the rest is for members that clients add: some 400 for each of 150 frames.
 const ITEMS_MAX: usize = 1 << 16;
 
-/// A place in one CBOR value.
+/// A position in one CBOR value.
 pub struct Reader<'a> {
     whole: &'a Bytes,
     at: usize,
     items_left: usize,
 }
 
-/// A byte string or a text, as it was sent.
+/// A byte string or a text, as the client sent it.
 pub enum Sent {
     Bytes(Bytes),
     Text(String),
 }
 
-/// The kind of a string's segments.
+/// The kind of the segments of a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Bytes,
@@ -38,13 +38,13 @@ impl<'a> Reader<'a> {
         Self { whole, at: 0, items_left: ITEMS_MAX }
     }
 
-    /// Refuses what follows the value that was read.
+    /// Refuses bytes after the value that was read.
     pub fn end(&self) -> Result<(), Error> {
         if self.at == self.whole.len() { Ok(()) } else { Err(refused("something follows the map")) }
     }
 
-    /// Reads a map. `member` is called with each member's name; it reads the value and answers `true`, or leaves it
-    /// and answers `false`. Members that are null, or whose name is no text, count as left out.
+    /// Reads a map. Calls `member` with the name of each member; it reads the value and returns `true`, or leaves it
+    /// unread and returns `false`. A member counts as left out if it is null or its name is not a text.
     pub fn map(
         &mut self,
         whose: &str,
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a list and counts it; `item` reads each of the first `count_max` items, the others are skipped.
+    /// Reads a list and returns its length; `item` reads each of the first `count_max` items, the others are skipped.
     pub fn list(
         &mut self,
         name: &str,
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The head of the next item, behind which the reader stands then.
+    /// Reads the head of the next item, and moves behind the head.
     fn head(&mut self) -> Result<Header, Error> {
         let left = self.items_left.checked_sub(1);
         self.items_left = left.ok_or_else(|| refused(format!("it has more than {ITEMS_MAX} items")))?;
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         Decoder::from(&self.whole[self.at..]).pull().map_err(|_| broken())
     }
 
-    /// Answers whether another item of a list or a map follows; `left` is `None` where a break ends it.
+    /// True if another item of a list or a map follows; `left` is `None` if a break ends it.
     fn goes_on(&mut self, left: &mut Option<usize>) -> Result<bool, Error> {
         match left {
             Some(0) => Ok(false),
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// A string whose head was read; one in segments is put together.
+    /// Reads a string after its head; joins the segments of an indefinite-length string.
     fn string(&mut self, len: Option<usize>, kind: Kind) -> Result<Bytes, Error> {
         let mut together = Vec::new();
         match len {
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         self.skip(head, depth)
     }
 
-    /// Skips what follows the head of an item, so that the reader stands behind the item.
+    /// Skips the rest of an item whose head was read.
     fn skip(&mut self, head: Header, depth: usize) -> Result<(), Error> {
         if depth == DEPTH_MAX {
             return Err(refused("it is nested too deeply"));
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes one CBOR value. Who writes a map or a list writes as many members or items after it.
+/// Writes one CBOR value. After a map or a list, the caller writes as many members or items as it announced.
 pub struct Writer(Vec<u8>);
 
 impl Writer {
@@ -231,7 +231,7 @@ impl Writer {
         self.head(Header::Array(Some(items)));
     }
 
-    /// The name of a member, whose value is written next.
+    /// Writes the name of a member; the caller writes its value next.
     pub fn name(&mut self, name: &str) -> &mut Self {
         self.text(name);
         self
@@ -251,7 +251,7 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
-    /// A map of the members that have a value.
+    /// Writes a map of the members that have a value.
     pub fn texts(&mut self, members: &[(&str, &Option<String>)]) {
         let members = || members.iter().filter_map(|(name, text)| text.as_ref().map(|text| (name, text)));
         self.map(members().count());

@@ -1,4 +1,4 @@
-//! A capture as CBOR, written and read.
+//! Encodes and decodes a capture as CBOR.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +11,11 @@ use crate::capture::{Capture, Error, PLAIN_BYTES_MAX, TEXT_LEN_MAX, VIDEO_TYPES}
 use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
 
 const VERSION: u8 = 1;
-/// Room for texts and names of members, beside pictures and video.
+/// Space for texts and names, besides pictures and video.
 const BESIDE_BYTES: usize = 16 << 10;
 
 impl Capture {
-    /// As CBOR.
+    /// Encodes the capture as CBOR.
     pub fn encode(&self) -> Vec<u8> {
         let pictures: usize = self.frames.iter().map(|frame| frame.jpeg.len()).sum();
         let film = self.video.as_ref().map_or(0, |video| video.bytes.len());
@@ -61,7 +61,7 @@ impl Capture {
         writer.into_bytes()
     }
 
-    /// Reads and checks what [`Capture::encode`] wrote, or a client. Frames and video are parts of `encoded`, not copies.
+    /// Decodes and checks a capture. Frames and video are slices of `encoded`, not copies.
     pub fn decode(encoded: &Bytes) -> Result<Self, Error> {
         if encoded.len() > PLAIN_BYTES_MAX {
             return Err(Error::TooLarge);
@@ -103,7 +103,7 @@ impl Capture {
     }
 }
 
-/// Before anything else, since another version may have other members.
+/// Checks the version before everything else, since another version may have other members.
 fn check_version(encoded: &Bytes) -> Result<(), Error> {
     let mut version = None;
     Reader::new(encoded).map("the capture", |reader, name| {
@@ -128,7 +128,7 @@ fn mode(name: &str) -> Result<LivenessType, Error> {
     name.parse().map_err(|_| Error::NotCapture(format!("'{}' is no mode", shortened())))
 }
 
-/// 32 bytes, as such or in base64.
+/// Reads 32 bytes, which may be a byte string or a base64 text.
 fn random(sent: Sent) -> Result<[u8; 32], Error> {
     let bytes = match sent {
         Sent::Bytes(bytes) => bytes,
@@ -161,7 +161,7 @@ fn frame(reader: &mut Reader) -> Result<Frame, Error> {
     Ok(Frame { t_ms, jpeg })
 }
 
-/// One for each colour of a check by light. That there are as many is asked of such checks alone.
+/// Reads the times of the lights, at most one for each colour. Only a light challenge requires all of them.
 fn times(reader: &mut Reader) -> Result<Vec<u32>, Error> {
     let mut times = vec![];
     let count = reader.list("lights", LIGHTS, |reader| {
@@ -218,7 +218,7 @@ fn video(reader: &mut Reader) -> Result<Video, Error> {
     Ok(Video { content_type: content_type.to_owned(), bytes: bytes.ok_or_else(|| missing("video", "bytes"))? })
 }
 
-/// A parameter after a semicolon, which names the codec, is passed over.
+/// Finds the type of a video, and ignores parameters after a semicolon, such as the codec.
 fn video_type(content_type: &str) -> Result<&'static str, Error> {
     let known = VIDEO_TYPES.into_iter().find(|known| content_type.split(';').next() == Some(known));
     known.ok_or_else(|| Error::VideoType(content_type.chars().take(TEXT_LEN_MAX).collect()))

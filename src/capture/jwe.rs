@@ -1,7 +1,8 @@
-//! Encryption for the holder of a certificate: JWE in compact form (RFC 7516), by ECDH-ES on P-256 or RSA-OAEP-256, with
-//! A256GCM (RFC 7518).
+//! Encrypts for the holder of a certificate's key: JWE in compact form (RFC 7516), by ECDH-ES on P-256 or RSA-OAEP-256,
+//! with A256GCM (RFC 7518).
 //!
-//! No crate with upkeep does this without a second set of cryptographic primitives; the steps between them are few.
+//! No maintained crate does this without a second set of cryptographic primitives, and the steps between the primitives
+//! are few.
 
 use std::{mem, str};
 
@@ -24,21 +25,22 @@ use crate::capture::key::{self, Algorithm, Key, Keys, Private};
 const ENCRYPTION: &str = "A256GCM";
 const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
-/// Real ones have a few hundred.
+/// The longest header, in base64url. Real headers have a few hundred bytes.
 const HEADER_LEN_MAX: usize = 8 << 10;
-/// What a public key on P-256 begins with (RFC 5480); its point follows, uncompressed.
+/// The first bytes of a public key on P-256 (RFC 5480); its uncompressed point follows.
 const P256_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
-/// Of an uncompressed point: 4, x, y.
+/// The length of an uncompressed point: the byte 4, x, y.
 const POINT_LEN: usize = 65;
 
 const NOT_BASE64: Error = Error::NotJwe("a part is not in base64url");
 
 type ContentKey = Zeroizing<[u8; KEY_LEN]>;
 
-/// The parts of a header that matter. All others may be there, but for those that change what the text means.
+/// The members of a header that are read. Other members are ignored, except `zip` and `crit`, which would change the
+/// meaning.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -63,7 +65,7 @@ struct PublicJwk {
     y: String,
 }
 
-/// Encrypts `plain` for the key of a certificate, in DER.
+/// Encrypts `plain` for the key of a certificate, which is in DER.
 pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
     let der = CertificateDer::from(certificate);
     let parsed = EndEntityCert::try_from(&der).map_err(|_| Error::Failed("that is no certificate"))?;
@@ -95,7 +97,7 @@ pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
     Ok(sealed)
 }
 
-/// Decrypts what was encrypted for one of `keys`.
+/// Decrypts a JWE that was encrypted for one of `keys`.
 pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let sealed = str::from_utf8(sealed).map_err(|_| Error::NotJwe("it is no text"))?.trim();
     let parts: Vec<&str> = sealed.split('.').take(6).collect();
@@ -114,7 +116,7 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     if tag.len() != TAG_LEN {
         return Err(Error::NotJwe("its authentication tag has not 16 bytes"));
     }
-    // Made once, in the size it needs: a capture may be large, and many come at once.
+    // The buffer is allocated once, in its final size: a capture may be large, and many may arrive at once.
     let mut plain = Vec::with_capacity(decoded_len_estimate(text.len()) + TAG_LEN);
     URL_SAFE_NO_PAD.decode_vec(text, &mut plain).map_err(|_| NOT_BASE64)?;
     let len = plain.len();
@@ -123,7 +125,7 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let is_known = named.is_none_or(|named| candidates.iter().any(|key| key.kid() == named));
     let mut failure = if is_known { Error::NotDecrypted } else { Error::UnknownKey };
     for (tried, key) in candidates.iter().enumerate() {
-        // A failed attempt leaves nothing of the text.
+        // A failed attempt destroys the text, so every attempt but the last works on a copy.
         let mut text = if tried + 1 < candidates.len() { plain.clone() } else { mem::take(&mut plain) };
         let nonce = Nonce::assume_unique_for_key(nonce);
         match content_key(key, &header, &key_sealed) {
@@ -151,7 +153,7 @@ fn algorithm(header: &Header) -> Result<Algorithm, Error> {
     known.ok_or_else(|| Error::Algorithm(shortened(&header.alg)))
 }
 
-/// A name that somebody made up is not repeated whole.
+/// Shortens a name that the client chose, so that no answer repeats it whole.
 fn shortened(name: &str) -> String {
     name.chars().take(32).collect()
 }
@@ -166,7 +168,7 @@ fn content_key(key: &Key, header: &Header, key_sealed: &[u8]) -> Result<ContentK
             let point = point(epk).ok_or(Error::NotJwe("its 'epk' is not a key on P-256"))?;
             let [apu, apv] = [decoded(&header.apu)?, decoded(&header.apv)?];
             let agreed = agreed(private, &point, &apu, &apv);
-            // A point that is not on the curve.
+            // The point is not on the curve.
             agreed.ok_or(Error::NotJwe("its 'epk' is not a key on P-256"))
         }
         Private::RsaOaep256(private) => {
@@ -190,7 +192,7 @@ fn point(epk: &PublicJwk) -> Option<[u8; POINT_LEN]> {
     Some(point)
 }
 
-/// A content key for the holder of `point`'s private key, and the two coordinates that tell it to them.
+/// Returns a content key for the holder of `point`'s private key, and the two coordinates of the ephemeral public key.
 fn agreed_with(point: &[u8]) -> Option<(ContentKey, Vec<u8>, Vec<u8>)> {
     let own = PrivateKey::generate(&ECDH_P256).ok()?;
     let public = own.compute_public_key().ok()?;
@@ -203,8 +205,8 @@ fn agreed(own: &PrivateKey, point: &[u8], apu: &[u8], apv: &[u8]) -> Option<Cont
     agreement::agree(own, other, (), |shared| Ok(concat_kdf(shared, ENCRYPTION, KEY_LEN as u32 * 8, apu, apv))).ok()
 }
 
-/// The key of at most 256 bits for `algorithm` from an agreed secret: one round of NIST SP 800-56A's concatenation, as
-/// RFC 7518, 4.6.2 has it. Of a shorter key, what follows its bits means nothing.
+/// Derives the key of at most 256 bits for `algorithm` from an agreed secret: one round of the concatenation KDF of
+/// NIST SP 800-56A, as RFC 7518, 4.6.2 specifies. If the key is shorter, the bytes after it have no meaning.
 fn concat_kdf(shared: &[u8], algorithm: &str, bits: u32, apu: &[u8], apv: &[u8]) -> ContentKey {
     let mut digest = Sha256::new();
     digest.update(1_u32.to_be_bytes());
@@ -217,7 +219,7 @@ fn concat_kdf(shared: &[u8], algorithm: &str, bits: u32, apu: &[u8], apv: &[u8])
     Zeroizing::new(digest.finalize().into())
 }
 
-/// A new content key, and the same encrypted for an RSA key (`SubjectPublicKeyInfo` in DER).
+/// Returns a new content key, and the same key encrypted for an RSA key (`SubjectPublicKeyInfo` in DER).
 fn encrypted_for(public: &[u8]) -> Option<(ContentKey, Vec<u8>)> {
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(public).ok()?).ok()?;
     let mut key = Zeroizing::new([0; KEY_LEN]);
@@ -240,7 +242,7 @@ fn decoded(part: &str) -> Result<Vec<u8>, Error> {
 mod tests {
     use super::*;
 
-    /// RFC 7518, appendix C: both sides' keys, and the key they agree on for A128GCM.
+    /// RFC 7518, appendix C gives both sides' keys, and the key that they agree on for A128GCM.
     #[test]
     fn the_agreed_key_is_that_of_the_standard() {
         let shared = [

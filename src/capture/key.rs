@@ -16,13 +16,13 @@ use crate::capture::Error;
 use crate::domain::Moment;
 use crate::sign::certificate::{self, Family, Usage};
 
-/// How the key of a capture's encryption is told to the server (RFC 7518, 4).
+/// The way in which the content key of a capture reaches the server (RFC 7518, 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 pub enum Algorithm {
-    /// Agreed on, on the curve P-256.
+    /// Key agreement on the curve P-256.
     #[strum(serialize = "ECDH-ES")]
     EcdhEs,
-    /// Encrypted by RSA.
+    /// Key encryption with RSA.
     #[strum(serialize = "RSA-OAEP-256")]
     RsaOaep256,
 }
@@ -38,7 +38,7 @@ impl Algorithm {
     }
 }
 
-/// The name in a certificate.
+/// The subject of the certificates.
 const SUBJECT: &str = "BioServer capture key";
 
 pub(super) enum Private {
@@ -46,7 +46,7 @@ pub(super) enum Private {
     RsaOaep256(OaepPrivateDecryptingKey),
 }
 
-/// A key with its certificate. Never shown.
+/// A private key with its certificate. `Debug` shows only the key's name.
 pub struct Key {
     pub(super) private: Private,
     der: SecretSlice<u8>,
@@ -62,7 +62,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A new random one.
+    /// Makes a new random key.
     pub fn make(algorithm: Algorithm, now: Moment) -> Result<Self, Error> {
         let family = match algorithm {
             Algorithm::EcdhEs => Family::P256,
@@ -73,13 +73,13 @@ impl Key {
         Self::read(algorithm, made.der, made.certificate_pem)
     }
 
-    /// Another certificate for a key of this server, in PEM.
+    /// Makes another certificate, in PEM, for a key of this server.
     pub fn renew(algorithm: Algorithm, der: &SecretSlice<u8>, now: Moment) -> Result<String, Error> {
         let renewed = certificate::renew(der, algorithm.usage(), SUBJECT, now);
         renewed.map_err(|_| Error::Failed("no certificate could be made"))
     }
 
-    /// A key as [`Key::der`] and [`Key::certificate_pem`] gave it.
+    /// Reads a key from the values that [`Key::der`] and [`Key::certificate_pem`] returned.
     pub fn read(algorithm: Algorithm, der: SecretSlice<u8>, certificate_pem: String) -> Result<Self, Error> {
         let damaged = || Error::Failed("a key is damaged, or of another kind");
         let private = match algorithm {
@@ -103,12 +103,12 @@ impl Key {
         }
     }
 
-    /// See [`kid`].
+    /// Returns the name of the key, as [`kid`] gives it.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The private key in DER, to be sealed.
+    /// Returns the private key in DER, so that it can be sealed.
     pub fn der(&self) -> &SecretSlice<u8> {
         &self.der
     }
@@ -118,33 +118,35 @@ impl Key {
     }
 }
 
-/// What names a key in a JWE's header: the SHA-256 of its certificate, in base64url. A client has no more than that.
+/// Returns the name of a key in a JWE's header: the SHA-256 of its certificate, in base64url. The certificate is all
+/// that a client has.
 pub fn kid(certificate: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(certificate))
 }
 
-/// The keys of a server. They may be replaced at any moment.
+/// The keys of a server, which may be replaced at any time.
 #[derive(Debug, Default)]
 pub struct Keys(RwLock<Kept>);
 
-/// A clone shares the keys.
+/// Clones share the keys.
 #[derive(Debug, Clone, Default)]
 struct Kept {
-    /// Those whose certificates clients are given.
+    /// The keys whose certificates clients receive now.
     serving: Vec<Arc<Key>>,
-    /// Those that clients were given before, or will be.
+    /// The keys whose certificates clients received before, or will receive.
     others: Vec<Arc<Key>>,
 }
 
 impl Keys {
-    /// Gives clients the certificates of `serving`.
+    /// Makes a set whose clients receive the certificates of `serving`.
     pub fn new(serving: Vec<Key>) -> Self {
         let keys = Self::default();
         keys.replace(serving, vec![]);
         keys
     }
 
-    /// From now on gives clients the certificates of `serving`, and opens what was encrypted for `others`, too.
+    /// Replaces the keys: from now on clients receive the certificates of `serving`, and `others` still decrypt
+    /// captures.
     pub fn replace(&self, serving: Vec<Key>, others: Vec<Key>) {
         let shared = |keys: Vec<Key>| keys.into_iter().map(Arc::new).collect();
         let kept = Kept { serving: shared(serving), others: shared(others) };
@@ -155,13 +157,13 @@ impl Keys {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// In DER, in the order the keys were given.
+    /// Returns the certificates for clients, in DER, in the order of the keys.
     pub fn certificates(&self) -> Vec<Vec<u8>> {
         self.kept().serving.iter().map(|key| key.certificate.clone()).collect()
     }
 
-    /// The keys for the algorithm: the one of this name, or, if none has it, all. A certificate may have been renewed since
-    /// a client was given it.
+    /// Returns the keys for the algorithm: those of this name, or all of them if none has it. A certificate may have
+    /// been renewed since the client received it, and that changes the name.
     pub(super) fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Vec<Arc<Key>> {
         let Kept { serving, others } = self.kept();
         let all: Vec<_> = serving.into_iter().chain(others).filter(|key| key.algorithm() == algorithm).collect();

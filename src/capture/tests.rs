@@ -61,7 +61,7 @@ fn what_is_sealed_for_a_certificate_opens_with_its_key() {
         let sealed = seal(&certificate, &capture()).expect("it can be sealed");
         assert_eq!(open(&keys, sealed.as_bytes()), Ok(capture()));
         assert_eq!(open(&others, sealed.as_bytes()), Err(Error::UnknownKey));
-        // Whatever is changed, it does not open, and nothing of it is read.
+        // Every changed byte makes the capture unreadable.
         for place in (0..sealed.len()).step_by(sealed.len() / 200) {
             let mut changed = sealed.clone().into_bytes();
             changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
@@ -151,7 +151,7 @@ fn clients_may_differ_a_little() {
     assert_eq!(decode(written(&value)), Ok(Capture { sdk: None, ..capture() }));
 }
 
-/// As writers do who do not know the length beforehand.
+/// Writers that do not know the length beforehand use indefinite lengths.
 #[test]
 fn lengths_may_be_left_open() {
     let mut encoded = capture().encode();
@@ -185,11 +185,11 @@ fn what_clients_add_is_skipped_within_limits() {
     assert!(why(with(&nested(8))).contains("nested"));
     assert!(why(with(&nested(100_000))).contains("nested"));
     assert!(why(with(&list(70_000))).contains("65536 items"));
-    // A list says that it is longer than anything.
+    // A list or a string may claim an impossible length.
     assert!(why(with(b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff")).contains("CBOR"));
     assert!(why(with(b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff")).contains("CBOR"));
     assert!(why(decode(b"\xa2\x67version\x01\x67version\x01".to_vec())).contains("twice"));
-    // Frames beyond those that are read are counted and not kept.
+    // Frames beyond the limit are counted, but not kept.
     let frames = [
         &b"\xa5\x67version\x01\x62id\x60\x6cserverRandom\x58\x20"[..],
         &[7; 32],
@@ -199,7 +199,7 @@ fn what_clients_add_is_skipped_within_limits() {
     assert_eq!(decode([frames.concat(), frame.repeat(151), vec![0xff]].concat()), Err(Error::Frames(151)));
 }
 
-/// Damaged in thousands of ways, a capture is refused or read, and nothing else happens.
+/// A capture that is damaged in thousands of ways is either refused or read, and never causes a panic.
 #[test]
 fn damage_is_refused() {
     let mut random = StdRng::seed_from_u64(6);

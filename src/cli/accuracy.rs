@@ -1,4 +1,4 @@
-//! `accuracy`: a page of what evaluations measured.
+//! `accuracy`: makes a page of the figures that evaluations measured.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `bioserver audit`: proves what the server has done.
+//! `bioserver audit`: verifies and exports the audit log.
 
 use std::fs::File;
 use std::io::{BufReader, stdin};
@@ -76,7 +76,7 @@ pub async fn run(config: Config, args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A log that is not as it was written is a result, and no error.
+/// Prints the outcome. A log that was changed is an outcome, and not an error.
 fn tell(checked: Result<Checked, Error>) -> anyhow::Result<ExitCode> {
     match checked {
         Ok(checked) => print(shown(&checked)).map(|()| ExitCode::SUCCESS),
@@ -96,7 +96,7 @@ fn shown(Checked { before, last, signed, waiting }: &Checked) -> String {
     format!("Verified: {entries}{signed}.{waiting}\n")
 }
 
-/// What is open of a server while its log is read.
+/// The parts of a server that are needed to read its log.
 struct Log {
     store: Store,
     master: Master,
@@ -123,7 +123,7 @@ impl Log {
         Snapshot::take(&means).await?.check().await
     }
 
-    /// Everything that has happened until now, or a part of it.
+    /// Exports all entries until now, or those of a period.
     async fn export(&self, period: Period) -> anyhow::Result<()> {
         let now = Clock::default().now();
         while chain::extend(&self.store, &self.master, &self.signer, now).await? > 0 {}

@@ -1,4 +1,4 @@
-//! `calibrate`: gives a pack's scores their meaning, measured on labelled pictures.
+//! `calibrate`: fits the score curves of a pack to labelled pictures.
 
 use std::fs;
 use std::path::PathBuf;

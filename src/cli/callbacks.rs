@@ -1,4 +1,4 @@
-//! `bioserver callbacks`: what providers are still to be told.
+//! `bioserver callbacks`: lists callbacks and retries them.
 
 use anyhow::bail;
 use serde_json::{Value, json};

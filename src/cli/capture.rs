@@ -1,4 +1,4 @@
-//! `bioserver capture`: frames on disk become the capture of a session's liveness check.
+//! `bioserver capture`: makes the capture of a session's liveness check from frames on disk, and sends it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,11 +22,11 @@ use crate::capture::{self, Capture, SIDE_MAX};
 use crate::cli::output::print;
 use crate::domain::liveness::SdkInfo;
 
-/// Between looks at how the check stands.
+/// The pause between two requests for the state of the check.
 const POLL: Duration = Duration::from_millis(300);
-/// Longer than any check takes that does not fail.
+/// The most such requests: more than any check needs that does not fail.
 const POLLS_MAX: usize = 400;
-/// What is handed to the connection at once, so that progress can be seen.
+/// The bytes that are given to the connection at once; small pieces show the progress.
 const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, clap::Args)]
@@ -106,18 +106,18 @@ fn chunked(text: String, bar: ProgressBar) -> reqwest::Body {
     reqwest::Body::wrap_stream(sent)
 }
 
-/// A liveness check, as the server told of it.
+/// A liveness check, as the server described it.
 pub struct Check {
     id: String,
     server_random: [u8; 32],
-    /// Lights as [`lights::schedule`] has them.
+    /// The lights are those of [`lights::schedule`].
     pub asked: Asked,
-    /// In DER.
+    /// The certificate in DER.
     certificate: Vec<u8>,
 }
 
 impl Check {
-    /// From the answer to `init-liveness-parameters`.
+    /// Reads the answer to `init-liveness-parameters`.
     pub fn read(parameters: &Value) -> anyhow::Result<Self> {
         let text = |name: &str| parameters[name].as_str().with_context(|| format!("the parameters have no '{name}'"));
         let random = STANDARD.decode(text("serverRandom")?)?;
@@ -154,7 +154,7 @@ impl Check {
         Ok(capture::seal(&self.certificate, &capture)?)
     }
 
-    /// What is asked for, in words.
+    /// Describes the check in words.
     pub fn shown(&self) -> String {
         if !self.asked.lights.is_empty() {
             let words: Vec<&str> = self.asked.lights.iter().map(|shown| shown.light.name()).collect();

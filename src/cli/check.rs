@@ -1,4 +1,5 @@
-//! `bioserver check`: the configuration in force, every fault in it, and everything that the server needs, tried.
+//! `bioserver check`: shows the configuration in force and all its faults, and on request tries everything that the
+//! server needs.
 
 use std::process::ExitCode;
 
@@ -15,8 +16,8 @@ pub struct Args {
     connect: bool,
 }
 
-/// Shows each setting with its value and where it came from; secrets are masked. Fails when there are
-/// faults, after naming them all.
+/// Prints each setting with its value and its source; secrets are masked. Fails if there are faults, after it has
+/// printed them all.
 pub async fn run(config: Result<Config, Box<Faults>>, args: Args) -> anyhow::Result<ExitCode> {
     let settings = match &config {
         Ok(config) => config.settings.clone(),

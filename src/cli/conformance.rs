@@ -1,4 +1,4 @@
-//! `bioserver conformance`: whether a server honours the contract.
+//! `bioserver conformance`: tests if a server honours the contract.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ pub struct Args {
     junit: Option<PathBuf>,
 }
 
-/// Fails if any scenario does, after the report.
+/// Runs all scenarios and prints the report; the exit code says if any of them failed.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let server = Server::reach(&args.url, &args.key).await?;
     let mut outcomes = vec![];
@@ -49,7 +49,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Makes a scenario's exchanges up to the first that is not as it must be: the next would build on it.
+/// Makes the exchanges of a scenario up to the first that fails, since the next ones build on it.
 async fn outcome(server: &Server, scenario: Scenario) -> Outcome {
     let (begun, mut names) = (Instant::now(), Names::new());
     let (mut faults, mut exchanges) = (vec![], 0);

@@ -1,4 +1,4 @@
-//! `bioserver demo`: the main job on four photographs, through real HTTP.
+//! `bioserver demo`: runs the main use case on four photographs, through real HTTP.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ use crate::service::keys::{self, NewKey};
 
 mod liveness;
 
-/// What the contract advises for pictures of unlike kinds: one false acceptance in 10,000.
+/// The least score of one person that the contract advises for pictures of unlike kinds: one false acceptance in
+/// 10,000.
 const SCORE_MIN: f64 = 3500.0;
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub struct Args {
     keep: Option<PathBuf>,
 }
 
-/// Keys and data lie in a temporary folder, which is gone when this returns.
+/// Keys and data lie in a temporary folder, which is removed when this function returns.
 pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let data = tempfile::tempdir().context("a temporary folder is needed")?;
     let usual = Config::load(config, source::environment())?;
@@ -60,7 +61,7 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     let host = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(app.serve(listener, async move {
-        // A sender that is gone means the same.
+        // A closed channel also means that the server stops.
         let _ = stopped.await;
     }));
 
@@ -77,13 +78,13 @@ pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
     server.await?
 }
 
-/// Networks that find the face which is filmed.
+/// Loads the networks that find the face to be filmed.
 fn of_films(pack: &Pack) -> anyhow::Result<Networks> {
     Ok(Networks::new(&Compiled::new(pack, networks::Settings::default())?))
 }
 
-/// This process's, but the data are the demonstration's own; the networks are those that would serve, and the log is as
-/// quiet as it may be unless another one is asked for.
+/// Returns the environment of this process with the data of the demonstration. The pack is the one that the server
+/// would use, and the log shows warnings only, unless the configuration sets a filter.
 fn environment(data: &Path, usual: &Config) -> Vec<(String, String)> {
     let mut environment = source::environment();
     environment.retain(|(name, _)| name != "DATABASE_URL" && !name.starts_with("BIOSERVER_S3_"));
@@ -94,7 +95,7 @@ fn environment(data: &Path, usual: &Config) -> Vec<(String, String)> {
     {
         environment.push(("BIOSERVER_LOG_FILTER".to_owned(), "warn".to_owned()));
     }
-    // Its own receiver of callbacks.
+    // The demonstration has its own receiver of callbacks.
     environment.push(("BIOSERVER_CALLBACK_ALLOW".to_owned(), "http://127.0.0.1".to_owned()));
     environment.push(("BIOSERVER_MEDIA".to_owned(), data.join("media").display().to_string()));
     environment.push(("DATABASE_URL".to_owned(), format!("sqlite:{}", data.join("demo.db").display())));
@@ -105,10 +106,10 @@ fn say(text: &str) -> anyhow::Result<()> {
     print(format!("{text}\n"))
 }
 
-/// A provider's back end, in short.
+/// A minimal back end of a provider.
 struct Client {
     http: reqwest::Client,
-    /// What all paths of the contract follow.
+    /// The base URL of the contract's paths.
     base: String,
     key: String,
     jwks: Value,
@@ -121,7 +122,7 @@ impl Client {
         Ok(Self { http, base: format!("{host}{prefix}"), key: key.to_owned(), jwks })
     }
 
-    /// A success.
+    /// Sends a request; any status but success is an error.
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let answer = request.header("apikey", &self.key).send().await?;
         let status = answer.status();
@@ -131,7 +132,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// The path of what was made.
+    /// Sends a request and returns the path of the resource that it created.
     async fn made(&self, request: RequestBuilder) -> anyhow::Result<String> {
         let answer = self.send(request).await?;
         let location = answer.headers().get(LOCATION).context("what was made has a place")?;
@@ -142,7 +143,7 @@ impl Client {
         self.made(self.http.post(format!("{}/v2/bio-sessions", self.base))).await
     }
 
-    /// Opens a session whose results are told to this URL.
+    /// Opens a session whose callbacks go to this URL.
     async fn open_for(&self, callback_url: &str) -> anyhow::Result<String> {
         let body = serde_json::json!({ "callbackURL": callback_url });
         self.made(self.http.post(format!("{}/v2/bio-sessions", self.base)).json(&body)).await
@@ -162,13 +163,13 @@ impl Client {
         self.made(self.http.post(format!("{}{session}/faces", self.base)).multipart(form)).await
     }
 
-    /// The answer, once its signature is verified.
+    /// Returns an answer after verifying its signature.
     async fn read(&self, path: &str) -> anyhow::Result<Value> {
         let text = self.send(self.http.get(format!("{}{path}", self.base))).await?.text().await?;
         self.verified(&text)
     }
 
-    /// The answers of a list, each once its own signature is verified.
+    /// Returns the answers of a list after verifying the signature of each.
     async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let text = self.send(self.http.get(format!("{}{path}", self.base))).await?.text().await?;
         let answers: Vec<Value> = serde_json::from_str(&text)?;
@@ -191,7 +192,7 @@ fn file(image: &'static [u8]) -> Part {
     Part::bytes(image).file_name("image.jpg")
 }
 
-/// One session: its faces, then the first of them compared with the others. A table of each.
+/// Shows one session: a table of its faces, and a table of the matches of the first face with the others.
 async fn show(client: &Client) -> anyhow::Result<()> {
     let session = client.open().await?;
     let (mut faces, mut shown) = (Vec::new(), Vec::new());

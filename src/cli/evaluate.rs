@@ -1,4 +1,5 @@
-//! `evaluate`: how well a pack tells people apart, and whether its scores mean what they say.
+//! `evaluate`: measures the recognition accuracy of a pack, and if its scores mean the false acceptance rates that they
+//! state.
 
 use std::path::{Path, PathBuf};
 
@@ -65,7 +66,7 @@ pub struct Args {
     pub report: Option<PathBuf>,
 }
 
-/// Where figures are written, beside the terminal.
+/// The files that receive the figures, besides the terminal.
 #[derive(Debug, Clone, Copy)]
 struct Out<'a> {
     json: Option<&'a Path>,

@@ -1,4 +1,4 @@
-//! `bioserver health`: whether the server on this machine is ready, for a container's HEALTHCHECK.
+//! `bioserver health`: tests if the server on this machine is ready, for the HEALTHCHECK of a container.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::cli::output::print;
 use crate::config::Config;
 
 const PAGE: &str = "/health/ready";
-/// Longer than a server takes that finds its database away.
+/// The longest wait for the answer: longer than a server needs to find out that its database is away.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub struct Args {
     listen: Option<SocketAddr>,
 }
 
-/// Fails unless the server says that it is ready; names the parts that are down.
+/// Fails unless the server answers that it is ready; names the parts that are down.
 pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let address = args.listen.unwrap_or(config.listen);
     let asked = ask(address, PAGE, ANSWER_MAX).await;
@@ -36,7 +36,8 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     bail!("{address}: not ready ({}); down: {}", status.as_u16(), down.join(", "))
 }
 
-/// The answer of what listens on this machine, over HTTP or HTTPS, whatever its certificate says. Nothing secret is sent.
+/// Returns the answer of the program that listens on this machine, over HTTP or HTTPS. The certificate is not checked,
+/// so the request contains no secret.
 pub(super) async fn ask(address: SocketAddr, page: &str, within: Duration) -> reqwest::Result<(StatusCode, String)> {
     let host = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, v4.port())),

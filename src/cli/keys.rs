@@ -1,4 +1,4 @@
-//! `bioserver keys`: makes, lists and ends the keys that callers use.
+//! `bioserver keys`: creates, lists and revokes the keys of callers.
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, NaiveTime};
@@ -137,7 +137,7 @@ fn id(text: &str) -> Result<KeyId, &'static str> {
     keys::read_id(text).ok_or("this is no key id")
 }
 
-/// Reads RFC 3339, or a day: its first moment in UTC.
+/// Reads an RFC 3339 time, or a day, which means its beginning in UTC.
 pub(super) fn moment(text: &str) -> Result<Moment, &'static str> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let time = day.or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()));

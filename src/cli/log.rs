@@ -1,4 +1,4 @@
-//! The log, on standard error.
+//! Writes the log to standard error.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use crate::config::{Log, LogFormat};
 
 static FILTER: OnceLock<Handle<EnvFilter, Registry>> = OnceLock::new();
 
-/// Starts the log. Once per process: later calls change nothing.
+/// Starts the log. Only the first call in a process has an effect.
 pub fn start(log: &Log) {
     let (filter, handle) = reload::Layer::new(EnvFilter::builder().parse_lossy(&log.filter));
     let lines = fmt::layer().with_writer(std::io::stderr);
@@ -20,16 +20,16 @@ pub fn start(log: &Log) {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    // It fails only when a log was started already.
+    // `try_init` fails only if a log was started already.
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
         let _ = FILTER.set(handle);
     }
 }
 
-/// Logs by this filter from now on.
+/// Changes the filter of the log.
 pub fn change(filter: &str) {
     if let Some(handle) = FILTER.get() {
-        // It fails only when there is no log any more.
+        // `reload` fails only if the log no longer exists.
         let _ = handle.reload(EnvFilter::builder().parse_lossy(filter));
     }
 }

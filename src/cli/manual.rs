@@ -1,4 +1,4 @@
-//! `bioserver completions` and `bioserver man`: the commands, as shells and `man` read them.
+//! `bioserver completions` and `bioserver man`: describe the commands for shells and for `man`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ pub struct Man {
     folder: PathBuf,
 }
 
-/// Prints the script that a shell reads.
+/// Prints the completion script of a shell.
 pub fn completions(args: &Completions, mut program: Command) -> anyhow::Result<()> {
     let (name, mut script) = (program.get_name().to_owned(), vec![]);
     clap_complete::generate(args.shell, &mut program, name, &mut script);
     print(String::from_utf8(script)?)
 }
 
-/// Writes a page for the program and one for each command.
+/// Writes a manual page for the program, and one for each command.
 pub fn man(args: &Man, program: Command) -> anyhow::Result<()> {
     let Man { folder } = args;
     let write = |folder: &Path| {

@@ -1,4 +1,4 @@
-//! What commands leave: results on standard output, as tables where there are several, and files.
+//! Writes the output of commands: results on standard output, and files.
 
 use std::fmt::Display;
 use std::fs;
@@ -8,15 +8,15 @@ use std::path::Path;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 
-/// Whoever read standard output has seen enough: `bioserver evaluate … | head`. Nothing has failed.
+/// The reader closed standard output, as in `bioserver evaluate … | head`. This is no failure.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output is closed")]
 pub struct Closed;
 
-/// Writes a text, with its line end if it has one.
+/// Writes a text as it is, without adding a line end.
 ///
 /// # Errors
-/// [`Closed`], or a disk that is full.
+/// [`Closed`], or the output cannot be written, for example because the disk is full.
 pub fn print(text: impl Display) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
@@ -25,7 +25,7 @@ pub fn print(text: impl Display) -> anyhow::Result<()> {
     }
 }
 
-/// A table with a line of names; those that end in `>` name columns of numbers, which stand to the right.
+/// Returns a table with a header. A column whose name ends with `>` is aligned to the right.
 pub fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -40,12 +40,12 @@ pub fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [S
     table.trim_fmt() + "\n"
 }
 
-/// Makes a folder, and those that it lies in.
+/// Makes a folder and its parents.
 pub fn make(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
 }
 
-/// Writes a file whole, and names it when that fails.
+/// Writes a whole file; an error names the file.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `bioserver packs`: the packs of networks on this machine.
+//! `bioserver packs`: manages the packs of networks on this machine.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -104,10 +104,10 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
     Ok(format!("{name} is installed. `bioserver packs use {name}` lets it serve.\n"))
 }
 
-/// One bar over all files, on a terminal.
+/// One progress bar over all files, shown on a terminal.
 struct Bars {
     bar: ProgressBar,
-    /// Of each source, its name and how many bytes are there.
+    /// The name of each source, and the number of its bytes that have arrived.
     there: Mutex<Vec<(String, u64)>>,
 }
 

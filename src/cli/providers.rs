@@ -1,4 +1,4 @@
-//! `bioserver providers`: what each may ask for.
+//! `bioserver providers`: manages providers: their limits, looks, callback secrets and origins.
 
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,7 @@ enum YesNo {
     No,
 }
 
-/// A limit, or none.
+/// A limit; `None` removes it.
 #[derive(Debug, Clone, Copy)]
 struct Bound(Option<i64>);
 
@@ -154,7 +154,8 @@ async fn dress(store: &Store, Look { name, file, .. }: &Look) -> anyhow::Result<
     ))
 }
 
-/// Makes a new one where an overlap with the one before is given.
+/// Returns the callback secret of a provider; makes a new one if `overlap` is given, the time for which the old one
+/// still signs.
 async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<TimeDelta>) -> anyhow::Result<String> {
     let master = config.master_key.master()?;
     let now = Clock::default().now();

@@ -14,13 +14,14 @@ use crate::service::rotation::master::{Places, reseal};
 use crate::service::{rotation, storage};
 use crate::store::Store;
 
-/// Longer than key sets may be kept, and than nodes take to notice.
+/// The default time before a new key serves: longer than clients may cache a key set, and than nodes need to notice the
+/// key.
 const ANNOUNCED_S: u32 = 600;
-/// Nodes look every five seconds.
+/// The least such time: nodes look for new keys every five seconds.
 const ANNOUNCED_S_MIN: i64 = 15;
-/// A week.
+/// The most such time: a week.
 const ANNOUNCED_S_MAX: i64 = 604_800;
-/// A server that runs has read the file by then.
+/// A running server has read the new key file by then.
 const NOTICED: Duration = Duration::from_secs(12);
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `bioserver serve`: the server.
+//! `bioserver serve`: runs the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::cli::output::print;
 use crate::config::source::{self, InForce};
 use crate::config::{Config, table};
 
-/// As shells have it for a process that SIGINT ended.
+/// The exit code that shells give a process which SIGINT ended.
 const ENDED_AT_ONCE: i32 = 130;
 
 #[derive(Debug, clap::Args)]
@@ -21,20 +21,20 @@ pub struct Args {
     listen: Option<SocketAddr>,
 }
 
-/// `file` is the configuration's, if one was named: it is read again when the process is told to (SIGHUP).
+/// `file` is the configuration file, if one was named: the server reads it again on SIGHUP.
 pub async fn run(config: Config, file: Option<PathBuf>, args: Args) -> anyhow::Result<()> {
     let hangups = signal(SignalKind::hangup())?;
     let address = args.listen.unwrap_or(config.listen);
     let in_force = config.settings.clone();
     let app = App::build(config).await?;
     let listener = app::listen(address).await?;
-    // Nobody need read it.
+    // The server runs even if standard output is closed.
     let _ = print(format!("listening on {}://{}\n", app.scheme(), listener.local_addr()?));
     tokio::spawn(reload(hangups, file, in_force, app.changeable()));
     app.serve(listener, stopped()).await
 }
 
-/// Reads the configuration again whenever it is told to.
+/// Reads the configuration again at every SIGHUP.
 async fn reload(mut hangups: Signal, file: Option<PathBuf>, mut in_force: Vec<InForce>, changeable: Changeable) {
     while hangups.recv().await.is_some() {
         match Config::load(file.as_deref(), source::environment()) {
@@ -50,7 +50,7 @@ async fn reload(mut hangups: Signal, file: Option<PathBuf>, mut in_force: Vec<In
     }
 }
 
-/// Logs what was taken over, and what waits for a restart. Values may be secrets and are not told.
+/// Logs the settings that were adopted and those that need a restart, without their values, which may be secret.
 fn tell_changes(in_force: &mut [InForce], read: Vec<InForce>) {
     for (old, new) in in_force.iter_mut().zip(read).filter(|(old, new)| old.value != new.value) {
         if table::CHANGEABLE.iter().any(|setting| setting.name == new.name) {
@@ -63,7 +63,7 @@ fn tell_changes(in_force: &mut [InForce], read: Vec<InForce>) {
     tracing::info!("the configuration was read again");
 }
 
-/// Ready once the process is asked to end: SIGTERM by whoever runs it, SIGINT by Ctrl-C. Asked once more, it ends at once.
+/// Becomes ready when the process is asked to end, by SIGTERM or by SIGINT (Ctrl-C). A second request ends it at once.
 pub(super) async fn stopped() {
     asked_to_end().await;
     tokio::spawn(async {

@@ -1,4 +1,5 @@
-//! `bioserver shadow`: another server answers, this one is asked the same, and what differs is counted.
+//! `bioserver shadow`: another server answers the callers; this one receives the same requests, and the differences are
+//! counted.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,11 +22,11 @@ use crate::clock::Clock;
 mod compared;
 mod mirror;
 
-/// More than any request of the contract has.
+/// The largest body: more than any request of the contract has.
 const BODY_BYTES_MAX: usize = 64 << 20;
-/// Requests that wait to be compared. Beyond that they are answered and passed over.
+/// The most requests that wait to be compared. Further requests are answered, but not compared.
 const WAITING_MAX: usize = 16;
-/// For how long a server is waited for.
+/// The longest wait for a server.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
@@ -47,10 +48,11 @@ pub struct Args {
     json: Option<PathBuf>,
 }
 
-/// A request and the answer that its caller has had.
+/// A request, and the answer that its caller received.
 type Seen = (Asked, Timed);
 
-/// Answers until it is stopped, then reports. It keeps numbers, statuses and names of members, and nothing of a person.
+/// Serves until it is stopped, then reports. It keeps numbers, statuses and names of members, and nothing about a
+/// person.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let http = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
     let totals = Arc::new(Mutex::new(Totals::default()));
@@ -65,7 +67,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     });
     let places = Places::new(connections::fit_to_files(Settings::default()), Clock::default());
     connections::serve(endpoint, listener, None, places, serve::stopped()).await?;
-    // The last sender is gone with the endpoint: what still waits is compared first.
+    // The last sender was dropped with the endpoint, so the waiting requests are compared and the task ends.
     comparing.await?;
     let totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
     print(report(&totals))?;
@@ -75,7 +77,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the server that answers, hands its answer on, and leaves both to be compared.
+/// Asks the upstream server, returns its answer, and passes both on to be compared.
 async fn answer(
     asked: Asked,
     http: Client,
@@ -99,7 +101,8 @@ async fn answer(
     Some(told)
 }
 
-/// Asks the other server one request after the other: what a session holds was made before it is asked for.
+/// Sends the requests to the other server one after the other, so that the contents of a session exist before they are
+/// asked for.
 async fn compare(http: Client, to: String, key: String, mut seen: mpsc::Receiver<Seen>, totals: Arc<Mutex<Totals>>) {
     let mut ids = Ids::default();
     while let Some((asked, upstream)) = seen.recv().await {

@@ -1,4 +1,4 @@
-//! Where an evaluation or a calibration takes its pictures from.
+//! The pictures of an evaluation or a calibration.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,14 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use crate::clock::Clock;
 use crate::config::Config;
 
-/// How a report of figures of this pack comes to be, by the command that runs now.
+/// Returns the origin of a report on this pack: the command that runs now.
 pub fn made(pack: &Pack) -> Made {
     let command = std::env::args().collect::<Vec<_>>().join(" ");
     Made { pack_digest: Some(pack.digest()), ..made_by(command) }
 }
 
-/// How a report comes to be now, by this command. It must hold no key: reports are shown around.
+/// Returns the origin of a report that `command` makes now. The command must contain no key, since reports are passed
+/// around.
 pub fn made_by(command: String) -> Made {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Made { version, date: Clock::default().now().to_string(), command, pack_digest: None }
@@ -55,7 +56,7 @@ pub struct About {
 }
 
 impl Source {
-    /// `None` if none of these was named.
+    /// Reads the pictures; `None` if no option names any.
     pub fn read(&self) -> Result<Option<Collection>, Error> {
         let lfw = self.lfw.as_deref().map(lfw::read);
         let images = || self.images.as_deref().map(folder::read);
@@ -65,17 +66,17 @@ impl Source {
 }
 
 impl About {
-    /// What the pictures of a folder are.
+    /// Returns the description of the pictures of a folder: the option `data`, or else the folder's name.
     pub fn data(&self, folder: &Path) -> String {
         self.data.clone().unwrap_or_else(|| folder_name(folder))
     }
 
-    /// What readers must know of any figures, and what they must know of these.
+    /// Returns the caveats of all figures, followed by those that the operator gave.
     pub fn caveats(&self, of_all: impl IntoIterator<Item = String>) -> Vec<String> {
         of_all.into_iter().chain(self.caveat.iter().cloned()).collect()
     }
 
-    /// The collection with what is said of it.
+    /// Returns the collection with the operator's description and caveats.
     pub fn tell(&self, collection: Collection) -> Collection {
         let Collection { data, mut caveats, .. } = collection;
         caveats.extend(self.caveat.iter().cloned());
@@ -83,12 +84,12 @@ impl About {
     }
 }
 
-/// The folder of a pack by its name or path; `None` is the built-in one.
+/// Returns the folder of a pack by its name or path; `None` means the built-in pack.
 pub fn pack(config: &Config, named: Option<&str>) -> anyhow::Result<Option<PathBuf>> {
     Ok(named.map(|named| config.pack_folder.find(named)).transpose()?.flatten())
 }
 
-/// Describes all pictures on all workers, with a progress bar where standard error is a terminal.
+/// Describes all pictures on all workers, with a progress bar if standard error is a terminal.
 pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow::Result<Descriptions> {
     let engines = networks(config, pack)?.into_iter().map(|mut networks| move |picture: &_| networks.describe(picture));
     let bar = progress(collection.pictures.len())?;
@@ -97,7 +98,8 @@ pub fn describe(config: &Config, pack: &Pack, collection: &Collection) -> anyhow
     Ok(descriptions)
 }
 
-/// Worse copies of one photograph of each of so many people, described; none of pictures whose people are not known.
+/// Describes worse copies of one photograph of each of `people` people; empty if the people in the pictures are not
+/// known.
 pub fn worse(
     config: &Config,
     pack: &Pack,
@@ -115,14 +117,14 @@ pub fn worse(
     Ok(described)
 }
 
-/// For each worker.
+/// Loads the networks once for each worker.
 pub fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
     let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
     let compiled = Compiled::new(pack, settings)?;
     Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
 }
 
-/// The folder's own name.
+/// Returns the folder's own name.
 pub fn folder_name(folder: &Path) -> String {
     let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())

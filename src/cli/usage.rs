@@ -1,4 +1,4 @@
-//! `bioserver usage`: what providers have asked for, by operation and day.
+//! `bioserver usage`: shows how often providers used each operation, by day.
 
 use anyhow::{Context, ensure};
 use chrono::{NaiveDate, TimeDelta};
@@ -11,7 +11,7 @@ use crate::service::providers::{self, USAGE_MAX};
 use crate::store::Store;
 use crate::store::usage::ProvidersUsage;
 
-/// Shown unless a first day is given, the last one included.
+/// The number of days that are shown by default, the last one included.
 const DAYS: i64 = 30;
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `bioserver verify`: whether a saved answer was signed, and says what was signed.
+//! `bioserver verify`: tests if a saved answer has a valid signature, and if the answer is what was signed.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use crate::sign;
 use crate::store::Store;
 use crate::store::settings::Settings;
 
-/// Answers with images are the largest that anyone saves.
+/// The largest file: answers with images are the largest that anyone saves.
 const FILE_BYTES_MAX: u64 = 64 << 20;
-/// A key set has a few kilobytes.
+/// The largest key set; real ones have a few kilobytes.
 const JWKS_BYTES_MAX: usize = 1 << 20;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,14 +29,14 @@ pub struct Args {
     jwks: Option<String>,
 }
 
-/// What the check came to.
+/// The verdict on an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The answer is what was signed, byte for byte.
+    /// The answer equals the signed payload, byte for byte.
     Same,
-    /// The same values, written in another way since.
+    /// The answer has the signed values, but its text was laid out anew.
     SameValues,
-    /// There was only a JWS, and it is good.
+    /// The text is a bare JWS with a valid signature.
     Signed,
     Not(String),
 }
@@ -64,7 +64,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The verdict on each answer in a list, with its place, or that on the only answer.
+/// Returns the verdict on each answer of a list, with its index, or the verdict on a single answer.
 fn check_all(text: &str, jwks: &Value) -> Vec<(Option<usize>, Verdict, String)> {
     let Ok(list) = serde_json::from_str::<Vec<Value>>(text) else {
         let (verdict, key) = check(text, jwks);
@@ -73,7 +73,7 @@ fn check_all(text: &str, jwks: &Value) -> Vec<(Option<usize>, Verdict, String)> 
     let is_untouched = serde_json::to_string(&list).is_ok_and(|compact| compact == text.trim());
     let one_each = colons(text) == list.iter().map(members).sum::<usize>();
     let checked = list.iter().enumerate().map(|(place, answer)| {
-        // Laid out in another way each would be told apart from what was signed, as the list is.
+        // If the list was laid out anew, its answers count as laid out anew, too.
         let text = if is_untouched { answer.to_string() } else { format!("{answer:#}") };
         let (verdict, key) = if one_each { check(&text, jwks) } else { (twice(), String::new()) };
         (Some(place), verdict, key)
@@ -86,7 +86,7 @@ fn twice() -> Verdict {
     Verdict::Not("a member is named twice, so that readers may see different values".to_owned())
 }
 
-/// The verdict, and which key is said to have signed.
+/// Returns the verdict, and the key that the signature names.
 pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
     let text = text.trim();
     let answer: Option<Map<String, Value>> = serde_json::from_str(text).ok();
@@ -98,7 +98,7 @@ pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
         return (Verdict::Not("the answer has no 'signature'".to_owned()), String::new());
     };
     let key = sign::header(jws).map_or(String::new(), |header| format!("key {}, {}", header.kid, header.alg));
-    // A detached signature is over the answer itself, less the signature.
+    // A detached signature covers the answer without the signature.
     let attached = answer.as_ref().and_then(|answer| sign::attached(jws, without_signature(answer).as_bytes()));
     let verdict = match (sign::verify(attached.as_deref().unwrap_or(jws), jwks), answer) {
         (Err(error), _) => Verdict::Not(error.to_string()),
@@ -108,9 +108,9 @@ pub(super) fn check(text: &str, jwks: &Value) -> (Verdict, String) {
     (verdict, key)
 }
 
-/// Whether `answer`, as it stands in `text`, is `payload` and its signature.
+/// Compares `answer`, whose text is `text`, with the signed `payload`.
 fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdict {
-    // Written again it gives the same text only if nobody has laid it out anew.
+    // Writing the answer again gives the same text only if it was not laid out anew.
     let is_untouched = compact(&answer) == text;
     answer.shift_remove("signature");
     if is_untouched && compact(&answer).as_bytes() == payload {
@@ -118,7 +118,7 @@ fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdic
     }
     match serde_json::from_slice::<Map<String, Value>>(payload) {
         Ok(signed) if signed == answer => {
-            // The answer less its signature.
+            // The comparison leaves out the signature, which is one member.
             let one_each = colons(text) == members(&Value::Object(answer)) + 1;
             if one_each { Verdict::SameValues } else { twice() }
         }
@@ -130,7 +130,7 @@ fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdic
     }
 }
 
-/// The first member that was not signed as it stands in the answer, in words. Values are personal data and not shown.
+/// Describes the first member that differs from the signed one. Values are personal data, so they are not shown.
 fn difference(signed: &Map<String, Value>, answer: &Map<String, Value>) -> Option<String> {
     let changed = answer.iter().find_map(|(name, value)| match (signed.get(name), value) {
         (None, _) => Some(format!("'{name}' was not there")),
@@ -154,7 +154,7 @@ fn compact(answer: &Map<String, Value>) -> String {
     serde_json::to_string(answer).expect("JSON that was read can be written")
 }
 
-/// How many members the objects in `value` have.
+/// Counts the members of all objects in `value`.
 fn members(value: &Value) -> usize {
     match value {
         Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
@@ -163,7 +163,7 @@ fn members(value: &Value) -> usize {
     }
 }
 
-/// How many members the objects in a JSON text have, each time that one is named.
+/// Counts the members of all objects in a JSON text; a repeated name counts each time.
 fn colons(json: &str) -> usize {
     let (mut count, mut in_string, mut is_escaped) = (0, false, false);
     for byte in json.bytes() {
@@ -178,7 +178,7 @@ fn colons(json: &str) -> usize {
     count
 }
 
-/// The key set at a URL or in a file, or that of the store.
+/// Returns the key set at a URL or in a file, or that of the store.
 pub(super) async fn key_set(config: &Config, place: Option<String>) -> anyhow::Result<Value> {
     match place {
         Some(place) if place.starts_with("https://") || place.starts_with("http://") => fetch(&place).await,
@@ -226,7 +226,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     text_of(bytes).with_context(|| format!("{} is no text in UTF-8 or UTF-16", path.display()))
 }
 
-/// Text as shells and editors save it: UTF-8, or UTF-16 after its byte order mark.
+/// Decodes text as shells and editors save it: UTF-8, or UTF-16 with a byte order mark.
 fn text_of(bytes: Vec<u8>) -> Option<String> {
     let units =
         |of: fn([u8; 2]) -> u16| -> Vec<u16> { bytes[2..].chunks_exact(2).map(|two| of([two[0], two[1]])).collect() };
@@ -255,7 +255,7 @@ mod tests {
         Signer::new(Key::make(Algorithm::Es256, now).unwrap(), vec![])
     }
 
-    /// As the server answers: the payload, and its signature as one more member.
+    /// Returns an answer like the server's: the payload, with its signature as one more member.
     fn answer(signer: &Signer) -> String {
         let jws = signer.sign(PAYLOAD.as_bytes()).unwrap();
         format!(r#"{},"signature":"{jws}"}}"#, PAYLOAD.strip_suffix('}').unwrap())

@@ -1,4 +1,4 @@
-//! Limits for clients before anybody knows who they are.
+//! Reads the limits for clients that apply before their caller is known.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +22,8 @@ pub fn connections(sources: &mut Sources) -> Settings {
     Settings { connections_max, per_address_max, proxies, head, idle }
 }
 
-/// TLS, if there is a certificate. The files are read, so that a fault in them is one of the configuration.
+/// Reads the settings of TLS, if there is a certificate. It opens the files too, so that a fault in them is reported as
+/// one of the configuration.
 pub fn tls(sources: &mut Sources) -> Option<tls::Settings> {
     let mut file = |setting| sources.optional(setting, plain::<String>, Clone::clone).map(PathBuf::from);
     let (certificate, key) = (file(&table::TLS_CERTIFICATE_FILE), file(&table::TLS_KEY_FILE));
@@ -53,7 +54,7 @@ pub fn bodies(sources: &mut Sources) -> Limits {
     Limits { pause: Duration::from_secs(pause), ..Limits::of_images(image_bytes_max) }
 }
 
-/// Half of them is what one provider may take: the largest body must find room there.
+/// One provider may take half of these bytes, and the largest body must fit into that half.
 pub fn request_bytes_max(sources: &mut Sources, bodies: &Limits) -> usize {
     let largest = bodies.body_bytes.max(SEALED_BYTES_MAX);
     let default = turns::Settings::default().bytes_max.max(4 * largest);

@@ -1,4 +1,4 @@
-//! The places of rows and images.
+//! Reads the places of the database and of images.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::seal::vault;
 use crate::store::postgres::Bounds;
 use crate::store::settings;
 
-/// What a store without regions is told.
+/// The default region, which stores without regions accept.
 const REGION: &str = "us-east-1";
-/// As Amazon has them; other stores allow no more.
+/// The length of bucket names at Amazon; other stores allow no more.
 const BUCKET_CHARS: std::ops::RangeInclusive<usize> = 3..=63;
 
 pub fn store(sources: &mut Sources, data: &Path) -> settings::Settings {
@@ -98,7 +98,7 @@ pub fn vault(sources: &mut Sources) -> Option<vault::Settings> {
     Some(vault::Settings::new(place, token))
 }
 
-/// Notes what does not go with a folder.
+/// Notes settings of a bucket that are given although `media` is a folder.
 fn lonely(sources: &mut Sources, place: &str) {
     if place.is_empty() || place.contains("://") {
         sources.refuse(&table::MEDIA, sources.source(&table::MEDIA), format!("'{place}' is no such place"));

@@ -1,4 +1,4 @@
-//! Whom callbacks may reach.
+//! Reads the hosts that callbacks may reach.
 
 use std::path::PathBuf;
 

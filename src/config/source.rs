@@ -1,4 +1,4 @@
-//! Where settings come from: variables, the file, defaults.
+//! Finds settings in variables, in the file and in defaults.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::config::Fault;
 use crate::config::table::{self, Holds, Setting};
 
 const DEFAULT_FILE: &str = "bioserver.toml";
-/// A configuration, or a secret's file, is a page or two.
+/// The largest configuration file or secret file; real ones have a page or two.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The names of variables begin with it, but that of the database.
+/// The prefix of all variables, except that of the database.
 const PREFIX: &str = "BIOSERVER_";
 
-/// Variables that are no settings: where the file is, and what the project's tests read.
+/// Variables that are not settings: the path of the file, and one that the project's tests read.
 const OTHER_VARIABLES: [&str; 2] = ["BIOSERVER_CONFIG", "BIOSERVER_SHARED"];
 
-/// Names that are as much alike may be mistaken for each other (Jaro-Winkler, 0 to 1).
+/// The similarity from which on two names may be confused (Jaro-Winkler, 0 to 1).
 const ALIKE: f64 = 0.9;
 
-/// Where a value was found.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Default,
@@ -42,7 +42,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A setting as it is in force, fit to be shown.
+/// A setting in force, in a form that may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InForce {
     pub name: &'static str,
@@ -50,7 +50,7 @@ pub struct InForce {
     pub source: Source,
 }
 
-/// What was found, and what was wrong with it so far.
+/// The settings found, and their faults so far.
 pub struct Sources {
     path: PathBuf,
     table: Table,
@@ -60,8 +60,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads the file, and notes everything in it and in `environment` that is no setting. An empty
-    /// variable counts as absent.
+    /// Reads the file, and notes every name in it and in `environment` that is not a setting. An empty variable counts
+    /// as absent.
     pub fn read(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_owned);
         let variables = environment.into_iter().filter(|(_, value)| !value.is_empty()).collect();
@@ -76,7 +76,7 @@ impl Sources {
         sources
     }
 
-    /// The value of a setting, which `read` reads, or `default`.
+    /// Returns the value of a setting, parsed by `read`, or `default`.
     pub fn value<T: fmt::Display>(
         &mut self,
         setting: &'static Setting,
@@ -89,12 +89,12 @@ impl Sources {
         value
     }
 
-    /// As [`Sources::value`], for what its type reads.
+    /// Returns the value of a setting as [`Sources::value`] does, parsed by its own type.
     pub fn plain<T: FromStr<Err: ToString> + fmt::Display>(&mut self, setting: &'static Setting, default: T) -> T {
         self.value(setting, default, plain)
     }
 
-    /// What a setting gives, if anything; otherwise its default in words is shown.
+    /// Returns the value of a setting, if it is given; otherwise the default is shown in words.
     pub fn optional<T>(
         &mut self,
         setting: &'static Setting,
@@ -110,8 +110,8 @@ impl Sources {
         found.map(|(value, _)| value)
     }
 
-    /// The text of a secret: its own, or that of the file named in its stead, without white space
-    /// around it.
+    /// Returns the text of a secret, trimmed of white space: its own value, or the content of the file that is named
+    /// instead.
     pub fn secret(&mut self, setting: &'static Setting) -> Option<(SecretString, Source)> {
         let name = setting.name;
         let place = format!("{name}_file");
@@ -134,7 +134,7 @@ impl Sources {
         }
     }
 
-    /// Where the value in force was found.
+    /// Returns the source of the value in force.
     pub fn source(&self, setting: &Setting) -> Source {
         self.settings
             .iter()
@@ -146,7 +146,7 @@ impl Sources {
         self.variable(setting.name).is_some() || self.table.contains_key(setting.name)
     }
 
-    /// Notes what is in force, in place of what was noted before.
+    /// Notes the value in force, in place of an earlier note.
     pub fn show(&mut self, setting: &'static Setting, value: String, source: Source) {
         let in_force = InForce { name: setting.name, value, source };
         match self.settings.iter_mut().find(|shown| shown.name == setting.name) {
@@ -159,12 +159,12 @@ impl Sources {
         self.show(setting, "(secret)".to_owned(), source);
     }
 
-    /// Notes that a setting, whose value is not to be shown, does not do.
+    /// Notes a fault of a setting whose value must not be shown.
     pub fn refuse(&mut self, setting: &Setting, source: Source, problem: String) {
         self.fault(setting.name, source, problem, &setting.allowed());
     }
 
-    /// Notes a fault whose value is not to be shown.
+    /// Notes a fault without the value.
     pub fn fault(&mut self, setting: &str, source: Source, problem: String, allowed: &str) {
         self.faults.push(Fault {
             setting: setting.to_owned(),
@@ -175,7 +175,7 @@ impl Sources {
         });
     }
 
-    /// Notes that a setting was given without the one it needs.
+    /// Notes that a setting was given without the one that it needs.
     pub fn lonely(&mut self, setting: &Setting, source: Source, needed: &Setting) {
         self.fault(setting.name, source, format!("it is given without '{}'", needed.name), "both or neither");
     }
@@ -237,7 +237,7 @@ impl Sources {
     }
 }
 
-/// Says that there is no setting of this name, and which one may be meant, as it is `written` there.
+/// Says that there is no setting of this name, and suggests the nearest one, as `written` spells it.
 fn nearest(name: &str, known: &[String], written: fn(&str) -> String) -> String {
     let near = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
     let best = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness >= ALIKE);
@@ -248,12 +248,13 @@ fn nearest(name: &str, known: &[String], written: fn(&str) -> String) -> String 
     format!("there is no such setting; {meant}")
 }
 
-/// A value that its type reads and says enough about.
+/// Parses a value with its type's own parser, whose errors say enough.
 pub fn plain<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// Whether a text is among the numbers or the words that a setting may hold. The reader of the setting checks other texts.
+/// Checks that a text is among the numbers or words that a setting may hold. The setting's own reader checks other
+/// texts.
 fn check(holds: &Holds, text: &str) -> Result<(), String> {
     match *holds {
         Holds::Whole(least, most) => match text.parse() {
@@ -266,19 +267,20 @@ fn check(holds: &Holds, text: &str) -> Result<(), String> {
     }
 }
 
-/// This process's variables. One that is not UTF-8 keeps what can be read of it, and is refused there.
+/// Returns the variables of this process. Bytes that are not UTF-8 are replaced, and the setting's reader then refuses
+/// the value.
 pub fn environment() -> Vec<(String, String)> {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
-/// Everyone's name for the database's URL, and `BIOSERVER_…` for the rest.
+/// Returns the name of a setting's variable: `DATABASE_URL`, as other programs call it, and `BIOSERVER_…` for the rest.
 fn variable_of(name: &str) -> String {
     let name = name.to_uppercase();
     if name.starts_with("DATABASE_URL") { name } else { format!("{PREFIX}{name}") }
 }
 
-/// The error never repeats the file's text, which may hold secrets.
+/// Reads the file. Errors never repeat its text, which may hold secrets.
 fn read_table(path: &Path) -> Result<Table, String> {
     let text = read_text(path)?;
     text.parse::<Table>().map_err(|error| {

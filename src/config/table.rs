@@ -1,5 +1,5 @@
-//! Every setting: its name, what it may hold, its default and what it decides. Checks, `bioserver check` and the
-//! table in the README come from here.
+//! Every setting: its name, the values that it may hold, its default and its effect. The checks, `bioserver check` and
+//! the table in the README come from here.
 
 use std::borrow::Cow;
 
@@ -12,32 +12,33 @@ use crate::domain::face::Mode;
 use crate::service::faces::FACES_LISTED_MAX;
 use crate::sign::Algorithm;
 
-/// A year.
+/// A year, in seconds.
 const SESSION_SECONDS_MAX: u64 = 31_536_000;
-/// Far above what any machine has.
+/// The most workers: far more than any machine has cores.
 pub const WORKERS_MAX: usize = 1024;
 
-/// One thing that the operator may decide.
+/// A setting of the operator.
 #[derive(Debug)]
 pub struct Setting {
     pub name: &'static str,
     pub holds: Holds,
-    /// The default in words, where it is not one value.
+    /// The default in words, if it is not one value.
     pub default: Option<&'static str>,
-    /// What the setting decides, in Markdown.
+    /// The effect of the setting, in Markdown.
     pub help: &'static str,
 }
 
-/// What a setting may hold.
+/// The values that a setting may hold.
 #[derive(Debug)]
 pub enum Holds {
-    /// A text that its reader checks, described in words.
+    /// A text that the setting's reader checks; described in words.
     Text(&'static str),
-    /// A whole number from the first to the second.
+    /// A whole number in this range, both bounds included.
     Whole(u64, u64),
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// As [`Holds::Text`], never shown; it may also be read from a file that `…_file` or `…_FILE` names.
+    /// A text as in [`Holds::Text`], which is never shown; it may also be read from a file that `…_file` or `…_FILE`
+    /// names.
     Secret(&'static str),
 }
 
@@ -47,7 +48,7 @@ const SECONDS: Holds = Holds::Whole(1, 3600);
 const MILLISECONDS: Holds = Holds::Whole(50, 3_600_000);
 
 impl Setting {
-    /// What may be given, in words.
+    /// Describes the allowed values in words.
     pub fn allowed(&self) -> Cow<'static, str> {
         match self.holds {
             Holds::Text(words) | Holds::Secret(words) => words.into(),
@@ -61,7 +62,7 @@ macro_rules! settings {
     ($($constant:ident = $name:literal, $holds:expr, $default:expr, $help:literal;)*) => {
         $(pub const $constant: Setting = Setting { name: $name, holds: $holds, default: $default, help: $help };)*
 
-        /// In the order in which they are shown.
+        /// All settings, in the order in which they are shown.
         pub const ALL: &[Setting] = &[$($constant),*];
     };
 }
@@ -191,8 +192,7 @@ settings! {
         "What is logged.";
 }
 
-/// Settings that a running server takes over when it is told to read its configuration again. Everything else takes a
-/// restart.
+/// Settings that a running server adopts when it reads its configuration again. All others need a restart.
 pub const CHANGEABLE: &[&Setting] = &[
     &MODE,
     &SESSION_TTL_SECONDS,

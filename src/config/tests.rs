@@ -1,4 +1,4 @@
-//! What the configuration says, and what is wrong with it.
+//! Tests of the configuration and its faults.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, Box<Faults>> {
     Config::load(Some(&path), variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
 }
 
-/// The settings that are at fault.
+/// Returns the names of the faulty settings.
 fn faulty(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let faults = load(file, variables).expect_err("there are faults");
     let shown = faults.to_string();
@@ -58,7 +58,7 @@ fn nothing_needs_to_be_said() {
     assert!(config.settings.iter().all(|setting| setting.source == Source::Default));
 }
 
-/// A table of all settings, in Markdown.
+/// Returns a table of all settings in Markdown.
 fn documented() -> String {
     let in_force = load("", &[]).unwrap().settings;
     let rows = table::ALL.iter().map(|setting| {
@@ -199,7 +199,7 @@ fn sessions_are_bounded() {
     assert_eq!((policy.ttl_seconds, policy.ttl_seconds_max, policy.faces_max), (120, 120, 7));
     assert_eq!((policy.limits.requests_per_minute, policy.limits.requests_at_once), (Some(600), Some(64)));
     assert!(!policy.media_sealed);
-    // One capture at a time for each core.
+    // The default is one capture at a time for each core.
     let checks_at_once = std::thread::available_parallelism().map_or(1, usize::from);
     assert_eq!(load("", &[]).unwrap().policy, Policy { checks_at_once, ..Policy::default() });
     assert_eq!(faulty("session_ttl_seconds = 61\nsession_ttl_seconds_max = 60\n", &[]), ["session_ttl_seconds"]);

@@ -1,8 +1,8 @@
-//! Readers of settings that are neither numbers nor a choice of words.
+//! Reads settings that are neither numbers nor one of several words.
 
 use tracing_subscriber::EnvFilter;
 
-/// Segments of unreserved characters (RFC 3986), each after a slash.
+/// Reads a path: segments of unreserved characters (RFC 3986), each after a slash.
 pub fn prefix(text: &str) -> Result<String, String> {
     let is_good = |segment: &str| {
         !segment.is_empty()
@@ -13,7 +13,7 @@ pub fn prefix(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("it is no such path".to_owned()) }
 }
 
-/// `http` is for a store on this machine or in a network of one's own.
+/// Reads a URL. `http` is allowed for a store on this machine or in a private network.
 pub fn endpoint(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', ' ', '?', '#']));

@@ -1,4 +1,4 @@
-//! An age: how old a person looks in one picture.
+//! An age: the apparent age of a person in one picture.
 
 use face::age;
 use face::values::picture::Quality;
@@ -13,25 +13,25 @@ pub enum ImageType {
     VideoFrame,
 }
 
-/// How old a person looks, and whether that reaches the age that was asked about.
+/// The apparent age of a person, and the threshold that the caller asked about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Age {
-    /// Names this look at the picture.
+    /// The id of this estimate.
     pub id: AgeId,
-    /// See [`age::stated`]; none where nobody is to be seen, or too poorly.
+    /// The estimate as [`age::stated`] returns it; `None` if no person is visible, or not well enough.
     pub estimated: Option<f32>,
-    /// In years.
+    /// The threshold in years.
     pub threshold: i32,
     /// SHA-256 of the image file, in lower-case hex.
     pub digest: String,
     pub image_type: ImageType,
-    /// [`age::NO_PERSON`] where nobody is to be seen.
+    /// [`age::NO_PERSON`] if no person is visible.
     pub quality: Quality,
     pub created: Moment,
 }
 
 impl Age {
-    /// Whether the age, as it is stated, is the threshold or more.
+    /// True if the stated age is the threshold or more; `None` without an estimate.
     pub fn above_threshold(&self) -> Option<bool> {
         self.estimated.map(|years| age::is_above(years, self.threshold))
     }

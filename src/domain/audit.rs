@@ -1,4 +1,5 @@
-//! Entries of the audit log: who did what, to which session, when, and how it ended. Nothing of a person is in them.
+//! Entries of the audit log: the actor, the action, the session, the time and the outcome. They contain no personal
+//! data.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +10,18 @@ use uuid::Uuid;
 
 use super::{KeyId, Moment, ProviderId, SessionId};
 
-/// The outcome of what was carried out.
+/// The outcome of an action that was carried out.
 pub const DONE: &str = "done";
 
-/// Who did something.
+/// The actor of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Actor {
     /// The holder of a key.
     Key,
-    /// The holder of a capture token, which the key's holder asked for.
+    /// The holder of a capture token, which the key's holder requested.
     CaptureToken,
-    /// Somebody whose credentials were refused.
+    /// A caller whose credentials were refused.
     Unknown,
     /// The server itself, in background work.
     Server,
@@ -28,7 +29,7 @@ pub enum Actor {
     Operator,
 }
 
-/// Work that is recorded besides the operations of the contract, by its name in an entry.
+/// Work that is recorded besides the operations of the contract. Its name is the operation of the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "camelCase")]
 pub enum Work {
@@ -37,7 +38,7 @@ pub enum Work {
     CallbackGivenUp,
     ImagesErased,
     EpochKeyErased,
-    /// Entries that nobody with the master key has written were found among those that waited.
+    /// Waiting entries were found that nobody with the master key had written.
     ForgedEntriesDropped,
     CertificateRenewed,
     KeyCreated,
@@ -49,7 +50,7 @@ pub enum Work {
     MasterKeyRotated,
 }
 
-/// One entry. Members are written in this order, and left out when they have no value.
+/// One entry. Its members are written in this order; members without a value are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub id: Uuid,
@@ -65,15 +66,15 @@ pub struct Entry {
     pub operation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// The id of what else it was about: a face, a callback, a key.
+    /// The id of a further object that it was about: a face, a callback, a key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// `done`, the HTTP status of a refusal, or the word that the work came to.
+    /// `done`, the HTTP status of a refusal, or the outcome of the work as a word.
     pub outcome: String,
     /// The name of the request, as `x-request-id` gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// How many events the entry stands for, if that is more than one.
+    /// The number of events that the entry stands for, if it is more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
 }
@@ -95,12 +96,12 @@ impl Entry {
         }
     }
 
-    /// An entry about the server's own work.
+    /// Makes an entry about the server's own work.
     pub fn of_server(work: Work, outcome: impl Into<String>, at: Moment) -> Self {
         Self::new(Actor::Server, <&str>::from(work), outcome, at)
     }
 
-    /// An entry about a command that has been carried out.
+    /// Makes an entry about a command that was carried out.
     pub fn of_operator(work: Work, at: Moment) -> Self {
         Self::new(Actor::Operator, <&str>::from(work), DONE, at)
     }
@@ -126,15 +127,15 @@ impl Entry {
     }
 }
 
-/// As all moments are shown, with milliseconds.
+/// Writes the time as answers do, with milliseconds.
 fn as_shown<S: Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(moment)
 }
 
-/// The request of the contract that a caller has sent, as an entry names it.
+/// The request of a caller, as an entry names it.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// As `x-request-id` gives it.
+    /// The name of the request, as `x-request-id` gives it.
     pub id: Arc<str>,
     pub operation: &'static str,
     is_recorded: Arc<AtomicBool>,

@@ -1,13 +1,13 @@
-//! A callback: what a provider is told once there is a result.
+//! A callback: the notification of a provider that there is a result.
 
 use super::{CallbackId, Moment, SessionId};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Where it stands.
+/// The state of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum CallbackStatus {
-    /// To be sent, maybe again.
+    /// It is due, or an attempt failed and it will be sent again.
     Owed,
     Delivered,
     /// It is not sent any more.
@@ -22,9 +22,9 @@ pub struct Callback {
     pub session: SessionId,
     pub status: CallbackStatus,
     pub attempts: i64,
-    /// From when on it is sent.
+    /// The time of the next attempt.
     pub due: Moment,
-    /// How the latest attempt ended, in words.
+    /// The outcome of the latest attempt, in words.
     pub last: Option<String>,
     pub created: Moment,
 }

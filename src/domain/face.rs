@@ -1,6 +1,6 @@
-//! A face: one person's face in one picture, and what was measured on it.
+//! A face: one person's face in one picture, and its measurements.
 //!
-//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+//! Sessions keep the serialised form: a new version of it must read the old one until the longest session is over.
 
 use face::values::picture::{ImageType, Landmarks, Quality};
 use face::values::score::Score;
@@ -10,8 +10,8 @@ use strum::{IntoStaticStr, VariantArray, VariantNames};
 
 use super::{FaceId, Moment};
 
-/// The vendor's names for biometric algorithms. Clients hard-code them: a face reports the one that
-/// was asked for, and all are served by this server's networks.
+/// The vendor's names for biometric algorithms. Clients hard-code them: a face reports the name that the client asked
+/// for, and this server's networks serve them all.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, IntoStaticStr, VariantArray, VariantNames,
 )]
@@ -29,7 +29,7 @@ pub enum Mode {
 
 face::named!(Mode);
 
-/// A face as the contract knows it. Which fields are present depends on how it came to be.
+/// A face of the contract. The fields that are present depend on its origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Face {
     pub id: FaceId,
@@ -42,13 +42,13 @@ pub struct Face {
     pub landmarks: Option<Landmarks>,
     pub template: Option<Template>,
     pub image_rotation_enabled: Option<bool>,
-    /// For a face that came as JSON: whether this server signed it as it is.
+    /// For a face that came as JSON: true if this server signed it and it is unchanged.
     pub verified: Option<bool>,
     pub created: Option<Moment>,
     pub expires: Option<Moment>,
 }
 
-/// Two faces, compared.
+/// The comparison of two faces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
     pub reference: Face,

@@ -1,6 +1,6 @@
-//! A liveness replay: what is asked of a person before a camera, and what was seen.
+//! A liveness replay: its state, and the data that a capture carries besides its frames.
 //!
-//! What is serialised is kept by sessions: until the longest of them is over, a new form must read the old one.
+//! Sessions keep the serialised form: a new version of it must read the old one until the longest session is over.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Where a replay stands.
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum LivenessStatus {
-    /// The capture has not come yet.
+    /// The capture has not arrived yet.
     Initialized,
     InProgress,
-    /// A living person, who did what was asked.
+    /// A living person did what was asked.
     Success,
-    /// Not performed, nobody or several people, or too bad to tell.
+    /// The challenge was not performed, no face or several faces were seen, or the capture was too poor to decide.
     Failed,
-    /// An attack was seen.
+    /// An attack was detected.
     Spoof,
-    /// The capture did not come in time.
+    /// The capture did not arrive in time.
     Timeout,
-    /// A fault of this server, or a capture that no node survives.
+    /// The server failed, or every node crashed on the capture.
     Error,
 }
 
 face::named!(LivenessStatus);
 
-/// The recording that a capture may carry beside its frames.
+/// The video that a capture may carry besides its frames.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Video {
     pub content_type: String,
@@ -47,11 +47,11 @@ pub struct DeviceInfo {
     pub device_model: Option<String>,
     pub os_type: Option<String>,
     pub os_version: Option<String>,
-    /// The camera, as its driver calls it.
+    /// The name of the camera, as its driver gives it.
     pub camera: Option<String>,
 }
 
-/// Parts of the names of programs that show a film to other programs as if it were a camera's, in lower case.
+/// Parts of the names of programs that show films to other programs as if they were a camera, in lower case.
 const VIRTUAL_CAMERAS: [&str; 12] = [
     "virtual",
     "obs-camera",
@@ -68,7 +68,8 @@ const VIRTUAL_CAMERAS: [&str; 12] = [
 ];
 
 impl DeviceInfo {
-    /// True if the camera says itself that it is none, `None` if it has no name. One that hides it is not found this way.
+    /// True if the name of the camera is that of a virtual one; `None` without a name. A virtual camera that hides its
+    /// name is not detected.
     pub fn is_virtual(&self) -> Option<bool> {
         let name = self.camera.as_ref()?.to_lowercase();
         Some(VIRTUAL_CAMERAS.iter().any(|part| name.contains(part)))

@@ -1,20 +1,20 @@
-//! How the capture page looks for a provider's people, and what it asks them to agree to.
+//! The look of the capture page for a provider's people, and the consent that it asks for.
 //!
-//! It is kept as JSON: a new form must read the old one.
+//! It is kept as JSON: a new version must read the old one.
 
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Look {
-    /// What the provider is called on the page.
+    /// The provider's name on the page.
     pub name: Option<String>,
-    /// A data: URL.
+    /// The logo as a data: URL.
     pub logo: Option<String>,
     pub colours: Option<Colours>,
     pub consent: Option<Consent>,
 }
 
-/// As `#rrggbb`, so far apart that people can read one on the other.
+/// Colours as `#rrggbb`; their contrast is high enough to read one on the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colours {
     pub button: String,
@@ -24,15 +24,15 @@ pub struct Colours {
 /// A text that a person agrees to before the camera opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
-    /// Repeated by the result of a check.
+    /// The version, which the result of a check repeats.
     pub version: String,
-    /// In at least one language.
+    /// The text in one or more languages.
     pub texts: Vec<ConsentText>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentText {
-    /// As BCP 47 names it.
+    /// The language as a BCP 47 tag.
     pub language: String,
     pub text: String,
 }

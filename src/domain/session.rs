@@ -1,22 +1,22 @@
-//! A bio-session: what belongs to one user's case, for as long as it lives.
+//! A bio-session: the data of one user's case, for as long as it lives.
 
 use super::{Moment, OwnerId, SessionId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,
-    /// Whose its media are; `None` from before media had owners.
+    /// The owner of its media; `None` for a session from before media had owners.
     pub owner: Option<OwnerId>,
-    /// The caller's own names for it.
+    /// The caller's own ids of the session.
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
-    /// Where the person's consent is recorded, as the caller names that.
+    /// The caller's reference to the record of the person's consent.
     pub consent_reference: Option<String>,
-    /// Whether the images that its faces are made from are kept with them.
+    /// True if the images that its faces are made from are kept.
     pub image_storage_enabled: bool,
-    /// Where the provider is told of results.
+    /// The URL that receives the callbacks of results.
     pub callback_url: Option<String>,
     pub created: Moment,
-    /// The first moment at which it is gone.
+    /// The first moment at which it no longer exists.
     pub expires: Moment,
 }

@@ -1,4 +1,4 @@
-//! What is counted for each provider and day.
+//! The events that are counted for each provider and day.
 
 use face::values::liveness::Reason;
 
@@ -7,16 +7,16 @@ use crate::domain::liveness::LivenessStatus;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// One that was asked for and done.
+    /// An operation that was carried out.
     Operation(Operation),
-    /// How a liveness check ended whose capture was looked at.
+    /// The verdict of a liveness check whose capture was processed.
     Verdict(LivenessStatus),
-    /// Why one was refused; each reason, if there are several.
+    /// A reason for which a check was refused; each reason counts, if there are several.
     Refusal(Reason),
 }
 
 impl Counted {
-    /// The operation's name, and what came of it.
+    /// Returns the name of the operation, with the verdict or reason.
     pub fn name(self) -> String {
         let operation = Operation::ReplayLiveness.name();
         match self {

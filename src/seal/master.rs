@@ -1,4 +1,4 @@
-//! The operator's key, which seals other keys; while it changes, there are two.
+//! The operator's key, which seals other keys. While it is being replaced, there are two.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -16,13 +16,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, KEY_LEN, Key};
 
-/// The master key seals. Others open what they sealed before, or what another node seals by them. A clone shares all of
-/// them. Never shown.
+/// The master keys. The first seals; the others open values that they sealed before, or that another node still seals
+/// with them. Clones share all of them. `Debug` shows none.
 #[derive(Clone)]
 pub struct Master {
     /// The first one seals.
     keys: Arc<RwLock<Vec<Key>>>,
-    /// The file that they are kept in, if it is the server's own.
+    /// The file that the server keeps them in; `None` if the operator gave them.
     file: Option<PathBuf>,
 }
 
@@ -37,31 +37,30 @@ impl Master {
         Self { keys: Arc::new(RwLock::new(keys)), file: None }
     }
 
-    /// A new random one.
+    /// Makes a new random key.
     pub fn make() -> Self {
         Self::of(vec![Key::make()])
     }
 
-    /// Reads 32 bytes in base64 (either alphabet, padded or not) or hex; white space around them is
-    /// ignored.
+    /// Reads 32 bytes in base64 (either alphabet, padded or not) or hex, and ignores white space around them.
     pub fn parse(text: &SecretString) -> Result<Self, Error> {
         Ok(Self::of(vec![parse(text.expose_secret())?]))
     }
 
-    /// The same key, beside which `other` opens.
+    /// Returns the same master key, with `other` as one that only opens.
     #[must_use]
     pub fn beside(self, other: &Self) -> Self {
         let keys = self.keys().into_iter().chain(other.keys()).collect();
         Self { keys: Arc::new(RwLock::new(keys)), ..self }
     }
 
-    /// Reads the keys in the file at `path`, or puts a new one there for this account only. Processes
-    /// that do so at once get the same key.
+    /// Reads the keys in the file at `path`, or puts a new key there, for this account only. Processes that do so at
+    /// the same time get the same key.
     pub fn keep(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
         if !path.try_exists().map_err(failed)? {
             let draft = write(path, &[Key::make()]).map_err(failed)?;
-            // A link, unlike a rename, never replaces.
+            // A link, unlike a rename, never replaces an existing file.
             let placed = match fs::hard_link(&draft, path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 linked => linked,
@@ -71,8 +70,8 @@ impl Master {
         Ok(Self { file: Some(path.to_owned()), ..Self::of(read(path)?) })
     }
 
-    /// Puts a new key into the file that is the server's own, beside which the one before opens. Where that was begun and
-    /// not ended, the file stays as it is. Answers `false` if the key is the operator's.
+    /// Puts a new key into the server's own file, beside the old one, which then only opens. If an earlier replacement
+    /// has not ended, the file stays as it is. Returns `false` if the operator gave the key.
     pub fn begin_replacing(&self) -> Result<bool, Error> {
         let Some(path) = &self.file else { return Ok(false) };
         if let [before] = read(path)?.as_slice() {
@@ -82,13 +81,13 @@ impl Master {
         Ok(true)
     }
 
-    /// Leaves the key that seals alone in the file that is the server's own.
+    /// Removes all keys but the one that seals from the server's own file.
     pub fn end_replacing(&self) -> Result<(), Error> {
         let Some(path) = &self.file else { return Ok(()) };
         replace(path, &[self.sealing()])
     }
 
-    /// Reads the file that is the server's own once more. Keys that were known stay, as ones that open.
+    /// Reads the server's own file again. Keys that were known before stay, and only open.
     pub fn refresh(&self) -> Result<(), Error> {
         let Some(path) = &self.file else { return Ok(()) };
         let kept = read(path)?;
@@ -98,32 +97,32 @@ impl Master {
         Ok(())
     }
 
-    /// True if there is a key beside the one that seals.
+    /// True if there are keys that only open.
     pub fn has_others(&self) -> bool {
         self.keys().len() > 1
     }
 
-    /// As [`Key::seal`].
+    /// Seals as [`Key::seal`] does, with the first key.
     pub fn seal(&self, aad: &str, plain: &[u8]) -> Vec<u8> {
         self.sealing().seal(aad, plain)
     }
 
-    /// As [`Key::open`], by the key that sealed it.
+    /// Opens as [`Key::open`] does, with the key that sealed the value.
     pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
         self.by_any(|key| key.open(aad, sealed))
     }
 
-    /// As [`Key::wrap`].
+    /// Wraps as [`Key::wrap`] does, with the first key.
     pub fn wrap(&self, aad: &str, key: &Key) -> Vec<u8> {
         self.sealing().wrap(aad, key)
     }
 
-    /// As [`Key::unwrap`], by the key that wrapped it.
+    /// Unwraps as [`Key::unwrap`] does, with the key that wrapped the value.
     pub fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Key, Error> {
         self.by_any(|key| key.unwrap(aad, wrapped))
     }
 
-    /// The same value, sealed by the key that seals now; `None` if it was that one already.
+    /// Returns the value, sealed with the first key; `None` if that key sealed it already.
     pub fn reseal(&self, aad: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         if self.sealing().open(aad, sealed).is_ok() {
             return Ok(None);
@@ -132,12 +131,12 @@ impl Master {
         Ok(Some(self.seal(aad, &plain)))
     }
 
-    /// Proves that whoever holds the key wrote `text` for this purpose.
+    /// Returns a MAC, which proves that a holder of the key wrote `text` for this purpose.
     pub fn mac(&self, purpose: &str, text: &[u8]) -> Vec<u8> {
         hmac::sign(&mac_key(&self.sealing(), purpose), text).as_ref().to_vec()
     }
 
-    /// True if [`Master::mac`] proves `text`.
+    /// True if `mac` is the MAC that [`Master::mac`] returns for `text`, with any of the keys.
     pub fn is_mac(&self, purpose: &str, text: &[u8], mac: &[u8]) -> bool {
         let verify = |key: &Key| hmac::verify(&mac_key(key, purpose), text, mac).map_err(|_| Error::Damaged);
         self.by_any(verify).is_ok()
@@ -151,7 +150,8 @@ impl Master {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the first key gives that gives anything. Another process may have put a new one into the file meanwhile.
+    /// Returns the result of the first key that succeeds. If none does, another process may have put a new key into the
+    /// file, so it is read again.
     fn by_any<T>(&self, with: impl Fn(&Key) -> Result<T, Error>) -> Result<T, Error> {
         let try_all = || {
             let mut failure = Error::Damaged;
@@ -170,12 +170,12 @@ impl Master {
     }
 }
 
-/// Where the master key comes from.
+/// The source of the master key.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// The operator gave it, perhaps with another one that opens.
+    /// The operator gave the key, and perhaps others that only open.
     Given(Master),
-    /// A file of this server's own, made on first use.
+    /// The server's own file, which is made on first use.
     Kept(PathBuf),
 }
 
@@ -188,13 +188,13 @@ impl Source {
     }
 }
 
-/// A key for one purpose, so that the master key itself only seals.
+/// Derives a key for one purpose, so that the master key itself only seals.
 fn mac_key(key: &Key, purpose: &str) -> hmac::Key {
     let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.0.as_slice()), purpose.as_bytes());
     hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
-/// The keys in a file, each on a line of its own.
+/// Reads the keys in a file, one on each line.
 fn read(path: &Path) -> Result<Vec<Key>, Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };
     let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
@@ -204,17 +204,17 @@ fn read(path: &Path) -> Result<Vec<Key>, Error> {
     if keys.is_empty() { Err(broken()) } else { Ok(keys) }
 }
 
-/// Puts keys in the place of those in a file, all at once.
+/// Replaces the keys in a file, all at once.
 fn replace(path: &Path, keys: &[Key]) -> Result<(), Error> {
     let replaced = write(path, keys).and_then(|draft| {
         fs::rename(&draft, path)?;
-        // The name must outlast a power cut as the file does.
+        // The renamed entry must survive a power cut, as the file does.
         path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     });
     replaced.map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
-/// Writes keys into a draft beside `path`, whole and for this account only.
+/// Writes keys into a draft beside `path`, completely and for this account only.
 fn write(path: &Path, keys: &[Key]) -> io::Result<PathBuf> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -235,7 +235,7 @@ fn parse(text: &str) -> Result<Key, Error> {
     Key::of(&bytes).ok_or(Error::Key)
 }
 
-/// `None` unless `text` is a whole key in hex.
+/// Returns the bytes of a whole key in hex; `None` for any other text.
 fn hex(text: &str) -> Option<Vec<u8>> {
     if text.len() != 2 * KEY_LEN || !text.is_ascii() {
         return None;
@@ -315,7 +315,7 @@ mod tests {
         assert!(command.begin_replacing().unwrap());
         let during = command.seal(PLACE, b"during");
         assert_eq!(server.open(PLACE, &during).unwrap(), b"during", "it reads the file again");
-        // Broken off and begun again, it goes on with the same key.
+        // A replacement that was interrupted continues with the same key.
         let again = Master::keep(&path).unwrap();
         assert!(again.begin_replacing().unwrap() && again.sealing() == command.sealing());
         assert!(again.reseal(PLACE, &before).unwrap().is_some());

@@ -1,7 +1,7 @@
-//! A keeper of keys outside this server: the secrets engine Transit of `HashiCorp` Vault, or of what speaks its protocol.
+//! A key vault outside this server: the secrets engine Transit of `HashiCorp` Vault, or any server with its protocol.
 //!
-//! It wraps the keys of epochs in the place of the master key. What it wraps names its own version of the key, so that
-//! rotating it there needs nothing here.
+//! It wraps the keys of epochs in place of the master key. A wrapped key names the version of the vault's key, so a
+//! rotation in the vault needs no action here.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use super::Key;
 
-/// What every ciphertext of Transit begins with.
+/// The prefix of every ciphertext of Transit.
 const MARK: &[u8] = b"vault:";
-/// Of one request: whoever waits for it is answered within two seconds.
+/// The timeout of one request. A request of a client that waits for it is answered within two seconds.
 const TIMEOUT: Duration = Duration::from_millis(1500);
-/// An answer has some hundred bytes.
+/// The largest answer; real ones have some hundred bytes.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +36,15 @@ pub enum Error {
     Missing,
 }
 
-/// Where the keeper is, and what proves who asks.
+/// The addresses of the vault, and the token that authenticates this server.
 #[derive(Debug, Clone)]
 pub struct Settings {
     place: Place,
-    /// `None` where an agent in between adds its own.
+    /// `None` if an agent in between adds its own token.
     pub token: Option<SecretString>,
 }
 
-/// The addresses of one key.
+/// The addresses for one key of the vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     encrypt: Url,
@@ -52,7 +52,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads `https://host:port/mount/key`. Only an agent on this machine is spoken to without encryption.
+    /// Reads `https://host:port/mount/key`. Only a vault agent on this machine may be reached without encryption.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let url = Url::parse(text).map_err(|_| Error::Url)?;
         let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -73,7 +73,7 @@ impl Settings {
     }
 }
 
-/// A client of the keeper. A clone shares its connections.
+/// A client of the vault. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Vault {
     settings: Settings,
@@ -82,12 +82,12 @@ pub struct Vault {
 
 impl Vault {
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        // A token goes nowhere else.
+        // The client follows no redirect and uses no proxy, so that the token reaches only the vault.
         let http = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
         Ok(Self { settings, http })
     }
 
-    /// As [`Key::wrap`].
+    /// Wraps a key as [`Key::wrap`] does.
     pub async fn wrap(&self, aad: &str, key: &Key) -> Result<Vec<u8>, Error> {
         let plaintext = Zeroizing::new(STANDARD.encode(key.0.as_slice()));
         let body = json!({ "plaintext": *plaintext, "associated_data": STANDARD.encode(aad) });
@@ -96,7 +96,7 @@ impl Vault {
         if is_wrapped(ciphertext.as_bytes()) { Ok(ciphertext.as_bytes().to_vec()) } else { Err(Error::Answer) }
     }
 
-    /// As [`Key::unwrap`].
+    /// Unwraps a key as [`Key::unwrap`] does.
     pub async fn unwrap(&self, aad: &str, wrapped: &[u8]) -> Result<Key, Error> {
         let ciphertext = std::str::from_utf8(wrapped).map_err(|_| Error::Answer)?;
         let body = json!({ "ciphertext": ciphertext, "associated_data": STANDARD.encode(aad) });
@@ -129,7 +129,7 @@ impl Vault {
     }
 }
 
-/// True of what [`Vault::wrap`] gives.
+/// True if [`Vault::wrap`] returned these bytes.
 pub fn is_wrapped(bytes: &[u8]) -> bool {
     bytes.starts_with(MARK)
 }

@@ -1,4 +1,4 @@
-//! Ages.
+//! The rules of ages.
 
 use bytes::Bytes;
 use face::values::picture::Quality;
@@ -10,17 +10,17 @@ use crate::service::audit::About;
 use crate::service::turns::Place;
 use crate::service::{Deps, Error, faces, require};
 
-/// An image, and what is asked about the person in it.
+/// An image, and the question about the person in it.
 pub struct NewAge {
     pub image: Bytes,
     pub image_type: ImageType,
-    /// In years.
+    /// The threshold in years.
     pub threshold: i32,
     pub image_rotation_enabled: Option<bool>,
 }
 
-/// How old the only person of `new.image` looks. An image that shows nobody, or somebody too poorly, is answered
-/// without an age; one that shows several people is refused.
+/// Estimates the age of the only person in `new.image`. If the image shows nobody, or nobody clearly enough, the answer
+/// has no age; an image of several people is refused.
 pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: NewAge) -> Result<Age, Error> {
     require(caller, Permission::Age)?;
     let rotation = new.image_rotation_enabled.unwrap_or(false);

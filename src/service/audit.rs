@@ -1,7 +1,7 @@
-//! The audit log: what is recorded of a request and of background work.
+//! The audit log: the entries of requests and of background work.
 //!
-//! A change is recorded in the transaction that makes it. What changes nothing is recorded in a transaction of its own;
-//! requests that wait for theirs at once share one. [`chain`] gives entries their place afterwards.
+//! A change is recorded in the transaction that makes it. A request that changes nothing is recorded in a separate
+//! transaction, which concurrent requests share. [`chain`] gives entries their place afterwards.
 
 use crate::domain::audit::{Actor, DONE, Entry, Request};
 use crate::domain::{Caller, Moment, SessionId};
@@ -16,14 +16,14 @@ pub mod export;
 pub mod ledger;
 pub mod recorder;
 
-/// What the key is derived for that proves who wrote an entry.
+/// The purpose of the derived key that proves who wrote an entry.
 const MAC_PURPOSE: &str = "audit_events";
 
-/// What an operation was about.
+/// The objects of an operation.
 #[derive(Debug, Clone, Default)]
 pub struct About {
     pub session: Option<SessionId>,
-    /// The id of a face, or of what else is in question.
+    /// The id of a face or of another object.
     pub subject: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl About {
     }
 }
 
-/// Commits a change that a caller asked for, and the entry that says so.
+/// Commits a change that a caller requested, together with its entry.
 pub async fn commit(
     deps: &Deps,
     mut tx: store::Tx,
@@ -52,19 +52,19 @@ pub async fn commit(
     Ok(())
 }
 
-/// Records work of the server, or of its operator, in the transaction that does it.
+/// Records work of the server or of its operator, in the transaction that does it.
 pub async fn append(tx: &mut store::Tx, master: &Master, entry: &Entry) -> Result<(), store::Error> {
     store::audit::append(tx, &[event(master, entry)]).await
 }
 
-/// The entry of a caller's request that ended in this way.
+/// Returns the entry of a caller's request with this outcome.
 pub fn of_caller(caller: &Caller, About { session, subject }: About, outcome: &str, now: Moment) -> Entry {
     let who = if caller.only.is_some() { Actor::CaptureToken } else { Actor::Key };
     let entry = of_request(who, &caller.request, outcome, now).by(caller.provider).by_key(caller.key);
     Entry { session: caller.only.as_ref().map(|grant| grant.session).or(session), subject, ..entry }
 }
 
-/// The entry of a request whose credentials were refused.
+/// Returns the entry of a request whose credentials were refused.
 pub fn of_nobody(request: &Request, outcome: &str, now: Moment) -> Entry {
     of_request(Actor::Unknown, request, outcome, now)
 }
@@ -80,7 +80,7 @@ fn event(master: &Master, entry: &Entry) -> Event {
     Event { id: entry.id, entry: text, mac }
 }
 
-/// The entry that waits, if this server wrote it.
+/// Returns the waiting entry if this server wrote it.
 fn genuine(master: &Master, event: &Event) -> Option<Entry> {
     let entry: Entry = serde_json::from_str(&event.entry).ok()?;
     let is_genuine = entry.id == event.id && master.is_mac(MAC_PURPOSE, event.entry.as_bytes(), &event.mac);

@@ -1,13 +1,14 @@
-//! Pauses between attempts.
+//! Computes the pauses between attempts.
 
 use chrono::TimeDelta;
 use rand::RngExt;
 
 const FIRST_S: f64 = 1.0;
-/// This share of a pause is left to chance: those that failed together are not tried together again.
+/// The random factor of a pause, so that attempts which failed together are not repeated together.
 const JITTER: std::ops::Range<f64> = 0.75..1.25;
 
-/// The pause after so many attempts: about a second after the first, and twice as long after each, up to `longest`.
+/// Returns the pause after `attempts` attempts: about a second after the first, then twice as long each time, up to
+/// `longest`.
 pub fn pause(attempts: i64, longest: TimeDelta) -> TimeDelta {
     let doubled = FIRST_S * 2f64.powi((attempts - 1).clamp(0, 30) as i32);
     let seconds = doubled.min(longest.as_seconds_f64()) * rand::rng().random_range(JITTER);

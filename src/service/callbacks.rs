@@ -1,4 +1,4 @@
-//! Callbacks: owed together with a result, then sent until they arrive or their session ends.
+//! Callbacks: each is written together with its result, and sent until it arrives or its session ends.
 
 use std::iter;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::service::{Deps, Error, audit, back_off, sessions};
 use crate::store::callbacks::{LeasedCallback, Share};
 use crate::store::{self, Store};
 
-/// For how long one is left to the node that took it: longer than a host may take to answer.
+/// The lease of a callback: longer than a host may take to answer.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// Between two attempts, unless the host asks for a longer one.
+/// The longest pause between two attempts, unless the host asks for a longer one.
 const PAUSE_MAX: TimeDelta = TimeDelta::minutes(5);
-/// With the pauses above, a day and a half.
+/// The most attempts: with the pauses above, they last a day and a half.
 const ATTEMPTS_MAX: i64 = 400;
 const LISTED_MAX: i64 = 1000;
 
-/// Owes the provider of the session a callback: in the same transaction as the result that it tells of.
+/// Writes a callback to the provider of the session, in the transaction of the result that it announces.
 pub async fn owe(tx: &mut store::Tx, session: SessionId, now: Moment) -> Result<(), store::Error> {
     store::callbacks::insert(tx, CallbackId::new(), session, now).await
 }
@@ -43,13 +43,13 @@ pub async fn take(deps: &Deps, room: &Room) -> Result<Vec<LeasedCallback>, Error
     Ok(taken)
 }
 
-/// Sends one, once, and notes how that ended; `None` if its host is left alone now, or has enough to do: then it was not
-/// sent, and is taken again later.
+/// Sends a callback once and notes the outcome. `None` if the host rests or has enough callbacks in flight: then it was
+/// not sent, and is taken again later.
 pub async fn send(deps: &Deps, leased: &LeasedCallback, delivery: &mut Delivery) -> Result<Option<Attempt>, Error> {
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
     let no_url = || Error::Failed("a callback is owed to no URL".to_owned());
     let url = live.session.callback_url.as_deref().ok_or_else(no_url)?;
-    // One that may not be sent troubles no host: sending it says why.
+    // A URL that may not be called has no host here; `send` says why it is refused.
     let host = deps.callbacks.host(url).unwrap_or_default();
     if let Err(wait) = delivery.call(&host, deps.clock.monotonic()) {
         postpone(deps, leased, wait).await?;
@@ -102,13 +102,13 @@ async fn record_given_up(deps: &Deps, tx: &mut store::Tx, leased: &LeasedCallbac
     audit::append(tx, &deps.master, &entry).await
 }
 
-/// Before the next attempt after so many: what the host asks for, if that is more.
+/// Returns the pause after `attempts` attempts: the usual one, or a longer one that the host asked for.
 fn pause(attempts: i64, asked: Option<Duration>) -> TimeDelta {
     let asked = TimeDelta::from_std(asked.unwrap_or_default()).unwrap_or(TimeDelta::MAX);
     back_off::pause(attempts, PAUSE_MAX).max(asked)
 }
 
-/// What signs callbacks to a provider, the newest first; it is made when there is none.
+/// Returns the secrets that sign callbacks to a provider, newest first; makes one if there is none.
 pub async fn secrets(store: &Store, master: &Master, provider: ProviderId, now: Moment) -> Result<Vec<Secret>, Error> {
     let mut tx = store.read().await?;
     let found = store::providers::callback_secrets(&mut tx, provider).await?;
@@ -126,7 +126,7 @@ pub async fn secrets(store: &Store, master: &Master, provider: ProviderId, now: 
     iter::once(newest).chain(before).map(open).collect()
 }
 
-/// The newest of them, of the provider of this name; `None` if there is no such provider.
+/// Returns the newest secret of the provider of this name; `None` if there is no such provider.
 pub async fn secret_of(store: &Store, master: &Master, name: &str, now: Moment) -> Result<Option<Secret>, Error> {
     let mut tx = store.read().await?;
     let Some(provider) = store::providers::named(&mut tx, name).await? else { return Ok(None) };
@@ -134,8 +134,8 @@ pub async fn secret_of(store: &Store, master: &Master, name: &str, now: Moment) 
     Ok(secrets(store, master, provider.id, now).await?.into_iter().next())
 }
 
-/// Signs callbacks to the provider of this name with a new secret from now on, and for `overlap` with the one that it had
-/// as well; `None` if there is no such provider.
+/// Makes a new secret that signs callbacks to the provider of this name from now on; the old one signs as well for
+/// `overlap`. `None` if there is no such provider.
 pub async fn rotate(
     store: &Store,
     master: &Master,
@@ -153,7 +153,7 @@ pub async fn rotate(
     Ok(Some(secret))
 }
 
-/// Makes a secret where there is none. Another node may do so at the same time: all go by the one that was first.
+/// Makes the first secret. If several nodes do so at the same time, all use the one that was written first.
 async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<Vec<u8>, Error> {
     let made = master.seal(&place(provider), Secret::make().bytes());
     let mut tx = store.begin().await?;
@@ -166,13 +166,13 @@ pub(super) fn place(provider: ProviderId) -> String {
     format!("providers/{}/callback_secret", provider.0)
 }
 
-/// The newest thousand.
+/// Returns the newest thousand callbacks.
 pub async fn list(store: &Store) -> Result<Vec<Callback>, store::Error> {
     let mut tx = store.read().await?;
     store::callbacks::list(&mut tx, LISTED_MAX).await
 }
 
-/// Has one be sent once more, or all that are dead; says how many there were.
+/// Makes one callback due again, or all dead ones; returns their number.
 pub async fn retry(store: &Store, id: Option<CallbackId>, now: Moment) -> Result<u64, store::Error> {
     let mut tx = store.begin().await?;
     let count = store::callbacks::retry(&mut tx, id, now).await?;

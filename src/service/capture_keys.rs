@@ -1,4 +1,4 @@
-//! The keys that captures are encrypted for: one of each kind serves, the same on every node.
+//! The keys that captures are encrypted for: one key of each algorithm serves at a time, the same on every node.
 
 use chrono::TimeDelta;
 
@@ -10,7 +10,8 @@ use crate::seal::master::Master;
 use crate::service::server_keys::{self, KeptKey, NewKey};
 use crate::store::Store;
 
-/// For so long a key that no longer serves opens captures: longer than any may take to come.
+/// The time for which a key still opens captures after it has stopped serving: longer than any capture may take to
+/// arrive.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +22,7 @@ pub enum Error {
     Key(#[from] capture::Error),
 }
 
-/// The keys of this server, made when there are none.
+/// Returns the capture keys of this server; makes them if there are none.
 pub async fn open(store: &Store, master: &Master, clock: &Clock) -> Result<Keys, Error> {
     let now = clock.now();
     for algorithm in Algorithm::ALL {
@@ -33,7 +34,7 @@ pub async fn open(store: &Store, master: &Master, clock: &Clock) -> Result<Keys,
     Ok(keys)
 }
 
-/// Has `keys` be those that are kept. What no capture can need any more is left out.
+/// Replaces `keys` by the kept ones, without those that no capture can need any more.
 pub(super) fn replace(keys: &Keys, kept: &[KeptKey], now: Moment) -> Result<(), Error> {
     let (mut serving, mut others) = (vec![], vec![]);
     for algorithm in Algorithm::ALL {
@@ -53,7 +54,7 @@ pub(super) fn replace(keys: &Keys, kept: &[KeptKey], now: Moment) -> Result<(), 
     Ok(())
 }
 
-/// A new key to be kept.
+/// Makes a new key that is ready to be kept.
 pub(super) fn new_key(algorithm: Algorithm, now: Moment) -> Result<NewKey, Error> {
     let made = Key::make(algorithm, now)?;
     Ok(NewKey {

@@ -1,7 +1,9 @@
-//! Capture tokens: what a browser sends in the place of a key, good for one session's capture and for little time.
+//! Capture tokens: a browser sends one in place of a key. It is valid for the capture of one session, and for a short
+//! time.
 //!
-//! `cap_` and, in base64url, sealed by the master key: the session, the key of whoever asked for the token, until when it
-//! is good, and where the page leads afterwards. Nothing of it is stored; it ends with that key, too.
+//! A token is `cap_` and a claim in base64url, sealed by the master key: the session, the key that requested the token,
+//! the time of expiry, and the URL to which the page leads afterwards. The server stores nothing of it; it also becomes
+//! invalid with that key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,11 +17,11 @@ use crate::service::{Deps, Error, liveness, origins, require, sessions};
 use crate::store;
 
 const PREFIX: &str = "cap_";
-/// What its seal is for.
+/// The place that the seal is bound to.
 const PLACE: &str = "capture_token";
-/// Longer texts are no tokens, and are not looked at.
+/// The longest token; a longer text is refused unread.
 const TEXT_LEN_MAX: usize = 2048;
-/// Long enough to read what is asked for, to find the camera and to try twice.
+/// The life of a token: long enough to read the instructions, to find the camera and to try twice.
 const LIFE: TimeDelta = TimeDelta::minutes(15);
 
 /// A new token.
@@ -60,12 +62,12 @@ pub async fn create(
 #[derive(Clone, Copy)]
 pub struct Token<'a>(&'a str);
 
-/// The token in the place of a key, if the text is one and no key.
+/// Returns the token if the text is one, rather than a key.
 pub fn recognised(text: &SecretString) -> Option<Token<'_>> {
     text.expose_secret().strip_prefix(PREFIX).map(Token)
 }
 
-/// Who holds this token.
+/// Returns the caller who holds this token.
 pub async fn authenticate(deps: &Deps, Token(text): Token<'_>) -> Result<Caller, Error> {
     let now = deps.clock.now();
     let claim = open(deps, text).filter(|claim| claim.expires > now).ok_or(Error::Unauthorized)?;

@@ -1,4 +1,4 @@
-//! The callbacks that this node sends now: bounded by provider and by host, so that none of them holds up the others.
+//! The callbacks in flight on this node, bounded by provider and by host, so that none of them holds up the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use tokio::sync::watch;
 
 use crate::domain::ProviderId;
 
-/// A delivery costs little but its connection.
+/// The most callbacks in flight: each costs little but its connection.
 const AT_ONCE: usize = 64;
-/// A provider that has so many under way gets no more begun; one step begins at most as many more.
+/// The callbacks in flight from which on no more of a provider are taken; one step takes at most as many again.
 pub const OF_PROVIDER: usize = 8;
-/// Several providers may share a host.
+/// The most callbacks in flight to one host, which several providers may share.
 const OF_HOST: usize = 8;
-/// So many deliveries in a row must fail to reach a host before it is left alone.
+/// The number of deliveries in a row that fail to reach a host before the host rests.
 const FAILURES_MAX: u32 = 3;
-/// A host is left alone for so long, then for twice as long each time that it still cannot be reached.
+/// The first rest of a host; each following rest is twice as long while the host still cannot be reached.
 const REST_FIRST: Duration = Duration::from_secs(5);
 const REST_MAX: Duration = Duration::from_mins(1);
-/// Rests that are told apart: with the ones above, they reach the maximum before.
+/// The number of rests up to which they are counted; the pauses above reach their maximum earlier.
 const RESTS_MAX: u32 = 8;
-/// A callback to a host that has as many under way as it may is looked at again after this.
+/// The pause before a callback to a host with enough callbacks in flight is tried again.
 const TURN: Duration = Duration::from_secs(1);
-/// A host that could not be reached is forgotten after it has not been tried for so long.
+/// The time without an attempt after which the failures of a host are forgotten.
 const MEMORY: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Default)]
@@ -41,28 +41,28 @@ struct State {
 #[derive(Debug, Default)]
 struct Host {
     under_way: usize,
-    /// Deliveries that have not reached it since the last one that did.
+    /// The deliveries that failed to reach the host since the last one that did.
     failures: u32,
-    /// Rests that it was given since then.
+    /// The rests since then.
     rests: u32,
-    /// By the monotonic clock.
+    /// The end of the rest, on the monotonic clock.
     rests_until: Duration,
 }
 
-/// Deliveries that may begin now.
+/// The deliveries that may begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     pub deliveries: usize,
-    /// They have as many under way as they may.
+    /// The providers that have as many callbacks in flight as they may.
     pub busy: Vec<ProviderId>,
 }
 
-/// A delivery under way; over when it is dropped.
+/// A delivery in flight, which ends when this is dropped.
 #[derive(Debug)]
 pub struct Delivery {
     deliveries: Arc<Deliveries>,
     provider: ProviderId,
-    /// Once it is called.
+    /// Set once the host is called.
     host: Option<String>,
 }
 
@@ -76,7 +76,7 @@ impl Deliveries {
         }
     }
 
-    /// Begins a delivery to the provider; there was room for it.
+    /// Begins a delivery to the provider; the caller has checked that there is room.
     pub fn begin(self: &Arc<Self>, provider: ProviderId) -> Delivery {
         self.state.send_modify(|state| {
             state.under_way += 1;
@@ -89,11 +89,11 @@ impl Deliveries {
     pub async fn ended(&self) {
         let mut state = self.state.subscribe();
         let under_way = state.borrow_and_update().under_way;
-        // The sender lives as long as `self`.
+        // The sender lives as long as `self`, so the wait cannot fail.
         let _ = state.wait_for(|state| state.under_way < under_way).await;
     }
 
-    /// Waits until none is under way.
+    /// Waits until no delivery is in flight.
     pub async fn idle(&self) {
         let _ = self.state.subscribe().wait_for(|state| state.under_way == 0).await;
     }
@@ -101,7 +101,7 @@ impl Deliveries {
 
 impl Host {
     fn admits(&self, now: Duration) -> Result<(), Duration> {
-        // After a rest one delivery finds out whether the host is back.
+        // After a rest, a single delivery finds out if the host is back.
         let at_once = if self.failures < FAILURES_MAX { OF_HOST } else { 1 };
         let rests = self.rests_until.saturating_sub(now);
         if !rests.is_zero() {
@@ -115,10 +115,10 @@ impl Host {
 }
 
 impl Delivery {
-    /// Takes a place at the host, at `now` by the monotonic clock.
+    /// Takes a place at the host; `now` is on the monotonic clock.
     ///
     /// # Errors
-    /// It may be tried after this time: the host could not be reached of late, or has enough to do.
+    /// The time after which it may be tried: the host rests, or has enough callbacks in flight.
     pub fn call(&mut self, host: &str, now: Duration) -> Result<(), Duration> {
         let mut admitted = Ok(());
         self.deliveries.state.send_modify(|state| {
@@ -132,7 +132,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Notes whether the host was reached, whatever it answered; `now` is by the monotonic clock.
+    /// Notes if the host was reached, whatever it answered; `now` is on the monotonic clock.
     pub fn reached(&self, reached: bool, now: Duration) {
         self.deliveries.state.send_modify(|state| {
             let Some(host) = self.host.as_ref().and_then(|host| state.hosts.get_mut(host)) else { return };
@@ -141,7 +141,7 @@ impl Delivery {
                 return;
             }
             host.failures = host.failures.saturating_add(1);
-            // Those that were begun together fail together: they lengthen no rest.
+            // Deliveries that began together fail together, and do not lengthen the rest.
             if host.failures >= FAILURES_MAX && host.rests_until <= now {
                 host.rests_until = now + (REST_FIRST * 2u32.pow(host.rests)).min(REST_MAX);
                 host.rests = (host.rests + 1).min(RESTS_MAX);
@@ -179,7 +179,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// A delivery that calls this host, or after which time it may.
+    /// Returns a delivery that calls this host, or the time after which it may.
     fn called(deliveries: &Arc<Deliveries>, host: &str, now: u64) -> Result<Delivery, Duration> {
         let mut delivery = deliveries.begin(provider());
         delivery.call(host, s(now)).map(|()| delivery)

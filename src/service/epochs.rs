@@ -1,7 +1,9 @@
-//! The keys that seal the keys of sessions: one for each hour, erased once the sessions that end in it have.
+//! The keys that seal the data keys of sessions: one for each hour, which is erased once the sessions that end in that
+//! hour are gone.
 //!
-//! They lie among the media, sealed by the master key, or by a key vault that is not this server. So no log and no dump of
-//! the database has them, and once one is erased, nothing opens its sessions, not the master key and an old dump together.
+//! They lie among the media, sealed by the master key or by an external key vault. So no log and no dump of the
+//! database contains them. Once a key is erased, nothing opens its sessions, not even the master key together with an
+//! old dump.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +18,12 @@ use crate::store;
 use crate::store::epochs::Epoch;
 
 const HOUR_S: i64 = 3600;
-/// Nodes' clocks may differ by so much: for so long after its end no epoch is erased.
+/// The time after its end for which an epoch is not erased, since the clocks of nodes may differ.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
-/// Epochs that are ended, or made ready, by one step: sessions of a year have 8,784.
+/// The most epochs that one step ends or loads: sessions of a year have 8,784.
 const EPOCHS_MAX: i64 = 10_000;
 
-/// The keys that this node knows. It asks for each of them once, so that sessions go on while the media are away.
+/// The keys that this node knows. It fetches each of them once, so that sessions continue while the media are away.
 #[derive(Default)]
 pub struct EpochKeys(Mutex<HashMap<EpochId, (Moment, Key)>>);
 
@@ -44,7 +46,7 @@ impl EpochKeys {
     }
 }
 
-/// The epoch of sessions that are over at `expires`, and its key, which is made when there is none.
+/// Returns the epoch of sessions that end at `expires`, and its key; makes the key if there is none.
 pub(super) async fn sealing(deps: &Deps, expires: Moment) -> Result<(EpochId, Key), Error> {
     let ends = end(expires)?;
     if let Some(known) = deps.epochs.that_ends(ends) {
@@ -66,7 +68,7 @@ pub(super) async fn sealing(deps: &Deps, expires: Moment) -> Result<(EpochId, Ke
     Ok((id, key(deps, id, expires).await?))
 }
 
-/// The key of the epoch of a session that is over at `expires`.
+/// Returns the key of the epoch of a session that ends at `expires`.
 pub(super) async fn key(deps: &Deps, id: EpochId, expires: Moment) -> Result<Key, Error> {
     if let Some(key) = deps.epochs.get(id) {
         return Ok(key);
@@ -75,7 +77,7 @@ pub(super) async fn key(deps: &Deps, id: EpochId, expires: Moment) -> Result<Key
     found.ok_or_else(|| Error::Failed(format!("the key of the epoch {id} is gone")))
 }
 
-/// The key as it lies among the media; `None` if it does not.
+/// Fetches the key from the media; `None` if it is not there.
 async fn look(deps: &Deps, epoch: Epoch) -> Result<Option<Key>, Error> {
     let Some(sealed) = deps.media.get(&media_name(deps.owner, epoch.id)).await? else { return Ok(None) };
     let key = if vault::is_wrapped(&sealed) {
@@ -87,8 +89,8 @@ async fn look(deps: &Deps, epoch: Epoch) -> Result<Option<Key>, Error> {
     Ok(Some(key))
 }
 
-/// Makes a key, and has the database say whose counts, where several nodes do so at once. The key is there before the
-/// row that leads to it.
+/// Makes a key. If several nodes do so at the same time, the database decides whose key counts. The key is stored
+/// before the row that refers to it.
 async fn begin(deps: &Deps, ends: Moment) -> Result<EpochId, Error> {
     let new = Epoch { id: EpochId::new(), ends };
     let name = media_name(deps.owner, new.id);
@@ -108,7 +110,7 @@ async fn begin(deps: &Deps, ends: Moment) -> Result<EpochId, Error> {
     Ok(begun)
 }
 
-/// Has the keys erased of epochs that are over and have no session left. Says how many there were.
+/// Queues the keys of epochs to be erased that are over and have no session left. Returns their number.
 pub async fn erase_ended(deps: &Deps) -> Result<usize, Error> {
     let now = deps.clock.now();
     let over = now.plus(-MARGIN);
@@ -123,8 +125,8 @@ pub async fn erase_ended(deps: &Deps) -> Result<usize, Error> {
     Ok(ended.len())
 }
 
-/// Has this node know the keys of all sessions that are alive, and of those that will be opened within the hour and live
-/// as long as most do.
+/// Loads or makes the keys of all sessions that are alive, and of those with the usual life that will be opened within
+/// the next hour.
 pub async fn get_ready(deps: &Deps) -> Result<(), Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
@@ -140,7 +142,7 @@ pub async fn get_ready(deps: &Deps) -> Result<(), Error> {
     Ok(())
 }
 
-/// The end of the hour that a moment lies in; of a full hour, the hour itself.
+/// Returns the end of the hour that a time lies in; a full hour is its own end.
 pub(super) fn end(expires: Moment) -> Result<Moment, Error> {
     let hour_ms = HOUR_S * 1000;
     let ends_ms = (expires.utc().timestamp_millis() + hour_ms - 1).div_euclid(hour_ms) * hour_ms;

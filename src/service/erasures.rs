@@ -1,4 +1,5 @@
-//! Media that are to be erased: noted together with the deletion of what led to them, and worked off until they are gone.
+//! Media that are to be erased: noted in the transaction that deletes what referred to them, and retried until they are
+//! gone.
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
@@ -9,11 +10,11 @@ use crate::service::storage::{KEYS, MEDIA};
 use crate::service::{Deps, Error, audit, back_off};
 use crate::{media, store};
 
-/// For how long an erasure is left to the node that took it: far longer than a step takes.
+/// The lease of an erasure: far longer than a step takes.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
-/// Media that are erased at once: a distant bucket answers each in its own time.
+/// The most media that are erased at once: a distant bucket takes its time for each.
 const AT_ONCE: usize = 8;
-/// Between two attempts. A place that is away for long is back for no longer than this before it is tried.
+/// The longest pause between two attempts, and so the longest time until a store that is back is tried again.
 const PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// The outcome of an erasure in the audit log.
@@ -24,24 +25,24 @@ pub(super) const ERASED: &str = "erased";
 pub struct WorkedOff {
     pub taken: usize,
     pub erased: usize,
-    /// Why one of the others was not.
+    /// The cause of one of the failures, if there were any.
     pub error: Option<media::Error>,
 }
 
-/// Notes that a medium is to be erased, or all in a folder, whose name ends in a slash. Whoever has committed `tx`
-/// wakes the task.
+/// Notes that a medium is to be erased, or all media in a folder, whose name ends with a slash. The caller wakes the
+/// task after it has committed `tx`.
 pub async fn owe(tx: &mut store::Tx, name: &str, now: Moment) -> Result<(), store::Error> {
     store::erasures::insert(tx, name, now).await
 }
 
-/// Erases up to `limit` media that are due. Those that cannot be erased now are tried again after a while.
+/// Erases up to `limit` media that are due. Those that cannot be erased now are tried again later.
 pub async fn work_off(deps: &Deps, limit: i64) -> Result<WorkedOff, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
     let taken = store::erasures::take(&mut tx, now, now.plus(LEASE), limit).await?;
     tx.commit().await?;
     let mut worked = WorkedOff { taken: taken.len(), ..WorkedOff::default() };
-    // Owned: a borrowed iterator's closures do not make a future that may change threads.
+    // The iterator is owned, since the closures of a borrowed one make a future that cannot change threads.
     let erasing = taken.into_iter().map(|erasure| async move {
         let erased = erase(deps, &erasure.name).await;
         (erasure, erased)
@@ -68,7 +69,7 @@ pub async fn work_off(deps: &Deps, limit: i64) -> Result<WorkedOff, Error> {
     Ok(worked)
 }
 
-/// What was erased under this name: images of a session, all or one, or the key of an epoch.
+/// Returns the entry of an erasure: of all images of a session, of one image, or of the key of an epoch.
 fn entry(name: &str, now: Moment) -> Option<Entry> {
     if let Some((_, path)) = name.split_once(&format!("{MEDIA}/")) {
         let (session, medium) = path.split_once('/')?;

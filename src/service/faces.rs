@@ -1,4 +1,4 @@
-//! Faces: those of a session, and those that are described and forgotten.
+//! The rules of faces: those of a session, and those that are described and not kept.
 
 use bytes::Bytes;
 use face::values::picture::ImageType;
@@ -23,25 +23,25 @@ pub mod best;
 pub(super) mod content;
 pub mod image;
 
-/// Faces of one session that are read at once: more than any session may have.
+/// The most faces of one session that are read at once: more than any session may have.
 pub const FACES_LISTED_MAX: i64 = 1000;
 
-/// An image and what its sender says of it.
+/// An image, and what its sender says about it.
 pub struct NewFace {
     pub image: Bytes,
     pub image_type: ImageType,
-    /// The mode to report; none means the operator's.
+    /// The mode to report; `None` means the operator's.
     pub mode: Option<Mode>,
     pub friendly_name: Option<String>,
     pub image_rotation_enabled: Option<bool>,
 }
 
-/// A face that this server described before, as its holder sends it back.
+/// A face that this server described before, as a client sends it back.
 pub struct FormerFace {
-    /// Without its template. Unless it is verified, what it says is the sender's word.
+    /// The face without its template. Unless it is verified, its members are only claims of the sender.
     pub face: Face,
     pub template: String,
-    /// The version that the sender says the template has.
+    /// The template's version, as the sender claims.
     pub template_version: Option<i32>,
 }
 
@@ -54,9 +54,9 @@ pub async fn create_direct(deps: &Deps, caller: &Caller, place: &Place, new: New
     Ok(face(deps, new, described, now))
 }
 
-/// Makes a face of the session from the only face of `new.image`.
+/// Makes a face of the session from the only face in `new.image`.
 ///
-/// Networks run before anything is locked: no connection is held meanwhile.
+/// Networks run before a row is locked, so no connection is held meanwhile.
 pub async fn create(
     deps: &Deps,
     caller: &Caller,
@@ -77,8 +77,8 @@ pub async fn create(
     keep(deps, caller, &live, face, image, FaceRequest { operation: Operation::CreateFaceFromImage, once }).await
 }
 
-/// Makes a face of the session from one that this server described before. It keeps what that said of it,
-/// but for its id and its moments.
+/// Makes a face of the session from one that this server described before. All members are kept except the id and the
+/// timestamps.
 pub async fn create_from_former(
     deps: &Deps,
     caller: &Caller,
@@ -102,25 +102,25 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -
     Ok(find(deps, caller, session, id).await?.0.face)
 }
 
-/// All faces of the session, oldest first.
+/// Returns all faces of the session, oldest first.
 pub async fn list(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Vec<Face>, Error> {
     require(caller, Permission::Face)?;
     Ok(all(deps, caller, session).await?.1)
 }
 
-/// Deletes a face; its image is erased as soon as its place lets that happen. One that was deleted before is fine.
+/// Deletes a face, and queues its image to be erased. Succeeds if the face was deleted before.
 pub async fn delete(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(), Error> {
     let (tx, held) = begin_delete(deps, caller, session).await?;
     finish_delete(deps, tx, caller, &held, Some(id)).await
 }
 
-/// As [`delete`], of all faces of the session.
+/// Deletes all faces of the session, as [`delete`] does.
 pub async fn delete_all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(), Error> {
     let (tx, held) = begin_delete(deps, caller, session).await?;
     finish_delete(deps, tx, caller, &held, None).await
 }
 
-/// Holds a session whose faces may be deleted.
+/// Locks a session whose faces the caller may delete.
 pub(super) async fn begin_delete(
     deps: &Deps,
     caller: &Caller,
@@ -132,7 +132,7 @@ pub(super) async fn begin_delete(
     Ok((tx, held))
 }
 
-/// Deletes a face of the session that `tx` holds, or all of them.
+/// Deletes a face, or all faces, of the session that `tx` has locked.
 pub(super) async fn finish_delete(
     deps: &Deps,
     mut tx: store::Tx,
@@ -163,7 +163,7 @@ async fn erase_images(tx: &mut store::Tx, session: &StoredSession, faces: &[Face
     Ok(())
 }
 
-/// A session and all its faces, oldest first, whatever the caller may do with them.
+/// Returns a session and all its faces, oldest first, without a check of permissions.
 pub(super) async fn all(deps: &Deps, caller: &Caller, session: SessionId) -> Result<(Session, Vec<Face>), Error> {
     let mut tx = deps.store.read().await?;
     let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
@@ -175,7 +175,7 @@ pub(super) async fn all(deps: &Deps, caller: &Caller, session: SessionId) -> Res
     Ok((live.session, faces))
 }
 
-/// A face of the session, and its session.
+/// Returns a face of the session, and the session.
 async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> Result<(Content, LiveSession), Error> {
     let mut tx = deps.store.read().await?;
     let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
@@ -185,9 +185,9 @@ async fn find(deps: &Deps, caller: &Caller, session: SessionId, id: FaceId) -> R
     Ok((Content::open(&kept, &live)?, live))
 }
 
-/// What is known of a face that is to be made, before any work is done for it.
+/// The decision about a new face before any work is done for it.
 enum Admission {
-    /// An earlier request of the same idempotency key made it.
+    /// An earlier request with the same idempotency key made it.
     AlreadyMade(FaceId),
     Live(LiveSession),
 }
@@ -225,19 +225,19 @@ async fn refuse_many(deps: &Deps, tx: &mut store::Tx, session: SessionId) -> Res
     if count >= faces_max { Err(Error::TooManyFaces(faces_max)) } else { Ok(()) }
 }
 
-/// The image to keep: of a record that holds a picture, the picture.
+/// Returns the image to keep: the file itself, or the picture inside a biometric record.
 fn kept_image(deps: &Deps, bytes: &Bytes) -> Result<(Image, Bytes), Error> {
     let (format, file) = face::image::file(bytes).map_err(|error| Error::Image { part: "image", error })?;
     Ok((Image { format, is_sealed: deps.policy().media_sealed }, bytes.slice_ref(file)))
 }
 
-/// How a face was asked for.
+/// The operation that asked for a face, and its idempotency key.
 struct FaceRequest {
     operation: Operation,
     once: Option<IdempotentRequest>,
 }
 
-/// Puts a face into its session, its image first: a row must not lead to an image that is not there.
+/// Puts a face into its session, and its image before that: a row must not refer to an image that is not there.
 async fn keep(
     deps: &Deps,
     caller: &Caller,
@@ -256,7 +256,7 @@ async fn keep(
     }
     let inserted = insert(deps, caller, session, &kept, asked).await;
     if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
-        // Why the face was refused matters more: what stays goes with the session, or as a stray.
+        // The reason of the refusal matters more: an image that stays is erased with the session, or as a stray.
         if let Err(error) = forget_image(deps, &live.session, id).await {
             tracing::warn!(%error, %session, "an image without a face is not yet erased");
         }
@@ -264,7 +264,7 @@ async fn keep(
     inserted
 }
 
-/// Has an image erased whose face was refused.
+/// Queues an image to be erased whose face was refused.
 async fn forget_image(deps: &Deps, session: &Session, face: FaceId) -> Result<(), Error> {
     let mut tx = deps.store.begin().await?;
     erasures::owe(&mut tx, &media_name(session.owner, session.id, face), deps.clock.now()).await?;
@@ -273,7 +273,7 @@ async fn forget_image(deps: &Deps, session: &Session, face: FaceId) -> Result<()
     Ok(())
 }
 
-/// The id of what is there now: another one if another request of the same idempotency key was faster.
+/// Returns the id of the face in the session: another one if a request with the same idempotency key was faster.
 async fn insert(
     deps: &Deps,
     caller: &Caller,
@@ -283,7 +283,7 @@ async fn insert(
 ) -> Result<FaceId, Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
-    // It may have ended while networks ran.
+    // The session may have ended while networks ran.
     sessions::hold(&mut tx, caller, session, now).await?;
     if let Some(face) = made(&mut tx, session, once.as_ref(), now).await? {
         return Ok(face);
@@ -302,7 +302,7 @@ fn media_name(owner: Option<OwnerId>, session: SessionId, face: FaceId) -> Strin
     format!("{}/{face}", sessions::media_folder(owner, session))
 }
 
-/// The only face of `new.image`; a refusal names the request's `part`.
+/// Describes the only face in `new.image`; a refusal names `part` of the request.
 pub(super) async fn describe(
     deps: &Deps,
     place: &Place,
@@ -334,15 +334,15 @@ pub(super) fn face(deps: &Deps, new: NewFace, described: DescribedFace, now: Mom
     }
 }
 
-/// Refuses a face that this server did not sign as it is, where the operator wants that.
+/// Refuses a face that this server did not sign, or that was changed, if the operator's policy demands that.
 pub(super) fn require_verified(deps: &Deps, former: &FormerFace) -> Result<(), Error> {
     let is_refused = deps.policy().verified_faces_only && former.face.verified != Some(true);
     if is_refused { Err(Error::FaceNotVerified) } else { Ok(()) }
 }
 
-/// The template of a former face, if this server compares its kind.
+/// Returns the template of a former face, if this server can compare it.
 ///
-/// A version is looked at before anything else: templates of other versions need not look like ours.
+/// The version is checked before everything else: templates of other versions may have another form.
 pub(super) fn template(deps: &Deps, former: &FormerFace) -> Result<Template, Error> {
     if let Some(sent) = former.template_version {
         require_version(deps, sent)?;
@@ -358,7 +358,7 @@ pub(super) fn require_version(deps: &Deps, sent: i32) -> Result<(), Error> {
     if sent == i32::from(served) { Ok(()) } else { Err(Error::TemplateVersion { sent, served }) }
 }
 
-/// Adds one to what the provider has used, and records it.
+/// Counts the operation as usage of the provider, and records it.
 pub(super) async fn count(
     deps: &Deps,
     caller: &Caller,

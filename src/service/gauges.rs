@@ -1,11 +1,11 @@
-//! The state of a node in numbers, as of now.
+//! The state of a node as gauges.
 
 use crate::service::health::{self, Status};
 use crate::service::{Deps, Error};
 use crate::store;
 use crate::telemetry::Gauge;
 
-/// Everything that can be asked for; without what the database knows while it is away.
+/// Returns all gauges; while the database is away, without those that need it.
 pub async fn now(deps: &Deps) -> Vec<Gauge> {
     let health = health::ready(deps).await;
     let plain = |name, help, value: f64| Gauge { name, help, label: None, value };

@@ -1,7 +1,7 @@
-//! Says part by part whether the server can do its work.
+//! Says for each part if the server can do its work.
 //!
-//! Each part that can stop working while the server runs is tried, and the outcome is kept for a moment: frequent requests
-//! cost no more.
+//! Each part that can stop working while the server runs is tried, and the outcome is kept for a moment, so that
+//! frequent requests cost no more.
 
 use std::time::Duration;
 
@@ -16,29 +16,30 @@ use crate::service::vitals::Lags;
 use crate::store;
 use crate::store::outage::Outage;
 
-/// For so long what the database was found to be is taken to be so still.
+/// The time for which the outcome of the database's probe is kept.
 const DATABASE_KEPT: Duration = Duration::from_secs(1);
-/// A bucket counts requests.
+/// The time for which the outcome of the media's probe is kept; it is longer, since requests to a bucket may cost
+/// money.
 const MEDIA_KEPT: Duration = Duration::from_secs(5);
-/// Whoever asks is answered within that.
+/// The longest time of a probe, and so of a request for the state.
 const PROBE_MAX: Duration = Duration::from_secs(2);
-/// Longer than any picture waits and takes.
+/// The longest time of the self-test: longer than any picture waits and takes.
 const SELF_TEST_MAX: Duration = Duration::from_secs(30);
-/// Work that is behind for longer needs somebody's attention.
+/// The lag from which on background work needs attention.
 const LAG_MAX: TimeDelta = TimeDelta::seconds(60);
-/// NTP keeps clocks together within milliseconds.
+/// The largest difference between clocks; NTP keeps it within milliseconds.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Up,
-    /// It works, and somebody should look after it.
+    /// It works, but needs attention.
     Degraded,
     /// The server cannot do its work.
     Down,
 }
 
-/// One thing that the server needs.
+/// One part that the server needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub name: &'static str,
@@ -51,12 +52,12 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     pub parts: Vec<Part>,
-    /// `None` while the database does not do its work.
+    /// `None` while the database does not work.
     pub lags: Option<Lags>,
 }
 
 impl Health {
-    /// The parts without which the server cannot do its work.
+    /// Returns the parts without which the server cannot do its work.
     pub fn down(&self) -> impl Iterator<Item = &Part> {
         self.parts.iter().filter(|part| part.status == Status::Down)
     }
@@ -72,7 +73,7 @@ impl Part {
     }
 }
 
-/// Tries what has not been tried for a moment.
+/// Returns the state of the server; probes whose outcome is too old run again.
 pub async fn ready(deps: &Deps) -> Health {
     let (database, media) = tokio::join!(
         deps.vitals.database.get(&deps.clock, DATABASE_KEPT, Box::pin(database(deps))),
@@ -95,7 +96,7 @@ pub async fn ready(deps: &Deps) -> Health {
     Health { parts, lags }
 }
 
-/// Writes to the database, and asks how far behind the background work is that it knows of.
+/// Writes to the database, and reads the lags of the background work.
 async fn database(deps: &Deps) -> Result<Lags, Outage> {
     let probe = async {
         let now = deps.clock.now();
@@ -116,7 +117,7 @@ async fn database(deps: &Deps) -> Result<Lags, Outage> {
     Err(error.outage().unwrap_or(Outage::Away))
 }
 
-/// Puts something in the place of images, and erases it.
+/// Writes an object to the media store, and erases it.
 async fn media(deps: &Deps) -> Result<(), String> {
     let name = format!("probes/{}", deps.vitals.node);
     let probe = async {
@@ -143,7 +144,7 @@ fn lagging(name: &'static str, lag: TimeDelta) -> Part {
     Part::new(name, Status::Degraded, format!("is {} s behind", lag.num_seconds()))
 }
 
-/// A clock that goes wrong does no harm: the database's counts.
+/// A wrong clock does no harm, since the database's time counts; it is reported as degraded.
 fn clock(deps: &Deps) -> Part {
     let skew = deps.clock.skew();
     if skew.abs() <= SKEW_MAX {
@@ -182,8 +183,7 @@ fn inference(deps: &Deps) -> Part {
     Part::new("inference", Status::Down, "does not find the face of a portrait")
 }
 
-/// Has the networks look for the face of a portrait, and remembers whether they find it. A server that is too busy for
-/// that is not ill.
+/// Lets the networks find the face of a portrait, and keeps the outcome. A busy server counts as healthy.
 pub async fn self_test(deps: &Deps) {
     let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
     match timeout(SELF_TEST_MAX, deps.face_engine.describe(portrait)).await {

@@ -1,4 +1,4 @@
-//! Requests that may be sent twice and do their work once.
+//! Requests that may be sent twice and take effect once.
 
 use sha2::{Digest, Sha256};
 
@@ -7,10 +7,10 @@ use crate::service::Error;
 use crate::store::idempotency::{IdempotencyRecord, KeyScope};
 use crate::store::{self, Tx};
 
-/// Longest key: what other servers take.
+/// The longest key; other servers have the same limit.
 const KEY_LEN_MAX: usize = 255;
 
-/// A request that its sender named, so that sending it again makes nothing new.
+/// A request with a key from its sender, so that sending it again makes nothing new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentRequest {
     key_sha256: [u8; 32],
@@ -18,7 +18,7 @@ pub struct IdempotentRequest {
 }
 
 impl IdempotentRequest {
-    /// `key` is the sender's name for the request, `parts` what it asks for: the same, however it was written.
+    /// `key` is the sender's name for the request; `parts` are its content in a normal form, however it was written.
     pub fn new(key: &str, parts: &[&[u8]]) -> Result<Self, Error> {
         check(key.as_bytes())?;
         let mut body = Sha256::new();
@@ -29,10 +29,10 @@ impl IdempotentRequest {
         Ok(Self { key_sha256: Sha256::digest(key).into(), body_sha256: body.finalize().into() })
     }
 
-    /// What an earlier request of this name made.
+    /// Returns the result of an earlier request with this key.
     ///
     /// # Errors
-    /// It asked for something else.
+    /// The earlier request had another content.
     pub(super) async fn made(
         &self,
         tx: &mut Tx,
@@ -45,7 +45,7 @@ impl IdempotentRequest {
         }
     }
 
-    /// Notes what this request made. `false`: another one of this name has made something by now.
+    /// Notes the result of this request. `false` if another request with this key has made something in the meantime.
     pub(super) async fn note(
         &self,
         tx: &mut Tx,
@@ -59,7 +59,7 @@ impl IdempotentRequest {
     }
 }
 
-/// Refuses what cannot be a sender's name for a request.
+/// Refuses a text that cannot be an idempotency key.
 pub fn check(key: &[u8]) -> Result<(), Error> {
     if (1..=KEY_LEN_MAX).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) {
         return Ok(());

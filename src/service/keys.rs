@@ -1,4 +1,4 @@
-//! Keys: `bio_<id>_<secret>`, shown once, kept as a digest.
+//! Keys: `bio_<id>_<secret>`, which are shown once and kept as a digest.
 
 use std::sync::LazyLock;
 
@@ -19,39 +19,39 @@ use crate::store::keys::{Key, ListedKey, Valid};
 use crate::store::providers::Provider;
 use crate::store::{self, Store};
 
-/// 256 bits, so that a plain digest protects it.
+/// The length of a secret: 256 bits, so that a plain digest protects it.
 const SECRET_LEN: usize = 32;
-/// Longer texts are no keys, and are not hashed.
+/// The longest key; longer texts are refused and not hashed.
 const KEY_TEXT_LEN_MAX: usize = 256;
 const PROVIDER_NAME_CHARS_MAX: usize = 100;
 const LISTED_MAX: i64 = 10_000;
 
-/// What a caller proves itself by.
+/// The credentials of a caller.
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// A whole key.
     Key(SecretString),
-    /// The key's id, with or without `bio_`, and its secret or the whole key: as client id and password.
+    /// The key's id, with or without `bio_`, as the client id, and its secret or the whole key as the password.
     Pair { id: String, secret: SecretString },
 }
 
-/// What a new key is to be.
+/// The properties of a new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// The provider's name; it is made when it is new.
+    /// The provider's name; an unknown provider is created.
     pub provider: String,
     pub permissions: Vec<Permission>,
     pub expires: Option<Moment>,
 }
 
-/// A new key. This is the only time that its text is known.
+/// A new key. Its text is known only at this moment.
 #[derive(Debug, Clone)]
 pub struct CreatedKey {
     pub id: KeyId,
     pub text: SecretString,
 }
 
-/// Why a key was not made.
+/// The reason why a key was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error("a provider's name has 1 to {PROVIDER_NAME_CHARS_MAX} printable characters")]
@@ -64,9 +64,9 @@ pub enum Refusal {
     Store(#[from] store::Error),
 }
 
-/// Who holds these credentials. Nothing is remembered between calls: a key ends when it is revoked.
+/// Returns the caller with these credentials. Nothing is cached, so that a key ends as soon as it is revoked.
 ///
-/// All that are not good are refused alike, after the same work: it cannot be learned which ids exist.
+/// All invalid credentials are refused alike and after the same work, so that nobody can learn which ids exist.
 pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Caller, Error> {
     if let Credentials::Key(text) = credentials
         && let Some(token) = capture_tokens::recognised(text)
@@ -94,7 +94,7 @@ pub async fn authenticate(deps: &Deps, credentials: &Credentials) -> Result<Call
     }
 }
 
-/// Makes a key, and its provider when there is none of that name.
+/// Makes a key, and its provider if there is none of that name.
 pub async fn create(store: &Store, master: &Master, clock: &Clock, new: NewKey) -> Result<CreatedKey, Refusal> {
     let now = clock.now();
     check(&new, now)?;
@@ -125,13 +125,13 @@ pub async fn create(store: &Store, master: &Master, clock: &Clock, new: NewKey) 
     Ok(CreatedKey { id, text })
 }
 
-/// All keys of all providers, at most 10,000.
+/// Returns all keys of all providers, at most 10,000.
 pub async fn list(store: &Store) -> Result<Vec<ListedKey>, store::Error> {
     let mut tx = store.read().await?;
     store::keys::list(&mut tx, LISTED_MAX).await
 }
 
-/// Ends a key at once, and says since when it is ended; `None` when there is none of that id.
+/// Revokes a key at once, and returns the time of its revocation; `None` if there is no key with this id.
 pub async fn revoke(store: &Store, master: &Master, clock: &Clock, id: KeyId) -> Result<Option<Moment>, store::Error> {
     let now = clock.now();
     let mut tx = store.begin().await?;
@@ -144,13 +144,13 @@ pub async fn revoke(store: &Store, master: &Master, clock: &Clock, id: KeyId) ->
     Ok(since)
 }
 
-/// The id in `text`: `bio_<id>` or `<id>`.
+/// Reads the id in `text`: `bio_<id>` or `<id>`.
 pub fn read_id(text: &str) -> Option<KeyId> {
     let id = text.strip_prefix("bio_").unwrap_or(text);
     Uuid::try_parse(id).ok().map(KeyId)
 }
 
-/// What is claimed: to hold the key `id`, and to know its secret.
+/// The claim of a caller: to hold the key `id`, and to know its secret.
 struct Claim {
     id: KeyId,
     secret: SecretString,
@@ -180,7 +180,7 @@ impl Claim {
     }
 }
 
-/// Of no secret that anyone knows.
+/// The digest of a secret that nobody knows.
 static NO_DIGEST: LazyLock<[u8; 32]> = LazyLock::new(|| digest(&secret()));
 
 fn digest(secret: &SecretString) -> [u8; 32] {

@@ -1,4 +1,4 @@
-//! What a provider may ask for, of this node: each node counts for itself.
+//! Enforces the limits of a provider on this node; each node counts for itself.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -16,27 +16,27 @@ use crate::service::limits::promises::{Fingerprint, Promises};
 
 pub mod promises;
 
-/// A request's time until the first one has been measured, in seconds.
+/// The assumed time of a request, in seconds, until the first one has been measured.
 const REQUEST_START_S: f64 = 0.2;
-/// Weight of the newest measurement in the running mean.
+/// The weight of the newest measurement in the running mean.
 const REQUEST_WEIGHT: f64 = 0.1;
-/// Budget of a capture token: a page asks for the state of its check once a second, and sends a capture or two.
+/// The budget of a capture token: a page asks for the state of its check once a second, and sends a capture or two.
 const TOKEN: Limits = Limits { requests_at_once: Some(4), ..per_minute(120) };
-/// Captures that the holder of a token may send: each is read, opened and, as a rule, refused when it is not the first.
+/// The budget of captures of a token: each is read and decrypted, and all but the first are usually refused.
 const TOKEN_CAPTURES: Limits = per_minute(6);
-/// Beyond so many meters those that tell nothing are forgotten.
+/// The number of meters from which on those without information are dropped.
 const METERS_KEPT: usize = 1024;
-/// After so long without a request a rate is as if it were new.
+/// The time without a request after which a rate is as if it were new.
 const RATE_WINDOW: Duration = Duration::from_mins(1);
 
 const fn per_minute(count: i64) -> Limits {
     Limits { ttl_seconds_max: None, requests_per_minute: Some(count), requests_at_once: None, liveness_reasons: None }
 }
 
-/// Requests of a minute may come all at once; then one whenever its share of a minute has gone by.
+/// The requests of a minute may come all at once; after that, one may come whenever its share of the minute has passed.
 type Rate = RateLimiter<NotKeyed, InMemoryState, Time, NoOpMiddleware<Duration>>;
 
-/// Our clock, as the limiter reads it. Setting the time of day back must not refuse anybody.
+/// The server's monotonic clock for the limiter, so that setting the time of day refuses nobody.
 #[derive(Debug, Clone)]
 struct Time(Clock);
 
@@ -48,13 +48,13 @@ impl clock::Clock for Time {
     }
 }
 
-/// Whose requests are counted together.
+/// The party whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Party {
     Provider(ProviderId),
-    /// Who holds a token for this session. What a browser does with it must not use up what its provider may ask for.
+    /// The holder of a token for this session. Its requests must not use up the provider's limits.
     Token(SessionId),
-    /// The captures of the same.
+    /// The captures of that holder.
     TokenCaptures(SessionId),
 }
 
@@ -67,10 +67,10 @@ pub struct Meters {
 #[derive(Default)]
 struct Meter {
     under_way: Arc<Mutex<UnderWay>>,
-    /// Promises to requests that were too many at once.
+    /// The promises to requests that exceeded the limit at once.
     room: Promises,
     rate: Option<(NonZeroU32, Rate)>,
-    /// Promises to requests that were too many in a minute.
+    /// The promises to requests that exceeded the limit of a minute.
     turns: Promises,
     asked: Duration,
 }
@@ -78,7 +78,7 @@ struct Meter {
 #[derive(Debug)]
 struct UnderWay {
     count: usize,
-    /// A running mean of the time that a request takes, in seconds.
+    /// The running mean of the time of a request, in seconds.
     request_s: f64,
 }
 
@@ -88,7 +88,7 @@ impl Default for UnderWay {
     }
 }
 
-/// Held while a request is under way.
+/// Held while a request is in flight.
 #[derive(Debug, Default)]
 pub struct Permit {
     _held: Option<Held>,
@@ -115,7 +115,7 @@ impl Meters {
         Self { time: Time(clock), of_parties: Mutex::default() }
     }
 
-    /// Lets a request in, until the permit is dropped. `usual` applies where the provider has no limit of its own.
+    /// Admits a request until the permit is dropped. `usual` applies where the provider has no limit of its own.
     pub fn admit(&self, caller: &Caller, usual: Limits, request: Fingerprint) -> Result<Permit, Error> {
         if let Some(CaptureGrant { session, .. }) = caller.only {
             return self.count(Party::Token(session), TOKEN, request);
@@ -126,10 +126,10 @@ impl Meters {
         self.count(Party::Provider(caller.provider), limits, request)
     }
 
-    /// Lets a capture in that the holder of a token sends: those of a key are requests as others are.
+    /// Admits a capture from the holder of a token; a capture with a key counts as an ordinary request.
     pub fn admit_capture(&self, caller: &Caller) -> Result<(), Error> {
         let Some(CaptureGrant { session, .. }) = caller.only else { return Ok(()) };
-        // Captures do not tell themselves apart, and need not.
+        // Captures are not told apart, so they share one fingerprint.
         self.count(Party::TokenCaptures(session), TOKEN_CAPTURES, Fingerprint(0)).map(drop)
     }
 
@@ -157,7 +157,7 @@ impl Meters {
 }
 
 impl Meter {
-    /// True if forgetting this meter would let anything in.
+    /// True if dropping this meter could admit more than the limits allow.
     fn tells(&self, now: Duration) -> bool {
         now < self.asked + RATE_WINDOW || lock(&self.under_way).count > 0
     }
@@ -167,13 +167,13 @@ impl Meter {
             let under_way = lock(&self.under_way);
             (under_way.count, Duration::from_secs_f64(under_way.request_s))
         };
-        // A new request leaves room for those that are due before it has ended.
+        // A new request must leave room for promised requests that are due before it ends.
         let is_promised = self.room.redeem(request, now);
         let due = if is_promised { 0.0 } else { self.room.expected(now, request_s) };
         if (count + 1) as f64 + due.floor() <= f64::from(at_once.get()) {
             return Ok(());
         }
-        // Those that are told the same second come at once.
+        // Requests that are told the same whole second come together.
         let spacing = request_s.max(Duration::from_secs(1)) / at_once.get();
         let retry_after = self.room.give(request, now, spacing, spacing);
         Err(Error::Limited { limit: format!("{at_once} requests at once"), retry_after })
@@ -190,7 +190,7 @@ impl Meter {
             None => self.rate.insert(begin()),
         };
         let (now, spacing) = (time.0.monotonic(), RATE_WINDOW / limit.get());
-        // The next free places belong to those that were told so.
+        // The next free places belong to requests that were promised them.
         let is_next = self.turns.redeem(request, now) || self.turns.expected(now, spacing) < 1.0;
         let first = match is_next.then(|| rate.check()) {
             Some(Ok(())) => return Ok(()),
@@ -206,7 +206,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A limit as it was checked when it was set.
+/// Converts a limit, which was checked when it was set.
 fn count(limit: i64) -> NonZeroU32 {
     NonZeroU32::new(limit.clamp(1, i64::from(u32::MAX)) as u32).expect("it is at least one")
 }

@@ -1,4 +1,4 @@
-//! The liveness check of a session: what is asked for, the capture that comes, and how it stands.
+//! The rules of a session's liveness check: its request, its capture and its state.
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -20,48 +20,48 @@ use crate::{capture, store};
 pub mod captures;
 pub mod sealed;
 
-/// How long a capture may take to come, as the contract has it.
+/// The time that a capture may take to arrive, as the contract states.
 const CAPTURE_WITHIN: TimeDelta = TimeDelta::minutes(5);
-/// A node whose clock is ahead of this one's by so much may have seen a check time out.
+/// The most by which another node's clock may be ahead; that node may have seen a check time out.
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::minutes(1);
-/// Movements that are asked for when nobody says how many.
+/// The number of movements if the request names none.
 const CHALLENGES: u8 = 2;
 
-/// What a check is to be.
+/// The request for a check.
 pub struct NewLiveness {
     pub liveness_type: LivenessType,
     pub level: SecurityLevel,
-    /// How many movements are asked for; of active liveness only.
+    /// The number of movements; only for active liveness.
     pub challenges: Option<u8>,
-    /// True if a screen shows colours that the face must reflect; of passive video only.
+    /// True if a screen shows colours that the face must reflect; only for passive video.
     pub is_lit: bool,
     pub image_retrieval_disabled: bool,
     pub id: Option<String>,
-    /// The age that the result compares the person's with.
+    /// The age with which the result compares the person's.
     pub age_threshold: Option<i32>,
-    /// How often the person may try.
+    /// The most attempts of the person.
     pub attempts_max: u8,
 }
 
-/// A check, as a capture client needs it.
+/// The parameters of a check that a capture client needs.
 pub struct Parameters {
     pub asked: CheckRequest,
-    /// Of the keys that captures are encrypted for, in DER.
+    /// The certificates of the keys that captures are encrypted for, in DER.
     pub certificates: Vec<Vec<u8>>,
 }
 
-/// How a check stands.
+/// The state of a check.
 pub struct Standing {
     pub asked: CheckRequest,
     pub status: LivenessStatus,
     pub outcome: Outcome,
-    /// Whether the provider is told why a capture was refused.
+    /// True if the provider learns why a capture was refused.
     pub reasons_given: bool,
-    /// Whether whoever asks may see no more than the status.
+    /// True if the caller may see only the status.
     pub is_bare: bool,
 }
 
-/// Begins the check of a session, in the place of the one before.
+/// Begins the check of a session, in place of an earlier one.
 pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLiveness) -> Result<Parameters, Error> {
     require(caller, Permission::Liveness)?;
     let live = sessions::find(deps, caller, session).await?;
@@ -78,11 +78,11 @@ pub async fn init(deps: &Deps, caller: &Caller, session: SessionId, new: NewLive
     Ok(parameters(deps, asked))
 }
 
-/// Begins the next attempt at the check of a session, with a random number of its own. After an attack there is none: whoever
-/// makes one must not come closer by trying.
+/// Begins the next attempt at the check of a session, with a new random number. After an attack there is no further
+/// attempt, since an attacker must not learn by trying.
 pub async fn attempt(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
     let now = deps.clock.now();
-    // Its end is opened, and not taken from the row alone: nobody else may say how it ended.
+    // The sealed result is opened, rather than the row trusted: nobody but this server may decide how the check ended.
     let Seen { live, check, asked: before, status, .. } = look(deps, caller, session, now).await?;
     match status {
         LivenessStatus::InProgress => return Err(Error::LivenessInProgress),
@@ -117,7 +117,7 @@ pub async fn init_session(
     sessions::insert(deps, caller, &stored, Some(&check), once).await
 }
 
-/// What [`init`] answered.
+/// Returns the parameters that [`init`] returned.
 pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Parameters, Error> {
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
@@ -132,11 +132,11 @@ pub async fn get(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Par
 pub struct ExpectedCapture {
     stored: StoredSession,
     check: LivenessCheck,
-    /// Captures that are looked at before it.
+    /// The number of captures that are processed before this one.
     waiting: i64,
 }
 
-/// Refuses a capture that nobody waits for, or that would wait too long: before it is read.
+/// Refuses a capture that no check waits for, or that would wait too long, before it is read.
 pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<ExpectedCapture, Error> {
     require_in(caller, Permission::Liveness, session)?;
     deps.meters.admit_capture(caller)?;
@@ -150,7 +150,7 @@ pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<
     Ok(ExpectedCapture { stored, check, waiting })
 }
 
-/// Takes the capture of a check. It is looked at later, and by any node.
+/// Receives the capture of a check. Any node processes it later.
 pub async fn receive(
     deps: &Deps,
     caller: &Caller,
@@ -178,7 +178,7 @@ pub async fn receive(
     sessions::hold(&mut tx, caller, session, now).await?;
     if !store::liveness::receive(&mut tx, session, &check.asked_sealed, &capture_sealed, now).await? {
         refuse_late(status(&find(&mut tx, session).await?, now))?;
-        // Another check has begun meanwhile.
+        // Another check has begun in the meantime.
         return Err(capture::Error::OtherRandom.into());
     }
     store::usage::count(&mut tx, caller.provider, Operation::ReplayLiveness, now).await?;
@@ -188,7 +188,7 @@ pub async fn receive(
     Ok(())
 }
 
-/// How the session's check stands.
+/// Returns the state of the session's check.
 pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Standing, Error> {
     let Seen { asked, status, outcome, .. } = look(deps, caller, session, deps.clock.now()).await?;
     Ok(Standing {
@@ -200,7 +200,7 @@ pub async fn standing(deps: &Deps, caller: &Caller, session: SessionId) -> Resul
     })
 }
 
-/// A check, opened.
+/// A check with its sealed values opened.
 struct Seen {
     live: LiveSession,
     check: LivenessCheck,
@@ -222,18 +222,18 @@ async fn look(deps: &Deps, caller: &Caller, session: SessionId, now: Moment) -> 
     Ok(Seen { live, check, asked, status, outcome })
 }
 
-/// The session's check; a [`SessionId`] of a session that was found alive in `tx`.
+/// Returns the check of a session that `tx` has found alive.
 pub(super) async fn find(tx: &mut store::Tx, session: SessionId) -> Result<LivenessCheck, Error> {
     store::liveness::find(tx, session).await?.ok_or(Error::LivenessNotInitialized)
 }
 
-/// True if the check has left a video in the place of media.
+/// True if the check has left a video among the media.
 pub(super) fn has_video(check: &LivenessCheck, live: &LiveSession, now: Moment) -> Result<bool, Error> {
     let asked = CheckRequest::open(&check.asked_sealed, live, check.due)?;
     Ok(decided(check, &asked, live, now)?.1.video.is_some())
 }
 
-/// A check whose time for the capture is over has timed out, whether the sweep has come by or not.
+/// Returns the status. A check whose time for the capture has passed has timed out, even before the sweep marks it.
 fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
     match check.status {
         LivenessStatus::Initialized if check.due <= now => LivenessStatus::Timeout,
@@ -241,10 +241,11 @@ fn status(check: &LivenessCheck, now: Moment) -> LivenessStatus {
     }
 }
 
-/// The state of the check, and its outcome.
+/// Returns the status of the check, and its outcome.
 ///
 /// # Errors
-/// The row does not fit together: whoever changed it was not this server, which vouches for what it answers.
+/// The parts of the row contradict each other: somebody other than this server changed it, and the server signs no such
+/// answer.
 fn decided(
     check: &LivenessCheck,
     asked: &CheckRequest,
@@ -258,7 +259,7 @@ fn decided(
         }
         (Initialized | InProgress, None) => Ok((status(check, now), Outcome::default())),
         (Timeout, None) if check.due <= now.plus(CLOCKS_DIFFER_MAX) => Ok((Timeout, Outcome::default())),
-        // Nobody sealed this before there were epochs.
+        // Before there were epochs, a failure had no sealed result.
         (Failure, None) if !live.key.binds => Ok((Failure, Outcome::default())),
         (status, _) => {
             Err(Error::Failed(format!("the check of the session {} says {status}, and is not so", live.session.id)))

@@ -1,4 +1,4 @@
-//! How the capture page looks for a provider's people: what an operator writes in a file, and what the page shows of it.
+//! The looks of the capture page: reads the operator's file, and returns what the page shows.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,15 +14,15 @@ use crate::service::{Deps, Error, require_in, sessions};
 use crate::store::{self, Store};
 
 const NAME_LEN_MAX: usize = 80;
-/// Of the file: the page loads it each time.
+/// The largest logo file: the page loads it each time.
 const LOGO_BYTES_MAX: usize = 64 << 10;
 const VERSION_LEN_MAX: usize = 64;
 const TEXT_LEN_MAX: usize = 4000;
 const TEXTS_MAX: usize = 20;
-/// WCAG 2.2, 1.4.3.
+/// The least contrast of text (WCAG 2.2, 1.4.3).
 const CONTRAST_MIN: f64 = 4.5;
 
-/// Why a file is not taken.
+/// The reason why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error("it is not such a file: {0}")]
@@ -43,12 +43,12 @@ pub enum Fault {
     Texts,
 }
 
-/// The file, as it is written.
+/// The file of the operator.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     name: Option<String>,
-    /// The name of a file.
+    /// The name of the logo's file.
     logo: Option<String>,
     colour: Option<String>,
     text_colour: Option<String>,
@@ -62,7 +62,7 @@ struct WrittenConsent {
     texts: BTreeMap<String, String>,
 }
 
-/// Reads what an operator has written; `file` gives the bytes of the logo's file.
+/// Reads the operator's file; `file` returns the bytes of the logo's file.
 pub fn read(text: &str, file: impl Fn(&str) -> io::Result<Vec<u8>>) -> Result<Look, Fault> {
     let Written { name, logo, colour, text_colour, consent } = toml::from_str(text)?;
     if let Some(name) = &name {
@@ -102,7 +102,7 @@ fn agreed(WrittenConsent { version, texts }: WrittenConsent) -> Result<Consent, 
     Ok(Consent { version, texts: texts.into_iter().map(text).collect::<Result<_, _>>()? })
 }
 
-/// A picture that pages show, in itself: they load nothing from elsewhere. SVG runs no scripts as a picture.
+/// Returns a picture as a data: URL, since pages load nothing from elsewhere. SVG runs no scripts as a picture.
 fn data_url(bytes: &[u8]) -> Result<String, Fault> {
     if bytes.len() > LOGO_BYTES_MAX {
         return Err(Fault::Logo(format!("has {} bytes, and may have {LOGO_BYTES_MAX}", bytes.len())));
@@ -127,12 +127,12 @@ fn colours(button: String, text: String) -> Result<Colours, Fault> {
     Ok(Colours { button, text })
 }
 
-/// The contrast of two colours (WCAG 2.2), 1 to 21.
+/// Returns the contrast of two colours (WCAG 2.2), from 1 to 21.
 fn contrast(one: f64, other: f64) -> f64 {
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// The relative luminance of an sRGB colour (WCAG 2.2), 0 to 1.
+/// Returns the relative luminance of an sRGB colour (WCAG 2.2), from 0 to 1.
 fn luminance(colour: &str) -> Result<f64, Fault> {
     let digits = colour.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii());
     let channel = |place: usize| u8::from_str_radix(&digits?[place..place + 2], 16).ok();
@@ -146,7 +146,7 @@ fn luminance(colour: &str) -> Result<f64, Fault> {
     Ok(0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue))
 }
 
-/// Gives a provider this look, or takes away the one that it has; `false` when there is no provider of that name.
+/// Gives a provider this look, or removes its look; `false` if there is no provider of that name.
 pub async fn set(store: &Store, provider: &str, look: Option<&Look>) -> Result<bool, Error> {
     let written = look.map(serde_json::to_string).transpose();
     let written = written.map_err(|error| Error::Failed(format!("a look cannot be written: {error}")))?;
@@ -157,16 +157,16 @@ pub async fn set(store: &Store, provider: &str, look: Option<&Look>) -> Result<b
     Ok(true)
 }
 
-/// The things that the capture page shows besides the check.
+/// The content of the capture page besides the check.
 pub struct CapturePage {
     pub look: Look,
-    /// Where the person is led in the end.
+    /// The URL to which the page leads the person in the end.
     pub return_url: Option<String>,
     pub image_storage_enabled: bool,
     pub expires: Moment,
 }
 
-/// The page of a session.
+/// Returns the content of the page for a session.
 pub async fn page(deps: &Deps, caller: &Caller, session: SessionId) -> Result<CapturePage, Error> {
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;

@@ -1,4 +1,4 @@
-//! Matches.
+//! The rules of matches.
 
 use face::ComparedFace;
 use face::values::score::Score;
@@ -11,21 +11,21 @@ use crate::service::faces::{self, FormerFace, NewFace};
 use crate::service::turns::Place;
 use crate::service::{Deps, Error, require};
 
-/// What the caller wants to find again in the answer.
+/// The caller's own ids, which the answer repeats.
 #[derive(Default)]
 pub struct Correlation {
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
 }
 
-/// Compares a face of the session with every other one: best score first, however low.
+/// Compares a face of the session with every other one; returns the best score first, however low.
 pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference: FaceId) -> Result<Vec<Match>, Error> {
     require(caller, Permission::Match)?;
     let now = deps.clock.now();
     let (session, mut faces) = faces::all(deps, caller, session).await?;
     let at = faces.iter().position(|face| face.id == reference).ok_or(Error::FaceNotFound(reference))?;
     let mut reference = faces.remove(at);
-    // Taken out, so that no match copies it.
+    // The template is taken out, so that no match copies it.
     let known = reference.template.take().ok_or_else(|| no_template(reference.id))?;
     let scored = |candidate: Face| {
         let template = candidate.template.as_ref().ok_or_else(|| no_template(candidate.id))?;
@@ -42,12 +42,12 @@ pub async fn of_face(deps: &Deps, caller: &Caller, session: SessionId, reference
     Ok(matches)
 }
 
-/// A face of a session has one: no other is put into it.
+/// Every face of a session has a template, so its absence is a failure of the server.
 fn no_template(face: FaceId) -> Error {
     Error::Failed(format!("the face {face} has no template"))
 }
 
-/// Compares the only face of one image with that of another.
+/// Compares the only face in one image with that in another.
 pub async fn images(
     deps: &Deps,
     caller: &Caller,
@@ -94,12 +94,13 @@ pub async fn image_with_face(
     Ok(found(reference.face, candidate, score, correlation, now))
 }
 
-/// A template of a face that lies apart from it.
+/// Returns a template as one side of a comparison, when it was taken out of its face.
 fn side<'a>(template: &'a Template, face: &Face) -> ComparedFace<'a> {
     ComparedFace { template, image_type: face.image_type }
 }
 
-/// Templates of one version have one length; one that has another was not made by this server.
+/// Scores two templates. Those of one version have one length; a template of another length was not made by this
+/// server.
 fn score(deps: &Deps, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Result<Score, Error> {
     for side in [reference, candidate] {
         faces::require_version(deps, side.template.version().into())?;
@@ -110,7 +111,7 @@ fn score(deps: &Deps, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) 
     Ok(deps.face_engine.score(reference, candidate))
 }
 
-/// A match names its faces without their templates.
+/// Makes a match. It names its faces without their templates.
 fn found(reference: Face, candidate: Face, score: Score, correlation: Correlation, now: Moment) -> Match {
     Match {
         reference: Face { template: None, ..reference },

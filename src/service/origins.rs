@@ -1,14 +1,14 @@
-//! The origins of a provider's pages: where a browser may call the contract from, which may show the capture page in a frame,
-//! and to which that page leads people back.
+//! The origins of a provider's pages: from them a browser may call the contract, they may show the capture page in a
+//! frame, and that page leads people back to them.
 
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::{self, Store};
 
-/// Far more than a provider has pages.
+/// The most origins of a provider: far more than it has.
 const NAMED_MAX: i64 = 100;
 const LEN_MAX: usize = 253 + "https://:65535".len();
 
-/// Why an origin is not named.
+/// The reason why an origin is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error(
@@ -23,7 +23,7 @@ pub enum Refusal {
     Store(#[from] store::Error),
 }
 
-/// Names some origins, takes others away, and answers all that are named then, in order.
+/// Adds and removes origins, and returns all origins of the provider in order.
 pub async fn change(store: &Store, provider: &str, add: &[String], remove: &[String]) -> Result<Vec<String>, Refusal> {
     if let Some(wrong) = add.iter().find(|origin| !is_origin(origin)) {
         return Err(Refusal::Origin(wrong.clone()));
@@ -45,7 +45,7 @@ pub async fn change(store: &Store, provider: &str, add: &[String], remove: &[Str
     Ok(named)
 }
 
-/// Whether this provider, or any if none is given, has named the origin.
+/// True if this provider has named the origin, or any provider if none is given.
 pub async fn is_named(store: &Store, origin: &str, provider: Option<ProviderId>) -> Result<bool, store::Error> {
     if origin.len() > LEN_MAX {
         return Ok(false);
@@ -54,21 +54,21 @@ pub async fn is_named(store: &Store, origin: &str, provider: Option<ProviderId>)
     store::origins::is_named(&mut tx, origin, provider).await
 }
 
-/// Whether the address lies at an origin that the provider has named.
+/// True if the address lies at an origin that the provider has named.
 pub async fn leads_home(store: &Store, address: &str, provider: ProviderId) -> Result<bool, store::Error> {
     let Ok(url) = reqwest::Url::parse(address) else { return Ok(false) };
-    // A name and password before the host would make an address look like another.
+    // A name and password before the host could make an address look like another.
     let is_plain = url.username().is_empty() && url.password().is_none();
     Ok(is_plain && is_named(store, &url.origin().ascii_serialization(), Some(provider)).await?)
 }
 
-/// The origins that the provider of a session has named; none of a session that is over.
+/// Returns the origins that the provider of a session has named; none for a session that has ended.
 pub async fn of_session(store: &Store, session: SessionId, now: Moment) -> Result<Vec<String>, store::Error> {
     let mut tx = store.read().await?;
     store::origins::of_session(&mut tx, session, now, NAMED_MAX).await
 }
 
-/// Whether a browser would send it as `Origin` (RFC 6454, 6.2), which is compared byte by byte.
+/// True if a browser would send the text as `Origin` (RFC 6454, 6.2), which is compared byte by byte.
 fn is_origin(text: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(text) else { return false };
     matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text

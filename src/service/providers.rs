@@ -1,4 +1,4 @@
-//! Providers as the operator sees them: what they may ask for, and what they have used.
+//! Providers as the operator sees them: their limits and their usage.
 
 use chrono::NaiveDate;
 
@@ -11,10 +11,10 @@ use crate::store::usage::ProvidersUsage;
 use crate::store::{self, Store};
 
 const LISTED_MAX: i64 = 10_000;
-/// A thousand providers with ten operations on a hundred days.
+/// The most lines of usage: a thousand providers with ten operations on a hundred days.
 pub const USAGE_MAX: usize = 1_000_000;
 
-/// Which limits to change, and to what: `Some(None)` takes one away.
+/// The limits to change; `Some(None)` removes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Change {
     pub ttl_seconds_max: Option<Option<i64>>,
@@ -23,14 +23,14 @@ pub struct Change {
     pub liveness_reasons: Option<bool>,
 }
 
-/// All providers, at most 10,000.
+/// Returns all providers, at most 10,000.
 pub async fn list(store: &Store) -> Result<Vec<ListedProvider>, store::Error> {
     let mut tx = store.read().await?;
     store::providers::list(&mut tx, LISTED_MAX).await
 }
 
-/// Changes what a provider may ask for, at once and on every node, and says what that is now; `None` when there
-/// is no provider of that name.
+/// Changes the limits of a provider, at once and on every node, and returns all its limits; `None` if there is no
+/// provider of that name.
 pub async fn limit(
     store: &Store,
     master: &Master,
@@ -54,7 +54,7 @@ pub async fn limit(
     Ok(Some(limits))
 }
 
-/// Adds up to `limit` counted events up, and says how many there were.
+/// Adds up to `limit` counted events to the sums, and returns their number.
 pub async fn add_up_usage(store: &Store, limit: i64) -> Result<usize, store::Error> {
     let mut tx = store.begin().await?;
     let added = store::usage::add_up(&mut tx, limit).await?;
@@ -62,8 +62,8 @@ pub async fn add_up_usage(store: &Store, limit: i64) -> Result<usize, store::Err
     Ok(added)
 }
 
-/// What all providers, or the one of this name, have used from `first` to `last`, both included: the first
-/// [`USAGE_MAX`] lines. `None` when there is no provider of that name.
+/// Returns the usage of all providers, or of the one of this name, from `first` to `last`, both included: the first
+/// [`USAGE_MAX`] lines. `None` if there is no provider of that name.
 pub async fn usage(
     store: &Store,
     name: Option<&str>,

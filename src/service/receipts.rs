@@ -1,4 +1,4 @@
-//! Erasure with a receipt: what was erased is counted in the transaction that erases it.
+//! Erasure with a receipt: the erased objects are counted in the transaction that erases them.
 
 use crate::domain::{Caller, FaceId, Moment, Permission, SessionId};
 use crate::service::faces::content::Content;
@@ -8,11 +8,11 @@ use crate::service::{Deps, Error, epochs, liveness, require, sessions};
 use crate::store;
 use crate::store::faces::StoredFace;
 
-/// What was erased of a session, and what is still to end.
+/// The objects of a session that were erased, and the time at which its key ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub session: SessionId,
-    /// The only face, if it was one.
+    /// The face, if only one was erased.
     pub face: Option<FaceId>,
     pub consent_reference: Option<String>,
     pub faces: usize,
@@ -21,14 +21,14 @@ pub struct Receipt {
     pub checks: usize,
     pub callbacks: i64,
     pub erased: Moment,
-    /// Within minutes after it, the key of the session's epoch is erased.
+    /// The key of the session's epoch is erased within minutes after this time.
     pub key_expires: Moment,
 }
 
-/// As [`sessions::delete`].
+/// Erases a session as [`sessions::delete`] does.
 pub async fn delete_session(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Receipt, Error> {
     require(caller, Permission::Session)?;
-    // Nothing is locked while the key of its epoch is fetched.
+    // No row is locked while the key of its epoch is fetched.
     let live = sessions::find(deps, caller, id).await?;
     let now = deps.clock.now();
     let mut tx = sessions::begin_delete(deps, caller, id, now).await?;
@@ -45,7 +45,7 @@ pub async fn delete_session(deps: &Deps, caller: &Caller, id: SessionId) -> Resu
     Ok(receipt)
 }
 
-/// As [`faces::delete`], or without a face as [`faces::delete_all`].
+/// Erases a face as [`faces::delete`] does, or all faces as [`faces::delete_all`] does.
 pub async fn delete_faces(
     deps: &Deps,
     caller: &Caller,

@@ -1,5 +1,5 @@
-//! Keys of the server are replaced while it serves: a new one is announced, then serves on every node, and the ones before
-//! still verify, or open, what they were used for.
+//! Replaces the server's keys while it serves: a new key is announced, then serves on every node, and the old keys
+//! still verify or open what they were used for.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,9 +18,9 @@ use crate::store::{self, Store};
 
 pub mod master;
 
-/// A certificate is renewed so long before its end.
+/// The time before its end at which a certificate is renewed.
 const RENEWED_BEFORE: TimeDelta = TimeDelta::days(60);
-/// The certificates of the first programs.
+/// The life of the certificates that the first versions of the program made.
 const FIRST_CERTIFICATES: TimeDelta = TimeDelta::days(20 * 365);
 
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +37,12 @@ pub enum Error {
     Announced { kid: String, serves: Moment },
 }
 
-/// The keys that this node goes by, to notice when others are there.
+/// The keys that this node uses, so that it notices changes.
 #[derive(Default)]
 pub struct KnownKeys(Mutex<Vec<Mark>>);
 
-/// What a node must notice of a key: its certificate may be another one, and its time may have come.
+/// The properties of a key whose change a node must notice: its certificate may be replaced, and its time may have
+/// come.
 #[derive(PartialEq)]
 struct Mark {
     kid: String,
@@ -50,7 +51,7 @@ struct Mark {
 }
 
 impl KnownKeys {
-    /// True if these are others than before.
+    /// True if these differ from the keys before.
     fn notice(&self, marks: Vec<Mark>) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = *known != marks;
@@ -63,7 +64,7 @@ impl KnownKeys {
     }
 }
 
-/// Announces a key that signs from `serves` on; all nodes must know it by then, and all who keep the key set.
+/// Announces a key that signs from `serves` on. By then all nodes and all clients that cache the key set must know it.
 pub async fn announce_signing(
     store: &Store,
     master: &Master,
@@ -80,7 +81,7 @@ pub async fn announce_signing(
     Ok(new.kid)
 }
 
-/// Announces keys that captures are encrypted for from `serves` on; all nodes must know them by then.
+/// Announces keys that captures are encrypted for from `serves` on. By then all nodes must know them.
 pub async fn announce_capture(store: &Store, master: &Master, now: Moment, serves: Moment) -> Result<(), Error> {
     let algorithms = capture_key::Algorithm::ALL;
     let kept = server_keys::list(store, master, algorithms.map(capture_key::Algorithm::name)).await?;
@@ -110,7 +111,7 @@ async fn announce(
     Ok(tx.commit().await?)
 }
 
-/// Has this node go by the keys that are kept now, and renews certificates that end soon.
+/// Makes this node use the keys that are kept now, and renews certificates that end soon.
 pub async fn follow(deps: &Deps) -> Result<(), Error> {
     let now = deps.clock.now();
     let mut tx = deps.store.read().await?;
@@ -130,7 +131,7 @@ pub async fn follow(deps: &Deps) -> Result<(), Error> {
     }
     let adopted = adopt(deps, signing, capture, now).await;
     if adopted.is_err() {
-        // So that it is tried again.
+        // The next call tries it again.
         deps.known_keys.forget();
     }
     adopted
@@ -158,7 +159,8 @@ fn opened(deps: &Deps, rows: Vec<ServerKey>) -> Vec<KeptKey> {
     server_keys::opened(&deps.master, rows)
 }
 
-/// Has older programs go by a key that has begun to serve, and gives it a new certificate before its own ends.
+/// Marks a key that has begun to serve, so that older versions of the program use it, and renews its certificate before
+/// it ends.
 async fn settle(deps: &Deps, key: &KeptKey, now: Moment) -> Result<(), Error> {
     let row = &key.row;
     if row.retired.is_some() {

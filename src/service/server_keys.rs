@@ -1,7 +1,7 @@
-//! The server's own keys: kept sealed in the store, the same on every node.
+//! The server's own keys: sealed in the store, and the same on every node.
 //!
-//! A key serves from its time on, until the next one's. It is announced before that, so that every node knows it, and
-//! everyone who keeps the key set.
+//! A key serves from its time on until the time of the next key. It is announced before, so that every node and every
+//! client that caches the key set knows it.
 
 use secrecy::{ExposeSecret, SecretSlice};
 
@@ -12,7 +12,7 @@ use crate::sign::certificate;
 use crate::store::server_keys::ServerKey;
 use crate::store::{self, Store};
 
-/// Keys of two algorithms: rotated once a month, four years of them.
+/// The most keys that are read: with two algorithms and a rotation each month, they reach back four years.
 pub const LISTED_MAX: i64 = 100;
 
 #[derive(Debug, thiserror::Error)]
@@ -23,20 +23,21 @@ pub enum Error {
     Sealed { kid: String, source: seal::Error },
 }
 
-/// A new key, as it is to be kept.
+/// A new key, ready to be kept.
 pub struct NewKey {
-    /// Its public half's thumbprint (RFC 7638), or its certificate's.
+    /// The thumbprint of its public half (RFC 7638) or of its certificate.
     pub kid: String,
     /// The private half, in DER.
     pub der: SecretSlice<u8>,
     /// The public half as JWK, in JSON.
     pub jwk: String,
-    /// PEM.
+    /// The certificate in PEM.
     pub certificate: String,
 }
 
 impl NewKey {
-    /// The row of a key that begins to serve at `serves`; `None` of an algorithm's first, which does at once.
+    /// Returns the row of a key that begins to serve at `serves`; `None` for the first key of an algorithm, which
+    /// serves at once.
     pub fn row(&self, master: &Master, algorithm: &str, now: Moment, serves: Option<Moment>) -> ServerKey {
         ServerKey {
             kid: self.kid.clone(),
@@ -59,10 +60,10 @@ pub struct KeptKey {
     pub der: SecretSlice<u8>,
 }
 
-/// Makes the first key of an algorithm. Nodes that do so at once end up with the same one.
+/// Makes the first key of an algorithm. Nodes that do so at the same time get the same key.
 ///
 /// # Errors
-/// Among others, that there are keys, and another master key has sealed them all.
+/// There are keys, and another master key has sealed them all; or the store fails.
 pub async fn make_first<E: From<Error>>(
     store: &Store,
     master: &Master,
@@ -76,35 +77,35 @@ pub async fn make_first<E: From<Error>>(
     }
     let row = make()?.row(master, algorithm, now, None);
     let mut tx = store.begin().await.map_err(failed)?;
-    // If another node was faster, its key is everyone's.
+    // If another node was faster, its key counts.
     store::server_keys::insert(&mut tx, &row).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 
-/// The newest keys of these algorithms, newest first. One that this server did not seal is reported and left out: whoever
-/// can write to the database could have put it there.
+/// Returns the newest keys of these algorithms, newest first. A key that this server did not seal is logged and left
+/// out, since anybody who can write to the database could have put it there.
 pub async fn list(store: &Store, master: &Master, algorithms: [&str; 2]) -> Result<Vec<KeptKey>, store::Error> {
     let mut tx = store.read().await?;
     let rows = store::server_keys::list(&mut tx, algorithms, LISTED_MAX).await?;
     Ok(opened(master, rows))
 }
 
-/// As [`list`], of rows that were read.
+/// Opens rows that were read, as [`list`] does.
 pub fn opened(master: &Master, rows: Vec<ServerKey>) -> Vec<KeptKey> {
     let open =
         |row| open(master, row).inspect_err(|error| tracing::error!(%error, "a key of the server is not used")).ok();
     rows.into_iter().filter_map(open).collect()
 }
 
-/// The key of the algorithm that serves now: the last one that has begun, or the first one, which a node may have made
-/// whose clock is ahead.
+/// Returns the key of the algorithm that serves now: the last one that has begun, or else the first one, which a node
+/// with a clock ahead of this one may have made.
 pub fn serving<'a>(keys: &'a [KeptKey], algorithm: &str, now: Moment) -> Option<&'a KeptKey> {
     let of_algorithm = || keys.iter().filter(|key| key.row.algorithm == algorithm);
     let begun = of_algorithm().filter(|key| key.row.begins() <= now).max_by_key(|key| key.row.begins());
     begun.or_else(|| of_algorithm().min_by_key(|key| key.row.begins()))
 }
 
-/// The key of the algorithm that is announced and does not serve yet.
+/// Returns the key of the algorithm that is announced and does not serve yet.
 pub fn announced<'a>(keys: &'a [KeptKey], algorithm: &str, now: Moment) -> Option<&'a KeptKey> {
     keys.iter().find(|key| key.row.algorithm == algorithm && key.row.serves.is_some_and(|serves| serves > now))
 }
@@ -112,7 +113,7 @@ pub fn announced<'a>(keys: &'a [KeptKey], algorithm: &str, now: Moment) -> Optio
 /// True if there is a key of the algorithm.
 ///
 /// # Errors
-/// Among others, that there are some, and another master key has sealed them all.
+/// There are keys, and another master key has sealed them all; or the store fails.
 async fn has_any(store: &Store, master: &Master, algorithm: &str) -> Result<bool, Error> {
     let mut tx = store.read().await?;
     let rows = store::server_keys::list(&mut tx, [algorithm; 2], LISTED_MAX).await?;
@@ -141,7 +142,8 @@ fn open(master: &Master, row: ServerKey) -> Result<KeptKey, Error> {
     Ok(KeptKey { row, der: der.into() })
 }
 
-/// The table had this name when the first keys were sealed.
+/// Returns the place that a key is sealed for. It begins with the name that the table had when the first keys were
+/// sealed.
 pub(super) fn place(kid: &str) -> String {
     format!("signing_keys/{kid}/private_key")
 }

@@ -1,4 +1,4 @@
-//! Bio-sessions: alive until their time is over, then nobody's.
+//! The rules of bio-sessions, which nobody can read once they have expired.
 
 use chrono::TimeDelta;
 
@@ -17,16 +17,17 @@ use crate::store::sessions::{EndedSession, StoredSession};
 
 pub mod sealed;
 
-/// Requests of one idempotency key that end while another one waits for them.
+/// The most attempts to insert a session. An attempt fails if another request with the same idempotency key was noted,
+/// and its session is gone again.
 const TRIES_MAX: usize = 3;
 
-/// What a session is to be.
+/// The properties of a new session.
 pub struct NewSession {
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
     pub consent_reference: Option<String>,
     pub image_storage_enabled: bool,
-    /// Its life; none means the operator's default.
+    /// The life of the session in seconds; `None` means the operator's default.
     pub ttl_seconds: Option<i64>,
     pub callback_url: Option<String>,
 }
@@ -42,7 +43,7 @@ pub async fn create(
     insert(deps, caller, &stored, None, once).await
 }
 
-/// A session that is still to be put into the store, with a key of its own.
+/// Makes a session with its own key, without storing it.
 pub(super) async fn open(deps: &Deps, caller: &Caller, new: NewSession) -> Result<(LiveSession, StoredSession), Error> {
     require(caller, Permission::Session)?;
     let ttl = time_to_live(deps, caller, new.ttl_seconds)?;
@@ -70,8 +71,7 @@ pub(super) struct FirstCheck {
     pub due: Moment,
 }
 
-/// Puts an opened session into the store, and its check if one begins with it: both or neither. Answers the id of what
-/// is there now.
+/// Stores a new session, and its check if one begins with it: both or neither. Returns the id of the stored session.
 pub(super) async fn insert(
     deps: &Deps,
     caller: &Caller,
@@ -87,7 +87,7 @@ pub(super) async fn insert(
     Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
 }
 
-/// `None` if another request of the same key was faster, and is gone already.
+/// Tries once; `None` if another request with the same key was faster, and its session is gone already.
 async fn try_insert(
     deps: &Deps,
     caller: &Caller,
@@ -119,15 +119,14 @@ pub async fn get(deps: &Deps, caller: &Caller, id: SessionId) -> Result<Session,
     Ok(find(deps, caller, id).await?.session)
 }
 
-/// Ends a session: with its row go its key and all that belongs to it. Its media are erased as soon as their place lets
-/// that happen.
+/// Deletes a session: its row, its key and all rows that belong to it. Its media are queued to be erased.
 pub async fn delete(deps: &Deps, caller: &Caller, id: SessionId) -> Result<(), Error> {
     let now = deps.clock.now();
     let tx = begin_delete(deps, caller, id, now).await?;
     finish_delete(deps, tx, caller, id, now).await
 }
 
-/// Holds a session that may be ended.
+/// Locks a session that the caller may delete.
 pub(super) async fn begin_delete(deps: &Deps, caller: &Caller, id: SessionId, now: Moment) -> Result<store::Tx, Error> {
     require(caller, Permission::Session)?;
     let mut tx = deps.store.begin().await?;
@@ -138,7 +137,7 @@ pub(super) async fn begin_delete(deps: &Deps, caller: &Caller, id: SessionId, no
     Ok(tx)
 }
 
-/// Ends the session that `tx` holds.
+/// Deletes the session that `tx` has locked.
 pub(super) async fn finish_delete(
     deps: &Deps,
     mut tx: store::Tx,
@@ -152,13 +151,14 @@ pub(super) async fn finish_delete(
     Ok(())
 }
 
-/// Up to `limit` sessions whose time is over.
+/// Returns up to `limit` sessions that have expired.
 pub async fn overdue(deps: &Deps, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
     let mut tx = deps.store.read().await?;
     Ok(store::sessions::overdue(&mut tx, now, limit).await?)
 }
 
-/// Ends a session whose time is over; `None` if another node was faster. One that cannot be ended holds up no other.
+/// Deletes an expired session; `None` if another node was faster. Each is deleted in its own transaction, so that a
+/// failure holds up no other.
 pub async fn end(deps: &Deps, id: SessionId, now: Moment) -> Result<Option<EndedSession>, Error> {
     let mut tx = deps.store.begin().await?;
     let ended = erase(&mut tx, id, now).await?;
@@ -179,7 +179,7 @@ async fn erase(tx: &mut store::Tx, id: SessionId, now: Moment) -> Result<Option<
     Ok(ended)
 }
 
-/// The session, if it is the caller's and alive now.
+/// Returns the session if it is the caller's and alive now.
 pub(super) async fn find(deps: &Deps, caller: &Caller, id: SessionId) -> Result<LiveSession, Error> {
     let mut tx = deps.store.read().await?;
     let stored = live(&mut tx, caller, id, deps.clock.now()).await?;
@@ -187,7 +187,7 @@ pub(super) async fn find(deps: &Deps, caller: &Caller, id: SessionId) -> Result<
     sealed::open(deps, stored).await
 }
 
-/// Its row, if it is the caller's and alive at `now`.
+/// Returns the session's row if it is the caller's and alive at `now`.
 pub(super) async fn live(
     tx: &mut store::Tx,
     caller: &Caller,
@@ -197,7 +197,7 @@ pub(super) async fn live(
     store::sessions::find(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
-/// As [`live`], but it stays so, and as it is, until `tx` is done.
+/// Returns the row as [`live`] does, and locks it until `tx` ends.
 pub(super) async fn hold(
     tx: &mut store::Tx,
     caller: &Caller,
@@ -207,7 +207,7 @@ pub(super) async fn hold(
     store::sessions::hold(tx, caller.provider, id, now).await?.ok_or(Error::SessionNotFound(id))
 }
 
-/// The place of a session's media.
+/// Returns the folder of a session's media.
 pub(super) fn media_folder(owner: Option<OwnerId>, id: SessionId) -> String {
     match owner {
         Some(owner) => format!("{owner}/{MEDIA}/{id}"),

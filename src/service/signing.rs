@@ -1,4 +1,4 @@
-//! The keys that sign answers: kept sealed in the store, the same on every node.
+//! The keys that sign answers: sealed in the store, and the same on every node.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,12 @@ use crate::sign::key::Key;
 use crate::sign::{self, Algorithm, Signer};
 use crate::store::{self, Store};
 
-/// Which key signs.
+/// The choice of the signing key.
 #[derive(Debug)]
 pub enum Settings {
-    /// One that the store keeps, made when there is none.
+    /// A key in the store, which is made if there is none.
     Kept(Algorithm),
-    /// The operator's own. The store's are published still.
+    /// The operator's own key. Those in the store are still published.
     Own(Key),
 }
 
@@ -35,7 +35,7 @@ pub enum Error {
     Kept(#[from] server_keys::Error),
 }
 
-/// A signer for this node. Nodes that open one at once, on an empty store, end up with the same key.
+/// Returns a signer for this node. Nodes that open one at the same time, on an empty store, get the same key.
 pub async fn open(store: &Store, master: &Master, settings: Settings, clock: &Clock) -> Result<Signer, Error> {
     let now = clock.now();
     if let Settings::Kept(algorithm) = settings {
@@ -52,7 +52,7 @@ pub async fn open(store: &Store, master: &Master, settings: Settings, clock: &Cl
     })
 }
 
-/// The key set that verifies this server's answers: what a signer publishes.
+/// Returns the key set that verifies this server's answers, as a signer publishes it.
 pub async fn published(store: &Store, master: &Master, settings: &Settings) -> Result<Value, Error> {
     let mut keys = public_keys(&server_keys::list(store, master, Algorithm::ALL.map(Algorithm::name)).await?)?;
     if let Settings::Own(key) = settings {
@@ -63,7 +63,7 @@ pub async fn published(store: &Store, master: &Master, settings: &Settings) -> R
 
 const NO_KEY: Error = Error::Sign(sign::Error::Key("there is none"));
 
-/// A new key to be kept.
+/// Makes a new key that is ready to be kept.
 pub(super) fn new_key(algorithm: Algorithm, now: Moment) -> Result<NewKey, Error> {
     let made = Key::make(algorithm, now)?;
     Ok(NewKey {
@@ -80,7 +80,7 @@ pub(super) fn read(kept: &KeptKey) -> Result<Key, Error> {
     Ok(Key::read(algorithm, kept.der.clone(), kept.row.certificate.clone())?)
 }
 
-/// The public halves of the keys that are kept, taken from the private ones: those alone are sealed.
+/// Returns the public halves of the kept keys. They are computed from the private halves, since only those are sealed.
 pub(super) fn public_keys(kept: &[KeptKey]) -> Result<Vec<Value>, Error> {
     kept.iter().map(|kept| Ok(read(kept)?.jwk().clone())).collect()
 }

@@ -1,4 +1,4 @@
-//! Media that others than this server may look up: where each lies.
+//! Stores media, and tells where they lie, so that readers other than this server find them.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -13,18 +13,18 @@ pub(super) const MEDIA: &str = "sessions";
 /// The folder of all keys of an owner's epochs.
 pub(super) const KEYS: &str = "keys";
 
-/// Where a medium lies, as the contract says it.
+/// The place of a medium, as the contract describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredMedium {
     pub region: String,
     pub bucket: String,
     pub key: String,
-    /// SHA-256 of the bytes that were stored, in lower-case hex.
+    /// The SHA-256 of the stored bytes, in lower-case hex.
     pub hash: String,
     pub content_type: String,
 }
 
-/// Hands a medium to `media`, sealed or not, and says where it lies then.
+/// Stores the bytes of a medium, which may be sealed, and returns its place.
 pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> Result<StoredMedium, Error> {
     let hash = format!("{:x}", Sha256::digest(&bytes));
     deps.media.put(name, bytes).await?;
@@ -38,7 +38,7 @@ pub async fn keep(deps: &Deps, name: &str, bytes: Bytes, content_type: &str) -> 
     })
 }
 
-/// The owner that media are marked with, the same on every node.
+/// Returns the owner that marks the media, the same on every node.
 pub async fn owner(store: &Store) -> Result<OwnerId, store::Error> {
     let mut tx = store.begin().await?;
     let owner = store::owner::keep(&mut tx, OwnerId::new()).await?;

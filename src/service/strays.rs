@@ -1,8 +1,8 @@
-//! Media that no row leads to: put by a node that died before it wrote the row.
+//! Finds stray media, to which no row refers: a node stored them, and crashed before it wrote the row.
 //!
-//! Others may keep media in the same place, and a database may be a copy of another one, or older than its media. So
-//! only a folder with this owner's mark is looked at, only what no session can need any more, and more than a few are
-//! left to the operator.
+//! Other servers may keep media in the same place, and a database may be a copy of another one, or older than its
+//! media. So this looks only into the folder of this owner, only at media that no session can need any more, and leaves
+//! more than a few of them to the operator.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -13,21 +13,21 @@ use crate::service::storage::{KEYS, MEDIA};
 use crate::service::{Deps, Error, epochs, erasures};
 use crate::store;
 
-/// A node that dies leaves what it was about to write. More than this are not from that.
+/// The most strays that are erased: a crash leaves only what the node was about to write, so more have another cause.
 const STRAYS_MAX: usize = 10;
-/// The hour of an epoch, and another one for clocks and for requests under way.
+/// The margin beyond the longest life: the hour of an epoch, and another one for clocks and for requests in flight.
 const MARGIN: TimeDelta = TimeDelta::hours(2);
 
-/// The media that were found.
+/// The stray media that were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strays {
-    /// So many will be erased.
+    /// The number of media that are queued to be erased.
     Few(usize),
-    /// They are left where they are.
+    /// The number of media that stay where they are.
     TooMany(usize),
 }
 
-/// Looks for media of sessions, and for keys of epochs, that are no more, and has a few of them erased.
+/// Looks for media of sessions, and keys of epochs, that no longer exist, and queues a few of them to be erased.
 pub async fn look(deps: &Deps) -> Result<Strays, Error> {
     let now = deps.clock.now();
     let latest = now.plus(-longest_life(deps).await? - MARGIN);
@@ -52,13 +52,13 @@ pub async fn look(deps: &Deps) -> Result<Strays, Error> {
     Ok(Strays::Few(strays.len()))
 }
 
-/// The media in one of the owner's folders, by its id.
+/// Returns the ids of the media in one of the owner's folders.
 async fn ids(deps: &Deps, folder: &str) -> Result<Vec<Uuid>, Error> {
     let names = deps.media.names(&format!("{}/{folder}", deps.owner)).await?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
-/// No session lives longer, whatever its provider asks for.
+/// Returns the longest life that a session may have, whatever its provider's limit.
 async fn longest_life(deps: &Deps) -> Result<TimeDelta, Error> {
     let mut tx = deps.store.read().await?;
     let of_providers = store::providers::ttl_seconds_max(&mut tx).await?.unwrap_or(0);

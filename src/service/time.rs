@@ -1,4 +1,4 @@
-//! Has this node go by the database's clock, as all nodes do.
+//! Sets this node's clock by the database's, as on all nodes.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::clock::Clock;
 use crate::service::Error;
 use crate::store::{self, Store};
 
-/// The answer came from a moment within this: a slower one tells too little.
+/// The longest answer time: the database's time lies somewhere within it, so a slower answer is too inexact.
 const ANSWER_MAX: Duration = Duration::from_millis(500);
 
-/// Compares the clocks. With an `SQLite` file there is one clock alone.
+/// Adopts the database's time. An `SQLite` file has no clock of its own.
 pub async fn follow(store: &Store, clock: &Clock) -> Result<(), Error> {
     let mut tx = store.read().await?;
     let before = clock.monotonic();

@@ -1,7 +1,8 @@
-//! Whose picture is looked at next: providers take turns, so that a flood by one does not hold up the others.
+//! Decides whose picture is processed next: providers take turns, so that a flood by one does not hold up the others.
 //!
-//! A request with a body takes its place before the body is read, or is refused before it is sent. The place counts
-//! bytes, which are in memory until the request is answered, and pictures, which each wait for a turn at the networks.
+//! A request with a body takes a place before its body is read, or is refused before it is sent. The place counts
+//! bytes, which stay in memory until the request is answered, and pictures, each of which waits for a turn at the
+//! networks.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -15,23 +16,23 @@ use crate::domain::ProviderId;
 use crate::service::Error;
 use crate::service::limits::promises::{Fingerprint, Promises};
 
-/// The time of a picture until the first one has been measured, in seconds.
+/// The assumed time of a picture, in seconds, until the first one has been measured.
 const PICTURE_START_S: f64 = 0.2;
-/// Weight of the newest measurement in the running mean.
+/// The weight of the newest measurement in the running mean.
 const PICTURE_WEIGHT: f64 = 0.1;
-/// An upload that takes longer to arrive holds up nobody: its pictures are not counted as work for now.
+/// The time after which an upload that still arrives no longer counts as work: it holds up nobody.
 const ARRIVING: Duration = Duration::from_secs(2);
-/// The part of all bytes that one provider may take.
+/// One provider may take at most all bytes divided by this.
 pub const SHARE: usize = 2;
 
-/// The operator's decisions about turns.
+/// The operator's settings for turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Threads that run networks: as many turns there are at once.
+    /// The threads that run networks, which is also the number of turns at once.
     pub workers: usize,
-    /// A request whose picture would wait longer is refused.
+    /// The longest wait of a picture; a request that would wait longer is refused.
     pub wait_max: Duration,
-    /// Bytes of bodies in memory at once.
+    /// The most bytes of bodies in memory at once.
     pub bytes_max: usize,
 }
 
@@ -41,16 +42,16 @@ impl Default for Settings {
     }
 }
 
-/// The room that a body is going to need.
+/// The room that a body will need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
-    /// Pictures that the networks will look at.
+    /// The pictures that the networks will process.
     pub pictures: usize,
-    /// Bytes that are in memory until the request is answered.
+    /// The bytes that stay in memory until the request is answered.
     pub bytes: usize,
 }
 
-/// The work of a node at one moment.
+/// The load of a node at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
     /// Pictures that wait for a turn.
@@ -59,11 +60,11 @@ pub struct Load {
     pub running: usize,
     /// Bytes of bodies in memory.
     pub bytes: usize,
-    /// The estimated wait of a picture that comes now.
+    /// The estimated wait of a picture that arrives now.
     pub wait: Duration,
 }
 
-/// All turns of this node. A clone shares them.
+/// All turns of this node. Clones share them.
 #[derive(Clone)]
 pub struct Turns(Arc<Shared>);
 
@@ -80,22 +81,22 @@ struct State {
     /// Turns that are taken.
     running: usize,
     bytes: usize,
-    /// A running mean of the time that a picture takes, in seconds.
+    /// The running mean of the time of a picture, in seconds.
     picture_s: f64,
     next_place: u64,
 }
 
-/// A provider's places.
+/// The places of one provider.
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<oneshot::Sender<Turn>>,
-    /// Since when each place has been held, and its pictures that do not wait yet.
+    /// For each place, the time since when it is held, and the number of its pictures that do not wait yet.
     arriving: BTreeMap<u64, (Duration, usize)>,
     bytes: usize,
     promises: Promises,
 }
 
-/// A request's place among those of its provider, until it is dropped.
+/// The place of a request, until it is dropped.
 pub struct Place {
     turns: Turns,
     provider: ProviderId,
@@ -130,7 +131,7 @@ impl Turns {
         Self(Arc::new(Shared { settings, clock, state: Mutex::new(state) }))
     }
 
-    /// The work that there is at the moment.
+    /// Returns the load at the moment.
     pub fn load(&self) -> Load {
         let state = self.0.state();
         let waiting: usize = state.lanes.values().map(|lane| lane.waiting.len()).sum();
@@ -138,17 +139,17 @@ impl Turns {
         Load { waiting, running: state.running, bytes: state.bytes, wait }
     }
 
-    /// A place for a request.
+    /// Takes a place for a request.
     ///
     /// # Errors
-    /// Its pictures would wait too long, or its bytes do not fit. Who comes back when it is told to is let in, unless
-    /// others ask for more than before.
+    /// Its pictures would wait too long, or its bytes do not fit. A client that comes back when it is told to is
+    /// admitted, unless the load has grown.
     pub fn take(&self, provider: ProviderId, request: Fingerprint, needs: Needs) -> Result<Place, Error> {
         let (settings, now) = (&self.0.settings, self.0.clock.monotonic());
         let mut state = self.0.state();
         let is_promised = state.lanes.entry(provider).or_default().promises.redeem(request, now);
         let wait = state.wait(provider, settings.workers, now, is_promised);
-        // Those that were told the same second come at once.
+        // Clients that were told the same whole second come together, which this tolerates.
         let clump = if is_promised { settings.wait_max.max(Duration::from_secs(1)) } else { Duration::ZERO };
         let is_late = needs.pictures > 0 && wait > settings.wait_max + clump;
         if is_late || !state.fits(provider, needs.bytes, settings.bytes_max) {
@@ -167,7 +168,7 @@ impl Turns {
         Ok(Place { turns: self.clone(), provider, request, id, bytes: Mutex::new(needs.bytes) })
     }
 
-    /// Hands a turn to whoever is next, or lets it lie.
+    /// Gives a turn to the next picture, or ends it if none waits.
     fn pass_on(&self) {
         loop {
             let mut state = self.0.state();
@@ -179,7 +180,7 @@ impl Turns {
             let turn = Turn { turns: self.clone(), since: self.0.clock.monotonic(), is_over: false };
             match next.send(turn) {
                 Ok(()) => return,
-                // Nobody waits for this one any more.
+                // The picture's request is gone, so the turn goes to the next one.
                 Err(mut turn) => turn.is_over = true,
             }
         }
@@ -193,8 +194,9 @@ impl Shared {
 }
 
 impl State {
-    /// The time that one more picture of the provider would wait: for those before it, and for as many of each other
-    /// provider, since they take turns. A new request leaves room for those that are due before it is done.
+    /// Returns the time that one more picture of the provider would wait: behind the provider's own, and behind as many
+    /// of each other provider, since they take turns. A new request leaves room for promised ones that are due before
+    /// it ends.
     fn wait(&self, provider: ProviderId, workers: usize, now: Duration, is_promised: bool) -> Duration {
         let lane = self.lanes.get(&provider);
         let due = lane.filter(|_| !is_promised).map_or(0.0, |lane| lane.promises.expected(now, ARRIVING));
@@ -204,13 +206,13 @@ impl State {
         self.wait_behind(own + others, workers)
     }
 
-    /// The estimated wait of a picture behind so many that have no turn yet.
+    /// Returns the estimated wait of a picture behind `pictures` others that have no turn yet.
     fn wait_behind(&self, pictures: usize, workers: usize) -> Duration {
         let ahead = (pictures + self.running + 1).saturating_sub(workers);
         Duration::from_secs_f64(ahead as f64 * self.picture_s / workers.max(1) as f64)
     }
 
-    /// The time between two pictures of one provider.
+    /// Returns the time between two pictures of one provider.
     fn spacing(&self, workers: usize) -> Duration {
         let busy = self.lanes.values().filter(|lane| !lane.waiting.is_empty() || !lane.arriving.is_empty()).count();
         Duration::from_secs_f64(self.picture_s * busy.max(1) as f64 / workers.max(1) as f64)
@@ -221,7 +223,7 @@ impl State {
         self.bytes + bytes <= bytes_max && own + bytes <= bytes_max / SHARE
     }
 
-    /// Whoever waits longest of the provider whose turn it is.
+    /// Returns the longest-waiting picture of the provider whose turn it is.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some(provider) = self.order.pop_front() {
             let Some(lane) = self.lanes.get_mut(&provider) else { continue };
@@ -238,7 +240,7 @@ impl State {
 }
 
 impl Lane {
-    /// Pictures that wait, or that are about to.
+    /// Counts the pictures that wait or are about to.
     fn pictures(&self, now: Duration) -> usize {
         let arriving = self.arriving.values().filter(|(since, _)| now <= *since + ARRIVING);
         let waiting = self.waiting.iter().filter(|waiting| !waiting.is_closed()).count();
@@ -275,10 +277,10 @@ impl Place {
         receiver.await.expect("a turn is given to everyone who waits")
     }
 
-    /// Counts more bytes than were known when the place was taken.
+    /// Counts more bytes than the place was taken for.
     ///
     /// # Errors
-    /// They do not fit.
+    /// The bytes do not fit.
     pub fn grow(&self, by: usize) -> Result<(), Error> {
         let Shared { settings, clock, .. } = &*self.turns.0;
         let mut state = self.turns.0.state();
@@ -318,7 +320,7 @@ impl Drop for Place {
 }
 
 impl Turn {
-    /// Ends the turn, once its picture has been looked at: from its time the next ones' is estimated.
+    /// Ends the turn after its picture was processed; the time goes into the estimate for later ones.
     pub fn done(self) {
         let shared = &self.turns.0;
         let took = shared.clock.monotonic().saturating_sub(self.since);

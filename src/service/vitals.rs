@@ -1,4 +1,4 @@
-//! A node's knowledge of itself: whether its background work goes on, and the latest findings about the rest.
+//! The health of a node: the state of its background work, and the latest findings about its other parts.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::store::outage::Outage;
 
-/// So many steps in a row must panic or be given up before their task counts as dead: more than a capture that has them
-/// panic is tried.
+/// The steps in a row that must panic or be given up before their task counts as dead: more than the attempts of a
+/// capture that makes them panic.
 const FAILURES_MAX: u32 = 5;
-/// A loop turns again within its patience and its pause. This is for a machine that is slow.
+/// A loop turns again within its patience and its pause; this much more is for a slow machine.
 const GRACE: Duration = Duration::from_secs(30);
 
 pub struct Vitals {
-    /// Names this process.
+    /// The id of this process.
     pub node: Uuid,
     pub database: Remembered<Result<Lags, Outage>>,
     pub media: Remembered<Result<(), String>>,
@@ -29,16 +29,16 @@ pub struct Vitals {
     sees: AtomicBool,
 }
 
-/// For how long that has been over which waits longest to be done, on whichever node; zero when nothing waits.
+/// The lags of background work on any node: the time since the oldest item was due; zero if nothing waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lags {
-    /// Sessions that are still to be erased.
+    /// The lag of erasing sessions.
     pub sweep: TimeDelta,
-    /// Callbacks that are still to be sent.
+    /// The lag of sending callbacks.
     pub callbacks: TimeDelta,
 }
 
-/// One loop of a task: those that do several steps at once have several.
+/// One loop of a task: a task that runs several steps at once has several loops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lane {
     pub task: &'static str,
@@ -46,18 +46,18 @@ pub struct Lane {
 }
 
 struct Pulse {
-    /// By when the loop must have turned again, by the monotonic clock.
+    /// The time by which the loop must have turned again, on the monotonic clock.
     due: Duration,
-    /// Steps that panicked or had to be given up since the last one that ended by itself.
+    /// The steps that panicked or were given up since the last one that ended by itself.
     failures: u32,
 }
 
-/// The end of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// By itself, even if with an error.
+    /// It ended by itself, with or without an error.
     Ended,
-    /// It took too long, and was given up.
+    /// It took too long and was given up.
     GivenUp,
     Panicked,
 }
@@ -76,7 +76,7 @@ impl Default for Vitals {
 }
 
 impl Vitals {
-    /// A loop turns, and will again within this time.
+    /// Notes that a loop turns, and will turn again within this time.
     pub fn turns(&self, clock: &Clock, lane: Lane, within: Duration) {
         let due = clock.monotonic() + within + GRACE;
         self.lanes().entry(lane).or_insert(Pulse { due, failures: 0 }).due = due;
@@ -91,17 +91,17 @@ impl Vitals {
         }
     }
 
-    /// Background work has panicked.
+    /// Counts a panic of background work.
     pub fn panicked(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of panics of background work since this node was started.
+    /// Returns the number of panics of background work since this node was started.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 
-    /// Tasks of which a loop no longer turns, or fails again and again.
+    /// Returns the tasks with a loop that no longer turns, or that fails again and again.
     pub fn dead(&self, clock: &Clock) -> Vec<&'static str> {
         let now = clock.monotonic();
         let lanes = self.lanes();
@@ -111,7 +111,7 @@ impl Vitals {
         tasks
     }
 
-    /// True if the networks found the face of a portrait when they were last asked.
+    /// True if the networks found the face of a portrait in the latest self-test.
     pub fn sees(&self) -> bool {
         self.sees.load(Ordering::Relaxed)
     }
@@ -125,7 +125,7 @@ impl Vitals {
     }
 }
 
-/// The findings of a moment ago.
+/// A finding that is kept for a while.
 pub struct Remembered<T>(sync::Mutex<Option<(Duration, T)>>);
 
 impl<T> Default for Remembered<T> {
@@ -135,7 +135,7 @@ impl<T> Default for Remembered<T> {
 }
 
 impl<T: Clone> Remembered<T> {
-    /// Finds it out anew if that is longer ago than `kept`; whoever asks meanwhile waits for the same answer.
+    /// Returns the finding, renewed if it is older than `kept`; concurrent callers wait for the same result.
     pub async fn get(&self, clock: &Clock, kept: Duration, find: impl Future<Output = T>) -> T {
         let mut last = self.0.lock().await;
         if let Some((when, found)) = &*last
@@ -149,7 +149,7 @@ impl<T: Clone> Remembered<T> {
     }
 }
 
-/// The text of a panic.
+/// Returns the text of a panic.
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")

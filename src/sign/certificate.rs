@@ -1,4 +1,4 @@
-//! Keys with certificates of their own making.
+//! Makes keys with self-signed certificates.
 
 use std::time::Duration;
 
@@ -13,38 +13,38 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 use super::Error;
 use crate::domain::Moment;
 
-/// Years a self-signed certificate is good for. It is renewed before its end, for the same key: answers are kept and
-/// verified long after.
+/// The life of a self-signed certificate in years. It is renewed before its end, for the same key, since answers are
+/// kept and verified long after.
 const CERTIFICATE_YEARS: i32 = 2;
-/// Good for twenty years (NIST SP 800-57 part 1).
+/// The size of RSA keys, which is sufficient for twenty years (NIST SP 800-57 part 1).
 const RSA_SIZE: RsaKeySize = RsaKeySize::_3072;
 
 /// The family of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// On the curve P-256.
+    /// ECDSA on the curve P-256.
     P256,
     Rsa,
 }
 
-/// What a certificate says that its key is for (RFC 5280, 4.2.1.3).
+/// The usage of the key that the certificate states (RFC 5280, 4.2.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
     Signature,
-    /// Others agree on a key with it.
+    /// Others agree on a secret with this key.
     Agreement,
-    /// Others encrypt a key for it.
+    /// Others encrypt a secret for this key.
     Encipherment,
 }
 
-/// A new random key, and a certificate that it signed itself.
+/// A new random key with its self-signed certificate.
 pub struct SelfSigned {
     /// The private key: PKCS #8, DER.
     pub der: SecretSlice<u8>,
     pub certificate_pem: String,
 }
 
-/// Makes a key whose certificate names it `name` and begins at `now`'s day.
+/// Makes a key whose certificate has the name `name` and begins on the day of `now`.
 pub fn make(family: Family, usage: Usage, name: &str, now: Moment) -> Result<SelfSigned, Error> {
     let pair = match family {
         Family::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
@@ -56,13 +56,14 @@ pub fn make(family: Family, usage: Usage, name: &str, now: Moment) -> Result<Sel
     Ok(SelfSigned { der: pair.serialized_der().to_vec().into(), certificate_pem })
 }
 
-/// Another certificate for a key that [`make`] has made.
+/// Makes another certificate for a key that [`make`] has made.
 pub fn renew(der: &SecretSlice<u8>, usage: Usage, name: &str, now: Moment) -> Result<String, Error> {
     let pair = KeyPair::try_from(der.expose_secret()).map_err(|_| Error::Key("it is damaged"))?;
     self_signed(&pair, usage, name, now).map_err(|_| Error::Key("no certificate could be made"))
 }
 
-/// When a certificate ends that begins at `now`'s day: at the first of a month, which every month has.
+/// Returns the end of a certificate that begins on the day of `now`: the first of a month, which is always a valid
+/// date.
 pub fn ends(now: Moment) -> Moment {
     let today = now.utc().date_naive();
     let first = NaiveDate::from_ymd_opt(today.year() + CERTIFICATE_YEARS, today.month(), 1);
@@ -84,14 +85,14 @@ fn self_signed(pair: &KeyPair, usage: Usage, name: &str, now: Moment) -> Result<
     Ok(params.self_signed(pair)?.pem())
 }
 
-/// An error, the end of a sentence, unless the certificate's time has begun and not ended.
+/// Fails with the end of a sentence unless the certificate is valid at `now`.
 pub fn in_force(der: &[u8], now: Moment) -> Result<(), String> {
     let der = CertificateDer::from(der);
     let certificate = EndEntityCert::try_from(&der).map_err(|_| "the certificate cannot be read".to_owned())?;
     let seconds = now.utc().timestamp().try_into().unwrap_or_default();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let day = |time: UnixTime| DateTime::from_timestamp(time.as_secs() as i64, 0).unwrap_or_default();
-    // Nobody is trusted here: this looks at the time first, and the rest of the judgement is left to clients.
+    // There are no trust anchors here: only the validity period matters, and clients judge the rest.
     match certificate.verify_for_usage(ALL_VERIFICATION_ALGS, &[], &[], now, KeyUsage::server_auth(), None, None) {
         Err(webpki::Error::CertExpired { not_after, .. }) => {
             Err(format!("the certificate ended at {}", day(not_after)))
@@ -103,7 +104,7 @@ pub fn in_force(der: &[u8], now: Moment) -> Result<(), String> {
     }
 }
 
-/// The DER of the first certificate in a PEM text.
+/// Returns the DER of the first certificate in a PEM text.
 pub fn first(pem: &str) -> Option<Vec<u8>> {
     let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
     let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;

@@ -1,4 +1,4 @@
-//! A key that signs, with its public half as JWK and certificate.
+//! A signing key, with its public half as JWK and certificate.
 
 use std::fmt;
 
@@ -17,12 +17,12 @@ use super::{Algorithm, Error};
 use crate::domain::Moment;
 use crate::sign::certificate::{self, Family, Usage};
 
-/// The name in a certificate.
+/// The subject of the certificates.
 const SUBJECT: &str = "BioServer signing key";
-/// Shorter RSA keys are refused, by others too.
+/// The least modulus length of RSA keys in bytes; other software refuses shorter ones as well.
 const RSA_MODULUS_LEN_MIN: usize = 256;
 
-/// Parsed once: checking an RSA key costs more than signing with it.
+/// The parsed private key. It is parsed once, since the checks of an RSA key cost more than a signature.
 enum Private {
     Es256(EcdsaKeyPair),
     Rs256(RsaKeyPair),
@@ -43,7 +43,7 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// A new random key with a self-signed certificate that begins at `now`'s day.
+    /// Makes a new random key with a self-signed certificate that begins on the day of `now`.
     pub fn make(algorithm: Algorithm, now: Moment) -> Result<Self, Error> {
         let family = match algorithm {
             Algorithm::Es256 => Family::P256,
@@ -53,12 +53,12 @@ impl Key {
         Self::read(algorithm, made.der, made.certificate_pem)
     }
 
-    /// Another certificate for a key of this server, in PEM.
+    /// Makes another certificate, in PEM, for a key of this server.
     pub fn renew(der: &SecretSlice<u8>, now: Moment) -> Result<String, Error> {
         certificate::renew(der, Usage::Signature, SUBJECT, now)
     }
 
-    /// A key as [`Key::der`] gave it.
+    /// Reads a key from the value that [`Key::der`] returned, and its certificate.
     pub fn read(algorithm: Algorithm, der: SecretSlice<u8>, certificate_pem: String) -> Result<Self, Error> {
         let private = match algorithm {
             Algorithm::Es256 => {
@@ -81,8 +81,8 @@ impl Key {
         Ok(Self { private, der, kid, jwk, certificate_pem })
     }
 
-    /// The operator's own: a private key (PKCS #8, SEC 1 or PKCS #1) and the certificate for it, both in
-    /// PEM. More certificates may follow the first: its issuers'.
+    /// Reads the operator's own key: a private key (PKCS #8, SEC 1 or PKCS #1) and its certificate, both in PEM. The
+    /// certificates of its issuers may follow.
     pub fn from_pem(private: &SecretString, certificate: &str) -> Result<Self, Error> {
         let pair = KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is no private key in PEM"))?;
         let algorithm = if pair.is_compatible(&PKCS_ECDSA_P256_SHA256) {
@@ -93,7 +93,7 @@ impl Key {
             return Err(Error::Key("it is neither an RSA key nor one on the curve P-256"));
         };
         let der = certificate::first(certificate).ok_or(Error::Key("its certificate is not in PEM"))?;
-        // DER has one spelling for one key, so the certificate for it holds these very bytes.
+        // DER has one encoding for each key, so the certificate of this key contains these bytes.
         let public = pair.subject_public_key_info();
         if !der.windows(public.len()).any(|window| window == public) {
             return Err(Error::Key("the certificate is for another key"));
@@ -108,17 +108,17 @@ impl Key {
         }
     }
 
-    /// The private key in DER, to be sealed.
+    /// Returns the private key in DER, so that it can be sealed.
     pub fn der(&self) -> &SecretSlice<u8> {
         &self.der
     }
 
-    /// The public key's thumbprint (RFC 7638).
+    /// Returns the public key's thumbprint (RFC 7638).
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The public key, with `kid`, `alg` and `use`.
+    /// Returns the public key with `kid`, `alg` and `use`.
     pub fn jwk(&self) -> &Value {
         &self.jwk
     }
@@ -127,7 +127,7 @@ impl Key {
         &self.certificate_pem
     }
 
-    /// The signature as JWS wants it (RFC 7518): for ECDSA, r and s with 32 bytes each.
+    /// Signs a message, in the form that JWS requires (RFC 7518): for ECDSA, r and s with 32 bytes each.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let random = SystemRandom::new();
         match &self.private {
@@ -144,11 +144,11 @@ impl Key {
 }
 
 impl Private {
-    /// The public key's own members (RFC 7518, 6.2.1 and 6.3.1).
+    /// Returns the members of the public key itself (RFC 7518, 6.2.1 and 6.3.1).
     fn public(&self) -> Value {
         match self {
             Self::Es256(pair) => {
-                // Uncompressed: 4, x, y.
+                // The point is uncompressed: 4, x, y.
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
                 json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
             }
@@ -160,7 +160,7 @@ impl Private {
     }
 }
 
-/// The SHA-256 of the key's required members in alphabetical order (RFC 7638), in base64url.
+/// Returns the SHA-256 of the key's required members in alphabetical order (RFC 7638), in base64url.
 pub fn thumbprint(jwk: &Value) -> Result<String, Error> {
     let member = |name: &str| jwk[name].as_str().ok_or(Error::Key("it is no RSA or P-256 key"));
     let text = match member("kty")? {

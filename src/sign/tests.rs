@@ -1,4 +1,4 @@
-//! Signatures, ours and others', good and bad.
+//! Tests of signatures, valid and invalid, of this server and of another implementation.
 
 use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,7 +16,7 @@ fn signer(algorithm: Algorithm) -> Signer {
     Signer::new(Key::make(algorithm, now()).unwrap(), vec![])
 }
 
-/// `jws` with one part replaced by the base64url of `text`.
+/// Returns `jws` with one part replaced by the base64url of `text`.
 fn with_part(jws: &str, index: usize, text: &[u8]) -> String {
     let encoded = URL_SAFE_NO_PAD.encode(text);
     let mut parts: Vec<&str> = jws.split('.').collect();
@@ -78,7 +78,7 @@ fn the_key_decides_the_algorithm() {
         let found = verify(&with_part(&jws, 0, head.as_bytes()), &es.jwks());
         assert!(matches!(found, Err(Error::Algorithm(_))), "{alg}: {found:?}");
     }
-    // A set that lies about the key's algorithm, and one that names none.
+    // One key set states a wrong algorithm for its key, and one states none.
     let mut lying = es.jwks();
     lying["keys"][0]["alg"] = json!("RS256");
     assert!(matches!(verify(&jws, &lying), Err(Error::Algorithm(_))));
@@ -151,7 +151,7 @@ fn an_operators_key_wants_its_own_certificate() {
     }
 }
 
-/// The example of RFC 7638, section 3.1.
+/// The key is the example of RFC 7638, section 3.1.
 #[test]
 fn a_thumbprint_is_the_standards() {
     let n = concat!(

@@ -1,7 +1,7 @@
-//! Tables `audit_events`, `audit_entries` and `audit_chain`: entries that wait for their place, the chain of those that
-//! have one, and its ends.
+//! Tables `audit_events`, `audit_entries` and `audit_chain`: entries that wait for their place, the chain, and its
+//! signed ends.
 //!
-//! A request appends an event, so that no request waits for another's; events are chained afterwards.
+//! A request appends an event, so that no request waits for another; events are chained later.
 
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
@@ -14,25 +14,25 @@ use crate::store::{Error, Tx, on};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub id: Uuid,
-    /// JSON.
+    /// The entry as JSON.
     pub entry: String,
     pub mac: Vec<u8>,
 }
 row!(Event { id, entry, mac });
 
-/// An entry in its place.
+/// An entry in its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chained {
     pub seq: i64,
-    /// The time that the entry states, for searching.
+    /// The time that the entry states, so that it can be searched.
     pub happened: Moment,
-    /// JSON.
+    /// The entry as JSON.
     pub entry: String,
     pub hash: Vec<u8>,
 }
 row!(Chained { seq, happened, entry, hash });
 
-/// The ends of the chain, each as a signed text; `None` before there is one.
+/// The signed ends of the chain; `None` while there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ends {
     pub head: Option<String>,
@@ -55,7 +55,7 @@ pub async fn is_waiting(tx: &mut Tx) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM audit_events)").fetch_one(conn).await)?)
 }
 
-/// The events that wait, oldest first.
+/// Returns the waiting events, oldest first.
 pub async fn waiting(tx: &mut Tx, limit: i64) -> Result<Vec<Event>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, entry, mac FROM audit_events ORDER BY id LIMIT $1")
         .bind(limit)
@@ -63,15 +63,14 @@ pub async fn waiting(tx: &mut Tx, limit: i64) -> Result<Vec<Event>, Error> {
         .await)?)
 }
 
-/// The ends of the chain, which nobody else changes before `tx` is done; `None` if another node is at work on it. No
-/// request touches this row.
+/// Locks the ends of the chain and returns them; `None` if another node has locked them. No request touches this row.
 pub async fn hold(tx: &mut Tx) -> Result<Option<Ends>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!("SELECT head, pruned FROM audit_chain {lock}");
     Ok(on!(tx, |conn| sqlx::query_as(AssertSqlSafe(statement)).fetch_optional(conn).await)?)
 }
 
-/// Has all that `tx` reads from now on be of one moment. It is the first statement; an `SQLite` file needs none.
+/// Makes all reads of `tx` see one moment. It must be the first statement; an `SQLite` file does not need it.
 pub async fn snapshot(tx: &mut Tx) -> Result<(), Error> {
     let Tx::Postgres(..) = tx else { return Ok(()) };
     on!(tx, |conn| sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(conn).await.map(|_| ()))
@@ -81,7 +80,7 @@ pub async fn ends(tx: &mut Tx) -> Result<Ends, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT head, pruned FROM audit_chain").fetch_one(conn).await)?)
 }
 
-/// Takes up to `limit` events out, in no order. Whoever holds the chain alone does so.
+/// Takes out up to `limit` events, in no order. The caller holds the lock of the chain.
 pub async fn take(tx: &mut Tx, limit: i64) -> Result<Vec<Event>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events ORDER BY id LIMIT $1)
@@ -92,7 +91,7 @@ pub async fn take(tx: &mut Tx, limit: i64) -> Result<Vec<Event>, Error> {
     .await)?)
 }
 
-/// Puts entries at the end of the chain, whose signed head is `head` then.
+/// Appends entries to the chain; `head` is its new signed head.
 pub async fn chain(tx: &mut Tx, entries: &[Chained], head: &str) -> Result<(), Error> {
     on!(tx, |conn| {
         let mut statement = QueryBuilder::new("INSERT INTO audit_entries (seq, happened, entry, hash) ");
@@ -104,7 +103,7 @@ pub async fn chain(tx: &mut Tx, entries: &[Chained], head: &str) -> Result<(), E
     on!(tx, |conn| sqlx::query("UPDATE audit_chain SET head = $1").bind(head).execute(conn).await.map(|_| ()))
 }
 
-/// Up to `limit` entries after `seq`, in their order.
+/// Returns up to `limit` entries after `seq`, in their order.
 pub async fn after(tx: &mut Tx, seq: i64, limit: i64) -> Result<Vec<Chained>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT seq, happened, entry, hash FROM audit_entries WHERE seq > $1 ORDER BY seq LIMIT $2"

@@ -1,4 +1,4 @@
-//! Table `callbacks`: what providers are still to be told, and were. A row goes with its session.
+//! Table `callbacks`: callbacks that are due, were sent or were given up. A row is deleted with its session.
 
 use sqlx::AssertSqlSafe;
 
@@ -10,17 +10,17 @@ use crate::store::{Error, Tx, on};
 
 row!(Callback { id, session, status, attempts, due, last, created });
 
-/// A callback that is leased to one node, and what it needs to send it.
+/// A callback that is leased to one node, with the session that it needs.
 #[derive(Debug, Clone)]
 pub struct LeasedCallback {
     pub callback: CallbackId,
     pub session: StoredSession,
-    /// How often it was sent, this time included.
+    /// The number of attempts, this one included.
     pub attempts: i64,
 }
 row!(LeasedCallback { callback, session as flat, attempts });
 
-/// Owes the session's provider a callback, if the session has a URL for it.
+/// Inserts a callback to the session's provider, if the session has a callback URL.
 pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO callbacks (id, session, status, attempts, due, created)
@@ -36,18 +36,18 @@ pub async fn insert(tx: &mut Tx, id: CallbackId, session: SessionId, now: Moment
     Ok(())
 }
 
-/// Which callbacks that are due a node takes.
+/// The choice of the due callbacks that a node takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Share<'a> {
     pub limit: i64,
-    /// The most of one provider, which leaves room for the others.
+    /// The most callbacks of one provider, which leaves room for the others.
     pub of_provider: i64,
-    /// Those providers get none.
+    /// The providers whose callbacks are not taken.
     pub without: &'a [ProviderId],
 }
 
-/// Callbacks that are due, of sessions that are alive, longest due first. Until `leased` no other node sends them; if
-/// this one dies, another does then.
+/// Leases due callbacks of sessions that are alive, longest due first. Until `leased` no other node takes them; if this
+/// node crashes, another takes them after that.
 pub async fn take(
     tx: &mut Tx,
     now: Moment,
@@ -56,7 +56,7 @@ pub async fn take(
 ) -> Result<Vec<LeasedCallback>, Error> {
     const IS_FREE: &str = "status = $3 AND due <= $1 AND (callbacks.leased IS NULL OR callbacks.leased <= $1)";
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
-    // Ids are digits and hyphens.
+    // Ids contain only digits and hyphens, so the statement is safe.
     let without: Vec<_> = without.iter().map(|id| tx.literal(id.0)).collect();
     let others =
         if without.is_empty() { String::new() } else { format!("AND provider NOT IN ({})", without.join(", ")) };
@@ -94,14 +94,14 @@ pub async fn take(
     Ok(found)
 }
 
-/// Gives one back: it is sent at `due`, and was not sent now. It is dead, and `last` says why, if its session has ended
-/// by then.
+/// Gives a callback back that was not sent; it is due again at `due`. If its session has ended by then, the callback is
+/// dead, and `last` says why.
 pub async fn postpone(tx: &mut Tx, leased: &LeasedCallback, due: Moment, last: &str) -> Result<(), Error> {
     let status = if due < leased.session.expires { CallbackStatus::Owed } else { CallbackStatus::Dead };
     set(tx, leased, status, due, last, 1).await
 }
 
-/// Notes how an attempt ended; nothing happens if the lease went to another.
+/// Writes the outcome of an attempt; does nothing if another node has the lease.
 pub async fn note(
     tx: &mut Tx,
     leased: &LeasedCallback,
@@ -112,7 +112,7 @@ pub async fn note(
     set(tx, leased, status, due, last, 0).await
 }
 
-/// `taken_back` of the callback's attempts do not count.
+/// Writes the state; `taken_back` of the callback's attempts no longer count.
 async fn set(
     tx: &mut Tx,
     leased: &LeasedCallback,
@@ -137,7 +137,7 @@ async fn set(
     Ok(())
 }
 
-/// Since when the callback is due that waits longest for a node to send it.
+/// Returns the due time of the callback that has waited longest for a node to send it.
 pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "SELECT due FROM callbacks WHERE status = $1 AND due <= $2 AND (leased IS NULL OR leased <= $2)
@@ -150,7 +150,7 @@ pub async fn oldest_due(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Erro
     .await)?)
 }
 
-/// Counts the callbacks that are still to be sent: those of this session, or all if none is given.
+/// Counts the callbacks that are still to be sent, of this session or of all.
 pub async fn count_owed(tx: &mut Tx, session: Option<SessionId>) -> Result<i64, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "SELECT COUNT(*) FROM callbacks WHERE status = $1 AND ($2 IS NULL OR session = $2)"
@@ -161,7 +161,7 @@ pub async fn count_owed(tx: &mut Tx, session: Option<SessionId>) -> Result<i64, 
     .await)?)
 }
 
-/// The newest `limit` callbacks, newest first. For the operator.
+/// Returns the newest `limit` callbacks, newest first; for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Callback>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT id, session, status, attempts, due, last, created FROM callbacks ORDER BY created DESC, id LIMIT $1"
@@ -171,7 +171,7 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<Callback>, Error> {
     .await)?)
 }
 
-/// Has one be sent once more, or all that are dead; says how many. For the operator.
+/// Makes one callback due again, or all dead ones, and returns their number; for the operator.
 pub async fn retry(tx: &mut Tx, id: Option<CallbackId>, now: Moment) -> Result<u64, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE callbacks SET status = $2, due = $3, leased = NULL, attempts = 0

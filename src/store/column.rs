@@ -1,4 +1,4 @@
-//! Plain values as both databases keep them.
+//! Converts plain values to and from columns of both databases.
 
 use chrono::{DateTime, Utc};
 use sqlx::encode::IsNull;
@@ -28,7 +28,7 @@ impl<'r> Decode<'r, Postgres> for Moment {
     }
 }
 
-/// Milliseconds since 1970: `SQLite`'s text form of a time does not sort.
+/// Stored as milliseconds since 1970, since `SQLite`'s text form of a time does not sort.
 impl Type<Sqlite> for Moment {
     fn type_info() -> <Sqlite as Database>::TypeInfo {
         <i64 as Type<Sqlite>>::type_info()
@@ -53,7 +53,7 @@ impl<'r> Decode<'r, Sqlite> for Moment {
     }
 }
 
-/// Keeps `$outer` as the `$inner` that `$unwrap` takes out and `$wrap` puts back.
+/// Stores `$outer` as an `$inner`, which `$unwrap` takes out and `$wrap` converts back.
 macro_rules! kept_as {
     ($outer:ty, $inner:ty, $unwrap:expr, $wrap:expr) => {
         impl<DB: Database> Type<DB> for $outer
@@ -107,8 +107,8 @@ kept_as!(LivenessStatus, String, LivenessStatus::to_string, |name: String| {
     Ok(status?)
 });
 
-/// Reads a row by the names of its columns, on both databases; `field as Kept` is kept as another type,
-/// and `field as flat` is itself read from the row.
+/// Reads a row by the names of its columns, on both databases; `field as Kept` is stored as another type, and `field as
+/// flat` is itself read from the row.
 macro_rules! row {
     ($type:ident { $($field:ident $(as $kept:ident)?),* $(,)? }) => {
         $crate::store::column::row!(@of sqlx::postgres::PgRow, $type { $($field $(as $kept)?),* });
@@ -133,7 +133,7 @@ macro_rules! row {
 }
 pub(crate) use row;
 
-/// Names, separated by blanks.
+/// Permissions, stored as names that are separated by blanks.
 #[derive(Debug, Clone)]
 pub struct Permissions(pub Vec<Permission>);
 

@@ -1,4 +1,5 @@
-//! Table `epochs`: which keys seal the keys of sessions. The keys themselves are not here.
+//! Table `epochs`: the ids of the keys that seal the data keys of sessions. The keys themselves are not in the
+//! database.
 
 use sqlx::AssertSqlSafe;
 
@@ -6,7 +7,7 @@ use crate::domain::{EpochId, Moment};
 use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
-/// An hour, and the key of the sessions that end in it.
+/// An epoch: the hour in which its sessions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
     pub id: EpochId,
@@ -14,7 +15,7 @@ pub struct Epoch {
 }
 row!(Epoch { id, ends });
 
-/// The epoch that ends then, if it has begun.
+/// Returns the epoch that ends at `ends`, if it has begun.
 pub async fn find(tx: &mut Tx, ends: Moment) -> Result<Option<EpochId>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT id FROM epochs WHERE ends = $1 AND NOT lost")
         .bind(ends)
@@ -22,7 +23,7 @@ pub async fn find(tx: &mut Tx, ends: Moment) -> Result<Option<EpochId>, Error> {
         .await)?)
 }
 
-/// Begins an epoch, and says which one it is: another one if another node was faster.
+/// Begins an epoch and returns its id, which is that of another epoch if another node was faster.
 pub async fn begin(tx: &mut Tx, new: Epoch) -> Result<EpochId, Error> {
     on!(tx, |conn| sqlx::query("INSERT INTO epochs (id, ends, lost) VALUES ($1, $2, FALSE) ON CONFLICT DO NOTHING")
         .bind(new.id)
@@ -36,7 +37,7 @@ pub async fn begin(tx: &mut Tx, new: Epoch) -> Result<EpochId, Error> {
         .await)?)
 }
 
-/// Lets another epoch begin for the same hour. Sessions of this one keep it.
+/// Marks the epoch's key as lost, so that another epoch can begin for the same hour. Its sessions keep it.
 pub async fn lose(tx: &mut Tx, id: EpochId) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query("UPDATE epochs SET lost = TRUE WHERE id = $1")
         .bind(id)
@@ -46,7 +47,7 @@ pub async fn lose(tx: &mut Tx, id: EpochId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The `limit` epochs that end first after `now`.
+/// Returns the first `limit` epochs that end after `now`.
 pub async fn list(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Epoch>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT id, ends FROM epochs WHERE ends > $1 AND NOT lost ORDER BY ends LIMIT $2"
@@ -57,12 +58,12 @@ pub async fn list(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Epoch>, Er
     .await)?)
 }
 
-/// All of them, those whose key was lost included.
+/// Returns all epochs, including those whose key was lost.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Epoch>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, ends FROM epochs ORDER BY ends").fetch_all(conn).await)?)
 }
 
-/// Ends up to `limit` epochs that are over by `now` and have no session left.
+/// Deletes up to `limit` epochs that ended by `now` and have no session left, and returns their ids.
 pub async fn end(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<EpochId>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
@@ -75,7 +76,7 @@ pub async fn end(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<EpochId>, E
     Ok(on!(tx, |conn| sqlx::query_scalar(AssertSqlSafe(statement)).bind(now).bind(limit).fetch_all(conn).await)?)
 }
 
-/// True if there is such an epoch.
+/// True if the epoch exists.
 pub async fn exists(tx: &mut Tx, id: EpochId) -> Result<bool, Error> {
     let found: Option<EpochId> =
         on!(tx, |conn| sqlx::query_scalar("SELECT id FROM epochs WHERE id = $1").bind(id).fetch_optional(conn).await)?;

@@ -1,7 +1,7 @@
-//! Table `faces`: those of sessions, sealed by their session's key.
+//! Table `faces`: the faces of sessions, sealed by the session's data key.
 //!
-//! Nothing here asks for a provider or for the time: a [`SessionId`] comes from a session that was found
-//! alive in the same unit of work.
+//! These functions check neither the provider nor the time: a [`SessionId`] comes from a session that was found alive
+//! in the same transaction.
 
 use crate::domain::{FaceId, SessionId};
 use crate::store::column::row;
@@ -40,7 +40,7 @@ pub async fn find(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<Option<
         .await)?)
 }
 
-/// The first `limit` faces of the session, oldest first.
+/// Returns the first `limit` faces of the session, oldest first.
 pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<StoredFace>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, content_sealed FROM faces WHERE session = $1 ORDER BY id LIMIT $2")
         .bind(session)
@@ -49,7 +49,7 @@ pub async fn list(tx: &mut Tx, session: SessionId, limit: i64) -> Result<Vec<Sto
         .await)?)
 }
 
-/// True if there was such a face. While its session lives, it is known as deleted.
+/// Deletes a face; true if there was one. Its id is remembered as deleted while its session lives.
 pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO deleted_faces (face, session) SELECT id, session FROM faces WHERE session = $1 AND id = $2"
@@ -67,7 +67,7 @@ pub async fn delete(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool,
         .map(|done| done.rows_affected() == 1))?)
 }
 
-/// As [`delete`], of all faces of the session.
+/// Deletes all faces of the session as [`delete`] does, and returns their ids.
 pub async fn delete_all(tx: &mut Tx, session: SessionId) -> Result<Vec<FaceId>, Error> {
     on!(tx, |conn| sqlx::query(
         "INSERT INTO deleted_faces (face, session) SELECT id, session FROM faces WHERE session = $1"
@@ -82,7 +82,7 @@ pub async fn delete_all(tx: &mut Tx, session: SessionId) -> Result<Vec<FaceId>, 
         .await)?)
 }
 
-/// True if there was such a face before it was deleted.
+/// True if this face existed and was deleted.
 pub async fn was_deleted(tx: &mut Tx, session: SessionId, id: FaceId) -> Result<bool, Error> {
     let found: Option<FaceId> =
         on!(tx, |conn| sqlx::query_scalar("SELECT face FROM deleted_faces WHERE session = $1 AND face = $2")

@@ -1,4 +1,4 @@
-//! Table `idempotency`: what requests with an Idempotency-Key made, for as long as its session lives.
+//! Table `idempotency`: the results of requests with an Idempotency-Key, kept as long as their session lives.
 
 use uuid::Uuid;
 
@@ -6,21 +6,21 @@ use crate::domain::{FaceId, Moment, SessionId};
 use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
-/// Where a key counts: among the sessions of one provider, or among the faces of one session.
+/// The scope of a key: the sessions of one provider, or the faces of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyScope(pub Uuid);
 
-/// What a request made.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// SHA-256 of what it asked for.
+    /// The SHA-256 of the request's content.
     pub body_sha256: Vec<u8>,
     pub session: SessionId,
     pub face: Option<FaceId>,
 }
 row!(IdempotencyRecord { body_sha256, session, face });
 
-/// What the request with this key made, if that session is alive.
+/// Returns the result of the request with this key, if its session is alive.
 pub async fn find(
     tx: &mut Tx,
     place: KeyScope,
@@ -38,8 +38,8 @@ pub async fn find(
     .await)?)
 }
 
-/// Whether it is noted: `false` when the key has made something else that is alive. Waits for another
-/// unit of work that is noting the same key.
+/// Inserts a result; `false` if the key already has a result that is alive. Waits for another transaction that inserts
+/// the same key.
 pub async fn insert(
     tx: &mut Tx,
     place: KeyScope,

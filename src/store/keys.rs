@@ -1,4 +1,4 @@
-//! Table `keys`: what callers prove themselves by. The secret itself is nowhere.
+//! Table `keys`: the keys of callers. The secrets themselves are not in the database.
 
 use crate::domain::{KeyId, Limits, Moment, Permission, ProviderId};
 use crate::store::column::{Permissions, row};
@@ -9,16 +9,16 @@ use crate::store::{Error, Tx, on};
 pub struct Key {
     pub id: KeyId,
     pub provider: ProviderId,
-    /// SHA-256 of the secret's text.
+    /// The SHA-256 of the secret's text.
     pub secret_sha256: Vec<u8>,
     pub permissions: Vec<Permission>,
     pub created: Moment,
-    /// The first moment at which it is no longer good.
+    /// The first moment at which the key is no longer valid.
     pub expires: Option<Moment>,
     pub revoked: Option<Moment>,
 }
 
-/// A key that is good, and what its provider may ask for.
+/// A valid key, and the limits of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Valid {
     pub key: Key,
@@ -58,8 +58,8 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<(), Error> {
     Ok(())
 }
 
-/// The key, unless it is expired or revoked at `now`. This is how a provider is found, so it asks
-/// for none.
+/// Returns the key unless it is expired or revoked at `now`. It takes no provider, since it is the way to find the
+/// provider.
 pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT keys.id, provider, secret_sha256, permissions, keys.created, expires, revoked, ",
@@ -73,7 +73,7 @@ pub async fn valid(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Valid>,
     .await)?)
 }
 
-/// The first `limit` keys of all providers, by provider and age: for the operator.
+/// Returns the first `limit` keys of all providers, by provider and age; for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedKey>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT keys.id, providers.name AS provider, permissions, keys.created, expires, revoked
@@ -85,8 +85,8 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedKey>, Error> {
     .await)?)
 }
 
-/// Ends a key, and says since when it is ended: earlier than `now` when it was already. `None` when
-/// there is no such key.
+/// Revokes a key, and returns the time of its revocation: earlier than `now` if it was revoked before. `None` if there
+/// is no such key.
 pub async fn revoke(tx: &mut Tx, id: KeyId, now: Moment) -> Result<Option<Moment>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "UPDATE keys SET revoked = COALESCE(revoked, $2) WHERE id = $1 RETURNING revoked"

@@ -1,6 +1,6 @@
-//! Table `replays`: the liveness check of a session, from what is asked to what was found.
+//! Table `replays`: the liveness check of a session, from its request to its result.
 //!
-//! As in `faces`, a [`SessionId`] of a caller comes from a session that was found alive in the same unit of work.
+//! As in `faces`, a [`SessionId`] of a caller comes from a session that was found alive in the same transaction.
 
 use std::fmt;
 
@@ -12,34 +12,34 @@ use crate::store::column::row;
 use crate::store::sessions::{StoredSession, session_columns};
 use crate::store::{Error, Tx, on};
 
-/// A check, without its capture.
+/// A check without its capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LivenessCheck {
     pub status: LivenessStatus,
     pub asked_sealed: Vec<u8>,
     pub result_sealed: Option<Vec<u8>>,
-    /// Until when the capture must come.
+    /// The time by which the capture must arrive.
     pub due: Moment,
 }
 row!(LivenessCheck { status, asked_sealed, result_sealed, due });
 
-/// A capture that is leased to one node, and what it needs to look at it.
+/// A capture that is leased to one node, with all that its processing needs.
 #[derive(Clone)]
 pub struct LeasedCapture {
     pub session: StoredSession,
     pub asked_sealed: Vec<u8>,
-    /// Until when the capture had to come.
+    /// The time by which the capture had to arrive.
     pub due: Moment,
     pub capture_sealed: Vec<u8>,
-    /// How often it was leased, this time included.
+    /// The number of attempts, this one included.
     pub attempts: i64,
-    /// The number of times that it met a database or a place of media that was away.
+    /// The number of attempts that failed because the database or the media store was away.
     pub faults: i64,
     pub received: Moment,
 }
 row!(LeasedCapture { session as flat, asked_sealed, due, capture_sealed, attempts, faults, received });
 
-/// One node's turn at a capture.
+/// One node's lease of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     pub session: SessionId,
@@ -53,14 +53,14 @@ impl LeasedCapture {
     }
 }
 
-/// Why a lease is given back.
+/// The reason why a lease is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenBack {
-    /// The attempt counts.
+    /// The attempt failed and counts.
     Failed,
-    /// It does not: the networks were busy.
+    /// The networks were busy; the attempt does not count.
     Busy,
-    /// It does not: the database or the place of media was away.
+    /// The database or the media store was away; the attempt does not count.
     Fault,
 }
 
@@ -70,7 +70,7 @@ impl fmt::Debug for LeasedCapture {
     }
 }
 
-/// Begins a check in the place of the one before; `false` if that is in progress.
+/// Begins a check in place of an earlier one; `false` if that one is in progress.
 pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Moment) -> Result<bool, Error> {
     Ok(on!(tx, |conn| {
         sqlx::query(
@@ -91,8 +91,8 @@ pub async fn begin(tx: &mut Tx, session: SessionId, asked_sealed: &[u8], due: Mo
     })?)
 }
 
-/// Begins the next attempt at the check that was `asked` before; `false` if another check has begun since, or this one is
-/// in progress.
+/// Begins the next attempt at the check whose request was `before_sealed`; `false` if another check has begun since, or
+/// this one is in progress.
 pub async fn repeat(
     tx: &mut Tx,
     session: SessionId,
@@ -125,7 +125,8 @@ pub async fn find(tx: &mut Tx, session: SessionId) -> Result<Option<LivenessChec
     .await)?)
 }
 
-/// Whether the check that was `asked` takes this capture: not if it has had one, or another check has begun since.
+/// Stores the capture of the check whose request is `asked_sealed`; `false` if it has a capture already, its time is
+/// over, or another check has begun since.
 pub async fn receive(
     tx: &mut Tx,
     session: SessionId,
@@ -148,8 +149,8 @@ pub async fn receive(
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Counts the captures that are looked at before a new one of this provider, those that are with a node included: all of
-/// its own, and of each other provider at most one more than that, since providers take turns.
+/// Counts the captures that come before a new one of this provider, including those in progress: all of its own, and of
+/// each other provider at most one more than that, since providers take turns.
 pub async fn waiting(tx: &mut Tx, provider: ProviderId) -> Result<i64, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "WITH counts AS (SELECT provider, COUNT(*) AS count FROM replays JOIN sessions ON sessions.id = replays.session
@@ -165,8 +166,9 @@ pub async fn waiting(tx: &mut Tx, provider: ProviderId) -> Result<i64, Error> {
     .await)?)
 }
 
-/// The capture whose turn it is, if it was not tried `attempts_max` times yet: providers take turns, and of each the
-/// capture that waits longest comes first. Until `leased` no other node takes it; if this one dies, another does then.
+/// Leases the capture whose turn it is and that had fewer than `attempts_max` attempts. Providers take turns, and of
+/// each provider the longest-waiting capture comes first. Until `leased` no other node takes it; if this node crashes,
+/// another takes it after that.
 pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -> Result<Option<LeasedCapture>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
@@ -199,7 +201,7 @@ pub async fn take(tx: &mut Tx, now: Moment, leased: Moment, attempts_max: i64) -
     .await)?)
 }
 
-/// Lengthens the lease of a capture until `until`; `false` if it went to another, or the check has ended.
+/// Extends the lease of a capture until `until`; `false` if another node has the lease, or the check has ended.
 pub async fn renew(tx: &mut Tx, leased: &LeasedCapture, until: Moment) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE replays SET leased = $3 WHERE session = $1 AND attempts = $2 AND status = $4"
@@ -213,7 +215,7 @@ pub async fn renew(tx: &mut Tx, leased: &LeasedCapture, until: Moment) -> Result
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Gives a capture back: another attempt may begin at `when`. Nothing happens if the lease went to another.
+/// Gives a capture back: another attempt may begin at `when`. Does nothing if another node has the lease.
 pub async fn give_back(tx: &mut Tx, lease: Lease, when: Moment, why: GivenBack) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "UPDATE replays SET leased = $4, attempts = attempts - $5, faults = faults + $6
@@ -231,7 +233,7 @@ pub async fn give_back(tx: &mut Tx, lease: Lease, when: Moment, why: GivenBack) 
     Ok(())
 }
 
-/// Ends the check of a leased capture, which is forgotten; `false` if the lease went to another.
+/// Ends the check of a leased capture and deletes the capture; `false` if another node has the lease.
 pub async fn finish(
     tx: &mut Tx,
     leased: &LeasedCapture,
@@ -252,7 +254,7 @@ pub async fn finish(
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Ends up to `limit` checks whose capture did not come in time. Gives their sessions.
+/// Ends up to `limit` checks whose capture did not arrive in time, and returns their sessions.
 pub async fn time_out(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
@@ -269,7 +271,7 @@ pub async fn time_out(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Sessio
         .await)?)
 }
 
-/// A check whose capture was tried as often as it may be, in vain.
+/// A check whose capture failed in the last allowed attempt.
 #[derive(Debug, Clone)]
 pub struct ExhaustedCheck {
     pub session: StoredSession,
@@ -279,7 +281,7 @@ pub struct ExhaustedCheck {
 }
 row!(ExhaustedCheck { session as flat, asked_sealed, due, attempts });
 
-/// Up to `limit` checks, of sessions that are alive, whose capture was tried `attempts_max` times in vain.
+/// Returns up to `limit` checks, of sessions that are alive, whose capture failed `attempts_max` times.
 pub async fn exhausted(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) -> Result<Vec<ExhaustedCheck>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT ",
@@ -296,7 +298,7 @@ pub async fn exhausted(tx: &mut Tx, now: Moment, attempts_max: i64, limit: i64) 
     .await)?)
 }
 
-/// Ends such a check, whose capture is forgotten; `false` if it has ended by now.
+/// Ends such a check and deletes its capture; `false` if it has ended by now.
 pub async fn give_up(tx: &mut Tx, check: &ExhaustedCheck, result_sealed: &[u8]) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE replays SET status = $3, result_sealed = $4, capture_sealed = NULL, leased = NULL

@@ -1,4 +1,4 @@
-//! A look at a database that leaves it as it is: `bioserver check --connect`.
+//! Inspects a database without changing it, for `bioserver check --connect`.
 
 use crate::store::settings::Settings;
 use crate::store::{Error, Store, on, open, postgres, probes, sqlite};
@@ -6,15 +6,15 @@ use crate::store::{Error, Store, on, open, postgres, probes, sqlite};
 /// A database that can be written.
 #[derive(Debug)]
 pub struct Found {
-    /// `None` of an `SQLite` file that is still to be made.
+    /// `None` for an `SQLite` file that does not exist yet.
     pub store: Option<Store>,
-    /// The newest step of its schema; `None` of a database without one.
+    /// The newest migration of its schema; `None` for a database without a schema.
     pub applied: Option<i64>,
-    /// The newest step that this program knows.
+    /// The newest migration that this program knows.
     pub newest: i64,
 }
 
-/// Connects without waiting for a database that is starting, and writes what it takes back.
+/// Connects without waiting for a database that is starting, and tries a write that leaves nothing behind.
 pub async fn at(settings: &Settings) -> Result<Found, Error> {
     let newest = open::newest();
     let store = match settings {
@@ -31,7 +31,7 @@ pub async fn at(settings: &Settings) -> Result<Found, Error> {
         probes::write(&mut tx).await?;
         tx.commit().await?;
     } else {
-        // The next steps of the schema make tables. Without a commit, this leaves none.
+        // The next migrations create tables, so this tries to create one. Without a commit, it leaves none.
         on!(&mut tx, |conn| sqlx::query("CREATE TABLE bioserver_check (id BIGINT)").execute(conn).await.map(|_| ()))?;
     }
     Ok(Found { store: Some(store), applied, newest })

@@ -1,4 +1,4 @@
-//! Connections, and the schema brought up to date.
+//! Opens connections, and brings the schema up to date.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -10,8 +10,8 @@ use sqlx::{PgPool, SqlStr};
 use super::postgres::{self, Bounds};
 use super::{Error, Store, sqlite};
 
-/// The history of a schema, oldest first. The macro of sqlx would read it from the folder, and have
-/// both databases' drivers built a second time for it.
+/// The migrations, oldest first. sqlx's own macro would read them from the folder, but it would also build the drivers
+/// of both databases a second time.
 macro_rules! schema {
     ($folder:literal) => {
         schema(&[
@@ -35,19 +35,19 @@ fn schema(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
     };
     let mut schema = Migrator::with_migrations(steps.iter().map(step).collect());
-    // The program before this one goes on beside it, with a schema that is newer than its own.
+    // The previous version of the program may run beside this one, with a schema that is newer than its own.
     schema.set_ignore_missing(true);
     schema
 }
 
-/// What may be done to a schema that is older than the program. A new database gets its schema whatever this is.
+/// The permission to change a schema that is older than the program. A new database gets its schema in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Allowed,
     Refused,
 }
 
-/// The newest step that this program knows.
+/// Returns the newest migration that this program knows.
 pub fn newest() -> i64 {
     newest_of(&schema!("postgres"))
 }
@@ -56,7 +56,7 @@ fn newest_of(schema: &Migrator) -> i64 {
     schema.iter().map(|step| step.version).max().unwrap_or_default()
 }
 
-/// Whether the schema must be changed; `applied` is its newest step, if it has any.
+/// True if migrations must run; `applied` is the newest one that has run.
 fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<bool, Error> {
     let newest = newest_of(schema);
     match applied {
@@ -68,7 +68,7 @@ fn is_due(schema: &Migrator, applied: Option<i64>, change: Change) -> Result<boo
 
 const APPLIED: &str = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
 
-/// The newest step of a schema that has been applied; `None` of a database without one.
+/// Returns the newest migration that has run; `None` for a database without a schema.
 pub async fn applied(store: &Store) -> Result<Option<i64>, sqlx::Error> {
     const IN_POSTGRES: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
     const IN_SQLITE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')";
@@ -92,7 +92,7 @@ async fn migrate(pool: PgPool, bounds: Bounds, change: Change) -> Result<(), Err
     let schema = schema!("postgres");
     let store = Store::Postgres(pool.clone(), bounds);
     if is_due(&schema, applied(&store).await?, change)? {
-        // Under an advisory lock, so that nodes which start at once take turns.
+        // An advisory lock makes nodes that start at the same time take turns.
         schema.run(&pool).await?;
     }
     Ok(())

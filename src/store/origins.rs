@@ -1,4 +1,4 @@
-//! Table `provider_origins`: where pages of a provider may call from.
+//! Table `provider_origins`: the origins of a provider's pages.
 
 use crate::domain::{Moment, ProviderId, SessionId};
 use crate::store::{Error, Tx, on};
@@ -25,7 +25,7 @@ pub async fn remove(tx: &mut Tx, provider: ProviderId, origin: &str) -> Result<(
     Ok(())
 }
 
-/// The first `limit` origins of the provider, in order.
+/// Returns the first `limit` origins of the provider, in order.
 pub async fn of(tx: &mut Tx, provider: ProviderId, limit: i64) -> Result<Vec<String>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "SELECT origin FROM provider_origins WHERE provider = $1 ORDER BY origin LIMIT $2"
@@ -36,7 +36,7 @@ pub async fn of(tx: &mut Tx, provider: ProviderId, limit: i64) -> Result<Vec<Str
     .await)?)
 }
 
-/// The first `limit` origins of the session's provider, in order; none if the session is not alive at `now`.
+/// Returns the first `limit` origins of the session's provider, in order; none if the session is not alive at `now`.
 pub async fn of_session(tx: &mut Tx, session: SessionId, now: Moment, limit: i64) -> Result<Vec<String>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "SELECT origin FROM provider_origins JOIN sessions ON sessions.provider = provider_origins.provider
@@ -49,7 +49,7 @@ pub async fn of_session(tx: &mut Tx, session: SessionId, now: Moment, limit: i64
     .await)?)
 }
 
-/// Whether this provider, or any if none is given, has the origin.
+/// True if this provider has named the origin, or any provider if none is given.
 pub async fn is_named(tx: &mut Tx, origin: &str, provider: Option<ProviderId>) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM provider_origins WHERE origin = $1 AND ($2 IS NULL OR provider = $2))"

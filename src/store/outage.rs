@@ -1,4 +1,4 @@
-//! Errors of a database that does not do its work now: a request that met one may be sent again.
+//! Recognizes errors of a database that does not work at the moment: the request may be sent again.
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -11,7 +11,7 @@ use crate::store::Error;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 const DEADLOCK: &str = "40P01";
 
-/// Why a database does not do its work, as the end of a sentence that begins with its name.
+/// The reason why a database does not work, as the end of a sentence that begins with its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
 pub enum Outage {
     #[strum(serialize = "does not answer")]
@@ -24,7 +24,7 @@ pub enum Outage {
     Full,
 }
 
-/// `None` for a fault of the statement.
+/// Returns the outage that an error shows; `None` for a fault of the statement.
 pub fn of(error: &Error) -> Option<Outage> {
     match error {
         Error::Slow | Error::Connect { .. } => Some(Outage::Away),
@@ -33,7 +33,7 @@ pub fn of(error: &Error) -> Option<Outage> {
     }
 }
 
-/// Why it failed, in the database's own words where it has some.
+/// Returns the cause, in the database's own words if it has some.
 pub fn cause(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
@@ -42,7 +42,7 @@ pub fn cause(error: &sqlx::Error) -> String {
     }
 }
 
-/// Whether a statement gave up its wait for a lock: another one holds it.
+/// True if a statement gave up because another transaction holds a lock.
 pub fn is_locked(error: &Error) -> bool {
     let (Error::Database(error)
     | Error::Migrate(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))) = error
@@ -74,11 +74,12 @@ fn of_database(error: &dyn DatabaseError) -> Option<Outage> {
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn of_postgres(code: &str) -> Option<Outage> {
     match code {
-        // Cancelled by `statement_timeout`, `lock_timeout` or `idle_in_transaction_session_timeout`; conflicts.
+        // The statement hit `statement_timeout`, `lock_timeout` or `idle_in_transaction_session_timeout`, or
+        // conflicted.
         "57014" | LOCK_NOT_AVAILABLE | "25P03" | "40001" | DEADLOCK => Some(Outage::Busy),
         "25006" => Some(Outage::ReadOnly),
         "53100" => Some(Outage::Full),
-        // Connection, authorization, no such database, resources, the operator's intervention, the system's faults.
+        // The classes are: connection, authorization, no such database, resources, operator intervention, system error.
         _ => ["08", "28", "3D", "53", "57", "58"].iter().any(|class| code.starts_with(class)).then_some(Outage::Away),
     }
 }

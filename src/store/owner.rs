@@ -1,9 +1,9 @@
-//! Table `owner`: whose the media are that this database leads to.
+//! Table `owner`: the owner of the media to which this database refers.
 
 use crate::domain::OwnerId;
 use crate::store::{Error, Tx, on};
 
-/// The owner, which is `new` if there was none. Nodes that ask at once get the same one.
+/// Returns the owner, which becomes `new` if there was none. Nodes that ask at the same time get the same one.
 pub async fn keep(tx: &mut Tx, new: OwnerId) -> Result<OwnerId, Error> {
     on!(tx, |conn| sqlx::query("INSERT INTO owner (one, id) VALUES (TRUE, $1) ON CONFLICT DO NOTHING")
         .bind(new)

@@ -1,7 +1,7 @@
-//! A pool of connections to Postgres in which nothing waits for ever.
+//! A pool of connections to Postgres in which every wait is bounded.
 //!
-//! Postgres ends statements and locks that take too long, and transactions whose node does not go on. This side gives up
-//! on a database that says nothing at all, and drops the connection.
+//! Postgres ends statements and lock waits that take too long, and transactions whose node has stopped. If the database
+//! does not answer at all, this side stops waiting and drops the connection.
 
 use std::io;
 use std::time::Duration;
@@ -13,32 +13,33 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::cause::NO_ANSWER;
 use crate::store::{Error, outage};
 
-/// Nodes and databases are often started together: for so long a new node waits for its database.
+/// The longest time that a new node waits for its database, since both are often started together.
 pub const START_MAX: Duration = Duration::from_secs(10);
-/// The pause before a new node asks again.
+/// The pause between two attempts to connect at the start.
 const START_PAUSE: Duration = Duration::from_millis(200);
-/// A migration tries for so long to get its locks, or for another node's to end.
+/// The longest time that a migration tries to get its locks, or waits for another node's migration.
 const MIGRATION_MAX: Duration = Duration::from_mins(1);
-/// Requests wait for a table that a migration waits for. It lets them pass after so long, and tries again.
+/// The longest wait of a migration for a lock. Requests queue behind that wait, so the migration lets them pass and
+/// tries again.
 const MIGRATION_LOCK_MAX: Duration = Duration::from_millis(250);
-/// After a statement's time is over, Postgres has so long to say so.
+/// The extra time that Postgres has to report that a statement took too long.
 const GRACE: Duration = Duration::from_millis(250);
-/// A connection that nobody hears of is given up after so many questions.
+/// The number of unanswered keepalives after which a connection is dropped.
 const KEEPALIVES: u32 = 3;
 
-/// The longest waits.
+/// The bounds on the waits of this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Connections of this node.
+    /// The most connections of this node.
     pub connections: u32,
-    /// For a free connection, a new one included.
+    /// The longest wait for a free or a new connection.
     pub connect: Duration,
     pub statement: Duration,
-    /// The wait of a statement for a lock that another one holds.
+    /// The longest wait of a statement for a lock.
     pub lock: Duration,
-    /// The wait of a transaction for its next statement.
+    /// The longest wait of a transaction for its next statement.
     pub idle: Duration,
-    /// Between two questions whether the other side of a silent connection is there.
+    /// The interval of the keepalives on a silent connection.
     pub keepalive: Duration,
 }
 
@@ -56,13 +57,13 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// For how long this side waits for a statement.
+    /// Returns the longest time that this side waits for a statement.
     fn answer(&self) -> Duration {
         self.statement + GRACE
     }
 
-    /// A statement that makes Postgres keep these bounds on a connection. Postgres asks whether a silent node is still
-    /// there, since the locks of a lost one must go; keepalives are ignored where there is no network.
+    /// Returns a statement that makes Postgres enforce these bounds on a connection. Its keepalives find out if a
+    /// silent node is gone, whose locks must be released; a socket without a network ignores them.
     fn statement(&self) -> String {
         let Self { statement, lock, idle, keepalive, .. } = self;
         let [statement, lock, idle] = [statement, lock, idle].map(Duration::as_millis);
@@ -77,7 +78,7 @@ impl Bounds {
     }
 }
 
-/// Where a Postgres listens: a host and port, or the folder of its socket.
+/// Returns the address of a Postgres: a host and port, or the folder of its socket.
 pub fn host(options: &PgConnectOptions) -> String {
     match options.get_socket() {
         Some(socket) => socket.display().to_string(),
@@ -88,7 +89,7 @@ pub fn host(options: &PgConnectOptions) -> String {
 /// Waits for a database that is starting.
 ///
 /// # Errors
-/// The cause, if nobody answers within `patience`, and at once if the database lets nobody in by these options.
+/// The cause, if no database answers within `patience`, or at once if the database refuses these options.
 pub async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(), Error> {
     let until = Instant::now() + patience;
     let failed = |cause| Error::Connect { place: host(options), cause };
@@ -105,17 +106,17 @@ pub async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(),
     }
 }
 
-/// Whether a database that answers so, or not at all, may let this node in soon.
+/// True if the error shows that a database may accept this node soon.
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
-        // It starts or stops, or has as many connections as it takes.
+        // The database starts or stops, or has its most connections.
         sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
         _ => false,
     }
 }
 
-/// The pool, on a database whose schema `migrate` has brought up to date.
+/// Opens the pool after `migrate` has brought the schema up to date.
 pub async fn open<F: Future<Output = Result<(), Error>>>(
     options: PgConnectOptions,
     bounds: Bounds,
@@ -139,16 +140,16 @@ pub async fn open<F: Future<Output = Result<(), Error>>>(
     Ok(pool(options, bounds))
 }
 
-/// The pool, which connects when it is first used.
+/// Returns a pool that connects when it is first used.
 pub fn pool(options: PgConnectOptions, bounds: Bounds) -> PgPool {
     let pool = PgPoolOptions::new()
         .max_connections(bounds.connections)
         .acquire_timeout(bounds.connect)
         .after_connect(move |one, _| Box::pin(async move { set(one, bounds.statement()).await }))
-        // The pool's own test has no bound.
+        // The test of the pool itself has no time limit.
         .test_before_acquire(false)
         .before_acquire(move |one, _| Box::pin(alive(one, bounds.connect / 3)))
-        // A connection whose statement was given up must not be waited for, nor hold its place.
+        // A connection whose statement was given up must not be waited for, nor keep its place in the pool.
         .after_release(move |one, _| Box::pin(alive(one, bounds.connect)));
     pool.connect_lazy_with(options)
 }
@@ -157,18 +158,18 @@ async fn set(connection: &mut PgConnection, statement: String) -> Result<(), sql
     connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.map(|_| ())
 }
 
-/// An error has the pool drop the connection.
+/// Tests a connection; an error makes the pool drop it.
 async fn alive(connection: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
     timeout(within, connection.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
     Ok(true)
 }
 
-/// The result of a statement, for which this side waits no longer than its bounds say.
+/// Waits for the result of a statement no longer than the bounds allow.
 pub async fn answer<T>(bounds: &Bounds, statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
     Ok(timeout(bounds.answer(), statement).await.map_err(|_| Error::Slow)??)
 }
 
-/// A transaction, connection included.
+/// Begins a transaction, including the wait for a connection.
 pub async fn begin<T>(bounds: &Bounds, begun: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
     Ok(timeout(bounds.connect + GRACE, begun).await.map_err(|_| Error::Slow)??)
 }

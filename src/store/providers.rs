@@ -1,4 +1,4 @@
-//! Table `providers`: who owns keys and what they make.
+//! Table `providers`: the owners of keys and sessions.
 
 use crate::domain::{Limits, Moment, ProviderId};
 use crate::store::column::row;
@@ -7,7 +7,7 @@ use crate::store::{Error, Tx, on};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
     pub id: ProviderId,
-    /// Unique.
+    /// The name, which is unique.
     pub name: String,
     pub created: Moment,
 }
@@ -31,7 +31,7 @@ pub struct ListedProvider {
 }
 row!(ListedProvider { name, created, limits as flat });
 
-/// Whether it is new: `false` when the name is taken.
+/// Inserts a provider; `false` if the name is taken.
 pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "INSERT INTO providers (id, name, created) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING"
@@ -44,7 +44,7 @@ pub async fn insert(tx: &mut Tx, provider: &Provider) -> Result<bool, Error> {
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Sets what the provider may ask for. Whether there is such a provider.
+/// Sets the limits of the provider; `false` if there is no such provider.
 pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, Error> {
     Ok(on!(tx, |conn| {
         sqlx::query(
@@ -62,7 +62,7 @@ pub async fn limit(tx: &mut Tx, id: ProviderId, limits: Limits) -> Result<bool, 
     })?)
 }
 
-/// What the provider may ask for.
+/// Returns the limits of the provider.
 pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!("SELECT ", limits_columns!(), " FROM providers WHERE id = $1"))
         .bind(id)
@@ -70,12 +70,12 @@ pub async fn limits(tx: &mut Tx, id: ProviderId) -> Result<Limits, Error> {
         .await)?)
 }
 
-/// The longest life of a session that any provider has a limit of its own for.
+/// Returns the longest life of a session among the providers' own limits.
 pub async fn ttl_seconds_max(tx: &mut Tx) -> Result<Option<i64>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT MAX(ttl_seconds_max) FROM providers").fetch_one(conn).await)?)
 }
 
-/// The first `limit` providers, by name: for the operator.
+/// Returns the first `limit` providers by name; for the operator.
 pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedProvider>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(concat!(
         "SELECT name, created, ",
@@ -87,7 +87,7 @@ pub async fn list(tx: &mut Tx, limit: i64) -> Result<Vec<ListedProvider>, Error>
     .await)?)
 }
 
-/// For the operator; callers know themselves by their key.
+/// Returns the provider of this name; for the operator, since callers are found by their key.
 pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<Provider>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as("SELECT id, name, created FROM providers WHERE name = $1")
         .bind(name)
@@ -95,7 +95,7 @@ pub async fn named(tx: &mut Tx, name: &str) -> Result<Option<Provider>, Error> {
         .await)?)
 }
 
-/// How the capture page looks for the provider's people, as JSON, if it was given a look.
+/// Returns the look of the capture page for the provider's people as JSON, if it has one.
 pub async fn look(tx: &mut Tx, id: ProviderId) -> Result<Option<String>, Error> {
     let found: Option<Option<String>> = on!(tx, |conn| sqlx::query_scalar("SELECT look FROM providers WHERE id = $1")
         .bind(id)
@@ -104,7 +104,7 @@ pub async fn look(tx: &mut Tx, id: ProviderId) -> Result<Option<String>, Error> 
     Ok(found.flatten())
 }
 
-/// Gives the provider this look, as JSON, or none.
+/// Sets the look of the provider as JSON, or removes it.
 pub async fn set_look(tx: &mut Tx, id: ProviderId, look: Option<&str>) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query("UPDATE providers SET look = $2 WHERE id = $1")
         .bind(id)
@@ -115,18 +115,18 @@ pub async fn set_look(tx: &mut Tx, id: ProviderId, look: Option<&str>) -> Result
     Ok(())
 }
 
-/// What signs callbacks to a provider, sealed.
+/// The sealed secrets that sign callbacks to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallbackSecrets {
-    /// `None` before the first one.
+    /// The current secret; `None` before the first one.
     pub callback_secret_sealed: Option<Vec<u8>>,
-    /// The one before, which signs beside it until then.
+    /// The previous secret, which also signs until `callback_secret_before_until`.
     pub callback_secret_before_sealed: Option<Vec<u8>>,
     pub callback_secret_before_until: Option<Moment>,
 }
 row!(CallbackSecrets { callback_secret_sealed, callback_secret_before_sealed, callback_secret_before_until });
 
-/// What signs callbacks to the provider; nothing of one that there is not.
+/// Returns the sealed secrets of the provider; none if there is no such provider.
 pub async fn callback_secrets(tx: &mut Tx, id: ProviderId) -> Result<CallbackSecrets, Error> {
     let found: Option<CallbackSecrets> = on!(tx, |conn| sqlx::query_as(
         "SELECT callback_secret_sealed, callback_secret_before_sealed, callback_secret_before_until
@@ -138,8 +138,8 @@ pub async fn callback_secrets(tx: &mut Tx, id: ProviderId) -> Result<CallbackSec
     Ok(found.unwrap_or_default())
 }
 
-/// Gives the provider this secret, sealed, unless it has one already. Answers the one that it has then, whoever was
-/// first; `None` if there is no such provider.
+/// Sets the sealed secret of the provider unless it has one, and returns the one that it has then; `None` if there is
+/// no such provider.
 pub async fn keep_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar(
         "UPDATE providers SET callback_secret_sealed = COALESCE(callback_secret_sealed, $2) WHERE id = $1
@@ -151,7 +151,7 @@ pub async fn keep_callback_secret(tx: &mut Tx, id: ProviderId, sealed: &[u8]) ->
     .await)?)
 }
 
-/// Puts this secret, sealed, in the place of the one that the provider has, which signs beside it until `before_until`.
+/// Replaces the sealed secret of the provider; the old one also signs until `before_until`.
 pub async fn set_callback_secret(
     tx: &mut Tx,
     id: ProviderId,
@@ -171,14 +171,14 @@ pub async fn set_callback_secret(
     Ok(())
 }
 
-/// The providers that have a secret.
+/// Returns the providers that have a secret.
 pub async fn with_callback_secrets(tx: &mut Tx) -> Result<Vec<ProviderId>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT id FROM providers WHERE callback_secret_sealed IS NOT NULL")
         .fetch_all(conn)
         .await)?)
 }
 
-/// Puts the same secrets, sealed anew, in the place of the sealed ones, unless those have changed.
+/// Replaces the sealed forms of the same secrets, unless they have changed.
 pub async fn reseal_callback_secrets(
     tx: &mut Tx,
     id: ProviderId,

@@ -8,28 +8,28 @@ use crate::store::{Error, Tx, on};
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerKey {
-    /// The public key's thumbprint (RFC 7638).
+    /// The public key's thumbprint (RFC 7638), or for a capture key that of its certificate.
     pub kid: String,
-    /// As JOSE names it.
+    /// The name of the algorithm in JOSE.
     pub algorithm: String,
-    /// Sealed by the master key.
+    /// The private key, sealed by the master key.
     pub private_key_sealed: Vec<u8>,
-    /// The public half, as JSON.
+    /// The public half as JSON.
     pub jwk: String,
-    /// PEM.
+    /// The certificate in PEM.
     pub certificate: String,
     pub created: Moment,
-    /// For programs that do not know `serves`: `None` of the one key of an algorithm that serves.
+    /// For versions of the program that do not know `serves`: `None` only for the key of an algorithm that serves.
     pub retired: Option<Moment>,
-    /// From when on it serves, until another does; `None` since it was made.
+    /// The time from which on it serves, until another key does; `None` means since it was made.
     pub serves: Option<Moment>,
-    /// `None` of a certificate of twenty years.
+    /// The end of the certificate; `None` for one of twenty years.
     pub certificate_ends: Option<Moment>,
 }
 row!(ServerKey { kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves, certificate_ends });
 
 impl ServerKey {
-    /// From when on it serves.
+    /// Returns the time from which on it serves.
     pub fn begins(&self) -> Moment {
         self.serves.unwrap_or(self.created)
     }
@@ -42,7 +42,7 @@ impl fmt::Debug for ServerKey {
     }
 }
 
-/// Whether it was taken: `false` when the algorithm has a key that serves already.
+/// Inserts a key; `false` if the algorithm already has a key that serves.
 pub async fn insert(tx: &mut Tx, key: &ServerKey) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "INSERT INTO server_keys (kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves,
@@ -63,7 +63,7 @@ pub async fn insert(tx: &mut Tx, key: &ServerKey) -> Result<bool, Error> {
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// The newest `limit` keys of these algorithms, newest first.
+/// Returns the newest `limit` keys of these algorithms, newest first.
 pub async fn list(tx: &mut Tx, algorithms: [&str; 2], limit: i64) -> Result<Vec<ServerKey>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "SELECT kid, algorithm, private_key_sealed, jwk, certificate, created, retired, serves, certificate_ends
@@ -76,7 +76,7 @@ pub async fn list(tx: &mut Tx, algorithms: [&str; 2], limit: i64) -> Result<Vec<
     .await)?)
 }
 
-/// Has programs that do not know `serves` go by this key of the algorithm as well.
+/// Makes versions of the program that do not know `serves` use this key, too.
 pub async fn settle(tx: &mut Tx, key: &ServerKey, now: Moment) -> Result<(), Error> {
     on!(tx, |conn| sqlx::query(
         "UPDATE server_keys SET retired = $3 WHERE algorithm = $1 AND kid <> $2 AND retired IS NULL"
@@ -94,7 +94,7 @@ pub async fn settle(tx: &mut Tx, key: &ServerKey, now: Moment) -> Result<(), Err
         .map(|_| ()))
 }
 
-/// Puts another certificate in the place of the key's. `false` if it has another one by now.
+/// Replaces the key's certificate; `false` if it has another one by now.
 pub async fn renew(tx: &mut Tx, key: &ServerKey, certificate: &str, ends: Moment) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE server_keys SET certificate = $3, certificate_ends = $4 WHERE kid = $1 AND certificate = $2"
@@ -108,7 +108,7 @@ pub async fn renew(tx: &mut Tx, key: &ServerKey, certificate: &str, ends: Moment
     .map(|done| done.rows_affected() == 1))?)
 }
 
-/// Puts the same private key, sealed anew, in the place of the sealed one. `false` if that has changed.
+/// Replaces the sealed form of the same private key; `false` if it has changed.
 pub async fn reseal(tx: &mut Tx, key: &ServerKey, sealed: &[u8]) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query(
         "UPDATE server_keys SET private_key_sealed = $3 WHERE kid = $1 AND private_key_sealed = $2"

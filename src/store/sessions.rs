@@ -1,4 +1,4 @@
-//! Table `sessions`: alive until they expire, then erased by the sweep; what belongs to one goes with it.
+//! Table `sessions`: they live until they expire; then the sweep deletes them with all rows that belong to them.
 
 use sqlx::AssertSqlSafe;
 
@@ -6,25 +6,26 @@ use crate::domain::{EpochId, Moment, OwnerId, ProviderId, SessionId};
 use crate::store::column::row;
 use crate::store::{Error, Tx, on};
 
-/// A session as it is kept.
+/// A session as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
     pub id: SessionId,
     pub provider: ProviderId,
-    /// Whose its media are; `None` from before media had owners.
+    /// The owner of its media; `None` for a session from before media had owners.
     pub owner: Option<OwnerId>,
-    /// Whose key seals `key_sealed`; `None` from before there were epochs: the master key does.
+    /// The epoch whose key seals `key_sealed`; `None` for a session from before there were epochs, whose key the master
+    /// key seals.
     pub epoch: Option<EpochId>,
     pub image_storage_enabled: bool,
     /// True if there is a callback URL.
     pub has_callback: bool,
     pub created: Moment,
     pub expires: Moment,
-    /// Its data key.
+    /// The sealed data key.
     pub key_sealed: Vec<u8>,
-    /// The caller's names for it, sealed by its data key; `None` without an epoch.
+    /// The caller's ids of the session, sealed by the data key; `None` without an epoch.
     pub about_sealed: Option<Vec<u8>>,
-    /// The same in the open, without an epoch.
+    /// The caller's ids in the open; only without an epoch.
     pub correlation_id: Option<String>,
     pub evidence_id: Option<String>,
     pub callback_url: Option<String>,
@@ -54,7 +55,7 @@ macro_rules! session_columns {
 }
 pub(crate) use session_columns;
 
-/// A session that is no more.
+/// A session that was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedSession {
     pub id: SessionId,
@@ -90,7 +91,7 @@ pub async fn insert(tx: &mut Tx, session: &StoredSession) -> Result<(), Error> {
     Ok(())
 }
 
-/// The session, unless it is another provider's or its time is over.
+/// Returns the session, unless it belongs to another provider or has expired.
 pub async fn find(
     tx: &mut Tx,
     provider: ProviderId,
@@ -109,8 +110,8 @@ pub async fn find(
     .await)?)
 }
 
-/// As [`find`], but nobody else changes what belongs to the session, or ends it, before `tx` is done:
-/// on `SQLite` nobody writes meanwhile anyway.
+/// Returns the session as [`find`] does, and locks it: nobody else changes what belongs to it, or deletes it, before
+/// `tx` ends. On `SQLite` there is only one writer anyway.
 pub async fn hold(
     tx: &mut Tx,
     provider: ProviderId,
@@ -123,7 +124,7 @@ pub async fn hold(
     find(tx, provider, id, now).await
 }
 
-/// Up to `limit` sessions that are over, longest over first.
+/// Returns up to `limit` sessions that have expired, the longest expired first.
 pub async fn overdue(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<SessionId>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT id FROM sessions WHERE expires <= $1 ORDER BY expires LIMIT $2")
         .bind(now)
@@ -132,7 +133,7 @@ pub async fn overdue(tx: &mut Tx, now: Moment, limit: i64) -> Result<Vec<Session
         .await)?)
 }
 
-/// Erases a session, its key, and all rows that belong to it; `None` if there is none.
+/// Deletes a session, its key, and all rows that belong to it; `None` if there is none.
 pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<Option<EndedSession>, Error> {
     Ok(on!(tx, |conn| sqlx::query_as(
         "DELETE FROM sessions WHERE id = $1 RETURNING id, provider, owner, image_storage_enabled, expires"
@@ -142,7 +143,7 @@ pub async fn delete(tx: &mut Tx, id: SessionId) -> Result<Option<EndedSession>, 
     .await)?)
 }
 
-/// Since when a session is over that is not yet erased: for how long the sweep lags behind.
+/// Returns the expiry of the oldest expired session that is not deleted yet, which shows how far the sweep lags behind.
 pub async fn oldest_ended(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT expires FROM sessions WHERE expires <= $1 ORDER BY expires LIMIT 1")
         .bind(now)
@@ -150,7 +151,7 @@ pub async fn oldest_ended(tx: &mut Tx, now: Moment) -> Result<Option<Moment>, Er
         .await)?)
 }
 
-/// Whether there is a row of it, alive or not.
+/// True if the session has a row, alive or not.
 pub async fn exists(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
     let found: Option<SessionId> = on!(tx, |conn| sqlx::query_scalar("SELECT id FROM sessions WHERE id = $1")
         .bind(id)
@@ -159,7 +160,7 @@ pub async fn exists(tx: &mut Tx, id: SessionId) -> Result<bool, Error> {
     Ok(found.is_some())
 }
 
-/// The number of sessions that are alive, of all providers.
+/// Counts the sessions of all providers that are alive.
 pub async fn count_alive(tx: &mut Tx, now: Moment) -> Result<i64, Error> {
     Ok(on!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM sessions WHERE expires > $1")
         .bind(now)
@@ -167,8 +168,8 @@ pub async fn count_alive(tx: &mut Tx, now: Moment) -> Result<i64, Error> {
         .await)?)
 }
 
-/// Up to `limit` sessions from before there were epochs, after this one, each with its data key as the master key has
-/// sealed it.
+/// Returns up to `limit` sessions from before there were epochs, after `after`, each with its data key as the master
+/// key sealed it.
 pub async fn without_epoch(
     tx: &mut Tx,
     after: Option<SessionId>,
@@ -184,7 +185,7 @@ pub async fn without_epoch(
     .await)?)
 }
 
-/// Puts the same data key, sealed anew, in the place of the sealed one. `false` if that has changed.
+/// Replaces the sealed form of the same data key; `false` if it has changed.
 pub async fn reseal(tx: &mut Tx, id: SessionId, before: &[u8], sealed: &[u8]) -> Result<bool, Error> {
     Ok(on!(tx, |conn| sqlx::query("UPDATE sessions SET key_sealed = $3 WHERE id = $1 AND key_sealed = $2")
         .bind(id)

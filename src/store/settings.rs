@@ -1,4 +1,4 @@
-//! Which database.
+//! The choice of the database.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::store::postgres::{self, Bounds};
 
-/// Where everything is kept. Shown without its password.
+/// The place of the database. `Display` and `Debug` leave its password out.
 #[derive(Clone)]
 pub enum Settings {
     Postgres(Box<PgConnectOptions>, Bounds),
-    /// The file.
+    /// The path of the file.
     Sqlite(PathBuf),
 }
 
 impl Settings {
-    /// The same place, where nothing waits longer than this. An `SQLite` file has bounds of its own.
+    /// Returns the same place with these bounds on waits. An `SQLite` file has its own bounds.
     #[must_use]
     pub fn within(self, bounds: Bounds) -> Self {
         match self {

@@ -12,7 +12,8 @@ use sqlx::{AssertSqlSafe, Connection, SqlitePool};
 use crate::store::Error;
 
 const READERS_MAX: u32 = 8;
-/// A free connection, or the end of another process's write, comes within milliseconds unless the disk is stuck.
+/// The longest wait for a free connection or for another process's write, which takes milliseconds unless the disk is
+/// stuck.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Two pools on one file. SQLite lets one transaction write at a time and makes the others sleep between tries, so the
@@ -33,38 +34,38 @@ pub async fn claim(path: &Path) -> Result<fs::File, Error> {
     make_folder(folder).map_err(failed)?;
     make_file(path).map_err(failed)?;
 
-    // SQLite has no advisory locks, so the folder stands in for one.
+    // SQLite has no advisory locks, so a lock on the folder replaces one.
     let folder = fs::File::open(folder).map_err(failed)?;
     let turn = tokio::task::spawn_blocking(move || folder.lock().map(|()| folder)).await;
     turn.map_err(io::Error::other).and_then(|locked| locked).map_err(failed)
 }
 
-/// Opens a file that is there.
+/// Opens an existing file.
 pub async fn open(path: &Path) -> Result<Pools, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // What was answered as done survives a power cut.
+        // A committed answer must survive a power cut.
         .synchronous(SqliteSynchronous::Full)
-        // Deleted rows are overwritten, not just unlinked.
+        // Deleted rows must be overwritten, and not just unlinked.
         .pragma("secure_delete", "ON")
         .busy_timeout(WAIT_MAX);
     let pool = |connections_max| {
         SqlitePoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(WAIT_MAX)
-            // On a full disk SQLite itself undoes a transaction, and the driver holds it for open from then on.
+            // On a full disk SQLite itself rolls a transaction back, and the driver then takes it for open for ever.
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
     };
     Ok(Pools {
-        // It comes first, since it makes the log that readers need.
+        // The writer connects first, since it makes the write-ahead log that readers need.
         writer: pool(1).connect_with(options.clone()).await?,
         readers: pool(READERS_MAX).connect_with(options.pragma("query_only", "ON")).await?,
     })
 }
 
-/// Writes the log into the tables and empties it, unless someone is reading from it now: nobody waits for that.
+/// Checkpoints the write-ahead log, unless a transaction is reading from it: the checkpoint waits for no reader.
 pub async fn checkpoint(pools: &Pools) -> Result<(), Error> {
     let mut connection = pools.writer.acquire().await?;
     sqlx::query("PRAGMA busy_timeout = 0").execute(&mut *connection).await?;
@@ -82,13 +83,13 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// For this account only: the master key lies here too.
+/// Makes the folder for this account only: the master key lies here too.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file
-/// keeps its mode: it may be someone's choice.
+/// Makes the file for this account only; SQLite gives its side files the same mode. An existing file keeps its mode,
+/// which the operator may have chosen.
 fn make_file(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -1,6 +1,6 @@
-//! Tables `usage` and `usage_events`: what each provider did, by operation and UTC day.
+//! Tables `usage` and `usage_events`: the usage of each provider, by operation and UTC day.
 //!
-//! A request appends an event, so that no request waits for another's; events are added up afterwards.
+//! A request appends an event, so that no request waits for another; events are added up later.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,21 @@ use crate::store::{Error, Tx, on};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// See [`Counted::name`].
+    /// The name that [`Counted::name`] returns.
     pub operation: String,
-    /// In UTC.
+    /// The day in UTC.
     pub day: NaiveDate,
     pub count: i64,
 }
 row!(Usage { operation, day, count });
 
-/// What one provider did of one operation on one day.
+/// The usage of one operation by one provider on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvidersUsage {
     /// The provider's name.
     pub provider: String,
     pub operation: String,
-    /// In UTC.
+    /// The day in UTC.
     pub day: NaiveDate,
     pub count: i64,
 }
@@ -43,7 +43,7 @@ struct Event {
 }
 row!(Event { provider, operation, day });
 
-/// All that was counted, added up or not, as a literal for `concat!`: `provider`, `operation`, `day` and `count`.
+/// All counted usage, added up or not, as a literal for `concat!`: `provider`, `operation`, `day` and `count`.
 macro_rules! counted {
     () => {
         "(SELECT provider, operation, day, count FROM usage
@@ -51,7 +51,7 @@ macro_rules! counted {
     };
 }
 
-/// Adds one.
+/// Counts one event.
 pub async fn count(tx: &mut Tx, provider: ProviderId, what: impl Into<Counted>, now: Moment) -> Result<(), Error> {
     let name = what.into().name();
     on!(tx, |conn| sqlx::query("INSERT INTO usage_events (id, provider, operation, day) VALUES ($1, $2, $3, $4)")
@@ -65,7 +65,8 @@ pub async fn count(tx: &mut Tx, provider: ProviderId, what: impl Into<Counted>, 
     Ok(())
 }
 
-/// Adds up to `limit` events up. Answers how many there were; those that another node adds up now are left to it.
+/// Adds up to `limit` events to the sums, and returns their number. Events that another node adds up now are left to
+/// it.
 pub async fn add_up(tx: &mut Tx, limit: i64) -> Result<usize, Error> {
     let lock = tx.on_postgres("FOR UPDATE SKIP LOCKED");
     let statement = format!(
@@ -75,7 +76,7 @@ pub async fn add_up(tx: &mut Tx, limit: i64) -> Result<usize, Error> {
     let events: Vec<Event> =
         on!(tx, |conn| sqlx::query_as(AssertSqlSafe(statement)).bind(limit).fetch_all(conn).await)?;
     let found = events.len();
-    // In one order, so that two nodes cannot wait for each other.
+    // The sums are written in a fixed order, so that two nodes cannot deadlock.
     let mut sums = BTreeMap::<_, i64>::new();
     for Event { provider, operation, day } in events {
         *sums.entry((provider.0, operation, day)).or_default() += 1;
@@ -96,7 +97,7 @@ pub async fn add_up(tx: &mut Tx, limit: i64) -> Result<usize, Error> {
     Ok(found)
 }
 
-/// The provider's usage from `first` to `last`, both included, oldest first.
+/// Returns the provider's usage from `first` to `last`, both included, oldest first.
 pub async fn between(
     tx: &mut Tx,
     provider: ProviderId,
@@ -115,8 +116,8 @@ pub async fn between(
     .await)?)
 }
 
-/// The usage of all providers, or of the one of this name, from `first` to `last`, both included: the first
-/// `limit` lines by provider and day. For the operator.
+/// Returns the usage of all providers, or of the one of this name, from `first` to `last`, both included: the first
+/// `limit` lines by provider and day; for the operator.
 pub async fn of_all(
     tx: &mut Tx,
     name: Option<&str>,

@@ -1,4 +1,4 @@
-//! Begins to send callbacks; each is sent by itself, so that no slow host keeps others waiting.
+//! Begins to send callbacks; each is sent in its own task, so that a slow host does not keep others waiting.
 
 use std::panic::AssertUnwindSafe;
 
@@ -12,7 +12,7 @@ use crate::store::callbacks::LeasedCallback;
 use crate::tasks::Progress;
 use crate::telemetry;
 
-/// A delivery that has begun goes on after the step; `deps.deliveries` knows of it.
+/// Takes callbacks and begins their deliveries, which continue after the step; `deps.deliveries` counts them.
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let taken = callbacks::take(deps, &deps.deliveries.room()).await?;
     let progress = if taken.is_empty() { Progress::Idle } else { Progress::More };
@@ -23,7 +23,8 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     Ok(progress)
 }
 
-/// Whatever comes of it, the delivery has ended then. One that failed here is sent again when its lease runs out.
+/// Sends one callback; the delivery ends with this function in any case. If it failed here, the callback is sent again
+/// when its lease runs out.
 async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
     let (id, session, attempts) = (leased.callback, leased.session.id, leased.attempts);
     let sending = callbacks::send(&deps, &leased, &mut delivery);

@@ -1,4 +1,4 @@
-//! Erases the keys of epochs that are over, and makes those of the next hour.
+//! Erases the keys of epochs that are over, and loads or makes those that this node needs next.
 
 use crate::service::{Deps, epochs};
 use crate::tasks::Progress;

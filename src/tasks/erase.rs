@@ -1,9 +1,9 @@
-//! Erases media that nothing leads to any more.
+//! Erases media to which no row refers any more.
 
 use crate::service::{Deps, erasures};
 use crate::tasks::Progress;
 
-/// Media of one step.
+/// The media of one step.
 const BATCH: i64 = 64;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {

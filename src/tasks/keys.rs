@@ -1,4 +1,4 @@
-//! Has this node go by the keys that are kept now.
+//! Makes this node use the keys that are kept now.
 
 use crate::service::{Deps, rotation};
 use crate::tasks::Progress;

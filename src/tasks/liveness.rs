@@ -1,4 +1,4 @@
-//! Looks at captures: one a step, leased, so that any node may die of it and another goes on.
+//! Processes captures: one per step, under a lease, so that another node takes over if this one crashes.
 
 use face::values::liveness::Reason;
 

@@ -1,4 +1,4 @@
-//! Deletes entries of the audit log that are too old, and copies its head to the place of media.
+//! Deletes old entries of the audit log, and copies its head to the media.
 
 use crate::service::Deps;
 use crate::service::audit::chain;

@@ -1,4 +1,4 @@
-//! Tries the networks, so that readiness can say whether they work.
+//! Tries the networks, so that readiness can report if they work.
 
 use crate::service::{Deps, health};
 use crate::tasks::Progress;

@@ -1,4 +1,4 @@
-//! Looks for media that nothing leads to any more.
+//! Looks for media to which no row refers.
 
 use crate::service::Deps;
 use crate::service::strays::{self, Strays};

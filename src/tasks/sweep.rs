@@ -1,4 +1,4 @@
-//! Ends what is overdue: liveness checks, and sessions, which are erased with everything that belongs to them.
+//! Ends overdue liveness checks, and deletes expired sessions with all that belongs to them.
 
 use chrono::TimeDelta;
 
@@ -7,9 +7,9 @@ use crate::service::liveness::captures;
 use crate::service::{Deps, sessions};
 use crate::tasks::Progress;
 
-/// Sessions of one step: a step takes well under a second.
+/// The sessions of one step, which then takes well under a second.
 const BATCH: i64 = 100;
-/// Beyond this the sweep does not keep up, or was away.
+/// A larger lag means that the sweep does not keep up, or did not run.
 const LAG_MAX: TimeDelta = TimeDelta::seconds(5);
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
@@ -25,7 +25,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     Ok(Progress::Idle)
 }
 
-/// Ends sessions, each by itself. Says how many.
+/// Deletes expired sessions, each in its own transaction; returns their number.
 async fn end_sessions(deps: &Deps, now: Moment) -> anyhow::Result<usize> {
     let (mut erased, mut lag) = (0, TimeDelta::zero());
     for session in sessions::overdue(deps, now, BATCH).await? {

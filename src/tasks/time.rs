@@ -1,4 +1,4 @@
-//! Compares this node's clock with the database's, so that all nodes go by the same.
+//! Compares this node's clock with the database's, so that all nodes use the same time.
 
 use crate::service::{Deps, time};
 use crate::tasks::Progress;

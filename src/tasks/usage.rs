@@ -1,9 +1,9 @@
-//! Adds up what was counted for providers, so that it takes no more room than its sums.
+//! Adds up the counted usage of providers, so that it takes no more space than its sums.
 
 use crate::service::{Deps, providers};
 use crate::tasks::Progress;
 
-/// Events of one step: a step takes well under a second.
+/// The events of one step, which then takes well under a second.
 const BATCH: i64 = 1000;
 
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {

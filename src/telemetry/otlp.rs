@@ -1,6 +1,8 @@
-//! Spans of requests, sent to a collector by OTLP over HTTP: each in the trace that its caller has begun, or in a new one.
+//! Sends spans of requests to a collector by OTLP over HTTP: each in the trace that its caller has begun, or in a new
+//! one.
 //!
-//! Without a collector no span is made. A span holds what the log's line of the request does, and nothing else that was sent.
+//! Without a collector no span is made. A span contains the same as the log line of the request, and nothing else that
+//! was sent.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -20,13 +22,13 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, redirect};
 use uuid::Uuid;
 
-/// Where a collector takes spans.
+/// The path at which a collector takes spans.
 const PATH: &str = "/v1/traces";
-/// The longest wait of a batch, after which it is lost: no request waits for it.
+/// The longest time to send a batch, after which it is lost: no request waits for it.
 const SEND_MAX: Duration = Duration::from_secs(5);
 const NAME: &str = "bioserver";
 
-/// The spans of this process, once they are sent somewhere.
+/// The provider of this process's spans, once a collector is configured.
 static SENT: OnceLock<SdkTracerProvider> = OnceLock::new();
 
 #[derive(Debug, thiserror::Error)]
@@ -37,20 +39,20 @@ pub enum Error {
     Client(#[from] reqwest::Error),
 }
 
-/// A request that is being answered; empty while no spans are sent.
+/// The span of a request that is being answered; empty without a collector.
 pub struct RequestSpan(Option<SdkSpan>);
 
-/// The address of a collector, such as `http://collector:4318`, where spans go.
+/// Returns the URL for the spans of a collector such as `http://collector:4318`.
 pub fn place(endpoint: &str) -> String {
     format!("{endpoint}{PATH}")
 }
 
-/// The client that spans are sent with.
+/// Returns the client that sends the spans.
 pub fn client() -> Result<Client, reqwest::Error> {
     Client::builder().timeout(SEND_MAX).redirect(redirect::Policy::none()).build()
 }
 
-/// Sends spans to a collector from now on. Once per process: later calls change nothing.
+/// Sends spans to a collector from now on. Only the first call in a process has an effect.
 pub fn start(endpoint: &str) -> Result<(), Error> {
     let exporter = SpanExporter::builder().with_http().with_http_client(client()?).with_endpoint(place(endpoint));
     let exporter = exporter.with_timeout(SEND_MAX).build()?;
@@ -63,12 +65,12 @@ pub fn start(endpoint: &str) -> Result<(), Error> {
         .with_resource(Resource::builder_empty().with_attributes(about).build())
         .with_span_processor(BatchSpanProcessor::builder(exporter, Tokio).build())
         .build();
-    // A second one is dropped before it has sent anything.
+    // A second provider is dropped before it has sent anything.
     let _ = SENT.set(provider);
     Ok(())
 }
 
-/// Sends what is left. Blocks until that is done, or given up.
+/// Sends the remaining spans. Blocks until that is done or given up.
 pub fn stop() {
     if let Some(sent) = SENT.get()
         && let Err(error) = sent.shutdown_with_timeout(SEND_MAX)
@@ -78,7 +80,7 @@ pub fn stop() {
 }
 
 impl RequestSpan {
-    /// `operation` is a method and a path as the document has it; `id` is the request's name.
+    /// Begins a span; `operation` is a method and a path of the document, and `id` is the request's name.
     pub fn begin(operation: &str, id: &str, headers: &HeaderMap) -> Self {
         let begun = SENT.get().map(|sent| {
             let (method, route) = operation.split_once(' ').unwrap_or((operation, ""));
@@ -92,12 +94,12 @@ impl RequestSpan {
         Self(begun)
     }
 
-    /// The id of the trace that it belongs to.
+    /// Returns the id of its trace.
     pub fn trace_id(&self) -> Option<String> {
         self.0.as_ref().map(|span| span.span_context().trace_id().to_string())
     }
 
-    /// The request was answered, or refused for the reason that `code` names.
+    /// Ends the span: the request was answered, or refused for the reason that `code` names.
     pub fn end(self, status: u16, code: Option<&'static str>, provider: Option<&str>) {
         let Some(mut span) = self.0 else { return };
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));

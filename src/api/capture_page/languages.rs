@@ -1,4 +1,4 @@
-//! The languages of the capture page, and which one a person is met in.
+//! The languages of the capture page, and the choice of one for a person.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use poem::Request;
 use poem::http::header;
 use serde::Deserialize;
 
-/// By their names in BCP 47. The first one is for whoever asks for none of them.
+/// The languages by their names in BCP 47. The first is the default.
 pub const LANGUAGES: [(&str, &str); 6] = [
     ("en", include_str!("texts/en.json")),
     ("de", include_str!("texts/de.json")),
@@ -16,10 +16,10 @@ pub const LANGUAGES: [(&str, &str); 6] = [
     ("ar", include_str!("texts/ar.json")),
 ];
 
-/// All that people read on the page, by the names of the texts.
+/// All texts of the page, by their names.
 pub type Texts = BTreeMap<String, String>;
 
-/// The texts of a language.
+/// Parses the texts of a language.
 pub fn texts(written: &str) -> Texts {
     serde_json::from_str(written).expect("the file holds texts by their names")
 }
@@ -29,7 +29,8 @@ struct Query {
     lang: Option<String>,
 }
 
-/// The place in [`LANGUAGES`] of the one that a request asks for: by the parameter `lang`, else by what the browser prefers.
+/// Returns the index in [`LANGUAGES`] of the language for a request: that of the parameter `lang`, else the one that
+/// the browser prefers, else the first.
 pub fn asked(request: &Request) -> usize {
     let chosen = request.params::<Query>().ok().and_then(|query| known(&query.lang?));
     let preferred = || {
@@ -39,13 +40,13 @@ pub fn asked(request: &Request) -> usize {
     chosen.or_else(preferred).unwrap_or(0)
 }
 
-/// A language whatever its region: `pt-BR` is met in `pt`.
+/// Finds a language whatever its region: `pt-BR` finds `pt`.
 fn known(tag: &str) -> Option<usize> {
     let main = tag.trim().split('-').next()?;
     LANGUAGES.iter().position(|(language, _)| language.eq_ignore_ascii_case(main))
 }
 
-/// The known language of the greatest weight (RFC 9110, 12.5.4); of equal ones the first.
+/// Returns the known language of the greatest weight (RFC 9110, 12.5.4); of equal weights, the first.
 fn preferred(header: &str) -> Option<usize> {
     let weighed = header.split(',').filter_map(|item| {
         let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));

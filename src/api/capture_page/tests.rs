@@ -16,7 +16,7 @@ fn scripts() -> impl Iterator<Item = &'static str> {
     PARTS.iter().filter(|(path, kind, _)| *kind == SCRIPT && *path != "/capture/jose.js").map(|(.., text)| *text)
 }
 
-/// Words in quotes.
+/// Splits a text at its quotes, so that quoted words stand alone.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(['"', '\'', '`'])
 }
@@ -32,7 +32,7 @@ fn every_place_of_the_page_is_filled() {
     assert!(page(language, written, "/\"><i>").contains("data-prefix=\"/&quot;>&lt;i>\""));
 }
 
-/// Names that page and scripts take from the texts, those that follow from the contract, and no others.
+/// The texts are exactly those that page and scripts name and those that follow from the contract.
 #[test]
 fn the_texts_are_those_that_are_used() {
     let known = texts(LANGUAGES[0].1);
@@ -80,7 +80,7 @@ fn lights_and_movements_are_those_of_the_server() {
     }
 }
 
-/// Nothing comes from another host, and nothing stands in the page that its policy would stop.
+/// The page loads nothing from another host, and holds nothing that its own policy would block.
 #[test]
 fn the_page_is_at_home_here_alone() {
     let used: Vec<&str> = words(PAGE).filter(|word| word.starts_with("/capture")).collect();

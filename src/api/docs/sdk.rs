@@ -1,22 +1,23 @@
-//! The document for generators of client code: the same operations, in the part of OpenAPI that all of them know.
+//! The document for generators of client code: the same operations, written with the part of OpenAPI that all
+//! generators know.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-/// The name of an operation with each kind of body, where it takes several.
+/// The extension that names an operation with each kind of body, if it takes several kinds.
 const OPERATION_IDS: &str = "x-operation-ids";
 
-/// Stands for content types that generators do not know: they would skip the operation, or fail at its answer.
+/// Replaces content types that generators do not know: they would skip the operation, or fail at its answer.
 const BYTES: &str = "application/octet-stream";
 
 /// Rewrites the authored document:
 ///
-/// - The only server is `/` and paths are whole. Generators pass over the servers of single paths, or take them for hosts.
-/// - An operation takes one kind of body. One that takes several becomes one operation for each, with a name of its own.
+/// - The only server is `/` and paths are whole. Generators skip the servers of single paths, or take them for hosts.
+/// - An operation takes one kind of body. One that takes several becomes several operations, each with its own name.
 /// - Pictures and captures are bytes.
-/// - An object stands where one object or a list of it may be sent. Neither Java nor TypeScript has a type for that.
-/// - A reference stands alone, without what the document says about it in its place.
+/// - A choice of one object or a list of it becomes the object. Neither Java nor TypeScript has a type for the choice.
+/// - A reference stands alone, without the description that the document gives it in that place.
 /// - There are no links.
 pub fn flavour(mut document: Value) -> Value {
     let prefix = document["servers"][0]["url"].as_str().unwrap_or_default().to_owned();
@@ -47,7 +48,7 @@ fn operations(item: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>>
     item.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
 }
 
-/// One kind of multipart, bytes of one kind, and no links.
+/// Keeps one kind of multipart body and one kind of bytes, and removes the links.
 fn plain_contents(operation: &mut Map<String, Value>) {
     if let Some(content) = operation.get_mut("requestBody").and_then(|body| body["content"].as_object_mut()) {
         content.shift_remove("multipart/mixed");
@@ -64,7 +65,8 @@ fn plain_contents(operation: &mut Map<String, Value>) {
     }
 }
 
-/// A path, and beside it one for each further kind of body, told apart by a fragment: clients do not send it.
+/// Returns a path, and one more path for each further kind of body. A fragment tells them apart; clients do not send
+/// it.
 fn split(path: String, mut item: Value) -> Vec<(String, Value)> {
     let shared = item.get("parameters").cloned();
     let mut more = Vec::new();
@@ -93,7 +95,7 @@ fn split(path: String, mut item: Value) -> Vec<(String, Value)> {
     [(path, item)].into_iter().chain(more).collect()
 }
 
-/// Removes the schemas that are a choice, and returns what stands for each: references, by references.
+/// Removes the schemas that are a choice, and returns the reference that replaces each of them, by the reference to it.
 fn choose(schemas: &mut Value) -> HashMap<String, Value> {
     let mut chosen = HashMap::new();
     let Some(schemas) = schemas.as_object_mut() else { return chosen };
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
     use crate::api::docs;
 
-    /// The operation `id`, and its path.
+    /// Returns the path and the operation with this `id`.
     fn operation(document: &Value, id: &str) -> (String, Value) {
         let paths = document["paths"].as_object().expect("a document has paths");
         let mut all = paths.iter().flat_map(|(path, item)| {

@@ -1,4 +1,4 @@
-//! Faces, as answers and requests carry them.
+//! Converts faces between the wire and the domain.
 
 use face::values::picture::{self, Eyes, FaceBox, Point, Quality};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::service::Deps;
 use crate::service::faces::FormerFace;
 use crate::sign::Signer;
 
-/// As answers carry it. `landmarks` is always there: clients look into it unasked.
+/// Returns a face as answers carry it. `landmarks` is always there, since clients read it without a check.
 pub fn wire(face: domain::face::Face) -> types::Face {
     let (quality, reasons) = face.quality.map(|quality| (quality.value, quality.reasons)).unzip();
     types::Face {
@@ -32,14 +32,14 @@ pub fn wire(face: domain::face::Face) -> types::Face {
     }
 }
 
-/// What lowers a quality, if anything does.
+/// Returns the reasons that lower a quality; `None` if there are none.
 pub fn wire_reasons(reasons: Vec<picture::QualityReason>) -> Option<Vec<types::QualityReason>> {
     (!reasons.is_empty()).then(|| reasons.into_iter().map(wire_reason).collect())
 }
 
-/// A face that was an answer before. Its moments and its signature are of that answer.
+/// Reads a face from an earlier answer. Its times and its signature belong to that answer, so they are dropped.
 pub fn former(deps: &Deps, mut face: types::KnownFace) -> FormerFace {
-    // Some clients send a list that was left out as an empty one.
+    // Some clients send an empty list for a list that the answer left out.
     face.quality_reasons.take_if(|reasons| reasons.is_empty());
     let verified = Some(is_as_signed(&deps.signer, &face));
     let reasons = face.quality_reasons.unwrap_or_default().into_iter().map(reason).collect();
@@ -63,8 +63,8 @@ pub fn former(deps: &Deps, mut face: types::KnownFace) -> FormerFace {
     }
 }
 
-/// True if this server signed the face: each member that it has is as it was signed. What was signed as unverified
-/// stays so, and an answer of another kind is no face: it lacks members.
+/// True if this server signed the face, and each member that was sent is as it was signed. A face that was signed as
+/// unverified stays unverified. An answer of another kind is not a face: it lacks members.
 fn is_as_signed(signer: &Signer, face: &types::KnownFace) -> bool {
     let payload = face.signature.as_deref().and_then(|jws| signer.verify(jws).ok());
     let signed = payload.and_then(|payload| serde_json::from_slice::<Value>(&payload).ok());
@@ -95,7 +95,7 @@ pub fn wire_landmarks(landmarks: picture::Landmarks) -> types::Landmarks {
     }
 }
 
-/// The same words, in the contract and in the domain.
+/// Converts words that have the same names in the contract and in the domain.
 macro_rules! words {
     ($domain:ty => $wire:ident: $in:ident, $out:ident, $($word:ident),*) => {
         pub fn $in(word: types::$wire) -> $domain {

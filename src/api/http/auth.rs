@@ -1,4 +1,4 @@
-//! Credentials of a request to the caller they belong to.
+//! Finds the caller by the credentials of a request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,15 +19,15 @@ use crate::service::{self, Deps};
 
 mod security;
 
-/// A caller, or nobody: a key may be left out, but one that is sent must be valid.
+/// A caller, or none: the key may be left out, but a key that is sent must be valid.
 #[derive(Debug, Clone)]
 pub struct OptionalCaller(pub Option<Caller>);
 
-/// Keeps the caller's permit until the request is answered. A clone is the same.
+/// Holds the caller and its permit until the request is answered. Clones share one value.
 #[derive(Debug, Clone, Default)]
 pub struct UnderWay(Arc<Mutex<Option<(Caller, Permit)>>>);
 
-/// True if the connection that a request came on takes a provider's key.
+/// True if the connection of a request accepts a provider's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeysTaken(pub bool);
 
@@ -36,12 +36,12 @@ impl UnderWay {
         *self.held() = Some((caller, permit));
     }
 
-    /// Whose request it is; `None` while that is not known.
+    /// Returns the caller of the request; `None` while it is not known.
     pub fn caller(&self) -> Option<Caller> {
         self.held().as_ref().map(|(caller, _)| caller.clone())
     }
 
-    /// As [`UnderWay::caller`].
+    /// Returns the provider of the caller; `None` while it is not known.
     pub fn provider(&self) -> Option<ProviderId> {
         self.held().as_ref().map(|(caller, _)| caller.provider)
     }
@@ -51,10 +51,10 @@ impl UnderWay {
     }
 }
 
-/// What a request carries: the header `apikey`, else `Authorization` as Bearer or Basic.
+/// Reads the credentials of a request: from the header `apikey`, else from `Authorization` as Bearer or Basic.
 ///
 /// # Errors
-/// There is something, and it cannot be read.
+/// The request has credentials, and they cannot be read.
 fn credentials(request: &Request) -> Result<Option<Credentials>, service::Error> {
     if let Some(key) = request.headers().get("apikey") {
         let key = key.to_str().map_err(|_| service::Error::Unauthorized)?;
@@ -72,7 +72,7 @@ fn credentials(request: &Request) -> Result<Option<Credentials>, service::Error>
     read().map(Some).ok_or(service::Error::Unauthorized)
 }
 
-/// `id:secret` in base64. The secret may hold colons, the id may not.
+/// Reads `id:secret` in base64. The secret may contain colons, the id may not.
 fn pair(encoded: &str) -> Option<Credentials> {
     let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
@@ -95,7 +95,7 @@ async fn caller(request: &Request) -> Result<Option<Caller>, Problem> {
     Ok(Some(caller))
 }
 
-/// Lets a handler ask for `$type`, which `$of` makes of whoever the key belongs to.
+/// Makes `$type` an extractor that a handler may ask for; `$of` converts the caller into it.
 macro_rules! extractor {
     ($type:ty, needs_none: $needs_none:literal, $of:expr) => {
         impl<'a> ApiExtractor<'a> for $type {

@@ -1,7 +1,7 @@
-//! Connections: accepted within limits, served as HTTP/1.1 or HTTP/2, and closed when nothing happens on them.
+//! Accepts connections within limits, serves them as HTTP/1.1 or HTTP/2, and closes idle ones.
 //!
-//! A client that sends nothing, sends slowly or does not read its answers holds a connection and no more: it is closed
-//! after a while, and before that when another one needs its place.
+//! A client that sends nothing, sends slowly or does not read its answers costs no more than its connection: the server
+//! closes it after a while, or earlier if another connection needs its place.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -36,37 +36,39 @@ use crate::clock::Clock;
 pub mod places;
 mod seldom;
 
-/// Requests that were begun when the server stops have so long to end: longer than all but the slowest bodies take.
+/// The time that requests in flight have to end when the server stops: longer than all but the slowest bodies take.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-/// After a failure that is the machine's, such as too many open files: another try at once would fail as well.
+/// The pause after a failure of the machine, such as too many open files: an immediate retry would fail as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// Descriptors for all but connections: databases, images, callbacks, files.
+/// File descriptors that are reserved for everything but connections: databases, images, callbacks, files.
 const FILES_RESERVED: u64 = 256;
-/// The least number of connections, however few files there are.
+/// The least number of connections, even if fewer files may be open.
 const CONNECTIONS_LEAST: u64 = 16;
-/// The longest head, and what is read of a body at once.
+/// The longest head, and the most bytes of a body that are read at once.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// HTTP/2: requests in flight on one connection.
 const STREAMS_MAX: u32 = 64;
-/// HTTP/2: requests that were reset before they were begun, and faults of the client, each before it is hung up on.
+/// HTTP/2: the most requests that a client may reset before they begin, and the most faults of the client; beyond
+/// either, the connection is closed.
 const RESETS_MAX: usize = 20;
 /// HTTP/2: the longest list of headers.
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
-/// HTTP/2: a client whose machine is gone is found out by a ping.
+/// HTTP/2: the interval of the pings that detect a client whose machine is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// The operator's decisions about connections.
+/// The operator's settings for connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Connections in all.
+    /// The most connections in all.
     pub connections_max: usize,
-    /// Connections of one client address; of one network of 64 bits with IPv6.
+    /// The most connections of one client address; with IPv6, of one /64 network.
     pub per_address_max: usize,
-    /// They have as many connections as there are.
+    /// These addresses have no limit of their own.
     pub proxies: Proxies,
-    /// The time for the first request's head, from the connection's begin.
+    /// The time for the head of the first request, from the start of the connection.
     pub head: Duration,
-    /// The time without a request, and that an answer may wait to be read on.
+    /// The time without a request after which a connection is closed; also the time that a write may wait for the
+    /// client to read.
     pub idle: Duration,
 }
 
@@ -77,7 +79,7 @@ impl Default for Settings {
     }
 }
 
-/// Raises the limit of open files as far as the system lets it; the connections then are as many as it has room for.
+/// Raises the limit of open files as far as the system allows, and lowers `connections_max` to what that limit leaves.
 pub fn fit_to_files(settings: Settings) -> Settings {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files is not known");
@@ -91,8 +93,8 @@ pub fn fit_to_files(settings: Settings) -> Settings {
     Settings { connections_max, ..settings }
 }
 
-/// Answers on `listener`, through `tls` if it is given, until `stop` is ready; requests that were begun then have
-/// [`STOP_PATIENCE`] to end.
+/// Serves `listener`, over `tls` if it is given, until `stop` is ready. Requests in flight then have [`STOP_PATIENCE`]
+/// to end.
 pub async fn serve(
     endpoint: impl Endpoint<Output = Response> + 'static,
     listener: TcpListener,
@@ -131,7 +133,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Takes connections from a listener, and does not give up.
+/// Accepts connections from a listener, and continues after every failure.
 struct Accepting {
     listener: TcpListener,
     clock: Clock,
@@ -159,16 +161,16 @@ impl Accepting {
     }
 }
 
-/// A fault of the one connection that was to be accepted.
+/// True for a fault of the one connection that was being accepted, rather than of the machine.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A client's stream, which is given up when it does not take what is written.
+/// A client's stream, which fails if the client does not read what is written.
 type Patient = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// The ends of a connection, as its requests know them.
+/// The properties of a connection that its requests know.
 #[derive(Clone)]
 struct Ends {
     local: LocalAddr,
@@ -177,7 +179,7 @@ struct Ends {
     keys: KeysTaken,
 }
 
-/// Serves one connection until its client leaves it, its place is wanted or the server stops.
+/// Serves one connection until its client closes it, another connection needs its place, or the server stops.
 async fn talk<E: Endpoint<Output = Response> + 'static>(
     stream: TcpStream,
     tls: Option<Arc<Tls>>,
@@ -199,7 +201,7 @@ async fn talk<E: Endpoint<Output = Response> + 'static>(
     converse(stream, Ends { local, remote, scheme: Scheme::HTTPS, keys }, endpoint, place, stopped).await;
 }
 
-/// The encrypted stream; `None` if the client does not come to one in time.
+/// Returns the encrypted stream; `None` if the client does not complete the handshake in time.
 async fn shake_hands(
     tls: &Tls,
     stream: Patient,
@@ -239,7 +241,7 @@ async fn converse<E: Endpoint<Output = Response> + 'static>(
     let mut is_stopping = false;
     loop {
         tokio::select! {
-            // Its faults are the client's.
+            // An error here is the client's fault, and nobody needs to know it.
             _ = connection.as_mut() => return,
             () = place.ended() => return,
             _ = stopped.wait_for(|stopped| *stopped), if !is_stopping => {
@@ -252,7 +254,7 @@ async fn converse<E: Endpoint<Output = Response> + 'static>(
 
 fn http() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    // Times are the place's.
+    // The place enforces the time limits.
     http.http1().header_read_timeout(None).max_buf_size(HEAD_BYTES_MAX);
     http.http2()
         .timer(TokioTimer::new())
@@ -264,7 +266,7 @@ fn http() -> auto::Builder<TokioExecutor> {
     http
 }
 
-/// A response's body. While it is sent, its request is under way.
+/// The body of a response. Its request stays in flight while the body is sent.
 struct Answer<B> {
     body: B,
     _until_sent: (Answering, Option<UnderWay>),

@@ -1,4 +1,4 @@
-//! Tells a request that is sent again from others, before its body is read.
+//! Recognizes a request that is sent again, before its body is read.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,7 +7,7 @@ use poem::http::header;
 
 use crate::service::limits::promises::Fingerprint;
 
-/// The same for a request that is sent again as it was.
+/// Returns the same value for a request that is sent again unchanged.
 pub fn of(request: &Request) -> Fingerprint {
     let mut hasher = DefaultHasher::new();
     request.method().hash(&mut hasher);

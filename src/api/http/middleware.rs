@@ -1,4 +1,4 @@
-//! Around every request: refusals in one form, panics caught, headers that every answer carries.
+//! Surrounds every request: it gives refusals one form, catches panics, and sets the headers of every answer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ mod methods;
 mod origins;
 pub mod record;
 
-/// On every answer that does not say otherwise: it may be about a person, and it is nothing that a browser shows.
+/// Headers of every answer that does not set them itself. Answers may be about a person, and no browser needs to render
+/// them.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -33,10 +34,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
-/// On answers over TLS: a browser that has been here once comes by TLS alone, for a year (RFC 6797).
+/// Sent with answers over TLS: a browser then uses TLS alone for a year (RFC 6797).
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Everything that stands around the operations.
+/// The middleware around all operations.
 pub struct Surroundings {
     pub prefix: String,
     pub proxies: Proxies,
@@ -44,7 +45,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Calls `next`, and gives every refusal that is not one of ours its form.
+    /// Calls `next`, and gives every refusal the form of the contract.
     pub async fn around<E: Endpoint>(&self, next: Arc<E>, mut request: Request) -> Response {
         let prefix = self.prefix.as_str();
         draining::drain(&mut request);
@@ -78,7 +79,7 @@ impl Surroundings {
         if client.is_secure {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
         }
-        // Until the answer is sent.
+        // The response holds the permit until it is sent.
         response.set_data(under_way);
         response
     }
@@ -92,7 +93,7 @@ async fn answered<E: Endpoint>(prefix: &str, path: &str, next: Arc<E>, request: 
     }
 }
 
-/// A refusal without our body came from the framework, as text.
+/// Converts a refusal that the framework made, which has a text as its body, into the form of the contract.
 async fn ours(prefix: &str, path: &str, response: Response) -> Response {
     let status = response.status();
     let is_json = response.content_type().is_some_and(|content_type| content_type.starts_with("application/json"));
@@ -110,7 +111,7 @@ fn refused(prefix: &str, path: &str, problem: Problem) -> Problem {
     }
 }
 
-/// The document's entry for a path.
+/// Returns the document's entry for a path.
 fn found(prefix: &str, path: &str) -> Option<&'static Methods> {
     let under = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
     METHODS.iter().find(|methods| {
@@ -119,7 +120,7 @@ fn found(prefix: &str, path: &str) -> Option<&'static Methods> {
     })
 }
 
-/// The methods that a path takes, if there is such a path.
+/// Returns the methods that a path takes; `None` if there is no such path.
 fn allow(prefix: &str, path: &str) -> Option<&'static str> {
     let is_page = || docs::PATHS.contains(&path) || capture_page::serves(path) || home::serves(path);
     found(prefix, path).map_or_else(|| is_page().then_some("GET, HEAD"), |methods| Some(methods.allow))

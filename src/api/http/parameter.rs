@@ -1,6 +1,6 @@
-//! A parameter of a path, a query or a header, before it is read.
+//! Takes a parameter of a path, a query or a header from the framework before it is read.
 //!
-//! The framework takes it as it came, so that it is read by the rules of bodies and refused in their words.
+//! The framework passes the text on unchanged, so that the rules of bodies read it and word its refusals.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -19,17 +19,17 @@ pub struct Sent<T> {
 }
 
 impl<T> Sent<T> {
-    /// The default of a parameter that was not sent.
+    /// Makes the default of a parameter that was not sent.
     pub fn default(value: Value) -> Self {
         Self { value, of: PhantomData }
     }
 }
 
 impl<T: Wire> Sent<T> {
-    /// The value of the parameter `name`.
+    /// Reads the value of the parameter `name`.
     ///
     /// # Errors
-    /// A refusal that names the parameter and what is expected of it.
+    /// The refusal names the parameter and the value that is expected.
     pub fn read(self, name: &str, limits: &[Limit]) -> Result<T, Problem> {
         wire::read(name, self.value, limits).map_err(|invalid| Problem::invalid(&invalid))
     }
@@ -52,7 +52,7 @@ impl<T: Wire> Type for Sent<T> {
         T::register(registry);
     }
 
-    /// None: the framework checks nothing.
+    /// `None`, so that the framework checks nothing.
     fn as_raw_value(&self) -> Option<&Self::RawValueType> {
         None
     }

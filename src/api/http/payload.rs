@@ -1,4 +1,4 @@
-//! Bodies as clients really send them: their types, their limits, and what reads them for a handler.
+//! Reads bodies as clients really send them, within limits.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ pub mod jose;
 pub mod json;
 pub mod multipart;
 
-/// A body that has begun may pause for as long as a network needs to change from one cell to the next.
+/// The longest pause within a body: a mobile device may need this long to change from one cell to the next.
 pub const PAUSE: Duration = Duration::from_secs(20);
 
 /// Limits for the size of a body and for the time that it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Of a whole multipart body.
+    /// The most bytes of a whole multipart body.
     pub body_bytes: usize,
-    /// Of one image.
+    /// The most bytes of one image.
     pub image_bytes: usize,
-    /// Of one JSON part, or of a JSON body: a face with its template has a few thousand.
+    /// The most bytes of one JSON part or of a JSON body. A face with its template has a few thousand.
     pub json_bytes: usize,
-    /// Of one part that is a word or a number.
+    /// The most bytes of one part that is a word or a number.
     pub text_bytes: usize,
-    /// Parts of a body, unknown ones included.
+    /// The most parts of a body, unknown ones included.
     pub parts: usize,
-    /// The longest time in which nothing of a body comes.
+    /// The longest time in which no byte of a body arrives.
     pub pause: Duration,
 }
 
 impl Limits {
-    /// For images of at most `image_bytes`: no operation takes more than two.
+    /// Returns limits for images of at most `image_bytes`. No operation takes more than two images.
     pub fn of_images(image_bytes: usize) -> Self {
         let json_bytes = 256 * 1024;
         let body_bytes = image_bytes.saturating_mul(2).saturating_add(4 * json_bytes);
@@ -45,7 +45,7 @@ impl Default for Limits {
     }
 }
 
-/// Whether a content type is `expected`, whatever its parameters and case.
+/// True if a content type is `expected`, whatever its parameters and its case.
 fn is_type(content_type: &str, expected: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
 }
@@ -58,7 +58,7 @@ fn limits(request: &Request) -> Limits {
     request.data().copied().unwrap_or_default()
 }
 
-/// Lets a handler ask for `$payload`, whose schemas depend on its content type.
+/// Makes `$payload` an extractor that a handler may ask for; its schemas depend on the content type.
 macro_rules! extractor {
     ([$($generic:ident: $bound:ident),*] $payload:ty, required: $required:literal, [$($content_type:ident: $schema:ty),*]) => {
         impl<'a, $($generic: $bound),*> poem_openapi::ApiExtractor<'a> for $payload {

@@ -1,9 +1,9 @@
 //! A client may say which answer it prefers (RFC 7240).
 
-/// The preference for an answer that says what was done.
+/// The preference for an answer that describes the result.
 pub const REPRESENTATION: &str = "return=representation";
 
-/// True if the header's text, a list of preferences, has [`REPRESENTATION`].
+/// True if the list of preferences in the header contains [`REPRESENTATION`].
 pub fn prefers_representation(prefer: Option<&str>) -> bool {
     let is_it = |preference: &str| {
         let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));

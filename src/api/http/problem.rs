@@ -1,4 +1,4 @@
-//! The table from errors to answers: the whole policy of what a client is told.
+//! The table from errors to answers: it alone decides what a client learns of an error.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,30 +14,30 @@ use crate::api::wire::{Invalid, Wire};
 use crate::seal::vault;
 use crate::{capture, media, service, store};
 
-/// A refusal's code, beside the answer that holds it.
+/// The code of a refusal, attached to its response.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused(pub &'static str);
 
-/// A refusal, as the client gets it.
+/// A refusal as the client receives it.
 #[derive(Debug)]
 pub struct Problem {
     pub status: StatusCode,
-    /// A word that stays.
+    /// A word that never changes.
     pub code: &'static str,
-    /// What is wrong and what to do about it.
+    /// The fault, and the remedy.
     pub message: String,
-    /// Told to the client and to the log.
+    /// Stands in the answer and in the log.
     pub id: Uuid,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The parts that were checked, if one of them is the reason.
     pub checks: Option<Box<[HealthCheck]>>,
-    /// What the log is told besides; never the client.
+    /// A cause for the log; the client never sees it.
     cause: Option<Box<str>>,
 }
 
-/// Sent with 401. No `Basic` here: browsers would ask for a password of their own accord.
+/// The challenge of a 401. It does not offer `Basic`: browsers would ask the user for a password.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"bioserver\"");
-/// `Retry-After` while a dependency is away: a database that is started anew, or fails over, takes some seconds.
+/// `Retry-After` while a dependency is away: a restart or a fail-over of a database takes some seconds.
 const OUTAGE: Duration = Duration::from_secs(2);
 
 impl Problem {
@@ -53,7 +53,7 @@ impl Problem {
         }
     }
 
-    /// A failure of ours: the client learns nothing but where the log says more.
+    /// A failure of the server. The client learns only the id under which the log says more.
     pub fn internal(cause: impl Into<Box<str>>) -> Self {
         let message = "The server failed. Its log says why under this id.";
         let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message);
@@ -66,14 +66,14 @@ impl Problem {
         problem.with(header::WWW_AUTHENTICATE, CHALLENGE)
     }
 
-    /// A provider's key on a connection where a client must prove who it is.
+    /// A provider's key on a connection whose client has to present a certificate.
     pub fn no_certificate() -> Self {
         let message =
             "A key is taken only on a connection on which the client has presented its certificate (mutual TLS).";
         Self { message: message.to_owned(), ..Self::unauthorized() }
     }
 
-    /// A parameter, a part or a member that is not as it must be.
+    /// A parameter, a part or a member that is not valid.
     pub fn invalid(invalid: &Invalid) -> Self {
         Self::new(StatusCode::BAD_REQUEST, invalid.code.unwrap_or("INVALID_PARAMETER"), invalid.to_string())
     }
@@ -82,18 +82,18 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "MALFORMED_BODY", message)
     }
 
-    /// A head that is not as HTTP has it.
+    /// A head that breaks the rules of HTTP.
     pub fn malformed_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "MALFORMED_REQUEST", message)
     }
 
-    /// `what` is the body, or one of its parts by name.
+    /// `what` names the body, or one of its parts.
     pub fn too_large(what: &str, bytes_max: usize) -> Self {
         let message = format!("{what}: larger than {bytes_max} bytes. Send less.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
     }
 
-    /// A body that pauses for longer than `pause_max`, or comes at less than `bytes_per_second` on the whole.
+    /// A body that pauses for longer than `pause_max`, or whose average pace is below `bytes_per_second`.
     pub fn too_slow(pause_max: Duration, bytes_per_second: u64) -> Self {
         let pause = pause_max.as_secs();
         let message = format!(
@@ -112,7 +112,7 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
-    /// `allow` are the methods that the path takes, as the header of this name lists them.
+    /// `allow` lists the methods of the path, as the header `Allow` does.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let message = format!("This path takes {allow}.");
         let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
@@ -127,7 +127,7 @@ impl Problem {
         Self::later(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", why, retry_after)
     }
 
-    /// The same request may be answered otherwise after a while.
+    /// A refusal that may no longer hold after `retry_after`.
     fn later(status: StatusCode, code: &'static str, why: &str, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let seconds = seconds.max(1);
@@ -135,13 +135,13 @@ impl Problem {
         Self::new(status, code, message).with(header::RETRY_AFTER, seconds.into())
     }
 
-    /// Something that the server needs does not do its work now; `cause` goes to the log alone.
+    /// A dependency of the server does not work now; `cause` goes to the log alone.
     fn unavailable(code: &'static str, why: &str, cause: String) -> Self {
         let problem = Self::later(StatusCode::SERVICE_UNAVAILABLE, code, why, OUTAGE);
         Self { cause: Some(cause.into()), ..problem }
     }
 
-    /// `what` does not work now, as `checks` say.
+    /// The parts in `what` do not work now; `checks` has the details.
     pub fn not_ready(what: &str, checks: Vec<HealthCheck>) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", format!("Not ready: {what}."));
         Self { checks: Some(checks.into()), ..problem.with(header::RETRY_AFTER, OUTAGE.as_secs().into()) }
@@ -155,12 +155,12 @@ impl Problem {
         }
     }
 
-    /// Whatever is wrong with it, it is the place of images that does not do its work.
+    /// Every error of the media store means that it does not work now.
     fn of_media(error: &media::Error) -> Self {
         Self::unavailable("MEDIA_UNAVAILABLE", "Images can neither be kept nor read now.", error.to_string())
     }
 
-    /// The keeper of keys does not do its work, unless what it was given is not what it has wrapped.
+    /// The key vault does not work now, unless it refuses a wrapped key or lacks one: that is a fault of the server.
     fn of_vault(error: &vault::Error) -> Self {
         if matches!(error, vault::Error::Refused { status: 400, .. } | vault::Error::Missing) {
             return Self::internal(error.to_string());
@@ -174,7 +174,7 @@ impl Problem {
         self
     }
 
-    /// The same, for an operation whose document does not name its status: a fault of ours.
+    /// Returns the problem if the document names no such status for the operation: this is a fault of the server.
     #[must_use]
     pub fn undocumented(self) -> Self {
         if self.status == StatusCode::INTERNAL_SERVER_ERROR {
@@ -184,13 +184,14 @@ impl Problem {
         Self { id: self.id, ..Self::internal(cause) }
     }
 
-    /// What the framework refused before a handler was called.
+    /// Converts an error that the framework raised before the handler was called.
     pub fn of_framework(error: poem::Error) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(problem) => return problem,
             Err(error) => error,
         };
-        // Parameters are read by us: see [`crate::api::http::parameter`]. Only one that is missing is refused before.
+        // The server itself reads parameters: see [`crate::api::http::parameter`]. The framework refuses only a missing
+        // one.
         if let Some(ParseParamError { name, .. }) = error.downcast_ref() {
             return Self::invalid(&Invalid::new("is required").within(name));
         }
@@ -206,7 +207,7 @@ impl Problem {
         Self::of_status(error.status(), &error.to_string())
     }
 
-    /// An answer of which only the status is known; `cause` goes to the log alone.
+    /// Makes a problem from a status alone; `cause` goes to the log alone.
     pub fn of_status(status: StatusCode, cause: &str) -> Self {
         let code = match status {
             StatusCode::BAD_REQUEST => "MALFORMED_REQUEST",
@@ -224,7 +225,7 @@ impl Problem {
     }
 }
 
-/// The table. It has no wildcard: a new error does not compile until it has a line here.
+/// The table has no wildcard arm: a new error does not compile until it has a line here.
 impl From<service::Error> for Problem {
     fn from(error: service::Error) -> Self {
         use service::Error;
@@ -339,7 +340,7 @@ impl Problem {
     }
 }
 
-/// An error's text as a sentence, and the advice after it.
+/// Returns the text of an error as a sentence, followed by the advice.
 fn advised(error: &impl fmt::Display, advice: &str) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
@@ -348,7 +349,7 @@ fn advised(error: &impl fmt::Display, advice: &str) -> String {
     format!("{sentence}. {advice}").trim_end().to_owned()
 }
 
-/// Here a refusal is handled, and so logged: once, under the id that the client gets.
+/// A refusal is handled here, and so it is logged here: once, under the id that the client receives.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Self { status, code, message, id, headers, checks, cause } = self;
@@ -374,7 +375,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Lets an extractor refuse with a problem; [`Problem::of_framework`] takes it out again.
+/// An extractor may refuse with a problem; [`Problem::of_framework`] takes it out again.
 impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
         self.status

@@ -1,4 +1,4 @@
-//! Proxies in front of the server, whose word about their clients is taken.
+//! Finds the client behind the proxies that the operator trusts.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,27 +13,28 @@ use poem::http::{HeaderMap, HeaderName};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The networks of proxies that the operator trusts. A clone shares them.
+/// The networks of proxies that the operator trusts. Clones share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies(Arc<[IpNet]>);
 
-/// Who is at the other end, as far as it is known.
+/// The client of a request, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
-    /// The client's own, where only trusted proxies lie between; else that of the first machine that is not trusted.
+    /// The client's own address if only trusted proxies lie between; else that of the nearest machine that is not
+    /// trusted.
     pub address: Option<IpAddr>,
     /// True if the client speaks TLS, with this server or with a trusted proxy.
     pub is_secure: bool,
 }
 
 impl Proxies {
-    /// True if there is a trusted proxy at this address.
+    /// True if a trusted proxy has this address.
     pub fn have(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The client of a request.
+    /// Returns the client of a request.
     pub fn client(&self, request: &Request) -> Client {
         let peer = request.remote_addr().as_socket_addr().map(|address| address.ip().to_canonical());
         self.client_at(peer, *request.scheme() == Scheme::HTTPS, request.headers())
@@ -48,7 +49,8 @@ impl Proxies {
         }
     }
 
-    /// Each proxy appends the address that it was asked from: the list is read from its end, for as long as those who wrote it are trusted.
+    /// Each proxy appends the address of its peer, so the list is read from its end, as long as the writers are
+    /// trusted.
     fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let lists: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|list| list.to_str().ok()).collect();
         let mut nearest = peer;
@@ -63,20 +65,20 @@ impl Proxies {
     }
 }
 
-/// The nearest proxy has the last word.
+/// The nearest proxy wrote the last value, which decides.
 fn is_said_secure(headers: &HeaderMap) -> bool {
     let said = headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|said| said.to_str().ok());
     said.and_then(|said| said.rsplit(',').next()).is_some_and(|said| said.trim().eq_ignore_ascii_case("https"))
 }
 
-/// An address, with a port or without.
+/// Parses an address, with or without a port.
 fn address(said: &str) -> Option<IpAddr> {
     let plain = said.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(said);
     let address = plain.parse().ok().or_else(|| Some(said.parse::<std::net::SocketAddr>().ok()?.ip()));
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Addresses, and networks such as `10.0.0.0/8`, separated by blanks.
+/// Parses addresses, and networks such as `10.0.0.0/8`, separated by blanks.
 impl FromStr for Proxies {
     type Err = String;
 
@@ -125,7 +127,7 @@ mod tests {
         assert_eq!(address_of("10.1.2.3", &[]), "10.1.2.3");
     }
 
-    /// A client may send the header itself; its words stand before those of the proxies.
+    /// A client may send the header itself; its entries stand before those of the proxies.
     #[test]
     fn the_list_is_believed_as_far_as_its_writers_are() {
         assert_eq!(address_of("10.1.2.3", &["1.1.1.1, 198.51.100.1, 10.9.9.9"]), "198.51.100.1");

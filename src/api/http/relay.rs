@@ -1,4 +1,5 @@
-//! Requests that are taken whole and answered whole, whatever they ask for: for a program that stands between others.
+//! Receives requests whole and answers them whole, whatever they ask for. This serves a program between a client and a
+//! server.
 
 use std::sync::Arc;
 
@@ -7,17 +8,17 @@ use poem::endpoint::make;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 
-/// A request, with its body.
+/// A request with its body.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub method: Method,
-    /// With its query.
+    /// The path with its query.
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-/// An answer, with its body.
+/// An answer with its body.
 #[derive(Debug, Clone)]
 pub struct Told {
     pub status: StatusCode,
@@ -25,7 +26,8 @@ pub struct Told {
     pub body: Bytes,
 }
 
-/// Answers what `answer` makes of a request; 502 without an answer, 413 for a body of more than `body_bytes_max`.
+/// Replies with the result of `answer`; with 502 if there is none, and with 413 for a body of more than
+/// `body_bytes_max` bytes.
 pub fn endpoint<F, A>(body_bytes_max: usize, answer: F) -> impl Endpoint<Output = Response>
 where
     F: Fn(Asked) -> A + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What an operation answers, as the framework wants it: the result of a handler, or a refusal before it.
+//! Gives the framework an operation's answer: the result of a handler, or a refusal before it was called.
 
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
@@ -15,11 +15,11 @@ use crate::api::types::ApiError;
 pub trait Refusal: From<Problem> {
     fn documented() -> Vec<MetaResponse>;
 
-    /// The status to answer with, and what to say.
+    /// Returns the status to answer with, and the problem.
     fn into_problem(self) -> (u16, Problem);
 }
 
-/// What a handler returned, or why it was not called.
+/// The result of a handler, or the reason why it was not called.
 pub enum Answer<T, E> {
     Given(T),
     Refused(E),
@@ -66,13 +66,13 @@ impl<T: ApiResponse, E: Refusal> ApiResponse for Answer<T, E> {
     }
 }
 
-/// A refusal's entry in the framework's document.
+/// Returns a refusal's entry in the framework's document.
 pub fn refusal(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: Json::<ApiError>::CONTENT_TYPE, schema: ApiError::schema_ref() }];
     MetaResponse { description, status: Some(status), status_range: None, content, headers }
 }
 
-/// A header's entry in the framework's document.
+/// Returns a header's entry in the framework's document.
 pub fn header<T: Type>(name: &str, description: &str, limits: MetaSchema) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! TLS on the server's own connections. Certificates may change while it runs.
+//! TLS on the server's own connections. The certificates may change while the server runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,44 +14,45 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
-/// The files are compared with what is in use every so often: a renewed certificate lies there for days before the old one ends.
+/// The interval at which the files are compared with those in use. A renewed certificate is there days before the old
+/// one expires.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// A chain of certificates, or the issuers of all clients, is some kilobytes.
+/// The largest file: a certificate chain, or the issuers of all clients, has some kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The files that TLS takes, all of them in PEM.
+/// The files for TLS, all in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The server's certificate, then those that issued it, without the root.
+    /// The server's certificate, then its issuers, without the root.
     pub certificate: PathBuf,
-    /// Its private key: PKCS #8, PKCS #1 or SEC 1.
+    /// The server's private key: PKCS #8, PKCS #1 or SEC 1.
     pub key: PathBuf,
-    /// Mutual TLS, if there is any.
+    /// Mutual TLS; `None` if clients need no certificate.
     pub clients: Option<Clients>,
 }
 
-/// How clients prove who they are.
+/// The settings of mutual TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clients {
-    /// Certificates of those who issue the clients' certificates.
+    /// The certificates of the authorities that issue the clients' certificates.
     pub issuers: PathBuf,
     pub demanded: Demanded,
 }
 
-/// Who must present a certificate.
+/// The connections and requests that need a client certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Demanded {
-    /// Every connection.
+    /// Every connection needs one.
     #[default]
     All,
-    /// A request with a provider's key. A person's browser needs none.
+    /// A request with a provider's key needs one. A person's browser does not.
     Keys,
 }
 
 face::named!(Demanded);
 
-/// Why TLS cannot be had with these files.
+/// The reason why these files cannot be used for TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {source}", path.display())]
@@ -66,7 +67,7 @@ pub enum Error {
     Pair(#[from] rustls::Error),
 }
 
-/// TLS as new connections get it.
+/// TLS for new connections.
 pub struct Tls {
     settings: Settings,
     in_use: RwLock<InUse>,
@@ -77,7 +78,7 @@ struct InUse {
     config: Arc<ServerConfig>,
 }
 
-/// The files' bytes.
+/// The bytes of the files.
 #[derive(Clone, PartialEq, Eq)]
 struct Files {
     certificate: Vec<u8>,
@@ -93,7 +94,8 @@ impl Tls {
         Ok(Self { settings, in_use: RwLock::new(InUse { files, config }) })
     }
 
-    /// Reads the files again, and takes over what has changed. With faulty files, all stays as it is.
+    /// Reads the files again, and uses them for new connections if they have changed. If they are faulty, nothing
+    /// changes.
     pub fn look(&self) -> Result<(), Error> {
         let files = self.settings.read()?;
         if self.in_use.read().unwrap_or_else(PoisonError::into_inner).files == files {
@@ -105,7 +107,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Looks at the files from time to time, until it is dropped.
+    /// Looks at the files at an interval, until the future is dropped.
     pub async fn follow(&self) {
         let mut every = interval(LOOK_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,13 +126,13 @@ impl Tls {
         TlsAcceptor::from(self.in_use.read().unwrap_or_else(PoisonError::into_inner).config.clone())
     }
 
-    /// True if a provider's key is taken only on a connection whose client has a certificate.
+    /// True if a provider's key is accepted only on a connection whose client has a certificate.
     pub fn keys_need_certificate(&self) -> bool {
         self.settings.clients.as_ref().is_some_and(|clients| clients.demanded == Demanded::Keys)
     }
 }
 
-/// No key is shown.
+/// Shows no key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Tls").field(&self.settings).finish()
@@ -146,7 +148,7 @@ impl Settings {
         })
     }
 
-    /// The configuration that the files give.
+    /// Builds the configuration from the files.
     fn config(&self, files: &Files) -> Result<Arc<ServerConfig>, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;

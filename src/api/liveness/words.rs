@@ -1,4 +1,4 @@
-//! The words of liveness checks, in the contract and in the domain.
+//! Converts the words of liveness checks between the contract and the domain.
 
 use face::values::liveness::{self, Measure, Reason};
 
@@ -29,7 +29,7 @@ pub fn level(level: SecurityLevel) -> liveness::SecurityLevel {
     }
 }
 
-/// The same words on both sides, out of the domain.
+/// Converts words that have the same names on both sides, from the domain to the contract.
 macro_rules! words {
     ($out:ident: $domain:ty => $wire:ident, $($word:ident),*) => {
         pub fn $out(word: $domain) -> $wire {

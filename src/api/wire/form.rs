@@ -1,4 +1,4 @@
-//! Forms: the bodies of multipart requests, taken apart by the names of their parts.
+//! Reads forms: bodies of multipart requests, split by the names of their parts.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::api::wire::{self, File, Invalid, Limit, Wire};
 
-/// What a part carries.
+/// The content of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartKind {
     File,
@@ -32,7 +32,7 @@ pub struct Parts {
     pub values: HashMap<&'static str, Value>,
 }
 
-/// Shows names alone: what the parts hold is personal data.
+/// Shows the names alone: the parts hold personal data.
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.files.keys()).entries(self.values.keys()).finish()

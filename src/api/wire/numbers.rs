@@ -1,4 +1,4 @@
-//! Booleans and numbers: as such, or as strings that say the same.
+//! Reads and writes booleans and numbers, which clients may send as strings.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ impl Wire for bool {
     }
 }
 
-/// `number` if it is whole, and small enough that a double counts one by one.
+/// Returns `number` if it is whole, and so small that a double can represent its neighbours.
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 2f64.powi(53)).then_some(number as i64)
 }
@@ -63,7 +63,7 @@ impl Wire for f64 {
         number.filter(|number: &f64| number.is_finite()).ok_or_else(|| Invalid::new("must be a number"))
     }
 
-    /// JSON has no word for what is not finite: 0 stands for it, and such a value is a fault of ours.
+    /// JSON has no infinity and no NaN: 0 stands for them. Such a value is a fault of the server.
     fn write(&self) -> Value {
         debug_assert!(self.is_finite(), "{self} is no number");
         Value::from(if self.is_finite() { *self } else { 0.0 })
@@ -76,7 +76,7 @@ impl Wire for f32 {
         if number.is_finite() { Ok(number) } else { Err(Invalid::new("must be a number of single precision")) }
     }
 
-    /// With as few digits as name it: 518.712, not 518.7119750976563.
+    /// Writes the fewest digits that identify the number: 518.712, not 518.7119750976563.
     fn write(&self) -> Value {
         self.to_string().parse::<f64>().unwrap_or_default().write()
     }

@@ -1,4 +1,4 @@
-//! Values as they stand in JSON, there and back.
+//! Tests that read and write values of JSON.
 
 use serde_json::json;
 

@@ -27,18 +27,18 @@ use crate::store::{self, look};
 use crate::telemetry::otlp;
 use crate::{app, capture, sign};
 
-/// The longest wait for a program that listens where the server should.
+/// The longest wait for an answer of a program that already listens at the server's address.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
-/// A page of the server, and words that stand on it.
+/// A page of the server, and a word that it contains.
 const DOCUMENT: (&str, &str) = ("/openapi.json", "BioServer");
 const NUMBERS: (&str, &str) = ("/metrics", "bioserver_");
 /// One thread is enough to try the networks.
 const WORKERS: usize = 1;
 
-/// The outcome for one thing that the server needs: what was found, or the cause of the failure.
+/// The outcome for one part: the finding, or the cause of the failure.
 type Outcome = Result<String, String>;
 
-/// Tries all parts, whichever of them fail; each with its name, in the order in which they are shown.
+/// Tries all parts, even if some fail, and returns each with its name, in the order of the output.
 pub async fn all(config: &Config) -> Vec<(&'static str, Outcome)> {
     let (found, media, pack, listen) =
         tokio::join!(look::at(&config.store), media(config), pack(config), listen(config.listen, DOCUMENT));
@@ -118,13 +118,14 @@ async fn media(config: &Config) -> Outcome {
     }
 }
 
-/// An error unless the nearest folder that is there takes files.
+/// Fails unless a file can be made in the nearest existing folder above `path`.
 fn may_be_made(path: &Path) -> Result<(), String> {
     let above = path.ancestors().skip(1).find(|above| above.exists()).unwrap_or(Path::new("."));
     tempfile::tempfile_in(above).map(drop).map_err(|error| format!("{}: {}", above.display(), cause::of(&error)))
 }
 
-/// Opens the server's keys by the master key. One that is missing is made at the first start, but opens nothing.
+/// Opens the server's keys with the master key. The first start makes a missing master key, but that one opens no
+/// existing key.
 async fn master_key(config: &Config, found: &Result<Found, store::Error>) -> Outcome {
     let found = found.as_ref().map_err(|_| "not tried: what it opens lies in the database".to_owned())?;
     let missing = match &config.master_key {
@@ -161,7 +162,7 @@ fn signing_certificate(settings: &signing::Settings) -> Outcome {
     Ok(format!("fits the signing key, {}, and is in force", key.algorithm()))
 }
 
-/// Opens the networks, and has them find the face of a portrait.
+/// Loads the networks, and lets them find the face of a portrait.
 async fn pack(config: &Config) -> Outcome {
     let name = || config.pack.as_ref().map_or(packs::BUILT_IN.to_owned(), |folder| folder.display().to_string());
     let opened = async {
@@ -174,7 +175,7 @@ async fn pack(config: &Config) -> Outcome {
         .map_err(|error| format!("{}: {error:#}", name()))
 }
 
-/// An error if another program than this server is found at the address.
+/// Fails if a program other than this server listens at the address.
 async fn listen(address: SocketAddr, (page, words): (&str, &str)) -> Outcome {
     let Err(error) = TcpListener::bind(address).await else { return Ok(format!("{address}: free")) };
     if error.kind() == io::ErrorKind::AddrInUse
@@ -185,7 +186,7 @@ async fn listen(address: SocketAddr, (page, words): (&str, &str)) -> Outcome {
     Err(format!("{address}: {}", cause::of(&error)))
 }
 
-/// Sends no span at all, which is a good request.
+/// Sends an empty list of spans, which is a valid request.
 async fn collector(endpoint: &str) -> Outcome {
     let request = async {
         let request = otlp::client()?.post(otlp::place(endpoint)).timeout(ANSWER_MAX);

@@ -1,4 +1,4 @@
-//! Sends a request of the kit and holds the answer against what it must be.
+//! Sends a request of the kit and compares the answer with the expected one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::cli::conformance::expected::{faults, is_header};
 use crate::cli::conformance::kit::{Exchange, Expected, Kept, Key, Multipart, Part, Sent};
 use crate::cli::verify;
 
-/// Longer than any answer takes.
+/// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// Rates that differ by less, as shares, are equal: they are printed with some 15 digits.
+/// The relative difference below which two rates are equal: they are printed with some 15 digits.
 const RATE_TOLERANCE: f64 = 1e-9;
 
-/// A server that is tried, and the keys that it signs with.
+/// A server under test, and the keys that it signs with.
 pub struct Server {
     http: Client,
     base: String,
@@ -28,7 +28,7 @@ pub struct Server {
     jwks: Value,
 }
 
-/// The names that a scenario has given to parts of answers.
+/// The names that a scenario has given to parts of answers, with their values.
 pub struct Names(BTreeMap<String, String>);
 
 impl Names {
@@ -41,7 +41,7 @@ impl Names {
     }
 }
 
-/// An answer, whole.
+/// A complete answer.
 struct Answer {
     status: u16,
     headers: reqwest::header::HeaderMap,
@@ -49,7 +49,7 @@ struct Answer {
 }
 
 impl Server {
-    /// `url` ends with what all paths of the contract follow.
+    /// Connects to a server; `url` includes the prefix of the contract's paths.
     pub async fn reach(url: &str, key: &str) -> anyhow::Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
         let mut root = reqwest::Url::parse(&base).with_context(|| format!("'{base}' is no URL"))?;
@@ -57,12 +57,12 @@ impl Server {
         let root = root.as_str().trim_end_matches('/').to_owned();
         let http = Client::builder().timeout(TIMEOUT).build()?;
         let jwks = http.get(format!("{root}/.well-known/jwks.json")).send().await?;
-        // One that has none fails where signatures are looked at.
+        // A server without keys fails later, at the check of a signature.
         let jwks = jwks.json().await.unwrap_or_default();
         Ok(Self { http, base, root, key: key.to_owned(), jwks })
     }
 
-    /// Makes an exchange and returns the faults of its answer; none if it is as it must be.
+    /// Makes an exchange and returns the faults of its answer; empty if it is as expected.
     pub async fn exchange(&self, exchange: &Exchange, names: &mut Names) -> anyhow::Result<Vec<String>> {
         let answer = Answer::read(self.request(&exchange.send, names)?.send().await?).await?;
         let mut found = self.faults(&exchange.expect, &answer, names);
@@ -160,7 +160,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The answers in a list, or the only one.
+    /// Returns the items of a list, or the one value that is not a list.
     fn items(&self) -> Vec<Value> {
         match self.json() {
             Some(Value::Array(items)) => items,
@@ -194,7 +194,7 @@ fn form(request: RequestBuilder, parts: &[Part], kind: Multipart, names: &Names)
             _ => anyhow::bail!("the part '{}' is not one of picture, json and text", part.name),
         };
         let mut made = multipart::Part::bytes(bytes);
-        // Pictures are files, unless the kit names them otherwise.
+        // Pictures are sent as files, unless the kit gives another file name.
         let file = part.file.clone().or_else(|| part.picture.map(|_| "picture".to_owned()));
         if let Some(file) = file {
             made = made.file_name(file);

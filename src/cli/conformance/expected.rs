@@ -1,11 +1,11 @@
-//! Compares values with what they must be.
+//! Compares values with the expected ones.
 //!
-//! | written | is |
+//! | expected | means |
 //! |---|---|
 //! | `$text`, `$number`, `$flag` | a text that is not empty, a number, true or false |
 //! | `$uuid`, `$time` | a UUID, a UTC time with milliseconds |
 //! | `$at-least N`, `$at-most N` | a number in that range |
-//! | `$absent` | no member at all, not even null |
+//! | `$absent` | the member is missing; null does not count as missing |
 //! | `{ $each: V }` | a list that is not empty, each item of which is a V |
 
 use chrono::NaiveDateTime;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 const EACH: &str = "$each";
 const ABSENT: &str = "$absent";
 
-/// Returns the faults of `value`, each with its place; none if it is as it must be.
+/// Returns the faults of `value`, each with its place; empty if it is as expected.
 pub fn faults(wanted: &Value, value: &Value) -> Vec<String> {
     let mut faults = vec![];
     compare(wanted, value, "", &mut faults);
@@ -83,11 +83,11 @@ fn is_time(text: &str) -> bool {
     text.len() == LEN && NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").is_ok()
 }
 
-/// True if a header is as it must be; `$uuid` may stand at the end of `wanted`.
+/// True if a header is as expected; `wanted` may end with `$uuid`.
 pub fn is_header(wanted: &str, value: &str) -> bool {
     match wanted.strip_suffix("$uuid") {
         Some(before) => value.strip_prefix(before).is_some_and(|id| Uuid::parse_str(id).is_ok()),
-        // A content type may name a charset.
+        // A content type may carry a charset.
         None => value == wanted || value.split(';').next() == Some(wanted),
     }
 }

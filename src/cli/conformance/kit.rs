@@ -1,4 +1,4 @@
-//! The kit: what is sent, and what must be answered, as `openapi/conformance.yaml` has it.
+//! The conformance kit: the requests and the expected answers of `openapi/conformance.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ pub struct Kit {
     pub scenarios: Vec<Scenario>,
 }
 
-/// Exchanges that follow each other.
+/// A sequence of exchanges that build on each other.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     pub name: String,
-    /// What the contract asks for, in a sentence.
+    /// The requirement of the contract, in a sentence.
     pub about: String,
     pub exchanges: Vec<Exchange>,
 }
@@ -30,7 +30,7 @@ pub struct Scenario {
 pub struct Exchange {
     pub send: Sent,
     pub expect: Expected,
-    /// Names for parts of the answer.
+    /// Names that later exchanges use for parts of the answer.
     #[serde(default)]
     pub keep: BTreeMap<String, Kept>,
 }
@@ -40,7 +40,7 @@ pub struct Exchange {
 pub struct Sent {
     pub method: String,
     pub path: String,
-    /// Whether the path begins at the root of the host.
+    /// True if the path begins at the root of the host.
     #[serde(default)]
     pub root: bool,
     #[serde(default)]
@@ -72,7 +72,7 @@ pub enum Multipart {
     Mixed,
 }
 
-/// A part of a form; it is a picture, JSON or a text.
+/// A part of a form: a picture, JSON or a text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -92,14 +92,14 @@ pub struct Expected {
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     pub json: Option<Value>,
-    /// The beginning of the body.
+    /// The expected beginning of the body.
     pub text: Option<String>,
-    /// The body, byte for byte.
+    /// The picture that the body must equal, byte for byte.
     pub picture: Option<Sample>,
-    /// Whether each answer carries a signature that is good.
+    /// True if each answer must carry a valid signature.
     #[serde(default)]
     pub signed: bool,
-    /// Whether each rate must follow from its score.
+    /// True if each rate must follow from its score.
     #[serde(default)]
     pub rates: bool,
 }
@@ -107,9 +107,9 @@ pub struct Expected {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kept {
-    /// The header of this name; `{v3}` is then the same path of version 3.
+    /// The header of this name; `{v3}` then stands for the same path of version 3.
     Location,
-    /// The whole body, as it came.
+    /// The whole body, unchanged.
     Body,
 }
 

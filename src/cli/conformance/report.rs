@@ -1,4 +1,4 @@
-//! What came of the kit: on a terminal, as a page, and for build servers.
+//! Reports the outcome of the kit: on a terminal, as a page, and for build servers.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use serde::Serialize;
 use crate::cli::output::table;
 use crate::cli::source::made_by;
 
-/// What came of a scenario.
+/// The outcome of a scenario.
 pub struct Outcome {
     pub name: String,
     pub about: String,
-    /// The exchanges that were made: after one that is not as it must be there are none.
+    /// The number of exchanges that were made: none follows one that failed.
     pub exchanges: usize,
-    /// What was wrong, each with the request before it.
+    /// The faults, each after the request that it belongs to.
     pub faults: Vec<String>,
     pub took: Duration,
 }
@@ -26,7 +26,7 @@ impl Outcome {
     }
 }
 
-/// As a table, with what was wrong below it.
+/// Returns a table of the scenarios, followed by the faults.
 pub fn text(outcomes: &[Outcome]) -> String {
     let row = |outcome: &Outcome| [outcome.name.clone(), outcome.exchanges.to_string(), outcome.word().to_owned()];
     let mut text = table(["SCENARIO", "EXCHANGES>", "RESULT"], outcomes.iter().map(row));
@@ -42,7 +42,7 @@ fn sum(outcomes: &[Outcome]) -> String {
     format!("{passed} of {} scenarios passed.", outcomes.len())
 }
 
-/// As a page of HTML that needs nothing else.
+/// Returns a page of HTML that needs no other file.
 pub fn html(url: &str, outcomes: &[Outcome]) -> String {
     let mut page = Page::new("Conformance".to_owned());
     page.text(&format!("{url}: {}", sum(outcomes)));
@@ -81,7 +81,7 @@ struct Case<'a> {
     class_name: &'static str,
     #[serde(rename = "@name")]
     name: &'a str,
-    /// Seconds.
+    /// The time in seconds.
     #[serde(rename = "@time")]
     time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,10 +104,10 @@ struct Failure<'a> {
     faults: String,
 }
 
-/// As `JUnit` writes it.
+/// Returns the outcomes as XML of `JUnit`.
 ///
 /// # Errors
-/// Text that XML cannot hold.
+/// A text contains a character that XML cannot hold.
 pub fn junit(outcomes: &[Outcome]) -> anyhow::Result<String> {
     let failures = outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).count();
     let suite =

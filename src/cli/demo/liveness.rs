@@ -1,4 +1,5 @@
-//! `bioserver demo --liveness`: a check of liveness from its beginning to the verified verdict, once passed and once not.
+//! `bioserver demo --liveness`: runs a liveness check from its start to the verified verdict, for a person and for an
+//! attack.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,14 +20,14 @@ use crate::cli::capture::Check;
 use crate::cli::demo::{Client, say};
 use crate::cli::output::make;
 
-/// Longer than a check takes on a slow machine.
+/// The longest wait for a check on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A call of the server has some hundred bytes.
+/// The largest callback. Those of the server have some hundred bytes.
 const CALL_LEN_MAX: usize = 8 << 10;
 const SEED: u64 = 7;
 
-/// Films one of the sample photographs, first as it does what is asked, then as a print of itself. The films stay in the
-/// folder `keep`.
+/// Films one of the sample photographs twice: as a person who does what the check asks, and as a print of the
+/// photograph. Keeps the films in the folder `keep`, if there is one.
 pub async fn show(client: &Client, mut networks: Networks, keep: Option<&Path>) -> anyhow::Result<()> {
     let [one, other] = [samples::ONE[2].1, samples::OTHER.1];
     let portrait = Portrait::read(&mut networks, one)?;
@@ -47,7 +48,7 @@ pub async fn show(client: &Client, mut networks: Networks, keep: Option<&Path>) 
     Ok(())
 }
 
-/// Writes a film as a folder of frames, where it is to be kept.
+/// Writes a film as a folder of frames, if `keep` is given.
 fn kept(keep: Option<&Path>, name: &str, film: &[Frame]) -> anyhow::Result<()> {
     let Some(folder) = keep.map(|keep| keep.join(name)) else { return Ok(()) };
     make(&folder)?;
@@ -88,7 +89,7 @@ async fn check(
     Ok(frames)
 }
 
-/// A provider's receiver: reads what it is told and answers with 204.
+/// A provider's receiver of callbacks: passes each body on and answers with 204.
 async fn receive(listener: TcpListener, told: mpsc::Sender<Value>) -> anyhow::Result<()> {
     loop {
         let (mut stream, _) = listener.accept().await?;

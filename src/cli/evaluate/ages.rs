@@ -1,4 +1,4 @@
-//! `evaluate --ages`: how far off a pack's ages are.
+//! `evaluate --ages`: measures the error of a pack's age estimates.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::cli::output::{print, write};
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 
-/// Prints the report on the pictures of `folder`, and writes it as JSON if that is wanted.
+/// Prints the report on the pictures of `folder`, and writes it as JSON if `json` is given.
 pub fn run(config: &Config, pack: &Pack, folder: &Path, about: &About, json: Option<&Path>) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let paths: Vec<&Path> = portraits.iter().map(|portrait| portrait.path.as_path()).collect();

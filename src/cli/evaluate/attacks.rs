@@ -1,4 +1,4 @@
-//! `evaluate --attacks`: whom and what a pack's checks of liveness let through, on an operator's own recordings.
+//! `evaluate --attacks`: measures the error rates of a pack's liveness checks on the operator's own recordings.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::cli::evaluate::{Out, liveness};
 use crate::cli::source::{About, networks, progress};
 use crate::config::Config;
 
-/// Reports on the recordings of `folder`, which have so many frames a second.
+/// Reports on the recordings of `folder`, which have `fps` frames a second.
 pub fn run(config: &Config, pack: &Pack, folder: &Path, fps: u32, about: &About, out: Out) -> anyhow::Result<()> {
     let recordings = recordings::read(folder)?;
     let bar = progress(recordings.len())?;

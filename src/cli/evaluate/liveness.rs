@@ -1,4 +1,4 @@
-//! `evaluate --liveness`: whom and what a pack's checks of liveness let through.
+//! `evaluate --liveness`: measures the error rates of a pack's liveness checks on films that are made of photographs.
 
 use std::fs;
 use std::path::Path;
@@ -18,26 +18,26 @@ use crate::cli::output::{make, print, write};
 use crate::cli::source::{About, made, networks, progress};
 use crate::config::Config;
 
-/// Checks of liveness are made for grown-ups.
+/// The ages of the people who are filmed: liveness checks are made for adults.
 const YEARS_MIN: i32 = 18;
 const YEARS_MAX: i32 = 80;
 
-/// Films that are made of a picture.
+/// Makes and checks films of a picture.
 type Act = fn(&mut Stage, &Picture) -> Result<Vec<Trial>, face::Error>;
 
-/// How many portraits are filmed.
+/// The numbers of portraits that are filmed.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
     pub bona_fide: usize,
     pub attacked: usize,
 }
 
-/// Reports on films made of the pictures of `folder`.
+/// Reports on films that are made of the pictures of `folder`.
 pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &About, out: Out) -> anyhow::Result<()> {
     let portraits = ages::read(folder)?;
     let grown = portraits.iter().filter(|portrait| (YEARS_MIN..=YEARS_MAX).contains(&portrait.years));
     let mut paths: Vec<&Path> = grown.map(|portrait| portrait.path.as_path()).collect();
-    // In an order that is nobody's choice: their names go by age.
+    // The digest of the name gives an order that does not depend on age, as the names do.
     paths.sort_by_cached_key(|path| Sha256::digest(path.file_name().map_or(&[][..], |name| name.as_encoded_bytes())));
     let most = counts.bona_fide.max(counts.attacked);
     let (paths, mut unusable) = usable(config, pack, &paths, most)?;
@@ -63,7 +63,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
     told(&Report::new(pack.name.clone(), data, &trials, caveats), pack, out)
 }
 
-/// Prints a report, and writes it where that is wanted.
+/// Prints a report, and writes the files that `out` names.
 pub fn told(report: &Report, pack: &Pack, out: Out) -> anyhow::Result<()> {
     print(report)?;
     if let Some(path) = out.json {
@@ -76,7 +76,7 @@ pub fn told(report: &Report, pack: &Pack, out: Out) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first of these pictures that can be filmed, and how many were passed over.
+/// Returns the first pictures that can be filmed, and the number of those that were skipped.
 fn usable<'a>(config: &Config, pack: &Pack, paths: &[&'a Path], most: usize) -> anyhow::Result<(Vec<&'a Path>, usize)> {
     let networks = networks(config, pack)?.into_iter().next().context("there are no workers")?;
     let mut stage = Stage::new(networks)?;

@@ -1,4 +1,4 @@
-//! `packs list`.
+//! `packs list`: lists the packs with their networks.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 
-/// All packs as a table, each with its networks.
+/// Returns a text of all packs, each with its networks.
 pub fn text(config: &Config) -> anyhow::Result<String> {
     let mut text = String::new();
     let serving = serving(config)?;
@@ -56,7 +56,7 @@ fn installed(text: &mut String, name: &str, mark: &str, pack: &Pack) -> anyhow::
     Ok(writeln!(text)?)
 }
 
-/// The networks of a published pack with their licences and origins.
+/// Returns the networks of a published pack with their licences and origins.
 pub fn networks_of(published: &Published) -> anyhow::Result<String> {
     let mut text = String::new();
     for (role, entry) in published.parsed()?.entries() {
@@ -70,7 +70,7 @@ fn line(text: &mut String, role: &str, file: &str, licence: &str, origin: &str) 
     writeln!(text, "    {role:<10}  {file}\n                licence: {licence}\n                origin: {origin}")
 }
 
-/// The same as JSON.
+/// Returns all packs as JSON.
 pub fn json(config: &Config) -> anyhow::Result<String> {
     let serving = serving(config)?;
     let here = config.pack_folder.packs()?;
@@ -143,7 +143,7 @@ fn megabytes(published: &Published) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// The name of the pack that serves; `None` for a folder that is not among the installed ones.
+/// Returns the name of the pack that is in use; `None` for a folder that is not among the installed packs.
 fn serving(config: &Config) -> anyhow::Result<Option<String>> {
     let Some(folder) = &config.pack else { return Ok(Some(packs::BUILT_IN.to_owned())) };
     let named = |name: &String| config.pack_folder.find(name).is_ok_and(|found| found.as_ref() == Some(folder));

@@ -1,4 +1,4 @@
-//! `packs sbom`: what the program and the pack that serves are made of, in `CycloneDX` 1.6.
+//! `packs sbom`: lists the parts of the program and of the pack in use, in `CycloneDX` 1.6.
 
 use face::pack::{Network, Pack};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::Config;
 
-/// What the program was built from, whatever the machine: a few crates are for other systems, or for tests alone.
+/// The crates that the program is built from, on any machine: a few of them are for other systems, or for tests alone.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 const FORMAT: &str = "CycloneDX";
 const VERSION: &str = "1.6";
@@ -22,13 +22,13 @@ struct Lock {
 struct Package {
     name: String,
     version: String,
-    /// Absent for the workspace's own crates.
+    /// `None` for the workspace's own crates.
     source: Option<String>,
     /// SHA-256 of the published archive.
     checksum: Option<String>,
 }
 
-/// The bill of materials, as JSON.
+/// Returns the bill of materials as JSON.
 pub fn json(config: &Config) -> anyhow::Result<String> {
     let pack = Pack::open(config.pack.as_deref())?;
     let lock: Lock = toml::from_str(LOCK)?;
@@ -36,7 +36,7 @@ pub fn json(config: &Config) -> anyhow::Result<String> {
     let mut networks: Vec<Value> = Vec::new();
     for (role, network) in pack.networks() {
         let described = model(&pack.name, role, network);
-        // One file may play two parts.
+        // One file may have two roles.
         if networks.iter().all(|known| known["bom-ref"] != described["bom-ref"]) {
             networks.push(described);
         }

@@ -1,5 +1,5 @@
-//! Two answers to one request, held against each other, and the sums of that. No answer is kept: numbers, statuses and the
-//! names of members are.
+//! Compares two answers to one request, and adds up the differences. It keeps no answer: only numbers, statuses and
+//! names of members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,28 +8,28 @@ use serde_json::Value;
 
 /// Scores at which providers decide: false acceptance rates of 0.1, 0.01 and 0.001 %.
 const DECISIONS: [f64; 3] = [3000.0, 3500.0, 4000.0];
-/// Of an operation so many times are kept, the first ones.
+/// The most times that are kept of an operation; later ones are dropped.
 const TIMES_MAX: usize = 10_000;
 
-/// An answer, as far as it is compared.
+/// The compared parts of an answer.
 pub struct Answer {
     pub status: u16,
-    /// `None` of one that is no JSON.
+    /// `None` if the body is not JSON.
     pub json: Option<Value>,
     pub took_ms: f64,
 }
 
-/// All answers so far.
+/// The sums over all answers so far.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     pub operations: BTreeMap<String, Operation>,
     pub scores: Scores,
-    /// Requests that only the server which answers them can understand: captures, and templates of its own.
+    /// Requests that only the upstream server can understand: captures, and its own templates.
     pub not_comparable: u64,
-    /// Requests that came while too many others waited to be compared.
+    /// Requests that were not compared, because too many others waited.
     pub passed_over: u64,
-    /// Requests to which the other server gave no answer.
+    /// Requests that the other server did not answer.
     pub unanswered: u64,
 }
 
@@ -37,9 +37,9 @@ pub struct Totals {
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
     pub requests: u64,
-    /// Statuses that differ, `upstream/ours`, and how often.
+    /// Pairs of different statuses, `upstream/ours`, with their counts.
     pub statuses: BTreeMap<String, u64>,
-    /// Members that only one of the answers has, or that have another type, and how often.
+    /// Members that only one of the answers has, or whose types differ, with their counts.
     pub members: BTreeMap<String, u64>,
     #[serde(skip)]
     upstream_ms: Vec<f64>,
@@ -53,12 +53,12 @@ pub struct Scores {
     pub pairs: u64,
     pub mean_difference: f64,
     pub largest_difference: f64,
-    /// Pairs that one server accepts and the other does not, at each of 3000, 3500 and 4000.
+    /// Pairs that one server accepts and the other refuses, at each score of [`DECISIONS`].
     pub decided_otherwise: [u64; DECISIONS.len()],
 }
 
 impl Totals {
-    /// Adds two answers to one request; `same_id` says which of our ids stands for one of theirs.
+    /// Adds two answers to one request; `same_id` returns our id for one of theirs.
     pub fn add(&mut self, operation: &str, upstream: &Answer, own: &Answer, same_id: impl Fn(&str) -> Option<String>) {
         let kept = self.operations.entry(operation.to_owned()).or_default();
         kept.requests += 1;
@@ -82,7 +82,7 @@ impl Totals {
 }
 
 impl Operation {
-    /// The median time of each server's answers, in milliseconds.
+    /// Returns the median time of each server's answers, in milliseconds.
     pub fn medians_ms(&self) -> [f64; 2] {
         [&self.upstream_ms, &self.own_ms].map(|times| {
             let mut times = times.clone();
@@ -104,7 +104,7 @@ impl Scores {
     }
 }
 
-/// The members of an answer with their types; those of a list's items together.
+/// Collects the members of an answer with their types; all items of a list share one place.
 fn members(value: &Value, place: &str, found: &mut BTreeSet<String>) {
     let kind = match value {
         Value::Object(object) => {
@@ -139,7 +139,7 @@ fn differences(theirs: &Value, ours: &Value) -> Vec<String> {
     [only(&theirs, &ours, "upstream"), only(&ours, &theirs, "ours")].concat()
 }
 
-/// The scores of the same pairs in two answers.
+/// Returns the two scores of each pair that both answers contain.
 fn scores(theirs: &Value, ours: &Value, same_id: impl Fn(&str) -> Option<String>) -> Vec<(f64, f64)> {
     let score = |value: &Value| value["score"].as_f64();
     match (theirs, ours) {

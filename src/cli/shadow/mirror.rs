@@ -1,4 +1,4 @@
-//! Sends what one server was asked to another one, under the ids that that one has given.
+//! Repeats one server's requests on another server, with the ids of that server.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::LazyLock;
@@ -13,9 +13,9 @@ use serde_json::Value;
 use crate::api::http::relay::{Asked, Told};
 use crate::cli::shadow::compared::Answer;
 
-/// Beyond so many ids the oldest is forgotten: its session has ended long ago.
+/// The most ids that are kept. After that the oldest is forgotten: its session ended long ago.
 const IDS_MAX: usize = 100_000;
-/// Headers that are of the connection, or of the server that is asked (RFC 9110, 7.6.1).
+/// Headers that belong to the connection, or to the server that is asked (RFC 9110, 7.6.1).
 const OF_CONNECTION: [&str; 10] = [
     "connection",
     "content-length",
@@ -28,7 +28,7 @@ const OF_CONNECTION: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Headers by which a caller is known.
+/// Headers that identify the caller.
 const CREDENTIALS: [&str; 2] = ["apikey", "authorization"];
 
 static UUID: LazyLock<Regex> = LazyLock::new(|| {
@@ -52,7 +52,7 @@ impl Timed {
     }
 }
 
-/// Sends a request to a server.
+/// Sends a request to a server and measures the time to its whole answer.
 pub async fn send(asked: &Asked, http: &Client, server: &str) -> reqwest::Result<Timed> {
     let begun = Instant::now();
     let request = http.request(asked.method.clone(), format!("{server}{}", asked.path));
@@ -66,20 +66,21 @@ pub async fn send(asked: &Asked, http: &Client, server: &str) -> reqwest::Result
     Ok(Timed { told, took_ms: 1000.0 * begun.elapsed().as_secs_f64() })
 }
 
-/// The method and the path of a request, with a blank for each id.
+/// Returns the method and the path of a request, with `{id}` in place of each id.
 pub fn operation(asked: &Asked) -> String {
     let path = asked.path.split('?').next().unwrap_or_default();
     format!("{} {}", asked.method, UUID.replace_all(path, "{id}"))
 }
 
-/// True if another server can understand a request: it can neither open captures nor read templates that were made
+/// True if another server can understand a request: it can neither decrypt captures nor read templates that were made
 /// elsewhere.
 pub fn is_comparable(asked: &Asked) -> bool {
     let holds = |needle: &[u8]| asked.body.windows(needle.len()).any(|window| window == needle);
     !asked.path.contains("liveness") && !asked.path.contains("capture-token") && !holds(b"\"template\"")
 }
 
-/// The same request for the other server: with its ids, its key, and no callback, of which there is one already.
+/// Returns the request for the other server: with its ids and its key, and without the callback URL, since the upstream
+/// server already calls back.
 pub fn for_other(asked: &Asked, ids: &Ids, key: &str) -> Asked {
     let path = UUID.replace_all(&asked.path, |id: &Captures| ids.of(&id[0]).unwrap_or_else(|| id[0].to_owned()));
     let mut headers = asked.headers.clone();
@@ -105,7 +106,7 @@ fn without_callback(body: &Bytes) -> Bytes {
     }
 }
 
-/// Ids of one server, and those that the other has given in their place.
+/// The ids of one server, with those of the other for the same resources.
 #[derive(Default)]
 pub struct Ids {
     known: HashMap<String, String>,
@@ -117,7 +118,7 @@ impl Ids {
         self.known.get(theirs).cloned()
     }
 
-    /// Learns the id of what both have made.
+    /// Learns the ids of a resource that both servers created.
     pub fn learn(&mut self, upstream: &Timed, own: &Timed) {
         let last = |timed: &Timed| Some(UUID.find_iter(timed.location()?).last()?.as_str().to_owned());
         let Some((theirs, ours)) = last(upstream).zip(last(own)) else { return };

@@ -1,4 +1,4 @@
-//! Gives entries their place in the chain, signs its end, and deletes what is too old.
+//! Gives entries their place in the chain, signs its end, and deletes old entries.
 
 use chrono::TimeDelta;
 
@@ -13,21 +13,22 @@ use crate::sign::Signer;
 use crate::store::audit::{Chained, Ends, Event};
 use crate::store::{self, Store};
 
-/// Entries of one step: a step takes well under a second.
+/// The most entries of one step, which then takes well under a second.
 pub const BATCH: usize = 500;
 
-/// Where the head of the chain is copied to: whoever can write to the database alone cannot cut the chain unnoticed.
+/// Returns the name of the copy of the chain's head among the media. With it, nobody who can write only to the database
+/// can cut the chain unnoticed.
 pub(super) fn media_name(owner: OwnerId) -> String {
     format!("{owner}/audit/head")
 }
 
-/// Chains up to [`BATCH`] entries, unless another node does. Says how many there were.
+/// Chains up to [`BATCH`] entries, unless another node is doing so. Returns their number.
 pub async fn step(deps: &Deps) -> Result<usize, Error> {
     recorder::flush(deps).await;
     extend(&deps.store, &deps.master, &deps.signer, deps.clock.now()).await
 }
 
-/// As [`step`], of what the database has.
+/// Chains the entries in the database, as [`step`] does.
 pub async fn extend(store: &Store, master: &Master, signer: &Signer, now: Moment) -> Result<usize, Error> {
     let mut tx = store.read().await?;
     if !store::audit::is_waiting(&mut tx).await? {
@@ -54,7 +55,8 @@ pub async fn extend(store: &Store, master: &Master, signer: &Signer, now: Moment
     Ok(count)
 }
 
-/// The entries that this server wrote, with their times, and one that says how many others there were.
+/// Returns the entries that this server wrote, with their times. If there were others, one more entry states their
+/// number.
 fn without_forged(master: &Master, events: Vec<Event>, now: Moment) -> Vec<(Event, Moment)> {
     let mut forged = 0;
     let mut kept = Vec::with_capacity(events.len());
@@ -72,10 +74,10 @@ fn without_forged(master: &Master, events: Vec<Event>, now: Moment) -> Vec<(Even
     kept
 }
 
-/// The end of the chain.
+/// Returns the end of the chain.
 ///
 /// # Errors
-/// Nobody with the signing key has signed it: nothing may be added to a chain that somebody else has changed.
+/// The head is not signed by a key of this server: no entry may be added to a chain that somebody else has changed.
 fn head(ends: &Ends, signer: &Signer) -> Result<Link, Error> {
     let Some(head) = &ends.head else { return Ok(Link::START) };
     let (link, _) = ledger::read(head, Purpose::Head, &signer.jwks())
@@ -83,8 +85,8 @@ fn head(ends: &Ends, signer: &Signer) -> Result<Link, Error> {
     Ok(link)
 }
 
-/// Deletes up to [`BATCH`] entries from the beginning of the chain that are older than `days`; what they ended with is
-/// signed. Says how many there were.
+/// Deletes up to [`BATCH`] entries at the beginning of the chain that are older than `days`, and signs the link at
+/// which they ended. Returns their number.
 pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
     let now = deps.clock.now();
     let oldest = now.plus(-TimeDelta::days(days));
@@ -113,7 +115,7 @@ pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
     Ok(old.len())
 }
 
-/// Copies the head of the chain to the place of media, so that a chain that is cut in the database is noticed.
+/// Copies the head of the chain to the media, so that a chain that was cut in the database is noticed.
 pub async fn copy_head(deps: &Deps) -> Result<(), Error> {
     let mut tx = deps.store.read().await?;
     let ends = store::audit::ends(&mut tx).await?;
@@ -135,7 +137,7 @@ pub async fn copy_head(deps: &Deps) -> Result<(), Error> {
     Ok(deps.media.put(&name, head.clone().into()).await?)
 }
 
-/// The copy of the head, if there is one.
+/// Returns the copy of the head, if there is one.
 pub(super) async fn copied(media: &media::Media, name: &str) -> Result<Option<String>, media::Error> {
     let copied = media.get(name).await?;
     Ok(copied.map(|copied| String::from_utf8_lossy(&copied).into_owned()))

@@ -1,4 +1,4 @@
-//! Whether the audit log is as this server wrote it: the chain in the database, or an export.
+//! Checks that the audit log is as this server wrote it: the chain in the database, or an export.
 
 use std::io::{self, BufRead, Read};
 
@@ -13,14 +13,14 @@ use crate::service::audit::{chain, genuine};
 use crate::store::audit::{Chained, Ends};
 use crate::store::{self, Store, Tx};
 
-/// Entries that are read at once.
+/// The entries that are read at once.
 pub(super) const PAGE: i64 = 1000;
-/// Entries have some hundred bytes.
+/// The longest line of an export; entries have some hundred bytes.
 const LINE_LEN_MAX: u64 = 64 << 10;
-/// Waiting entries that are looked at.
+/// The most waiting entries that are checked.
 const WAITING_MAX: i64 = 10_000;
 
-/// Why the log is not as this server wrote it, or cannot be read.
+/// The reason why the log is not as this server wrote it, or cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("entry {0} is missing")]
@@ -55,19 +55,19 @@ pub enum Error {
     Read(#[from] io::Error),
 }
 
-/// A log that is as this server wrote it.
+/// The result for a log that is as this server wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Before the first entry.
+    /// The link before the first entry.
     pub before: Link,
     pub last: Link,
-    /// When the end was signed; `None` of a log without entries.
+    /// The time at which the end was signed; `None` for a log without entries.
     pub signed: Option<String>,
-    /// Entries that wait for their place.
+    /// The number of entries that wait for their place.
     pub waiting: usize,
 }
 
-/// Keys and places that a check needs.
+/// The keys and places that a check needs.
 pub struct Means<'a> {
     pub store: &'a Store,
     pub master: &'a Master,
@@ -77,7 +77,7 @@ pub struct Means<'a> {
     pub jwks: &'a Value,
 }
 
-/// A log in the database, as of one moment.
+/// A log in the database at one moment.
 pub struct Snapshot<'a> {
     means: &'a Means<'a>,
     tx: Tx,
@@ -87,7 +87,7 @@ pub struct Snapshot<'a> {
 
 impl<'a> Snapshot<'a> {
     pub async fn take(means: &'a Means<'a>) -> Result<Self, Error> {
-        // Before the database: its head may be ahead of the copy, and not behind.
+        // The copy is read before the database, so that the database's head may be ahead of it, but never behind.
         let copied = chain::copied(means.media, &chain::media_name(means.owner)).await?;
         let mut tx = means.store.read().await?;
         store::audit::snapshot(&mut tx).await?;
@@ -95,7 +95,7 @@ impl<'a> Snapshot<'a> {
         Ok(Self { means, tx, ends, copied })
     }
 
-    /// Computes the chain anew.
+    /// Recomputes the chain and compares it with the signed links.
     pub async fn check(&mut self) -> Result<Checked, Error> {
         let jwks = self.means.jwks;
         let read =
@@ -139,7 +139,7 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// The link of an entry, if it is as it was written after `before`.
+/// Returns the link of an entry if it follows `before` unchanged.
 pub(super) fn follows(before: Link, entry: &Chained) -> Result<Link, Error> {
     let link = before.next(&entry.entry);
     if entry.seq > link.seq {
@@ -150,7 +150,7 @@ pub(super) fn follows(before: Link, entry: &Chained) -> Result<Link, Error> {
     if is_same { Ok(link) } else { Err(Error::Changed(entry.seq)) }
 }
 
-/// Computes the chain of an export anew. Every byte of it counts.
+/// Recomputes the chain of an export. Every byte of it counts.
 pub fn export(mut file: impl BufRead, jwks: &Value) -> Result<Checked, Error> {
     let first = line(&mut file, 1)?.ok_or(Error::NoEnd)?;
     let before = ledger::read_first_line(&first).ok_or(Error::Line(1))?;
@@ -172,7 +172,7 @@ pub fn export(mut file: impl BufRead, jwks: &Value) -> Result<Checked, Error> {
     }
 }
 
-/// The next line, without its end; `None` after the last.
+/// Returns the next line without its end; `None` after the last.
 fn line(file: &mut impl BufRead, number: u64) -> Result<Option<String>, Error> {
     let mut line = Vec::new();
     if file.take(LINE_LEN_MAX).read_until(b'\n', &mut line)? == 0 {

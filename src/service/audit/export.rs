@@ -1,4 +1,4 @@
-//! The log as text that can be verified without this server.
+//! Exports the log as text that can be verified without this server.
 
 use crate::domain::Moment;
 use crate::service::audit::check::{Checked, Error, PAGE, follows};
@@ -6,15 +6,15 @@ use crate::service::audit::ledger::{self, Link};
 use crate::sign::Signer;
 use crate::store::{self, Store};
 
-/// Which entries: those from the first one on that happened at `from` or later, up to the next that happened at `to` or
-/// later.
+/// The period of an export: from the first entry that happened at `from` or later, up to, but without, the next entry
+/// that happened at `to` or later.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Period {
     pub from: Option<Moment>,
     pub to: Option<Moment>,
 }
 
-/// An export that is being written.
+/// An export in progress.
 pub struct Export<'a> {
     store: &'a Store,
     signer: &'a Signer,
@@ -27,13 +27,13 @@ pub struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    /// Of a log that was checked. Nothing else is signed.
+    /// Begins the export of a log that was checked, since nothing else may be signed.
     pub fn begin(store: &'a Store, signer: &'a Signer, checked: &Checked, period: Period, now: Moment) -> Self {
         let Checked { before, last, .. } = *checked;
         Self { store, signer, period, now, link: before, last, has_begun: false, is_over: false }
     }
 
-    /// The next lines, each with its end; `None` after the last.
+    /// Returns the next lines, each with its end; `None` after the last.
     pub async fn page(&mut self) -> Result<Option<String>, Error> {
         if self.is_over {
             return Ok(None);

@@ -1,8 +1,8 @@
-//! The chain of entries, and the texts by which an export carries it: JSON, one object a line.
+//! The chain of entries, and its text form in an export: JSON, one object on each line.
 //!
-//! An entry's line is the entry with `seq` before its members and `hash` after them. The hash is the SHA-256 of the 32
-//! bytes of the hash before and of the line up to `,"hash"`. So a line that was changed anywhere does not fit, nor does
-//! any after it.
+//! An entry's line is the entry with `seq` before its members and `hash` after them. The hash is the SHA-256 of the
+//! previous hash (32 bytes) followed by the line up to `,"hash"`. So a changed line breaks its own hash and that of
+//! every later line.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,19 +12,19 @@ use crate::sign::{self, Signer};
 
 const HASH_LEN: usize = 32;
 
-/// An end of the chain, up to an entry.
+/// A link of the chain, which stands for all entries up to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// The entry's place; the first entry has 1.
+    /// The position of the entry; the first entry has 1.
     pub seq: i64,
     pub hash: [u8; HASH_LEN],
 }
 
 impl Link {
-    /// Before the first entry.
+    /// The link before the first entry.
     pub const START: Self = Self { seq: 0, hash: [0; HASH_LEN] };
 
-    /// The link of the entry after this one. `entry` is its JSON.
+    /// Returns the link of the entry after this one. `entry` is its JSON.
     #[must_use]
     pub fn next(&self, entry: &str) -> Self {
         let seq = self.seq + 1;
@@ -33,14 +33,14 @@ impl Link {
     }
 }
 
-/// What a signed end of the chain is for. One cannot stand in another's place.
+/// The purpose of a signed link. A link that was signed for one purpose is not accepted for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Nothing comes after it.
+    /// No entry comes after it.
     Head,
-    /// What comes before was deleted because of its age.
+    /// The entries up to it were deleted because of their age.
     Pruned,
-    /// An export ends here.
+    /// An export ends with it.
     Export,
 }
 
@@ -54,7 +54,7 @@ impl Purpose {
     }
 }
 
-/// Why a signed end is not accepted.
+/// The reason why a signed link is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -63,12 +63,12 @@ pub enum Error {
     Payload,
 }
 
-/// The end of the chain as compact JWS.
+/// Returns the signed link as compact JWS.
 pub fn signed(signer: &Signer, purpose: Purpose, link: Link, at: Moment) -> Result<String, sign::Error> {
     signer.sign(payload(purpose, link, &at.to_string()).as_bytes())
 }
 
-/// The end of the chain that a key of `jwks` signed for this purpose, and when.
+/// Returns the link that a key of `jwks` signed for this purpose, and the time.
 pub fn read(jws: &str, purpose: Purpose, jwks: &Value) -> Result<(Link, String), Error> {
     let signed = sign::verify(jws, jwks)?;
     let value: Value = serde_json::from_slice(&signed).map_err(|_| Error::Payload)?;
@@ -83,24 +83,24 @@ fn payload(purpose: Purpose, link: Link, at: &str) -> String {
     json!({ "audit": purpose.name(), "seq": link.seq, "hash": hex(&link.hash), "at": at }).to_string()
 }
 
-/// The first line of an export: the end of what comes before it.
+/// Returns the first line of an export: the link before its entries.
 pub fn first_line(before: Link) -> String {
     json!({ "audit": "begin", "seq": before.seq, "hash": hex(&before.hash) }).to_string()
 }
 
-/// The link that a first line states; `None` of any other text.
+/// Reads the link in a first line; `None` for any other text.
 pub fn read_first_line(line: &str) -> Option<Link> {
     let value: Value = serde_json::from_str(line).ok()?;
     let link = Link { seq: value["seq"].as_i64()?, hash: from_hex(value["hash"].as_str()?)? };
     (line == first_line(link)).then_some(link)
 }
 
-/// The line of an entry, whose JSON is `entry` and whose link is `link`.
+/// Returns the line of an entry, whose JSON is `entry` and whose link is `link`.
 pub fn entry_line(entry: &str, link: Link) -> String {
     format!("{}{}{}\"}}", body(link.seq, entry), HASH_MEMBER, hex(&link.hash))
 }
 
-/// The link of the entry of this line after `before`; `None` if it does not fit there.
+/// Returns the link of the entry in this line after `before`; `None` if it does not fit there.
 pub fn read_entry_line(line: &str, before: Link) -> Option<Link> {
     let entry = line.strip_prefix(&format!("{{\"seq\":{},", before.seq + 1))?;
     let (entry, _) = entry.rsplit_once(HASH_MEMBER)?;
@@ -108,13 +108,13 @@ pub fn read_entry_line(line: &str, before: Link) -> Option<Link> {
     (line == entry_line(&format!("{{{entry}}}"), link)).then_some(link)
 }
 
-/// The last line of an export, which ends with the entry of `link`.
+/// Returns the last line of an export, which ends with the entry of `link`.
 pub fn last_line(signer: &Signer, link: Link, at: Moment) -> Result<String, sign::Error> {
     let signature = signed(signer, Purpose::Export, link, at)?;
     Ok(with_signature(&payload(Purpose::Export, link, &at.to_string()), &signature))
 }
 
-/// The link that a last line states, which a key of `jwks` signed, and when.
+/// Reads the link in a last line that a key of `jwks` signed, and the time.
 pub fn read_last_line(line: &str, jwks: &Value) -> Result<(Link, String), Error> {
     let value: Value = serde_json::from_str(line).map_err(|_| Error::Payload)?;
     let signature = value["signature"].as_str().ok_or(Error::Payload)?;
@@ -123,14 +123,14 @@ pub fn read_last_line(line: &str, jwks: &Value) -> Result<(Link, String), Error>
     if line == expected { Ok((link, at)) } else { Err(Error::Payload) }
 }
 
-/// How the last line of an export begins.
+/// True if this is the last line of an export.
 pub fn is_last_line(line: &str) -> bool {
     line.starts_with("{\"audit\":\"export\"")
 }
 
 const HASH_MEMBER: &str = ",\"hash\":\"";
 
-/// The line of an entry before its hash.
+/// Returns the line of an entry up to its hash.
 fn body(seq: i64, entry: &str) -> String {
     let members = entry.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(entry);
     format!("{{\"seq\":{seq},{members}")

@@ -1,5 +1,5 @@
-//! Entries of requests that change nothing. Those that come at once share a transaction, as commits share a flush of the
-//! database's log.
+//! Writes the entries of requests that change nothing. Concurrent entries share a transaction, as commits share a flush
+//! of the database's log.
 
 use std::mem;
 use std::panic::AssertUnwindSafe;
@@ -15,15 +15,15 @@ use crate::service::{Deps, Error};
 use crate::store;
 use crate::store::audit::Event;
 
-/// Entries of one transaction.
+/// The most entries of one transaction.
 const BATCH: usize = 500;
-/// Entries that nobody waits for, while the database is away: some megabytes.
+/// The most entries without a waiting request that are kept while the database is away: some megabytes.
 const KEPT_MAX: usize = 10_000;
-/// Refused credentials that have an entry each, in a minute: whoever has no key must not fill the log.
+/// The most refused credentials in a minute that get their own entry: a caller without a key must not fill the log.
 const REFUSALS_MAX: u64 = 60;
 const MINUTE_MS: i64 = 60_000;
 
-/// What waits to be written.
+/// The entries that wait to be written.
 #[derive(Default)]
 pub struct Recorder {
     queue: Mutex<Queue>,
@@ -38,19 +38,19 @@ struct Queue {
 
 struct Waiting {
     event: Event,
-    /// Tells whoever waits for it why it could not be written, if so.
+    /// Receives the outcome for the request that waits for this entry; `None` if no request waits.
     told: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 impl Recorder {
-    /// True if somebody must begin to write what waits.
+    /// Adds an entry. True if the caller must start writing the queue.
     fn add(&self, event: Event, told: Option<oneshot::Sender<Result<(), String>>>) -> bool {
         let mut queue = self.queue();
         queue.waiting.push(Waiting { event, told });
         !mem::replace(&mut queue.is_worked_off, true)
     }
 
-    /// The next entries; after `None`, somebody else must begin.
+    /// Returns the next batch; after `None` the queue is idle, and the next `add` starts it again.
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.queue();
         let count = queue.waiting.len().min(BATCH);
@@ -58,14 +58,15 @@ impl Recorder {
         (count > 0).then(|| queue.waiting.drain(..count).collect())
     }
 
-    /// Tells those who wait why `failed` was not written, and that neither are theirs. The others are kept.
+    /// Tells the waiting requests that neither `failed` nor the rest of the queue was written. Entries without a
+    /// waiting request are kept.
     fn give_up(&self, failed: Vec<Waiting>, why: &str) {
         let mut queue = self.queue();
         let all = failed.into_iter().chain(mem::take(&mut queue.waiting));
         let mut lost = 0;
         for Waiting { event, told } in all {
             match told {
-                // Whoever has gone away needs no answer.
+                // A request that has gone away needs no answer.
                 Some(told) => drop(told.send(Err(why.to_owned()))),
                 None if queue.waiting.len() < KEPT_MAX => queue.waiting.push(Waiting { event, told: None }),
                 None => lost += 1,
@@ -92,18 +93,19 @@ pub async fn write(deps: &Deps, entry: &Entry) -> Result<(), Error> {
     written.await.unwrap_or_else(|_| Err("it was broken off".to_owned())).map_err(Error::Unrecorded)
 }
 
-/// Has an entry written soon. Nobody waits for it: a refusal takes no longer while the database is away.
+/// Queues an entry without waiting for it, so that a refusal takes no longer while the database is away.
 pub fn note(deps: &Deps, entry: &Entry) {
     push(deps, entry, None);
 }
 
-/// As [`note`], of refused credentials. Of a flood, all but the first are counted.
+/// Queues the entry of refused credentials, as [`note`] does. In a flood, only the first get an entry; the rest are
+/// counted.
 pub fn note_refused(deps: &Deps, entry: Entry) {
     let entries = deps.audit.refusals().admit(entry);
     entries.iter().flatten().for_each(|entry| note(deps, entry));
 }
 
-/// Writes what nobody waits for, and waits for that.
+/// Writes the queue, and waits until that is done.
 pub async fn flush(deps: &Deps) {
     let summed = deps.audit.refusals().turn(deps.clock.now());
     let must_write = match &summed {
@@ -118,7 +120,7 @@ pub async fn flush(deps: &Deps) {
 fn push(deps: &Deps, entry: &Entry, told: Option<oneshot::Sender<Result<(), String>>>) {
     if deps.audit.add(event(&deps.master, entry), told) {
         let deps = deps.clone();
-        // A task of its own: whoever asked may go away, and others wait for the same transaction.
+        // The writer is a separate task: the request may be cancelled, and others wait for the same transaction.
         tokio::spawn(async move { work_off(&deps).await });
     }
 }
@@ -145,7 +147,7 @@ async fn insert(deps: &Deps, events: &[Event]) -> Result<(), store::Error> {
     tx.commit().await
 }
 
-/// Refused credentials of the current minute.
+/// The refused credentials of the current minute.
 #[derive(Default)]
 struct Refusals {
     minute: i64,
@@ -155,7 +157,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    /// The entry that sums up the minute before, if it is over, and this one, if it is to be written.
+    /// Returns the entry that sums up the previous minute, if it has ended, and this entry, if it is to be written.
     fn admit(&mut self, entry: Entry) -> [Option<Entry>; 2] {
         let before = self.turn(entry.at);
         self.count += 1;
@@ -167,7 +169,7 @@ impl Refusals {
         [before, None]
     }
 
-    /// Begins a new minute if it is time, and sums up the one that is over.
+    /// Begins a new minute if it is time, and returns the entry that sums up the previous one.
     fn turn(&mut self, now: Moment) -> Option<Entry> {
         let minute = now.utc().timestamp_millis().div_euclid(MINUTE_MS);
         if minute == self.minute {

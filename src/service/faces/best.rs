@@ -1,4 +1,4 @@
-//! The face that the best frame of a capture becomes.
+//! Makes a face from the best frame of a capture.
 
 use face::Best;
 use face::values::picture::{ImageFormat, ImageType};
@@ -15,12 +15,12 @@ use crate::store::faces::StoredFace;
 /// A face that is ready to be put into its session.
 pub struct PreparedFace {
     pub kept: StoredFace,
-    /// Where its image lies, if the session keeps images.
+    /// The place of its image, if the session keeps images.
     pub stored: Option<StoredMedium>,
 }
 
-/// Makes the face, and keeps its image where the session keeps images: a row must not lead to an image that is not
-/// there. What is not put into the session then goes with it.
+/// Makes the face, and stores its image if the session keeps images, since a row must not refer to an image that is not
+/// there. An image whose face is not put into the session is erased with the session.
 pub async fn prepare(deps: &Deps, live: &LiveSession, best: &Best) -> Result<PreparedFace, Error> {
     let (session, id) = (live.session.id, FaceId::new());
     let face = Face {

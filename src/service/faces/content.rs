@@ -1,4 +1,4 @@
-//! What is kept of a session's face, sealed by the session's key.
+//! The content of a session's face that is kept, sealed by the session's key.
 
 use bytes::Bytes;
 use face::values::picture::ImageFormat;
@@ -10,12 +10,11 @@ use crate::service::Error;
 use crate::service::sessions::sealed::LiveSession;
 use crate::store::faces::StoredFace;
 
-/// A face and where its image lies. Members are read leniently by later versions of this server: sessions
-/// outlive an upgrade.
+/// A face and its image. Later versions of this server must read it leniently, since sessions outlive an upgrade.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     pub face: Face,
-    /// Its image, where the session keeps images and the face was made from one.
+    /// The image, if the session keeps images and the face was made from one.
     pub image: Option<Image>,
 }
 
@@ -34,7 +33,7 @@ impl Content {
         Ok(StoredFace { id, content_sealed: live.key.seal(&place(live, id, "content"), "", &text) })
     }
 
-    /// The face as its session's readers see it: it ends with the session.
+    /// Opens a face. Its expiry is that of the session.
     pub fn open(kept: &StoredFace, live: &LiveSession) -> Result<Self, Error> {
         let text = live.key.open(&place(live, kept.id, "content"), "", &kept.content_sealed)?;
         let mut content: Self = serde_json::from_slice(&text)
@@ -45,12 +44,12 @@ impl Content {
 }
 
 impl Image {
-    /// The bytes to hand to `media`.
+    /// Returns the bytes to store in `media`, sealed if this image is.
     pub fn sealed(self, bytes: Bytes, live: &LiveSession, face: FaceId) -> Bytes {
         if self.is_sealed { live.key.seal(&place(live, face, "image"), "", &bytes).into() } else { bytes }
     }
 
-    /// The bytes that were sealed.
+    /// Returns the image's bytes from those in `media`.
     pub fn opened(self, bytes: Bytes, live: &LiveSession, face: FaceId) -> Result<Bytes, Error> {
         Ok(if self.is_sealed { live.key.open(&place(live, face, "image"), "", &bytes)?.into() } else { bytes })
     }

@@ -1,4 +1,4 @@
-//! The images that a session's faces were made from.
+//! The images that the faces of a session were made from.
 
 use bytes::Bytes;
 use face::compress;
@@ -9,15 +9,15 @@ use crate::domain::{Caller, FaceId, Permission, SessionId};
 use crate::service::faces::{find, media_name};
 use crate::service::{Deps, Error, require};
 
-/// Pictures that are compressed at once: the rest wait, and cores are left for networks.
+/// One picture is compressed at a time, so that cores are left for networks; others wait.
 static COMPRESSING: Semaphore = Semaphore::const_new(1);
 
-/// How an image is wanted.
+/// The form in which an image is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As it was sent.
+    /// The file as it was sent.
     None,
-    /// As a JPEG, upright; as it was sent where that is a smaller JPEG.
+    /// An upright JPEG; the file as it was sent if that is a smaller JPEG.
     Jpeg,
 }
 
@@ -27,7 +27,7 @@ pub struct ImageFile {
     pub bytes: Bytes,
 }
 
-/// The image that a face was made from; `None` where it is not kept.
+/// Returns the image that a face was made from; `None` if it is not kept.
 pub async fn image(
     deps: &Deps,
     caller: &Caller,
@@ -39,7 +39,7 @@ pub async fn image(
     let (content, live) = find(deps, caller, session, id).await?;
     let Some(image) = content.image else { return Ok(None) };
     let Some(bytes) = deps.media.get(&media_name(live.session.owner, session, id)).await? else {
-        // The face was deleted meanwhile.
+        // The face was deleted in the meantime.
         return Err(Error::FaceNotFound(id));
     };
     let file = ImageFile { format: image.format, bytes: image.opened(bytes, &live, id)? };

@@ -1,29 +1,29 @@
-//! The times at which refused requests may come back, and are let in then.
+//! The times at which refused requests may come back and are then admitted.
 //!
-//! Were all of them told the same time, all would come at it and most would be refused again. So each is told a time of
-//! its own, one after the other at the pace of the work, and a new request leaves room for those that are due.
+//! If all were told the same time, all would come then and most would be refused again. So each gets its own time, one
+//! after the other at the pace of the work, and a new request leaves room for those that are due.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Nobody is told to wait longer.
+/// The longest wait that a client is told.
 const WAIT_MAX: Duration = Duration::from_mins(1);
-/// So late a client may come, on whole seconds and a slow network.
+/// The most that a client may be late, because of whole seconds and a slow network.
 const LATE: Duration = Duration::from_secs(3);
-/// Beyond so many nobody's room is kept.
+/// The most promises; a client beyond them is told a time, but no room is kept for it.
 const OUTSTANDING_MAX: usize = 4096;
-/// Weight of the newest client in the share of those that come back.
+/// The weight of the newest client in the share of those that come back.
 const KEPT_WEIGHT: f64 = 0.05;
 
-/// Tells a request that is sent again from others: the same comes again under the same fingerprint.
+/// Identifies a request: it has the same fingerprint when it is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub u64);
 
-/// Requests that were told when to come back. Times are the clock's monotonic reading.
+/// The requests that were told when to come back. Times are on the monotonic clock.
 #[derive(Debug)]
 pub struct Promises {
     outstanding: VecDeque<Promise>,
-    /// The share of clients that come back when they are told to: for those that never do no room is kept.
+    /// The share of clients that come back when they are told to; room is kept only for that share.
     kept: f64,
 }
 
@@ -40,7 +40,7 @@ impl Default for Promises {
 }
 
 impl Promises {
-    /// True if this request was told to come back now; its promise is over with that.
+    /// True if this request was told to come back now; that uses up its promise.
     pub fn redeem(&mut self, request: Fingerprint, now: Duration) -> bool {
         let before = self.outstanding.len();
         self.outstanding.retain(|promise| now <= promise.due + LATE);
@@ -53,14 +53,14 @@ impl Promises {
         redeemed
     }
 
-    /// The number of clients that are expected to come back until `within` from now.
+    /// Returns the expected number of clients that come back until `within` from now.
     pub fn expected(&self, now: Duration, within: Duration) -> f64 {
         let due = self.outstanding.iter().filter(|promise| promise.due <= now + within).count();
         self.kept * due as f64
     }
 
-    /// Promises a refused request to be let in, after `first` and those that were promised before, which follow each
-    /// other after `spacing`. Answers the whole seconds that it is to wait.
+    /// Promises a refused request that it will be admitted after `first` and after the earlier promises, which follow
+    /// each other at intervals of `spacing`. Returns the wait in whole seconds.
     pub fn give(&mut self, request: Fingerprint, now: Duration, first: Duration, spacing: Duration) -> Duration {
         let before = spacing.mul_f64(self.kept * self.outstanding.len() as f64);
         let wait = (first + before).min(WAIT_MAX);
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(promises.expected(Duration::ZERO, HALF), 0.0);
         assert_eq!(promises.expected(SECOND, Duration::ZERO), 1.0);
         assert_eq!(promises.expected(SECOND, 2 * SECOND), 3.0);
-        // Clients that never come back are expected less and less, and hold up nobody for long.
+        // Fewer and fewer of the clients that never come back are expected, so they soon hold up nobody.
         for n in 0..200 {
             let now = n * 10 * SECOND;
             promises.redeem(Fingerprint(99), now);

@@ -14,14 +14,14 @@ fn grant() -> CaptureGrant {
     CaptureGrant { session: SessionId::new(), return_url: None }
 }
 
-/// The fingerprint of all requests of these tests that nothing tells apart.
+/// The fingerprint of the requests in these tests that need not be told apart.
 const SAME: Fingerprint = Fingerprint(1);
 
 fn limits(requests_per_minute: Option<i64>, requests_at_once: Option<i64>) -> Limits {
     Limits { requests_per_minute, requests_at_once, ..Limits::default() }
 }
 
-/// The seconds to wait, or none.
+/// Returns the seconds to wait; `None` if the request was admitted.
 fn wait(admitted: &Result<Permit, Error>) -> Option<u64> {
     match admitted {
         Ok(_) => None,
@@ -37,7 +37,7 @@ fn a_minutes_requests_may_come_at_once_and_then_one_by_one() {
     let caller = caller(limits(Some(6), None));
     let ask = || wait(&meters.admit(&caller, Limits::default(), SAME));
     assert!((0..6).all(|_| ask().is_none()));
-    // The clock runs on while the test does.
+    // The clock continues while the test runs.
     assert!(ask().is_some_and(|seconds| (8..=10).contains(&seconds)));
     clock.advance(TimeDelta::seconds(10));
     assert_eq!(ask(), None);
@@ -87,12 +87,13 @@ fn a_refused_request_counts_for_nothing() {
     assert!(ask().is_ok(), "one of the minute's two is left");
 }
 
-/// As many clients as there are, each with a request of its own, that do as they are told.
+/// Simulates 40 clients, each with its own request, that come back when they are told to. Returns the number that
+/// waited, and the number that were refused again.
 fn refused_again(limits: Limits, step: TimeDelta, lasting: TimeDelta) -> (usize, usize) {
     let clock = Clock::default();
     let (meters, caller) = (Meters::new(clock.clone()), caller(limits));
     let mut permits = std::collections::VecDeque::new();
-    // When each comes next; all begin at once.
+    // Each client has the time of its next request; all begin at once.
     let mut clients: Vec<_> = (0..40).map(|n| (Fingerprint(n), Duration::ZERO, false)).collect();
     let (mut waited, mut again) = (0, 0);
     for _ in 0..lasting.num_milliseconds() / step.num_milliseconds() {
@@ -137,7 +138,7 @@ fn a_token_has_a_budget_of_its_own() {
     assert!((60..=130).contains(&asked), "{asked}");
     assert!(ask(&key).is_ok(), "its provider has both of its own");
     assert!(ask(&Caller { only: Some(grant()), ..key.clone() }).is_ok(), "and so has another token");
-    // Captures are fewer, and those of keys are requests like others.
+    // A token may send fewer captures; those of keys count as ordinary requests.
     let captures = (0..20).filter(|_| meters.admit_capture(&token).is_ok()).count();
     assert_eq!(captures, 6);
     assert!((0..20).all(|_| meters.admit_capture(&key).is_ok()));
@@ -171,7 +172,7 @@ fn providers_are_apart_and_their_own_limits_come_first() {
     assert!(meters.admit(&other, usual, SAME).is_ok());
     assert!(meters.admit(&other, usual, SAME).is_ok());
     assert!(meters.admit(&other, usual, SAME).is_err());
-    // A limit that is changed counts at once.
+    // A changed limit takes effect at once.
     let more = Caller { limits: limits(Some(9), None), ..other.clone() };
     assert!(meters.admit(&more, usual, SAME).is_ok());
     assert!((0..9).all(|_| meters.admit(&one, Limits::default(), SAME).is_ok()));

@@ -1,4 +1,4 @@
-//! Captures that wait to be looked at: taken by any node, under a lease, and ended once.
+//! Captures that wait to be processed: any node takes one under a lease, and each check ends once.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,33 +26,33 @@ use crate::service::{Deps, Error, Policy, audit, back_off, callbacks, sessions};
 use crate::store;
 use crate::store::liveness::{ExhaustedCheck, GivenBack, Lease, LeasedCapture};
 
-/// A capture that no node survives is given up then.
+/// The most attempts; a capture on which every node crashed is then given up.
 const ATTEMPTS_MAX: i64 = 3;
-/// How often a lease is renewed in its time: a node may miss one or two.
+/// The number of renewals within a lease: a node may miss one or two.
 const RENEWALS: u32 = 3;
-/// Before a capture is tried again that failed on this node.
+/// The pause before a capture that failed on this node is tried again.
 const RETRY_AFTER: TimeDelta = TimeDelta::seconds(1);
 /// The longest pause while the database or the place of media is away.
 const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::seconds(30);
-/// Checks that are ended by one step.
+/// The most checks that one step ends.
 const ENDED_MAX: i64 = 100;
-/// What looking at a capture is taken to need until the first one has been measured, in seconds.
+/// The assumed processing time of a capture, in seconds, until the first one has been measured.
 const SERVICE_START_S: f64 = 1.0;
-/// Weight of the newest measurement in the running mean.
+/// The weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.2;
 
-/// Captures that are decrypted, read and stored at once. Each takes up to four times its size meanwhile, and a fraction
-/// of a second.
+/// The most captures that are decrypted, read and stored at once. Each takes up to four times its size in memory, for a
+/// fraction of a second.
 const OPENED_AT_ONCE: usize = 2;
 
-/// How fast this node is with captures, and what wakes it for one.
+/// The pace of this node with captures, and the signal that one has arrived.
 pub struct CapturePace {
     service_s: Mutex<f64>,
     arrived: Notify,
     /// Leases that met a fault, and could not be given back because the database was away, too.
     kept: Mutex<Vec<Lease>>,
     opened: Semaphore,
-    /// A [`Turn`] holds a clone, and so does who waits for one.
+    /// Each [`Turn`] holds a clone, and so does each capture that waits for one.
     received: Arc<()>,
 }
 
@@ -75,10 +75,9 @@ impl Default for CapturePace {
 }
 
 impl CapturePace {
-    /// Refuses a capture that would wait too long to be looked at, behind `waiting` stored ones and those that are being
-    /// opened.
+    /// Refuses a capture that would wait too long behind `waiting` stored ones and those that are being opened.
     pub fn check(&self, waiting: i64, policy: &Policy) -> Result<(), Error> {
-        // The pace's own does not count.
+        // The clone in `self` does not count.
         let opened = Arc::strong_count(&self.received) as i64 - 1;
         match self.too_long(waiting + opened, policy) {
             Some(retry_after) => Err(Error::Busy { retry_after }),
@@ -94,19 +93,19 @@ impl CapturePace {
         Ok(Turn { _opened: permit, _received: received })
     }
 
-    /// The estimated wait, if a capture behind `waiting` others would wait too long. Other nodes are not counted on.
+    /// Returns the estimated wait if it is too long behind `waiting` captures. It does not count on other nodes.
     fn too_long(&self, waiting: i64, policy: &Policy) -> Option<Duration> {
         let service_s = *self.service_s.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = Duration::from_secs_f64(waiting as f64 * service_s / policy.checks_at_once.max(1) as f64);
         (wait > policy.check_wait_max).then_some(wait)
     }
 
-    /// Tells that a capture has come.
+    /// Signals that a capture has arrived.
     pub fn wake(&self) {
         self.arrived.notify_one();
     }
 
-    /// Waits until a capture has come.
+    /// Waits until a capture has arrived.
     pub async fn woken(&self) {
         self.arrived.notified().await;
     }
@@ -129,7 +128,7 @@ impl CapturePace {
     }
 }
 
-/// Takes the capture whose turn it is, if any waits.
+/// Takes the capture whose turn it is, if one waits.
 pub async fn take(deps: &Deps) -> Result<Option<LeasedCapture>, Error> {
     let mut tx = deps.store.begin().await?;
     let kept = deps.pace.kept();
@@ -147,8 +146,8 @@ fn lease_end(deps: &Deps) -> Moment {
     deps.clock.now().plus(TimeDelta::from_std(deps.policy().check_lease).unwrap_or(TimeDelta::MAX))
 }
 
-/// Looks at a capture and ends its check; what came of it, its face and the owed callback are written at once.
-/// `None` if that was not to be: another attempt follows, or someone else has ended the check.
+/// Processes a capture and ends its check: outcome, face and callback are written in one transaction. `None` if another
+/// attempt follows, or the check has ended otherwise.
 pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(LivenessStatus, Vec<Reason>)>, Error> {
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
     let asked = CheckRequest::open(&leased.asked_sealed, &live, leased.due)?;
@@ -199,7 +198,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     Ok(ended.then_some((status, outcome.reasons)))
 }
 
-/// Does something again and again until some work is done.
+/// Calls `again` at an interval until `work` is done.
 async fn meanwhile<T, A: Future<Output = ()>>(
     work: impl Future<Output = T>,
     every: Duration,
@@ -214,7 +213,7 @@ async fn meanwhile<T, A: Future<Output = ()>>(
     }
 }
 
-/// While a node is at work on a capture no other takes it, however long that is: only a dead node's lease runs out.
+/// Renews the lease once. This repeats as long as the node works on the capture, so only a dead node's lease runs out.
 async fn renew(deps: &Deps, leased: &LeasedCapture) {
     let renewed = async {
         let mut tx = deps.store.begin().await?;
@@ -230,8 +229,8 @@ async fn renew(deps: &Deps, leased: &LeasedCapture) {
     }
 }
 
-/// Lets another attempt at a capture follow after a while. A fault of the database or of the place of media is no
-/// attempt: the capture is tried until its session ends. Of other attempts the last one ends the check.
+/// Gives a capture back, so that another attempt follows. A fault of database, media or vault is no attempt: the
+/// capture is tried until its session ends. After the last of the other attempts, the check ends.
 pub async fn retry(deps: &Deps, leased: &LeasedCapture, error: &Error) -> Result<(), Error> {
     let lease = leased.lease();
     if !matches!(error, Error::Store(_) | Error::Media(_) | Error::Vault(_)) {
@@ -254,7 +253,7 @@ async fn give_back(deps: &Deps, lease: Lease, after: TimeDelta, why: GivenBack) 
     Ok(tx.commit().await?)
 }
 
-/// Ends checks whose capture did not come in time, or that no attempt has ended. Says how many there were.
+/// Ends checks whose capture did not arrive in time, or that every attempt failed to end. Returns both numbers.
 pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> {
     let mut tx = deps.store.begin().await?;
     let late = store::liveness::time_out(&mut tx, now, ENDED_MAX).await?;
@@ -274,7 +273,7 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     Ok([late.len(), given_up])
 }
 
-/// The failure of a capture is sealed as a verdict is.
+/// Ends a check with a failure, which is sealed like a verdict.
 async fn give_up(deps: &Deps, check: &ExhaustedCheck, now: Moment) -> Result<bool, Error> {
     let live = sessions::sealed::open(deps, check.session.clone()).await?;
     let asked = CheckRequest::open(&check.asked_sealed, &live, check.due)?;
@@ -320,14 +319,14 @@ async fn keep_video(deps: &Deps, live: &LiveSession, video: &Video) -> Result<St
     storage::keep(deps, &name, bytes, &video.content_type).await
 }
 
-/// The outcome of a capture, to be written.
+/// The sealed outcome of a capture, to be written.
 struct SealedVerdict<'a> {
     status: LivenessStatus,
     reasons: &'a [Reason],
     result_sealed: Vec<u8>,
 }
 
-/// `false` if the session has ended, or the check.
+/// Writes the outcome; `false` if the session or the check has ended.
 async fn finish(
     deps: &Deps,
     leased: &LeasedCapture,

@@ -1,4 +1,4 @@
-//! What is kept of a liveness check, sealed by its session's key.
+//! The parts of a liveness check that are kept, sealed by its session's key.
 
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -19,14 +19,14 @@ use crate::service::Error;
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::StoredMedium;
 
-/// What is asked of the person and of the capture. Members are read leniently by later versions of this server:
+/// The requirements for the person and the capture. Later versions of this server must read it leniently, since
 /// sessions outlive an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRequest {
     pub id: String,
     pub liveness_type: LivenessType,
     pub level: SecurityLevel,
-    /// How many movements are asked for; of active liveness only.
+    /// The number of movements; only for active liveness.
     pub challenges: Option<u8>,
     pub image_retrieval_disabled: bool,
     pub seed: i32,
@@ -47,20 +47,20 @@ fn one() -> u8 {
     1
 }
 
-/// What came of a capture.
+/// The outcome of a capture.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Why it was refused, worst first.
+    /// The reasons of the refusal, worst first.
     pub reasons: Vec<Reason>,
     /// The measures that the verdict rests on.
     #[serde(default)]
     pub measures: Vec<Measure>,
     pub device: Option<DeviceInfo>,
     pub sdk: Option<SdkInfo>,
-    /// The text that the person agreed to, as the capture client says.
+    /// The version of the text that the person agreed to, as the capture client states.
     #[serde(default)]
     pub consent_version: Option<String>,
-    /// Of a capture that was accepted.
+    /// The best frame; only if the capture was accepted.
     pub best: Option<BestImage>,
     pub video: Option<StoredMedium>,
 }
@@ -68,18 +68,19 @@ pub struct Outcome {
 /// The frame that shows the person best.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BestImage {
-    /// The face of the session that it became.
+    /// The face of the session that was made from it.
     pub face: FaceId,
     pub landmarks: Landmarks,
-    /// As answers state it.
+    /// The age in years, as answers state it.
     pub years: f32,
-    /// JPEG in base64, as answers carry it; only where it may be asked for.
+    /// The JPEG in base64, as answers carry it; `None` if the request disabled its retrieval.
     pub image: Option<String>,
     pub stored: Option<StoredMedium>,
 }
 
 impl CheckRequest {
-    /// The things that a capture of this check must show. `capture` has passed [`Capture::check_lights`].
+    /// Returns the movements and lights that a capture of this check must show. `capture` has passed
+    /// [`Capture::check_lights`].
     pub fn shown_in(&self, capture: &Capture) -> Asked {
         let count = usize::from(self.challenges.unwrap_or(0));
         let lights = if self.is_lit { lights(self.seed, &self.server_random) } else { vec![] };
@@ -91,14 +92,14 @@ impl CheckRequest {
         }
     }
 
-    /// The same check once more, as another one; `None` where no attempt is left.
+    /// Returns the request for the next attempt, with a new id and a new random number; `None` if no attempt is left.
     pub fn again(&self) -> Option<Self> {
         let attempt = self.attempt.checked_add(1).filter(|attempt| *attempt <= self.attempts_max)?;
         let (seed, server_random) = drawn();
         Some(Self { id: Uuid::now_v7().to_string(), seed, server_random, attempt, ..self.clone() })
     }
 
-    /// Together with when the capture is due.
+    /// Seals the request, bound to the time at which the capture is due.
     pub fn seal(&self, live: &LiveSession, due: Moment) -> Result<Vec<u8>, Error> {
         Ok(live.key.seal(&place(live, "asked"), &due.to_string(), &written(self)?))
     }
@@ -116,14 +117,14 @@ impl CheckRequest {
         Ok(live.key.open(&place(live, "capture"), &self.name(), sealed)?)
     }
 
-    /// Tells this check from others of its session.
+    /// Returns a name that differs from those of the session's other checks.
     fn name(&self) -> String {
         STANDARD.encode(self.server_random)
     }
 }
 
 impl Outcome {
-    /// Together with the decision, and the check that it is of.
+    /// Seals the outcome, bound to the status and to its check.
     pub fn seal(&self, live: &LiveSession, asked: &CheckRequest, status: LivenessStatus) -> Result<Vec<u8>, Error> {
         Ok(live.key.seal(&place(live, "result"), &decision(asked, status), &written(self)?))
     }
@@ -138,12 +139,12 @@ impl Outcome {
     }
 }
 
-/// A seed and a random number of a new check.
+/// Draws the seed and the random number of a new check.
 pub fn drawn() -> (i32, [u8; 32]) {
     let (mut seed, mut server_random) = ([0; 4], [0; 32]);
     rand::fill(&mut seed).expect("the system has random numbers");
     rand::fill(&mut server_random).expect("the system has random numbers");
-    // Readers take it for a positive number.
+    // The seed is positive, as readers expect.
     (i32::from_be_bytes(seed) & i32::MAX, server_random)
 }
 

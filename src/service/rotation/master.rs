@@ -1,4 +1,4 @@
-//! Everything that a master key has sealed is sealed by another one, while the server serves.
+//! Seals everything that one master key has sealed with another one, while the server serves.
 
 use crate::domain::audit::{Entry, Work};
 use crate::domain::{Moment, OwnerId};
@@ -10,7 +10,7 @@ use crate::service::sessions::sealed;
 use crate::service::{audit, callbacks, epochs, erasures, server_keys};
 use crate::store::{self, Store};
 
-/// Rows that are read at once.
+/// The rows that are read at once.
 const PAGE: i64 = 1000;
 
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +23,16 @@ pub enum Error {
     Seal { place: String, source: seal::Error },
 }
 
-/// Where sealed values lie.
+/// The places of sealed values.
 pub struct Places<'a> {
     pub store: &'a Store,
     pub media: &'a Media,
     pub owner: OwnerId,
 }
 
-/// Seals everything by the first key of `master` that another key of it has sealed. Says how many values there were.
-/// Broken off anywhere it can be done again: what is sealed anew already is left as it is. A value that changes meanwhile
-/// is left to whoever changes it, and to the next time.
+/// Seals every value that another key of `master` has sealed with its first key. Returns the number of values. It may
+/// be interrupted and repeated: values that are sealed with the first key already stay as they are. A value that
+/// changes in the meantime is left for the next call.
 pub async fn reseal(places: &Places<'_>, master: &Master, now: Moment) -> Result<usize, Error> {
     let mut count = server_keys(places, master).await?;
     count += callback_secrets(places, master).await?;
@@ -48,7 +48,7 @@ pub async fn reseal(places: &Places<'_>, master: &Master, now: Moment) -> Result
     Ok(count)
 }
 
-/// The value sealed anew; `None` if that is not needed.
+/// Returns the value sealed with the first key; `None` if it already is.
 fn anew(master: &Master, place: String, sealed: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     master.reseal(&place, sealed).map_err(|source| Error::Seal { place, source })
 }
@@ -93,7 +93,7 @@ async fn callback_secrets(Places { store, .. }: &Places<'_>, master: &Master) ->
     Ok(count)
 }
 
-/// Of sessions from before there were epochs.
+/// Reseals the keys of sessions from before there were epochs.
 async fn sessions(Places { store, .. }: &Places<'_>, master: &Master) -> Result<usize, Error> {
     let (mut count, mut last) = (0, None);
     loop {
@@ -112,7 +112,7 @@ async fn sessions(Places { store, .. }: &Places<'_>, master: &Master) -> Result<
     }
 }
 
-/// They lie among the media. One that is erased meanwhile must not come back.
+/// Reseals the keys of epochs, which lie among the media. A key that is erased in the meantime must not come back.
 async fn epoch_keys(Places { store, media, owner }: &Places<'_>, master: &Master, now: Moment) -> Result<usize, Error> {
     let mut tx = store.read().await?;
     let epochs = store::epochs::all(&mut tx).await?;
@@ -121,7 +121,7 @@ async fn epoch_keys(Places { store, media, owner }: &Places<'_>, master: &Master
     for epoch in epochs {
         let name = epochs::media_name(*owner, epoch.id);
         let Some(kept) = media.get(&name).await? else { continue };
-        // A key vault has keys of its own.
+        // A key that a vault wrapped does not depend on the master key.
         if vault::is_wrapped(&kept) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! A session as it is kept: what is sealed of it, and what stands beside that in the open.
+//! A stored session: the part that is sealed, and the part that stands beside it in the open.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,21 +8,21 @@ use crate::seal::{self, Key};
 use crate::service::{Deps, Error, epochs};
 use crate::store::sessions::StoredSession;
 
-/// The key that seals what belongs to a session.
+/// The data key of a session, which seals all that belongs to it.
 #[derive(Debug, Clone)]
 pub struct SessionKey {
     key: Key,
-    /// True if facts beside a sealed value count: not in a session from before there were epochs.
+    /// True if sealed values are bound to the facts beside them; false for a session from before there were epochs.
     pub binds: bool,
 }
 
 impl SessionKey {
-    /// Seals `plain` for the place that `place` names, together with facts that are kept beside it in the open.
+    /// Seals `plain` for the place that `place` names, bound to facts that stand beside it in the open.
     pub fn seal(&self, place: &str, facts: &str, plain: &[u8]) -> Vec<u8> {
         self.key.seal(&self.bound(place, facts), plain)
     }
 
-    /// As it was sealed for the same place. Other facts than then open nothing.
+    /// Opens a value that was sealed for the same place. It fails if the facts have changed.
     pub fn open(&self, place: &str, facts: &str, sealed: &[u8]) -> Result<Vec<u8>, seal::Error> {
         self.key.open(&self.bound(place, facts), sealed)
     }
@@ -32,14 +32,14 @@ impl SessionKey {
     }
 }
 
-/// A session whose row is as this server wrote it, and its key.
+/// A session whose row is unchanged, and its data key.
 #[derive(Debug, Clone)]
 pub struct LiveSession {
     pub session: Session,
     pub key: SessionKey,
 }
 
-/// The caller's names for a session, sealed by its key. Members are read leniently by later versions of this server.
+/// The caller's ids of a session, sealed by its key. Later versions of this server must read it leniently.
 #[derive(Serialize, Deserialize)]
 struct About {
     correlation_id: Option<String>,
@@ -48,7 +48,7 @@ struct About {
     callback_url: Option<String>,
 }
 
-/// The row of a session that is to be made, and its new key.
+/// Returns a new session with a new key, and its row.
 pub async fn seal(deps: &Deps, provider: ProviderId, session: Session) -> Result<(LiveSession, StoredSession), Error> {
     let (epoch, epoch_key) = epochs::sealing(deps, session.expires).await?;
     let data_key = Key::make();
@@ -80,10 +80,10 @@ pub async fn seal(deps: &Deps, provider: ProviderId, session: Session) -> Result
     Ok((LiveSession { session, key }, stored))
 }
 
-/// The values that a row keeps.
+/// Opens the sealed values of a row.
 ///
 /// # Errors
-/// Somebody else has changed the row, or the media are away.
+/// Somebody else changed the row, or the media are away.
 pub async fn open(deps: &Deps, stored: StoredSession) -> Result<LiveSession, Error> {
     let place = key_place(stored.id);
     let (about, key) = if let Some(epoch) = stored.epoch {
@@ -113,7 +113,7 @@ pub async fn open(deps: &Deps, stored: StoredSession) -> Result<LiveSession, Err
     Ok(LiveSession { session, key })
 }
 
-/// The values that stand in the open in a session's row, and must be as they were.
+/// Returns the values that stand in the open in a session's row, to which its sealed values are bound.
 fn facts(stored: &StoredSession) -> String {
     let StoredSession { provider, image_storage_enabled, created, expires, .. } = stored;
     format!("{}/{image_storage_enabled}/{created}/{expires}", provider.0)

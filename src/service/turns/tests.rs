@@ -17,12 +17,12 @@ fn provider() -> ProviderId {
     ProviderId(Uuid::new_v4())
 }
 
-/// As many places as there are.
+/// Takes as many places as there are.
 fn flood(turns: &Turns, provider: ProviderId) -> Vec<Place> {
     (0..).map_while(|n| turns.take(provider, Fingerprint(n), PICTURE).ok()).collect()
 }
 
-/// A turn that is being waited for.
+/// Returns a future that waits for a turn of the place.
 fn waiting(place: Place) -> BoxFuture<'static, (Place, Turn)> {
     async move {
         let turn = place.turn().await;
@@ -36,14 +36,14 @@ fn a_flood_by_one_provider_refuses_no_other() {
     let (turns, _) = turns(2);
     let (loud, quiet) = (provider(), provider());
     let places = flood(&turns, loud);
-    // 0.2 s each, on two workers, within 2 s.
+    // Pictures of 0.2 s each, on two workers, within 2 s.
     assert!((20..=23).contains(&places.len()), "{}", places.len());
     let mut queue: Vec<_> = places.into_iter().map(waiting).collect();
     let begun: Vec<_> = queue.iter_mut().filter_map(FutureExt::now_or_never).collect();
     assert_eq!(begun.len(), 2, "as many as there are workers");
     let mut own = waiting(turns.take(quiet, Fingerprint(0), PICTURE).expect("it asks for little"));
     assert!(own.as_mut().now_or_never().is_none());
-    // One of the flood is before it, and no more.
+    // Only one picture of the flood comes before it.
     drop(begun);
     assert!(own.now_or_never().is_some());
 }
@@ -76,7 +76,7 @@ fn a_turn_that_nobody_waits_for_is_passed_on() {
     let begun = queue.remove(0).now_or_never().expect("the worker is idle");
     assert!(queue.iter_mut().all(|turn| turn.now_or_never().is_none()));
     let last = queue.pop().expect("there are several");
-    // One has its turn already when it leaves, the others do not.
+    // One of them has its turn already when its request goes away; the others do not.
     drop(begun);
     drop(queue);
     let (place, turn) = last.now_or_never().expect("it is the only one");
@@ -115,7 +115,7 @@ fn an_upload_that_comes_slowly_holds_up_nobody() {
     drop(slow);
 }
 
-/// Sixty clients of one provider at once, each with a picture of its own: they come back when they are told to.
+/// Sixty clients of one provider, each with its own picture, come back when they are told to.
 #[test]
 fn who_waits_as_told_is_let_in() {
     let (turns, clock) = turns(2);

@@ -1,4 +1,4 @@
-//! The ways to send a key: build.rs wrote them from the security schemes of `openapi/bioserver.yaml`.
+//! The ways to send a key: build.rs writes them from the security schemes of `openapi/bioserver.yaml`.
 
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 

@@ -1,4 +1,4 @@
-//! The places that connections take: as many as there are, and as one address may have.
+//! The places that connections take: there is a limit for all, and one for each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,10 +11,10 @@ use tokio::time::sleep;
 use crate::api::http::connections::Settings;
 use crate::clock::Clock;
 
-/// Bits of an IPv6 address that are one client's to choose.
+/// The low bits of an IPv6 address, which one client may choose.
 const V6_HOST_BITS: u32 = 64;
 
-/// All places. A clone shares them.
+/// All places. Clones share them.
 #[derive(Clone)]
 pub struct Places(Arc<Shared>);
 
@@ -30,7 +30,7 @@ struct Taken {
     by_id: HashMap<u64, Arc<Connection>>,
 }
 
-/// A connection as far as its place goes.
+/// The part of a connection that its place needs.
 struct Connection {
     address: IpAddr,
     activity: Mutex<Activity>,
@@ -38,21 +38,21 @@ struct Connection {
 }
 
 struct Activity {
-    /// Requests that are not answered to the end.
+    /// Requests whose answers are not yet sent completely.
     in_flight: usize,
     has_asked: bool,
-    /// When it began, or its last answer ended, on the clock's monotonic reading.
+    /// The time when the connection began or its last answer ended, on the monotonic clock.
     since: Duration,
 }
 
-/// One connection's place, until it is dropped.
+/// The place of one connection, which is free again when this is dropped.
 pub struct Place {
     places: Places,
     id: u64,
     connection: Arc<Connection>,
 }
 
-/// Held while a request is answered.
+/// Marks the connection as busy while a request is answered.
 pub struct Answering {
     connection: Arc<Connection>,
     clock: Clock,
@@ -67,8 +67,8 @@ impl Places {
         &self.0.clock
     }
 
-    /// A place for a connection from `address`. If there is none, the connection that is idle longest loses its own,
-    /// one of the same address if that has too many. `None`: none is idle.
+    /// Returns a place for a connection from `address`. If there is none, the connection that has been idle longest
+    /// loses its place; if `address` itself has too many, one of its own does. `None` if no such connection is idle.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let settings = &self.0.settings;
         let (is_proxy, address) = (settings.proxies.have(address), network(address));
@@ -96,7 +96,8 @@ impl Shared {
 }
 
 impl Taken {
-    /// Takes the place of the connection that is idle longest among some; `None` if none of them is idle.
+    /// Takes the place of the connection that `among` allows and that has been idle longest; `None` if none of them is
+    /// idle.
     fn evict(&mut self, among: impl Fn(&Connection) -> bool) -> Option<()> {
         let idle = self.by_id.iter().filter(|(_, connection)| among(connection));
         let idle = idle.filter_map(|(id, connection)| Some((connection.activity().idle_since()?, *id)));
@@ -119,7 +120,7 @@ impl Activity {
 }
 
 impl Place {
-    /// Begins a request.
+    /// Marks the start of a request.
     pub fn answering(&self) -> Answering {
         let mut activity = self.connection.activity();
         activity.in_flight += 1;
@@ -128,12 +129,12 @@ impl Place {
         Answering { connection: self.connection.clone(), clock: self.places.0.clock.clone() }
     }
 
-    /// The time that a connection may be idle.
+    /// Returns the time that a connection may be idle.
     pub fn idle(&self) -> Duration {
         self.places.0.settings.idle
     }
 
-    /// Waits until the place is lost: to another connection, or since nothing happens on this one.
+    /// Waits until the place is lost, because another connection took it or because this one was idle for too long.
     pub async fn ended(&self) {
         while let Some(left) = self.left() {
             tokio::select! {
@@ -143,7 +144,7 @@ impl Place {
         }
     }
 
-    /// The time until the place may be lost to nobody; `None` if it is.
+    /// Returns the time until the connection has been idle for too long; `None` if it already has.
     fn left(&self) -> Option<Duration> {
         let &Settings { head, idle, .. } = &self.places.0.settings;
         let now = self.places.0.clock.monotonic();
@@ -151,7 +152,7 @@ impl Place {
         let patience = if activity.has_asked { idle } else { head };
         match activity.idle_since() {
             Some(since) => patience.checked_sub(now.saturating_sub(since)).filter(|left| !left.is_zero()),
-            // A request that ends in the meantime begins another time.
+            // A request is in flight; when it ends, the time starts again.
             None => Some(patience),
         }
     }
@@ -171,7 +172,7 @@ impl Drop for Answering {
     }
 }
 
-/// One client may choose its addresses from this network.
+/// Returns the network in which one client may choose its addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -215,11 +216,11 @@ mod tests {
         advance(&places, Duration::from_secs(1));
         let second = take(1).expect("there is room");
         let busy = second.answering();
-        // Its address has two already, and may not have more.
+        // This address has two places already, which is its limit.
         let third = take(1).expect("the first is idle");
         assert_eq!([is_lost(&first), is_lost(&second), is_lost(&third)], [true, false, false]);
         let other = take(2).expect("there is room");
-        // Three are all.
+        // Three places are taken, which is all there are.
         assert!(take(3).is_some(), "two are idle");
         assert_eq!([is_lost(&second), is_lost(&third), is_lost(&other)], [false, true, false]);
         drop(busy);
@@ -254,7 +255,7 @@ mod tests {
         let request = asked.answering();
         advance(&places, HEAD);
         assert_eq!([is_lost(&silent), is_lost(&asked)], [true, false]);
-        // An answer takes as long as it takes.
+        // A request in flight has no time limit here.
         advance(&places, 10 * IDLE);
         assert!(!is_lost(&asked));
         drop(request);

@@ -1,20 +1,21 @@
-//! Says in the log what happens often, but seldom.
+//! Limits how often a frequent event is logged.
 
 use std::time::Duration;
 
-/// Between two lines of the log.
+/// The least time between two lines of the log.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Something that may happen thousands of times a second.
+/// An event that may happen thousands of times a second.
 #[derive(Debug, Default)]
 pub struct Seldom {
-    /// On the clock's monotonic reading.
+    /// The time of the last line, on the monotonic clock.
     said: Option<Duration>,
     times: u64,
 }
 
 impl Seldom {
-    /// The number of times that it has happened since it was said, this time included; `None` unless it is to be said `now`.
+    /// Counts the event. Returns the number of events since the last line, this one included, if a line is due `now`;
+    /// else `None`.
     pub fn say(&mut self, now: Duration) -> Option<u64> {
         self.times += 1;
         if self.said.is_some_and(|said| now < said + EVERY) {

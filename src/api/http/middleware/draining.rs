@@ -1,8 +1,8 @@
 //! Drains the body of a request that was answered before its end.
 //!
-//! A request can be refused by its head, or half-way through its body. Were the rest left unread, the
-//! connection would be reset while the client still sends, and many clients then never see the answer
-//! that says what is wrong. So what nobody wants is read and thrown away, within bounds.
+//! A request can be refused by its head, or half-way through its body. If the rest stayed unread, the connection would
+//! be reset while the client still sends, and many clients would never see the answer that says what is wrong. So the
+//! server reads the rest and discards it, within bounds.
 
 use std::io;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ use poem::http::header;
 use poem::{Body, Request};
 use tokio::runtime::Handle;
 
-/// Thrown away at most, of one body: several times what a body may have.
+/// The most bytes of one body that are discarded: several times the largest body that is allowed.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Spent on it at most.
+/// The most time that is spent on one body.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Has the rest of the request's body read when it is dropped.
+/// Arranges that the rest of the request's body is read when the body is dropped.
 ///
-/// A client that expects to be asked (`Expect: 100-continue`) sends nothing before that: the first
-/// read of the body asks it, so a body that was never read is left alone.
+/// A client that sends `Expect: 100-continue` waits until the server asks for the body. The first read of the body asks
+/// for it, so a body that was never read is left alone.
 pub fn drain(request: &mut Request) {
     let expects = request.headers().contains_key(header::EXPECT);
     let body = request.take_body();
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::api::http::problem::Problem;
 
-    /// What the server answers to a head; then `body` is sent, and the answer read to its end.
+    /// Sends `head` and then `body`, and returns the server's answer to the head.
     async fn answer_to(head: &str, body: &[u8]) -> String {
         let refuse = make_sync(|_: Request| Problem::unauthorized().into_response());
         let endpoint = refuse.before(|mut request| async {
@@ -107,7 +107,7 @@ mod tests {
 
     const LENGTH: usize = 20_000_000;
 
-    /// Like a client that looks for an answer only when everything is sent.
+    /// A client may look for an answer only after it has sent everything.
     #[tokio::test]
     async fn a_refusal_reaches_a_client_that_sends_to_the_end() {
         let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {LENGTH}\r\n\r\n");
@@ -115,7 +115,7 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     }
 
-    /// Like curl with a large file.
+    /// curl does this with a large file.
     #[tokio::test]
     async fn a_client_that_asks_first_is_not_told_to_send() {
         let head = format!(

@@ -1,4 +1,4 @@
-//! Refuses requests whose head says nothing, or two things, where one thing must be said.
+//! Refuses requests whose head lacks a required header, or repeats one that must be sent once.
 
 use poem::Request;
 use poem::http::uri::Authority;
@@ -9,7 +9,7 @@ use crate::service::idempotency;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Refuses a head that two readers may understand in two ways.
+/// Refuses a head that two readers could understand in two ways.
 pub fn check(request: &Request) -> Result<(), Problem> {
     check_host(request)?;
     match one(request.headers(), &IDEMPOTENCY_KEY)? {
@@ -18,11 +18,11 @@ pub fn check(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// HTTP/1.1 asks for exactly one host (RFC 9112, 3.2). A proxy and a server that choose different ones of two can be
-/// played off against each other.
+/// HTTP/1.1 requires exactly one host (RFC 9112, 3.2). With two, a proxy and a server could choose different ones, and
+/// an attacker could exploit that.
 fn check_host(request: &Request) -> Result<(), Problem> {
     match one(request.headers(), &header::HOST)? {
-        // It may be empty where the URI has no host.
+        // The host may be empty if the URI has none.
         Some(host) if host.is_empty() || is_host(host) => Ok(()),
         Some(_) => Err(Problem::malformed_request("Host: must be a host, with or without a port.")),
         None if request.version() == Version::HTTP_11 => {

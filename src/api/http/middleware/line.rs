@@ -1,4 +1,4 @@
-//! The line that is logged of every request, its name, and its numbers.
+//! Logs one line for every request, names the request, and counts it.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -13,30 +13,30 @@ use crate::domain::ProviderId;
 use crate::telemetry;
 use crate::telemetry::otlp::RequestSpan;
 
-/// Names a request, in its head and in that of its answer.
+/// The header that names a request, in the request and in its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header by which a caller's tracing names a request (W3C Trace Context).
+/// The header with which a caller's tracing names a request (W3C Trace Context).
 const TRACE_PARENT: &str = "traceparent";
-/// A name that is longer, or holds anything but visible ASCII, is replaced.
+/// A longer name, or one with anything but visible ASCII, is replaced.
 const ID_LEN_MAX: usize = 128;
-/// Stands for every path that the document does not have.
+/// Stands for every path that is not in the document.
 const ELSEWHERE: &str = "other";
 
 /// A request that is being answered.
 pub struct Line {
     id: HeaderValue,
-    /// The method and the path as the document has it, since a path itself may name a session.
+    /// The method and the path's template: the path itself could name a session.
     operation: String,
     is_probe: bool,
     client: Option<IpAddr>,
     begun: Instant,
     pub span: Span,
-    /// The same for a collector, which probes do not concern.
+    /// The span for a trace collector; `None` for probes.
     sent: Option<RequestSpan>,
 }
 
 impl Line {
-    /// `template` is the path as the document has it.
+    /// Begins the line; `template` is the path as the document has it.
     pub fn begin(request: &Request, client: Option<IpAddr>, template: Option<&'static str>) -> Self {
         let sent = request.headers().get(REQUEST_ID).filter(|id| is_name(id));
         let id = sent
@@ -59,12 +59,12 @@ impl Line {
         Self { operation, id, is_probe, client, begun: Instant::now(), span, sent }
     }
 
-    /// The name of the request.
+    /// Returns the name of the request.
     pub fn name(&self) -> &str {
         self.id.to_str().unwrap_or_default()
     }
 
-    /// Logs the request and counts it; its answer gets its name.
+    /// Logs and counts the request, and writes its name into the answer.
     pub fn end(self, response: &mut Response, provider: Option<ProviderId>) {
         let (status, took) = (response.status().as_u16(), self.begun.elapsed());
         let code = response.data::<Refused>().map(|refused| refused.0);
@@ -74,7 +74,7 @@ impl Line {
             telemetry::refusal(code);
         }
         let provider = provider.map(|provider| provider.0.to_string());
-        // The address may be a person's: it is kept of a request that was refused, where it helps against attacks.
+        // The address may identify a person: it is logged only for refused requests, where it helps against attacks.
         let client = code.and(self.client).map(tracing::field::display);
         self.span.in_scope(|| {
             if self.is_probe {
@@ -95,7 +95,7 @@ fn is_name(id: &HeaderValue) -> bool {
     !bytes.is_empty() && bytes.len() <= ID_LEN_MAX && bytes.iter().all(u8::is_ascii_graphic)
 }
 
-/// The trace's id in `00-<trace>-<span>-<flags>`; `None` of anything else.
+/// Returns the id of the trace in `00-<trace>-<span>-<flags>`; `None` for any other text.
 fn trace_id(parent: &str) -> Option<&str> {
     let mut parts = parent.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);

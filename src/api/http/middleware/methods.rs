@@ -1,13 +1,13 @@
-//! The methods of every path: build.rs wrote the table from `openapi/bioserver.yaml`.
+//! The methods of every path: build.rs writes the table from `openapi/bioserver.yaml`.
 
-/// What may be done with a path of the document.
+/// The methods of one path of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Methods {
-    /// With `{name}` where a parameter stands.
+    /// The path, with `{name}` in place of each parameter.
     pub path: &'static str,
-    /// Whether it lies at the root of the host, not under the prefix.
+    /// True if the path lies at the root of the host; false if it lies under the prefix.
     pub root: bool,
-    /// As the header `Allow` lists them.
+    /// The methods, as the header `Allow` lists them.
     pub allow: &'static str,
     /// The methods that need a key, each with the id of its operation.
     pub secured: &'static [(&'static str, &'static str)],

@@ -1,5 +1,5 @@
-//! Pages of other hosts that may call the contract from a browser (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>):
-//! those that the provider has named, and no others.
+//! Lets pages of other hosts call the contract from a browser (CORS,
+//! <https://fetch.spec.whatwg.org/#http-cors-protocol>), if a provider has named their origin.
 
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
@@ -14,17 +14,17 @@ const HEADERS_SENT: HeaderValue =
 /// A page may read these headers besides those that every page may.
 const HEADERS_READ: HeaderValue =
     HeaderValue::from_static("location, preference-applied, retry-after, traceparent, x-request-id");
-/// A browser asks anew after so many seconds: an origin that is taken away is refused by then.
+/// A browser asks again after this many seconds. By then it learns that an origin has been removed.
 const ASKED_EVERY: HeaderValue = HeaderValue::from_static("600");
 
-/// The origin of the page that sends a request, if it says so.
+/// Returns the origin of the page that sends a request, if the request names it.
 pub fn of(request: &Request) -> Option<HeaderValue> {
     request.headers().get(header::ORIGIN).cloned()
 }
 
-/// The answer to a browser that asks whether a page may send a request; `None` if nobody asks, or the page may not.
+/// Answers a browser that asks if a page may send a request; `None` if this is no such question, or the page may not.
 ///
-/// No key comes with the question, so any provider's page may ask.
+/// The question carries no key, so the page of any provider may ask.
 pub async fn preflight(deps: &Deps, request: &Request, path: Option<&Methods>) -> Option<Response> {
     let asks = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() != Method::OPTIONS || !asks {
@@ -41,8 +41,8 @@ pub async fn preflight(deps: &Deps, request: &Request, path: Option<&Methods>) -
     })
 }
 
-/// Lets the page at `origin` read an answer to `provider`, if that has named it. An answer to nobody who is known, such
-/// as 401, may be read by every provider's pages.
+/// Lets the page at `origin` read an answer to `provider`, if the provider has named that origin. An answer to an
+/// unknown caller, such as 401, may be read by the pages of every provider.
 pub async fn open(deps: &Deps, origin: Option<HeaderValue>, provider: Option<ProviderId>, response: &mut Response) {
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else { return };
@@ -53,7 +53,7 @@ pub async fn open(deps: &Deps, origin: Option<HeaderValue>, provider: Option<Pro
     }
 }
 
-/// A database that is away opens nothing.
+/// While the database is away, no page may read an answer.
 async fn is_open(deps: &Deps, origin: &HeaderValue, provider: Option<ProviderId>) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
     origins::is_named(&deps.store, origin, provider).await.unwrap_or(false)

@@ -1,4 +1,5 @@
-//! The entry in the audit log of every request about a person, unless the change that it made has brought its own.
+//! Writes an entry into the audit log for every request about a person, unless the change that the request made has
+//! written one.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::domain::audit::{self, DONE};
 use crate::service::Deps;
 use crate::service::audit::{About, of_caller, of_nobody, recorder};
 
-/// Calls `next`, and records a request that is about a person before it is answered.
+/// Calls `next`, and records a request about a person before it is answered.
 pub async fn around<E: Endpoint>(deps: &Deps, next: Arc<E>, request: Request) -> poem::Result<Response> {
     let (record, under_way) = (request.data::<Record>().cloned(), request.data::<UnderWay>().cloned());
     let answered = next.call(request).await.map(IntoResponse::into_response);
@@ -31,7 +32,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// `None` of what is not about a person. `name` is that of the request.
+    /// Begins the record of a request whose name is `name`; `None` if its operation needs no key.
     pub fn begin(request: &Request, methods: &'static Methods, name: &str) -> Option<Self> {
         let method = if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
         let (_, operation) = methods.secured.iter().find(|(secured, _)| *secured == method.as_str())?;
@@ -42,8 +43,8 @@ impl Record {
         &self.request
     }
 
-    /// Records how the request ended. An answer that says that something was done or read waits for that; without it,
-    /// it is refused.
+    /// Records the outcome of the request. A successful answer waits until its entry is written; if the entry cannot be
+    /// written, the request is refused.
     async fn end(self, deps: &Deps, under_way: &UnderWay, response: Response) -> Response {
         let status = response.status();
         let is_done = !(status.is_client_error() || status.is_server_error());
@@ -58,7 +59,7 @@ impl Record {
         if is_done && self.request.is_recorded() {
             return response;
         }
-        // Nothing was done nor read, and there may be very many.
+        // Nothing was done or read, and there may be very many of these.
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
             return response;
         }
@@ -75,7 +76,7 @@ impl Record {
     }
 }
 
-/// The session and the face that a path names.
+/// Reads the session and the face that a path names.
 fn about(path: &str) -> About {
     let after = |noun: &str| -> Option<Uuid> {
         let mut steps = path.split('/').skip_while(|step| *step != noun);

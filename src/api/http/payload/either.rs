@@ -1,4 +1,4 @@
-//! Bodies that may be one thing or another: JSON or a form, JSON or nothing.
+//! Reads bodies of two kinds: JSON or a form, and JSON or nothing.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::api::wire::Wire;
 use crate::api::wire::form::Form;
 use crate::service::turns::Place;
 
-/// A form, with the place that its request holds, or JSON: the content type says which.
+/// A form, with the place that its request holds, or JSON. The content type decides.
 #[derive(Debug)]
 pub enum Upload<F, J> {
     Form(F, Arc<Place>),
@@ -33,13 +33,13 @@ impl<F: Form, J: Wire> Upload<F, J> {
 
 extractor!([F: Form, J: Wire] Upload<F, J>, required: true, [FORM_DATA: F, MIXED: F, JSON: J]);
 
-/// JSON, or no body at all.
+/// JSON, or an empty body.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: Wire> OptionalJson<T> {
-    /// A body without a byte is none, whatever type it claims: only reading it shows that. Nor is `null`, which clients send that
-    /// are generated for Java.
+    /// Takes a body without a byte as none, whatever its type; only reading shows that it is empty. `null` is none,
+    /// too: generated Java clients send it.
     async fn read(request: &Request, body: &mut RequestBody) -> Result<Self, Problem> {
         let bytes = json::bytes(request, body).await?;
         if bytes.is_empty() {
@@ -104,7 +104,7 @@ mod tests {
     async fn no_body_is_none_whatever_type_it_claims() {
         for content_type in [None, Some("application/json"), Some("application/x-www-form-urlencoded")] {
             assert!(matches!(optional(content_type, "").await, Ok(None)));
-            // In chunks, of which there are none.
+            // A chunked body without any chunk.
             let nothing = Body::from_bytes_stream(stream::empty::<std::io::Result<bytes::Bytes>>());
             assert!(matches!(optional(content_type, nothing).await, Ok(None)));
         }

@@ -1,4 +1,4 @@
-//! A body as it comes in: at a pace, and within the bytes that there is room for.
+//! Receives a body within limits on its pace and its bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::api::http::{fingerprint, payload};
 use crate::service::Deps;
 use crate::service::turns::{Needs, Place};
 
-/// A body comes at least so fast on the whole, in bytes a second: a fifth of what the slowest of mobile networks do.
+/// The least average pace of a body, in bytes a second: a fifth of what the slowest mobile networks reach.
 const BYTES_PER_SECOND: u64 = 4 * 1024;
-/// A body that does not say its length gets room for so much of it at a time.
+/// The least number of bytes that are reserved at a time for a body of unknown length.
 const STEP: usize = 256 * 1024;
 
-/// A body for which there is room, and nothing of which has been read.
+/// A body that has its reserved bytes, and of which nothing has been read yet.
 pub struct Incoming {
     body: BoxStream<'static, io::Result<Bytes>>,
     place: Arc<Place>,
@@ -30,15 +30,15 @@ pub struct Incoming {
     pause_max: Duration,
     begun: Instant,
     received: usize,
-    /// Bytes that the place counts.
+    /// The bytes that the place has reserved.
     counted: usize,
 }
 
 impl Incoming {
-    /// Takes a place for a body of at most `bytes_max`, with so many pictures in it.
+    /// Takes a place for a body of at most `bytes_max` bytes that holds `pictures` pictures.
     ///
     /// # Errors
-    /// It says itself that it is too large, or there is no room for it.
+    /// The stated length is too large, or there is no room for the body.
     pub fn admit(
         request: &Request,
         body: &mut RequestBody,
@@ -65,12 +65,12 @@ impl Incoming {
         })
     }
 
-    /// The place of the request, which it holds until it is answered.
+    /// Returns the place of the request, which holds it until it is answered.
     pub fn place(&self) -> Arc<Place> {
         self.place.clone()
     }
 
-    /// The next piece, or none at the end.
+    /// Returns the next piece; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let at_pace = Duration::from_secs(self.received as u64 / BYTES_PER_SECOND);
         let left = (self.pause_max + at_pace).saturating_sub(self.begun.elapsed());
@@ -90,7 +90,7 @@ impl Incoming {
         Ok(Some(piece))
     }
 
-    /// All of it.
+    /// Receives the whole body.
     pub async fn whole(mut self) -> Result<Bytes, Problem> {
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await? {
@@ -99,7 +99,7 @@ impl Incoming {
         Ok(all.freeze())
     }
 
-    /// Piece by piece.
+    /// Returns the body as a stream of pieces.
     pub fn pieces(self) -> impl Stream<Item = Result<Bytes, Problem>> + Send + 'static {
         try_unfold(self, async |mut body| Ok(body.next().await?.map(|piece| (piece, body))))
     }

@@ -1,4 +1,4 @@
-//! A JOSE object in compact form (RFC 7515, 9.2.1), as it comes.
+//! Receives a JOSE object in compact form (RFC 7515, 9.2.1).
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::capture::SEALED_BYTES_MAX;
 use crate::service::turns::Place;
 
 const JOSE: &str = "application/jose";
-/// Generated clients send this one: generators do not know the other.
+/// Generated clients send this type, since generators do not know the other one.
 const BYTES: &str = "application/octet-stream";
 
-/// One for which there is room, and that is still to be read: it may be large, and not wanted.
+/// A JOSE object that has its reserved bytes and is still to be read: it may be large, and the handler may not want it.
 pub struct Jose(Incoming);
 
 impl Jose {
@@ -29,7 +29,7 @@ impl Jose {
         Incoming::admit(request, body, SEALED_BYTES_MAX, 0).map(Self)
     }
 
-    /// Its bytes, which nobody has looked at, and the place that they take.
+    /// Receives the bytes, which are not checked, and returns them with the place that they take.
     pub async fn bytes(self) -> Result<(Bytes, Arc<Place>), Problem> {
         let place = self.0.place();
         Ok((self.0.whole().await?, place))

@@ -1,4 +1,4 @@
-//! JSON, as the body of a request or of an answer.
+//! Reads and writes JSON bodies of requests and answers.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::api::wire::Wire;
 
 pub(super) const JSON: &str = "application/json";
 
-/// A JSON body, of a request or of an answer.
+/// A JSON body of a request or of an answer.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
@@ -53,12 +53,12 @@ impl<T: Wire> Json<T> {
 
 extractor!([T: Wire] Json<T>, required: true, [JSON: T]);
 
-/// A JSON body, as it came.
+/// Receives the bytes of a JSON body.
 pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, Problem> {
     Incoming::admit(request, body, payload::limits(request).json_bytes, 0)?.whole().await
 }
 
-/// JSON, with or without the byte order mark that some editors put before it.
+/// Parses JSON, with or without the byte order mark that some editors put before it.
 pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Value, Problem> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let not_json = |error| Problem::malformed(format!("{name}: is not JSON: {error}."));
@@ -73,11 +73,11 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Value, Problem> {
 const TEXT_OR_NUMBER: &str = r#"(?s)"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*"#;
 const PAIR_OR_LONE_OR_OTHER: &str =
     r"\\u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|(?<lone>\\u[dD][89a-fA-F][[:xdigit:]]{2})|\\.";
-/// Stands for what no value can hold: every member that is read refuses it.
+/// Stands for a value that cannot be held: a member that is read refuses it.
 const NOTHING: &str = r"\u0000";
 
-/// Replaces what JSON allows and no value can hold: lone surrogates, and numbers beyond double precision. Members that
-/// nobody reads may hold either.
+/// Replaces texts and numbers that JSON allows and no value can hold: lone surrogates, and numbers beyond double
+/// precision. Members that nobody reads may contain either.
 fn mended(json: &str) -> String {
     const ONE: &str = "it is a regular expression";
     static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(TEXT_OR_NUMBER).expect(ONE));

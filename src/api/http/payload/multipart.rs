@@ -1,8 +1,8 @@
-//! Forms, as `multipart/form-data` or `multipart/mixed`.
+//! Reads forms that are sent as `multipart/form-data` or `multipart/mixed`.
 //!
-//! What is known about them: curl and scripts send `multipart/mixed` with `attachment` parts and JSON as
-//! octet-stream, browsers name every file `blob`, files end in a newline, words come in quotes. So parts are
-//! told apart by their name alone, in any order, and their types and file names are not looked at.
+//! Clients differ: curl and scripts send `multipart/mixed` with `attachment` parts and JSON as octet-stream, browsers
+//! name every file `blob`, files end in a newline, and words come in quotes. So the server tells parts apart by their
+//! name alone, in any order, and ignores their types and file names.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::service::turns::Place;
 
 pub(super) const FORM_DATA: &str = "multipart/form-data";
 pub(super) const MIXED: &str = "multipart/mixed";
-/// RFC 2046 allows 70 characters.
+/// The longest boundary: RFC 2046 allows 70 characters.
 const BOUNDARY_LEN_MAX: usize = 70;
 
-/// A form, as `multipart/form-data` or `multipart/mixed`, and the place that its request holds.
+/// A form, and the place that its request holds.
 #[derive(Debug)]
 pub struct Multipart<T>(pub T, pub Arc<Place>);
 
@@ -45,10 +45,10 @@ impl<T: Form> Multipart<T> {
 
 extractor!([T: Form] Multipart<T>, required: true, [FORM_DATA: T, MIXED: T]);
 
-/// Reads a multipart body; `known` are the parts to keep.
+/// Reads a multipart body and keeps the parts in `known`.
 ///
 /// # Errors
-/// Each as the client gets it: too large (413), not multipart, cut short or sent twice (400).
+/// The body is too large (413), is not multipart, is cut short, or has a known part twice (400).
 pub async fn read_parts<S, E>(
     boundary: String,
     body: S,
@@ -72,7 +72,7 @@ where
         let Some(name) = field.name() else {
             return Err(Problem::malformed("A part has no name in its Content-Disposition."));
         };
-        // Unknown parts are passed over by asking for the next one.
+        // The next call of `next_field` skips an unknown part.
         let Some((name, kind)) = known.iter().find(|(known, _)| *known == name) else { continue };
         let bytes_max = match kind {
             PartKind::File => limits.image_bytes,
@@ -126,7 +126,7 @@ fn add(parts: &mut Parts, name: &'static str, kind: PartKind, bytes: Bytes) -> R
         PartKind::Text => {
             let text = std::str::from_utf8(&bytes)
                 .map_err(|_| Problem::invalid(&Invalid::new("must be text in UTF-8").within(name)))?;
-            // An empty field of a form is one that was not filled in.
+            // A form field that is empty was not filled in.
             if let Some(text) = unquoted(text) {
                 parts.values.insert(name, text.into());
             }
@@ -135,15 +135,15 @@ fn add(parts: &mut Parts, name: &'static str, kind: PartKind, bytes: Bytes) -> R
     Ok(())
 }
 
-/// Without white space around, and then without one pair of quotes; `None` if nothing is left.
+/// Removes white space at both ends, and then one pair of quotes; `None` if nothing is left.
 fn unquoted(text: &str) -> Option<&str> {
     let text = text.trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    // Not `text.is_empty()`: that is the framework's, which means something else.
+    // `text.is_empty()` would call a method of the framework that means something else.
     Some(inner.unwrap_or(text)).filter(|text| !str::is_empty(text))
 }
 
-/// The boundary of a multipart content type, quoted or not.
+/// Returns the boundary of a multipart content type, without quotes.
 pub fn boundary(content_type: &str) -> Option<String> {
     let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
     let (_, boundary) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;

@@ -1,4 +1,4 @@
-//! What clients are told.
+//! Tests of the answers that clients receive for errors.
 
 use face::values::template::Damage;
 use serde_json::{Value, json};

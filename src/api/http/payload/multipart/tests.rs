@@ -1,11 +1,11 @@
-//! Forms as they stand on the wire.
+//! Tests of forms as real clients send them.
 
 use futures_util::stream;
 
 use super::*;
 use crate::api::types::{DirectFaceUpload, ImageType, MatchImagesUpload, MatchUpload, Mode};
 
-/// Sends `body` (each `\n` of it as CRLF) in pieces of seven bytes.
+/// Sends `body` in pieces of seven bytes.
 async fn read<T: Form>(content_type: &str, body: &[u8], limits: Limits) -> Result<T, Problem> {
     let boundary = boundary(content_type).expect("the test names one");
     let pieces: Vec<_> = body.chunks(7).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
@@ -30,7 +30,7 @@ fn refused<T>(result: Result<T, Problem>) -> (u16, &'static str, String) {
     (problem.status.as_u16(), problem.code, problem.message)
 }
 
-/// curl -H 'Content-Type: multipart/mixed' -F 'face=@face.json' -F 'image=@obama.jpg'
+/// The request is that of `curl -H 'Content-Type: multipart/mixed' -F 'face=@face.json' -F 'image=@obama.jpg'`.
 #[tokio::test]
 async fn curl_sends_mixed_attachments_of_unknown_type() {
     let body = "--------------------------2c1f\nContent-Disposition: attachment; name=\"face\"; filename=\"face.json\"\nContent-Type: application/octet-stream\n\n{\"imageType\": \"SELFIE\", \"friendlyName\": \"Obama\", \"imageRotationEnabled\": false}\n\n--------------------------2c1f\nContent-Disposition: attachment; name=\"image\"; filename=\"obama.jpg\"\nContent-Type: image/jpeg\n\n\u{1}JPEG\n--------------------------2c1f--\n";
@@ -43,14 +43,14 @@ async fn curl_sends_mixed_attachments_of_unknown_type() {
     assert_eq!(&upload.image.0[..], b"\x01JPEG");
 }
 
-/// The image first, both parts as octet-stream.
+/// The image comes first, and both parts are octet-stream.
 #[tokio::test]
 async fn parts_come_in_any_order() {
     let upload: DirectFaceUpload = form("--B\nContent-Disposition: form-data; name=\"image\"; filename=\"image\"\nContent-Type: application/octet-stream\n\nJPEG\n--B\nContent-Disposition: form-data; name=\"face\"; filename=\"face\"\nContent-Type: application/octet-stream\n\n{\"imageType\":\"SELFIE\",\"clientsOwn\":{\"x\":[1]}}\n--B--\n").await.expect("it is read");
     assert_eq!(&upload.image.0[..], b"JPEG");
 }
 
-/// `fetch` with a `FormData` of blobs; the boundary in quotes, as some libraries send it.
+/// `fetch` sends a `FormData` of blobs like this. The boundary is in quotes, as some libraries send it.
 #[tokio::test]
 async fn a_browser_names_everything_blob() {
     let body = wire(
@@ -62,7 +62,7 @@ async fn a_browser_names_everything_blob() {
     assert!(upload.face.signature_disabled);
 }
 
-/// Python's requests: no types, no file names for texts.
+/// Python's requests sends no content types, and no file names for texts.
 #[tokio::test]
 async fn requests_sends_bare_parts() {
     let upload: MatchImagesUpload = form("--B\nContent-Disposition: form-data; name=\"referenceImageType\"\n\nID_DOCUMENT\n--B\nContent-Disposition: form-data; name=\"candidateImageType\"\n\nSELFIE\n--B\nContent-Disposition: form-data; name=\"referenceImage\"; filename=\"r.jpg\"\n\nR\n--B\nContent-Disposition: form-data; name=\"candidateImage\"; filename=\"c.jpg\"\n\nC\n--B\nContent-Disposition: form-data; name=\"correlationId\"\n\n42\n--B--\n").await.expect("it is read");
@@ -82,7 +82,8 @@ fn text(name: &str, value: &str) -> String {
     format!("--B\nContent-Disposition: form-data; name=\"{name}\"\n\n{value}\n")
 }
 
-/// -F 'referenceImageType=@type.txt', and -F 'referenceImageType="SELFIE"' where the quotes arrive.
+/// The parts are those of `-F 'referenceImageType=@type.txt'`, and of `-F 'referenceImageType="SELFIE"'` if the quotes
+/// arrive.
 #[tokio::test]
 async fn words_come_as_files_with_a_newline_and_in_quotes() {
     let file = "--B\nContent-Disposition: form-data; name=\"referenceImageType\"; filename=\"type.txt\"\nContent-Type: text/plain\n\nSELFIE\n\n";
@@ -141,7 +142,8 @@ async fn null_is_left_out_in_what_is_asked_for() {
     assert_eq!((upload.face.mode, upload.face.friendly_name, upload.face.signature_disabled), (None, None, false));
 }
 
-/// A former answer of this server, or of another: more members, quality as 295.0, three digits of a second or two.
+/// The face is a former answer of this server or of another one: it has more members, a quality of 306.0, and fractions
+/// of a second with two digits.
 #[tokio::test]
 async fn a_former_answer_is_a_reference() {
     let face = r#"{"id":"ee9b1742-06f4-4e22-8630-3852d55f314a","friendlyName":"M","mode":"F6_4_VID60X","imageType":"SELFIE","quality":306.0,"landmarks":{"eyes":{"x1":518.71204,"y1":444.68396,"x2":655.408,"y2":446.599}},"template":"EQAAAMwDAAACA","templateVersion":1202,"created":"2017-11-13T13:28:24.09Z","expires":null,"signature":"a.b.c","somethingNew":[]}"#;
@@ -233,7 +235,7 @@ fn a_boundary_is_found_quoted_or_not() {
     assert_eq!(boundary(&format!("multipart/mixed; boundary={}", "x".repeat(71))), None);
 }
 
-/// A body that says itself that it is too large is refused before it is read, and one of another type as well.
+/// A body whose stated length is too large is refused before it is read; so is a body of another type.
 #[tokio::test]
 async fn the_head_of_a_request_can_be_enough() {
     let request = |content_type: &str, length: usize| {
