@@ -14,7 +14,7 @@ fn read(reading: Reading, text: &str) -> Result<Collection, Error> {
     reading(&written(text).path().join("toy.csv"))
 }
 
-/// What is said about a list after its own name.
+/// Returns the part of the error message after the list's own name.
 fn refused(reading: Reading, text: &str) -> String {
     let message = read(reading, text).expect_err(text).to_string();
     message.split_once("toy.csv").expect("it names the file").1.to_owned()
