@@ -1,4 +1,4 @@
-//! Readiness, part by part, and background work that panics.
+//! Tests readiness, part by part, and background work that panics.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ on_both!(
 );
 
 async fn ready(app: &TestApp) -> Reply {
-    // A finding of a moment ago is out of date.
+    // The cached result of a moment ago expires.
     app.deps.clock.advance(TimeDelta::seconds(5));
     app.request(Method::GET, "/health/ready").send().await
 }
@@ -34,7 +34,7 @@ fn part(reply: &Reply, name: &str) -> Value {
     parts.into_iter().find(|part| part["name"] == name).expect("it is named")
 }
 
-/// The part is the one that is wrong, and it is said with these words.
+/// Asserts that this part alone is down, with these words.
 async fn is_down(app: &TestApp, name: &str, words: &str) {
     let reply = ready(app).await;
     let (status, code, message) = reply.refusal();
@@ -115,7 +115,7 @@ async fn a_step_that_panics_is_counted_and_its_task_goes_on() {
     while app.deps.vitals.panics() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // The lease of the attempt that panicked runs out, and another one follows.
+    // The lease of the attempt that panicked expires, and another attempt follows.
     let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
     while app.get(&path).send().await.ok()["status"] == "IN_PROGRESS" {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -144,7 +144,7 @@ async fn a_clock_that_is_wrong_ends_no_session_where_the_database_has_its_own() 
         tasks::settle(&app.deps).await.expect("it settles");
         assert_eq!(app.get(&session).send().await.status, 200);
     }
-    // Time that passes ends it.
+    // The session expires.
     app.deps.clock.advance(TimeDelta::seconds(300));
     tasks::settle(&app.deps).await.expect("it settles");
     assert_eq!(app.get(&session).send().await.status, 404);

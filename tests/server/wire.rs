@@ -1,4 +1,4 @@
-//! Bodies as real clients put them on the wire.
+//! Sends bodies in the exact form of real clients.
 
 use reqwest::header::EXPECT;
 use serde_json::Value;
@@ -24,7 +24,7 @@ async fn curl_as_the_contract_shows_it(app: TestApp) {
     assert_eq!((&face["friendlyName"], &face["imageRotationEnabled"]), (&"A".into(), &false.into()));
 }
 
-/// The image first, both parts of no stated kind.
+/// The image comes first, and both parts have an unspecific type.
 async fn the_vendors_sample_client(app: TestApp) {
     let body = "--B\nContent-Disposition: form-data; name=\"image\"; filename=\"image\"\nContent-Type: application/octet-stream\n\nJPEG\n\
         --B\nContent-Disposition: form-data; name=\"face\"; filename=\"face\"\nContent-Type: application/octet-stream\n\n\
@@ -69,7 +69,7 @@ async fn words_in_files_and_in_quotes(app: TestApp) {
     }
 }
 
-/// curl does so when a body has more than a megabyte.
+/// Curl waits like this when a body has more than a megabyte.
 async fn a_body_that_waits_to_be_asked_for(app: TestApp) {
     let form = crate::faces::upload(&vec![1; 1 << 20]);
     app.post("/v2/faces").with(|request| request.header(EXPECT, "100-continue")).form(form).await.ok();

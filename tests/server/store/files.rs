@@ -1,4 +1,4 @@
-//! The embedded default's files.
+//! Tests the files of the embedded database.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,7 +47,7 @@ async fn that_are_no_database_are_refused_by_name() {
     assert!(error.to_string().contains("below/bio.db"), "{error}");
 }
 
-/// A reader neither waits for a writer nor sees its half-done work.
+/// A reader neither waits for a writer nor sees its uncommitted changes.
 #[tokio::test]
 async fn are_read_while_they_are_written() {
     let folder = folder();

@@ -1,4 +1,4 @@
-//! `service::keys`: who is let in.
+//! Tests `service::keys`: authentication.
 
 use bioserver::domain::{Caller, Permission};
 use bioserver::service::keys::{self, CreatedKey, Credentials, NewKey, Refusal};

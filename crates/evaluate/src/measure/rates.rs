@@ -243,7 +243,7 @@ mod tests {
         let marks = Marks { fars: vec![0.5, 0.05, 0.09, 1.0], cosines: vec![cosine(65.0), 0.999, -1.0, cosine(35.0)] };
         let rates = Rates::new(&toy(), &marks);
         let degrees = |at: usize| rates.thresholds[at].map(|cosine| cosine.acos().to_degrees().round());
-        // Of twelve impostor pairs, six may pass, then none, one, all.
+        // Six of twelve impostor pairs may pass, then none, one, all.
         assert_eq!(degrees(0), Some(60.0));
         assert_eq!((degrees(1), degrees(2)), (None, Some(30.0)));
         assert_eq!(degrees(3), Some(170.0));
