@@ -1,4 +1,4 @@
-//! A server behind a proxy that it trusts, and one that does not.
+//! Tests a server behind a proxy, once with and once without trust in the proxy.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use reqwest::{Client, Method};
 use crate::server::Server;
 use crate::wait::until;
 
-/// What a server logs of a request that a proxy passes on without a key, and its answer's headers.
+/// Sends a request without a key and with a proxy's headers; returns its log line, and the headers of the answer.
 async fn refused(trusted: &str) -> (String, reqwest::header::HeaderMap) {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
