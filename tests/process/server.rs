@@ -197,7 +197,7 @@ impl Server {
         self.process.lock().expect("nobody panicked").try_wait().expect("it is ours").is_some()
     }
 
-    /// Pauses the process until it is told to continue.
+    /// Pauses the process until [`Server::go_on`].
     pub fn pause(&self) {
         self.signal("-STOP");
     }
