@@ -261,7 +261,7 @@ fn answers_are_plain() {
 }
 
 #[test]
-fn whoever_has_a_key_can_ask_too_much() {
+fn an_operation_with_a_key_must_declare_429_and_503() {
     refused(
         "        '429': { $ref: '#/components/responses/Busy' }\n",
         "",

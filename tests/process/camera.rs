@@ -100,7 +100,7 @@ impl Provider {
 }
 
 #[tokio::test]
-async fn who_does_what_the_page_asks_passes() {
+async fn a_person_who_does_what_the_page_asks_passes() {
     let (provider, portrait) = (Provider::start(), portrait());
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
@@ -115,7 +115,7 @@ async fn who_does_what_the_page_asks_passes() {
 }
 
 #[tokio::test]
-async fn a_photograph_before_the_camera_does_not() {
+async fn a_photograph_before_the_camera_fails() {
     let (provider, portrait) = (Provider::start(), portrait());
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
     let performance = Performance { asked: check.asked, seed: 7, frame_ms: FRAME_MS };

@@ -142,7 +142,7 @@ async fn the_page_says_how_to_bring_the_face_into_the_oval() {
 }
 
 #[tokio::test]
-async fn who_has_no_guide_films_without_it() {
+async fn a_browser_without_the_guide_films_without_it() {
     let provider = Provider::start();
     let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let browser = Browser::open("about:blank").await;

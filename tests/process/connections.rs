@@ -93,7 +93,7 @@ async fn the_soft_limit_of_files_is_raised() {
 }
 
 #[tokio::test]
-async fn where_files_are_few_connections_are_too() {
+async fn few_open_files_allow_few_connections() {
     let server = Server::under(&["prlimit", "--nofile=300:300"], &[("BIOSERVER_HEAD_SECONDS", "600")]);
     let all = silent(&server, 400).await;
     ask(&server, 20).await;

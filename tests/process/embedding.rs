@@ -94,7 +94,7 @@ async fn the_page_around_hears_the_end_and_takes_the_frame_away() {
 }
 
 #[tokio::test]
-async fn other_pages_may_not_show_it() {
+async fn other_origins_may_not_show_the_page() {
     let around = example();
     let provider = Provider::start();
     let browser = embedded(&provider, around).await;

@@ -250,7 +250,7 @@ async fn usage_is_shown_by_provider_operation_and_day() {
 }
 
 #[test]
-fn what_signs_callbacks_is_made_once_and_rotated() {
+fn the_callback_secret_is_made_once_and_rotated() {
     let place = Place::new();
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
     place.json(&["keys", "create", "--provider", "Zenith", "--json"]);

@@ -38,7 +38,7 @@ fn on_the_board() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn work_is_told_in_numbers() {
+async fn metrics_count_the_work() {
     let address = free_address().to_string();
     let server = Server::configured(&[("BIOSERVER_METRICS_LISTEN", &address)]);
     let client = Client::new();

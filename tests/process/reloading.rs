@@ -22,7 +22,7 @@ async fn life(client: &Client, server: &Server) -> i64 {
 }
 
 #[tokio::test]
-async fn a_server_takes_over_what_may_change() {
+async fn a_server_reloads_the_settings_that_may_change() {
     let folder = tempfile::tempdir().expect("there is room");
     let [file, log] = ["bioserver.toml", "log"].map(|name| folder.path().join(name));
     fs::write(&file, "session_ttl_seconds = 100\nlog_filter = \"warn\"\n").expect("there is room");

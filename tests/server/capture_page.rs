@@ -17,7 +17,7 @@ use crate::shape::assert_shape;
 
 on_both!(
     a_check_that_failed_is_tried_again_as_often_as_that_is_allowed,
-    nobody_tries_again_who_has_passed_or_attacked,
+    a_passed_check_or_an_attack_allows_no_further_attempt,
     a_capture_that_did_not_come_leaves_the_next_attempt,
     the_person_is_told_what_helps_and_nothing_else,
     the_page_looks_as_the_provider_wants,
@@ -99,7 +99,7 @@ async fn a_check_that_failed_is_tried_again_as_often_as_that_is_allowed(app: Tes
     assert_eq!(state(&app, &session).await["attempt"], 1);
 }
 
-async fn nobody_tries_again_who_has_passed_or_attacked(app: TestApp) {
+async fn a_passed_check_or_an_attack_allows_no_further_attempt(app: TestApp) {
     let other = open(&app, &json!({})).await;
     for (reasons, status) in [(vec![], "SUCCESS"), (vec![Reason::FlatMotion], "SPOOF")] {
         let session = open(&app, &json!({})).await;

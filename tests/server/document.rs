@@ -239,7 +239,7 @@ mod conformance_itself {
     const ERROR: &[u8] = br#"{"id":"a5ac0455-8d99-4d73-835c-c656b5aba41e","message":"m","code":"C"}"#;
 
     #[test]
-    fn it_takes_what_is_documented() {
+    fn a_documented_answer_passes() {
         let document = docs::json(PREFIX);
         let capabilities = br#"{"version":"1","currentMode":["F6_4_VID60X"],"pack":"p","templateVersion":1}"#;
         for path in ["/v2/capabilities", "/bioserver-app/v2/capabilities?x=1"] {
@@ -254,7 +254,7 @@ mod conformance_itself {
     }
 
     #[test]
-    fn it_refuses_what_is_not() {
+    fn an_undocumented_answer_is_refused() {
         let document = docs::json(PREFIX);
         let refused = |method, path, status, headers: HeaderMap, body: &[u8], why: &str| {
             let problem = check(&document, method, path, status, &headers, body).expect_err(why);

@@ -24,7 +24,7 @@ on_both!(
     a_check_begins_with_what_a_capture_client_needs,
     a_capture_becomes_a_verdict_and_a_face,
     a_camera_that_says_that_it_is_none_is_refused,
-    what_was_seen_is_told_to_those_who_may_know,
+    a_reason_is_shown_to_providers_that_may_know_it,
     a_session_whose_capture_is_looked_at_is_not_ended,
     a_token_captures_for_one_session_and_no_more,
     older_clients_find_what_they_know,
@@ -214,7 +214,7 @@ async fn a_camera_that_says_that_it_is_none_is_refused(app: TestApp) {
     }
 }
 
-async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {
+async fn a_reason_is_shown_to_providers_that_may_know_it(app: TestApp) {
     for (reasons, status) in [
         (vec![Reason::ChallengeNotPerformed], "FAILED"),
         (vec![Reason::FlatMotion, Reason::PoorQuality], "SPOOF"),

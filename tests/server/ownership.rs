@@ -15,9 +15,9 @@ use crate::sessions::open;
 use crate::shape::assert_shape;
 
 on_both!(
-    what_is_anothers_does_not_exist,
-    what_is_over_does_not_exist,
-    what_never_was_does_not_exist,
+    another_providers_session_does_not_exist,
+    an_expired_session_does_not_exist,
+    a_session_that_never_existed_is_unknown,
     a_key_without_the_permission_is_told_which,
 );
 
@@ -94,7 +94,7 @@ async fn assert_unknown(app: &TestApp, key: &str, session: &str, face: &str) {
     assert!(asked >= 9, "{asked} operations have an id");
 }
 
-async fn what_is_anothers_does_not_exist(app: TestApp) {
+async fn another_providers_session_does_not_exist(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     let face = add(&app, &session, crate::session_faces::JPEG).await;
     let stranger = app.make_key("stranger", &Permission::ALL, None).await;
@@ -113,14 +113,14 @@ async fn what_is_anothers_does_not_exist(app: TestApp) {
     assert_shape(&app, "face-not-found", &app.delete(&elsewhere).send().await);
 }
 
-async fn what_is_over_does_not_exist(app: TestApp) {
+async fn an_expired_session_does_not_exist(app: TestApp) {
     let session = open(&app, &json!({ "ttlSeconds": 60, "imageStorageEnabled": true })).await;
     let face = add(&app, &session, crate::session_faces::JPEG).await;
     app.deps.clock.advance(TimeDelta::seconds(60));
     assert_unknown(&app, &app.key, id(&session), id(&face)).await;
 }
 
-async fn what_never_was_does_not_exist(app: TestApp) {
+async fn a_session_that_never_existed_is_unknown(app: TestApp) {
     let (session, face) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     assert_unknown(&app, &app.key, &session, &face).await;
 }

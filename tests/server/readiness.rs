@@ -17,10 +17,10 @@ use crate::sessions::open;
 
 on_both!(
     each_part_has_a_name,
-    media_that_cannot_be_written_are_said,
-    networks_that_fail_are_said,
-    what_is_behind_is_said,
-    tasks_that_are_gone_are_said,
+    media_that_cannot_be_written_are_reported,
+    networks_that_fail_are_reported,
+    a_sweep_that_lags_is_reported,
+    tasks_that_have_stopped_are_reported,
 );
 
 async fn ready(app: &TestApp) -> Reply {
@@ -50,7 +50,7 @@ async fn each_part_has_a_name(app: TestApp) {
     assert!(parts.iter().all(|part| part["status"] == "UP"), "{reply}");
 }
 
-async fn media_that_cannot_be_written_are_said(app: TestApp) {
+async fn media_that_cannot_be_written_are_reported(app: TestApp) {
     std::fs::remove_dir(&app.media_folder).expect("it is empty");
     std::fs::write(&app.media_folder, "in the way").expect("it can be written");
     is_down(&app, "media", "can neither be written nor read").await;
@@ -59,7 +59,7 @@ async fn media_that_cannot_be_written_are_said(app: TestApp) {
     assert!(!app.media_folder.join("probes").exists(), "something stayed behind");
 }
 
-async fn networks_that_fail_are_said(app: TestApp) {
+async fn networks_that_fail_are_reported(app: TestApp) {
     app.script.tell(samples::PORTRAIT, Err(Error::Busy { retry_after: Duration::from_secs(1) }));
     self_test::step(&app.deps).await.expect("it ends");
     ready(&app).await.ok();
@@ -71,7 +71,7 @@ async fn networks_that_fail_are_said(app: TestApp) {
     ready(&app).await.ok();
 }
 
-async fn what_is_behind_is_said(app: TestApp) {
+async fn a_sweep_that_lags_is_reported(app: TestApp) {
     open(&app, &json!({ "ttlSeconds": 10 })).await;
     app.deps.clock.advance(TimeDelta::seconds(200));
     let reply = ready(&app).await;
@@ -84,7 +84,7 @@ async fn what_is_behind_is_said(app: TestApp) {
     assert_eq!((&reply.ok()["sweepLagSeconds"], &part(&reply, "sweep")["status"]), (&json!(0), &json!("UP")));
 }
 
-async fn tasks_that_are_gone_are_said(app: TestApp) {
+async fn tasks_that_have_stopped_are_reported(app: TestApp) {
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(tasks::run(app.deps.clone(), stopped));
     while app.deps.clock.monotonic() < Duration::from_secs(1) {

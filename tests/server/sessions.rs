@@ -90,7 +90,7 @@ async fn a_time_to_live_is_bounded(app: TestApp) {
 }
 
 #[tokio::test]
-async fn the_default_is_the_operators() {
+async fn the_operator_sets_the_default_lifetime() {
     let app = TestApp::with_policy(Policy { ttl_seconds: 7, ttl_seconds_max: 9, ..Policy::default() }).await;
     let session = app.get(&open(&app, &json!({})).await).send().await.ok();
     assert_eq!(millis(&session, "expires") - millis(&session, "created"), 7000);

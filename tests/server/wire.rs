@@ -8,10 +8,10 @@ use crate::both::on_both;
 
 on_both!(
     curl_as_the_contract_shows_it,
-    the_vendors_sample_client,
+    the_vendors_sample_client_is_understood,
     a_browser,
-    words_in_files_and_in_quotes,
-    a_body_that_waits_to_be_asked_for,
+    words_may_come_in_files_and_in_quotes,
+    a_body_may_wait_for_100_continue,
 );
 
 /// `curl -H 'Content-Type: multipart/mixed' -F face=@face.json -F image=@image.jpg`
@@ -25,7 +25,7 @@ async fn curl_as_the_contract_shows_it(app: TestApp) {
 }
 
 /// The image comes first, and both parts have an unspecific type.
-async fn the_vendors_sample_client(app: TestApp) {
+async fn the_vendors_sample_client_is_understood(app: TestApp) {
     let body = "--B\nContent-Disposition: form-data; name=\"image\"; filename=\"image\"\nContent-Type: application/octet-stream\n\nJPEG\n\
         --B\nContent-Disposition: form-data; name=\"face\"; filename=\"face\"\nContent-Type: application/octet-stream\n\n\
         {\"imageType\":\"SELFIE\",\"clientsOwn\":[1]}\n--B--\n";
@@ -43,7 +43,7 @@ async fn a_browser(app: TestApp) {
 }
 
 /// `-F referenceImageType=@type.txt -F 'candidateImageType="SELFIE"' -F 'imageRotationEnabled="true"'`
-async fn words_in_files_and_in_quotes(app: TestApp) {
+async fn words_may_come_in_files_and_in_quotes(app: TestApp) {
     let part = |name: &str, more: &str, value: &str| {
         format!("--B\nContent-Disposition: form-data; name=\"{name}\"{more}\n\n{value}\n")
     };
@@ -70,7 +70,7 @@ async fn words_in_files_and_in_quotes(app: TestApp) {
 }
 
 /// Curl waits like this when a body has more than a megabyte.
-async fn a_body_that_waits_to_be_asked_for(app: TestApp) {
+async fn a_body_may_wait_for_100_continue(app: TestApp) {
     let form = crate::faces::upload(&vec![1; 1 << 20]);
     app.post("/v2/faces").with(|request| request.header(EXPECT, "100-continue")).form(form).await.ok();
 }

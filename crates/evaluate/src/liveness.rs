@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_and_who_is_taken_for_another_are_counted() {
+    fn unjudged_captures_and_impostors_are_counted() {
         let unclear: &[Reason] = &[Reason::PoorQuality];
         let mut trials = vec![
             trial("print", [&[], unclear, unclear], 0.3),

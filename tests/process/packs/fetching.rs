@@ -66,7 +66,7 @@ async fn a_file_arrives_whole_and_is_not_fetched_twice() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_gone_on_with() {
+async fn a_broken_download_is_resumed() {
     let way = Way::from(bytes(), &[Turn::Broken(40_000), Turn::Broken(10_000)]).await;
     way.fetch().await.expect("the third connection holds");
     assert_eq!(std::fs::read(way.to()).expect("it is there"), bytes());
@@ -74,7 +74,7 @@ async fn a_broken_connection_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn an_earlier_try_is_gone_on_with() {
+async fn an_earlier_download_is_resumed() {
     let way = Way::from(bytes(), &[]).await;
     let part = way.folder.path().join("here.bin.part");
     std::fs::write(&part, &bytes()[..70_000]).expect("there is room");
@@ -95,7 +95,7 @@ async fn an_earlier_try_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn homes_without_parts_send_it_all_again() {
+async fn a_home_without_ranges_sends_the_whole_file_again() {
     let way = Way::from(bytes(), &[Turn::Broken(40_000), Turn::NoRanges]).await;
     way.fetch().await.expect("it is there");
     assert_eq!(std::fs::read(way.to()).expect("it is there"), bytes());

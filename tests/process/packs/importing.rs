@@ -122,7 +122,7 @@ fn ten_lines_and_a_network_are_a_pack() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_words_and_nothing_is_left() {
+fn a_faulty_pack_is_explained_and_leaves_nothing() {
     let onnx = squares("Relu");
     for (manifest, onnx, reasons) in [
         (MANIFEST.to_owned(), squares("Unheard"), ["squares.onnx", "operator Unheard"]),

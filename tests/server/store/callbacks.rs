@@ -29,15 +29,15 @@ on_both!(
     a_callback_is_taken_when_it_is_due_and_nobody_has_it,
     nodes_never_take_the_same_callback,
     a_provider_with_many_leaves_room_for_others,
-    one_that_is_postponed_was_not_sent,
+    a_postponed_callback_counts_no_attempt,
     an_end_is_noted_by_whoever_holds_the_lease,
-    the_dead_are_sent_again_when_the_operator_says_so,
+    dead_callbacks_are_retried_on_the_operators_command,
     callbacks_are_listed_newest_first_and_go_with_their_session,
     nodes_that_make_a_secret_at_once_have_the_same,
     a_secret_is_replaced_by_the_operator_alone,
-    what_would_be_sent_after_the_session_is_dead,
+    a_callback_due_after_its_session_is_dead,
     attempts_have_an_end,
-    one_that_cannot_be_signed_does_not_hold_up_another,
+    a_callback_that_cannot_be_signed_delays_no_other,
 );
 
 async fn begun(store: &Store, session: StoredSession, url: Option<&str>) -> SessionId {
@@ -172,7 +172,7 @@ async fn a_provider_with_many_leaves_room_for_others(settings: Settings) {
     assert_eq!(take(4, &[]).await.len(), 3);
 }
 
-async fn one_that_is_postponed_was_not_sent(settings: Settings) {
+async fn a_postponed_callback_counts_no_attempt(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     owed(&store, provider, at(0)).await;
@@ -227,7 +227,7 @@ async fn an_end_is_noted_by_whoever_holds_the_lease(settings: Settings) {
     assert_eq!(taken(&mut tx, 50, 55, 9).await, BTreeSet::new());
 }
 
-async fn the_dead_are_sent_again_when_the_operator_says_so(settings: Settings) {
+async fn dead_callbacks_are_retried_on_the_operators_command(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let ends = [CallbackStatus::Dead, CallbackStatus::Dead, CallbackStatus::Delivered];
@@ -316,7 +316,7 @@ async fn a_secret_is_replaced_by_the_operator_alone(settings: Settings) {
     assert!(service::callbacks::secrets(store, master, other, begun).await.is_err());
 }
 
-async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
+async fn a_callback_due_after_its_session_is_dead(settings: Settings) {
     let (deps, provider, _folder) = sending(&settings).await;
     let (url, receiving) = receiver("HTTP/1.1 503 Busy\r\nretry-after: 120").await;
     owe(&deps, provider, &url, 60).await;
@@ -366,7 +366,7 @@ async fn attempts_have_an_end(settings: Settings) {
     assert!(recorded.iter().any(|event| event.entry.contains("callbackGivenUp")), "{recorded:?}");
 }
 
-async fn one_that_cannot_be_signed_does_not_hold_up_another(settings: Settings) {
+async fn a_callback_that_cannot_be_signed_delays_no_other(settings: Settings) {
     let (deps, fine, _folder) = sending(&settings).await;
     let damaged = provider(&deps.store, "damaged").await.id;
     let mut tx = deps.store.begin().await.unwrap();

@@ -14,7 +14,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn are_for_this_account_only() {
+async fn new_files_are_for_this_account_only() {
     let folder = folder();
     let path = folder.path().join("new/bio.db");
     let store = Store::open(&Settings::Sqlite(path.clone())).await.unwrap();
@@ -28,7 +28,7 @@ async fn are_for_this_account_only() {
 }
 
 #[tokio::test]
-async fn keep_the_mode_they_were_given() {
+async fn existing_files_keep_their_mode() {
     let folder = folder();
     let path = folder.path().join("bio.db");
     fs::write(&path, "").unwrap();
@@ -38,7 +38,7 @@ async fn keep_the_mode_they_were_given() {
 }
 
 #[tokio::test]
-async fn that_are_no_database_are_refused_by_name() {
+async fn files_that_are_no_database_are_refused_by_name() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "x".repeat(5000)).unwrap();
@@ -49,7 +49,7 @@ async fn that_are_no_database_are_refused_by_name() {
 
 /// A reader neither waits for a writer nor sees its uncommitted changes.
 #[tokio::test]
-async fn are_read_while_they_are_written() {
+async fn files_are_read_while_they_are_written() {
     let folder = folder();
     let store = Store::open(&Settings::Sqlite(folder.path().join("bio.db"))).await.unwrap();
     let writing = store.begin().await.unwrap();

@@ -25,7 +25,7 @@ on_both!(
     the_capture_that_waits_longest_is_taken_first,
     providers_take_turns,
     nodes_never_take_the_same_capture,
-    who_has_lost_the_lease_ends_nothing,
+    a_node_that_lost_its_lease_ends_nothing,
     a_lease_lasts_as_long_as_it_is_renewed,
     an_attempt_that_is_given_back_may_not_count,
     a_capture_that_no_attempt_ends_is_given_up,
@@ -159,7 +159,7 @@ async fn nodes_never_take_the_same_capture(settings: Settings) {
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (24, 24));
 }
 
-async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
+async fn a_node_that_lost_its_lease_ends_nothing(settings: Settings) {
     let store = open(&settings).await;
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_a_person() {
+    fn each_folder_holds_one_person() {
         let folder = folder(&["Eve/2.PNG", "Ann/b.jpg", "Ann/a.jpeg", "Ann/notes.txt", "Ann/old/c.jpg", "Bob/x.webp"]);
         let found = read(folder.path()).expect("it has pictures");
         let expected = [("Ann", "Ann/a.jpeg"), ("Ann", "Ann/b.jpg"), ("Bob", "Bob/x.webp"), ("Eve", "Eve/2.PNG")];

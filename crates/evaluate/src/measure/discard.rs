@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn quality_that_is_wrong_makes_it_worse() {
+    fn a_wrong_quality_raises_the_error() {
         let found = Discard::new(&people(1000)).expect("there are pairs");
         assert!(
             found.fall_at_tenth < 0.0 && found.fnmr_at(50).is_some_and(|fnmr| (fnmr - 0.2).abs() < 1e-12),

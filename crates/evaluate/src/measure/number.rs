@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_as_people_read_them() {
+    fn numbers_are_formatted_for_people() {
         assert_eq!(["0", "999", "1,000", "29,640,749"].map(String::from), [0, 999, 1000, 29_640_749].map(grouped));
         for (share, text) in
             [(0.0, "0"), (1.0, "100"), (0.01, "1"), (0.012345, "1.23"), (1.31e-6, "0.000131"), (0.99999, "100")]

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_law_that_ends_gives_way_to_the_exponential_one() {
+    fn a_negative_shape_gives_way_to_the_exponential_law() {
         let even: Vec<f64> = (0..1000).map(f64::from).collect();
         assert_eq!(fit(&even), Some(Law { shape: 0.0, scale: 499.5 }));
         let found = fit(&drawn(Law { shape: -0.2, scale: 1.0 }, 10_000)).expect("they differ");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_fit() {
+    fn too_few_excesses_have_no_law() {
         assert_eq!(fit(&[]), None);
         assert_eq!(fit(&[0.5]), None);
         assert_eq!(fit(&[0.5, 0.5]), None);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_pairs_are_all_there_is() {
+    fn only_listed_pairs_are_compared() {
         let (mut collection, mut descriptions) = toy(&TOY);
         let trial = |a, b, same, group: &str| Trial { fold: 0, pictures: [a, b], same, groups: vec![group.into()] };
         descriptions.faces[4] = Err(face::Error::NoFace);

@@ -52,7 +52,7 @@ mod tests {
     use crate::measure::comparison::Listed;
 
     #[test]
-    fn what_is_stated_is_held_against_what_is_seen() {
+    fn stated_and_observed_rates_are_compared() {
         let origin = Origin {
             data: "a toy".into(),
             people: 20,

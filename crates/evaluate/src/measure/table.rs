@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn one_table_in_three_forms() {
+    fn a_table_is_written_as_text_html_and_markdown() {
         let mut text = String::new();
         toy().text(&mut text).expect("a string takes it");
         assert_eq!(text, "Toy\n    who      n\n  a & b      1\n   <c>|  1,234\n");

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_is_left_out_or_cut() {
+    fn points_outside_the_axes_are_left_out_or_cut() {
         let toy = toy(Scale::Log);
         assert_eq!(toy.inside(&[(0.2, 0.3), (0.05, 0.3), (0.2, 1.5)]).collect::<Vec<_>>(), [(0.2, 0.3)]);
         let outline = toy.outline(&[(0.2, [0.0, 0.4]), (0.4, [0.3, 9.0]), (3.0, [0.2, 0.3])]);

@@ -52,7 +52,7 @@ fn wrong_lists_are_refused_with_the_line() {
 }
 
 #[test]
-fn a_column_of_everyones_own_is_no_group() {
+fn a_column_with_too_many_values_is_refused() {
     let mut text = String::from("path,person,number\n");
     for number in 0..=GROUPS_MAX {
         text += &["a", &number.to_string(), ".jpg,A,", &number.to_string(), "\n"].concat();
