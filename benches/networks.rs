@@ -1,7 +1,7 @@
-//! The time of each network of the built-in pack on one thread, beside the same network on other runtimes.
+//! Measures each network of the built-in pack on one thread, beside the same network on other runtimes.
 //!
-//! All run by turns in rounds, so that whatever else the machine does meets them alike. Ratios are of the times of one
-//! round. The result goes to `target/speed/networks.json`.
+//! All run in turns, in rounds, so that other load on the machine affects them alike. A ratio compares times of the
+//! same round. The result goes to `target/speed/networks.json`.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use onnx::{Engine, Executable, Runner};
 use serde_json::{Value, json};
 
 const PACK: &str = "models";
-/// Files of the pack, and the side of the square picture that each takes.
+/// Files of the pack, and the side length of each one's square input.
 const NETWORKS: [(&str, usize); 6] = [
     ("blazeface.onnx", 256),
     ("facemesh.onnx", 192),
@@ -24,17 +24,17 @@ const NETWORKS: [(&str, usize); 6] = [
 ];
 /// Other runtimes, as `benches/networks/peer.py` names them.
 const PEERS: [&str; 4] = ["onnxruntime", "openvino", "opencv", "tract"];
-/// Names the interpreter of an environment that has them.
+/// The environment variable with the Python interpreter that has these runtimes.
 const PYTHON: &str = "SPEED_PYTHON";
 const ROUNDS: usize = 25;
-/// The time that each gets in a round, at least.
+/// The least time for each runtime in a round.
 const TURN: Duration = Duration::from_millis(40);
 
-/// Runs a network that it has loaded.
+/// A runtime that loads a network and runs it.
 trait Peer {
     fn name(&self) -> String;
     fn load(&mut self, file: &Path, shape: &[usize]);
-    /// The seconds of each of `times` runs.
+    /// Returns the seconds of each of `times` runs.
     fn run(&mut self, times: usize) -> Vec<f64>;
 }
 
@@ -121,14 +121,14 @@ impl Drop for Other {
     }
 }
 
-/// The value below which this part of all lies.
+/// Returns the quantile `part` of the values.
 fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[((sorted.len() - 1) as f64 * part).round() as usize]
 }
 
-/// Times one network on all of them; the first one's times are what the others' are compared with.
+/// Measures one network on all runtimes; the others' times are compared with the first one's.
 fn measure(peers: &mut [Box<dyn Peer>], file: &str, side: usize) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PACK).join(file);
     let times: Vec<usize> = peers
@@ -139,7 +139,7 @@ fn measure(peers: &mut [Box<dyn Peer>], file: &str, side: usize) -> Value {
             (TURN.as_secs_f64() / second).ceil().max(3.0) as usize
         })
         .collect();
-    // The best of each round, by peer.
+    // The best time of each round, by runtime.
     let mut bests: Vec<Vec<f64>> = vec![vec![]; peers.len()];
     for _ in 0..ROUNDS {
         for ((peer, times), bests) in peers.iter_mut().zip(&times).zip(&mut bests) {

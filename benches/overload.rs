@@ -1,7 +1,7 @@
-//! Four times the work that the machine can do, for a minute: what is accepted, how long it takes, and whether
-//! reads suffer. The program runs as a process of its own, as its users run it.
+//! Offers four times the work that the machine can do, for a minute, and measures accepted requests, their latency, and
+//! the latency of reads. The program runs as a separate process, as in production.
 //!
-//! `OVERLOAD_SECONDS` sets another time than a minute.
+//! `OVERLOAD_SECONDS` sets another duration.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,9 +14,9 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-/// How much more is asked than can be done.
+/// The offered load, as a multiple of the capacity.
 const FACTOR: f64 = 4.0;
-/// Faces that are made one after the other, by each of two clients, to learn what can be done.
+/// Faces that each of two clients makes, one after the other, to measure the capacity.
 const MEASURED: usize = 30;
 const SESSIONS: usize = 20;
 const READ_EVERY: Duration = Duration::from_millis(20);
@@ -29,7 +29,7 @@ struct Server {
     client: Client,
 }
 
-/// An answer's status, and how long it took.
+/// An answer's status and latency.
 type Timed = (u16, Duration);
 
 impl Server {
@@ -92,7 +92,7 @@ impl Drop for Server {
     }
 }
 
-/// Faces per second, when as many are asked for as there are workers.
+/// Measures faces per second, with one client per worker.
 async fn capacity(server: &Arc<Server>) -> f64 {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let started = Instant::now();
@@ -110,9 +110,9 @@ async fn capacity(server: &Arc<Server>) -> f64 {
     (workers * MEASURED) as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Sends so many requests a second, whatever becomes of them, and reads beside them.
+/// Sends `per_second` requests a second, independently of the answers, and reads beside them.
 async fn load(server: &Arc<Server>, per_second: f64, lasting: Duration) -> (Vec<Timed>, Vec<Timed>) {
-    // Of which none becomes full.
+    // There are enough sessions that none becomes full.
     let mut sessions = Vec::new();
     for _ in 0..SESSIONS {
         sessions.push(server.open().await);
@@ -131,7 +131,7 @@ async fn load(server: &Arc<Server>, per_second: f64, lasting: Duration) -> (Vec<
     (uploads.join_all().await, reads.join_all().await)
 }
 
-/// The time that 99 % do not exceed, the median, and the longest, in milliseconds.
+/// Formats the median, the 99th percentile and the maximum of the latencies, in milliseconds.
 fn shown(timed: &[Timed], status: u16) -> String {
     let mut times: Vec<f64> =
         timed.iter().filter(|(found, _)| *found == status).map(|(_, took)| took.as_secs_f64() * 1e3).collect();

@@ -1,5 +1,5 @@
-//! Milliseconds of each operation on sessions, through the whole server but for the socket, on an `SQLite` file;
-//! with `DATABASE_URL` on that Postgres. Faces are scripted where no network is measured.
+//! Milliseconds of each operation on sessions, through the whole server except the socket, on an `SQLite` file, or on
+//! the Postgres of `DATABASE_URL`. Faces are scripted where no network is measured.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ impl Server {
         Self { runtime, endpoint, deps, key, _folder: folder }
     }
 
-    /// Status, `Location` and body.
+    /// Sends a request; returns the status, `Location` and the body.
     async fn ask(&self, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> (u16, String, String) {
         let request = Request::builder()
             .header("host", "localhost")
@@ -135,7 +135,7 @@ impl Server {
     }
 }
 
-/// Whole numbers that look random: a template of 512 values, as the built-in recogniser makes them.
+/// Makes a face with a template of 512 pseudo-random whole numbers, the length of the built-in recogniser's.
 fn face(server: &Server, number: usize) -> Value {
     let version = server.deps.face_engine.template_version();
     let values: Vec<f32> =
@@ -157,7 +157,7 @@ fn operations(criterion: &mut Criterion) {
     group.bench_function("getBioSession", |b| b.iter(|| server.runtime.block_on(server.read(&session))));
     group.bench_function("getFace", |b| b.iter(|| server.runtime.block_on(server.read(&made))));
     group.bench_function("createFaceFromJson", |b| {
-        // A session of its own for each: one that grows would be slower to count.
+        // Each run has a session of its own: a growing session would be slower to count.
         b.iter_batched(
             || server.runtime.block_on(server.open()),
             |session| server.runtime.block_on(server.add(&session, &known)),
@@ -167,7 +167,7 @@ fn operations(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Comparing, signing and writing 99 matches, and what of it is the database's.
+/// Measures comparing, signing and writing 99 matches, and the database's share of it.
 fn matches(criterion: &mut Criterion) {
     let server = Server::start(Arc::new(Script::default()));
     let (session, reference) = server.runtime.block_on(async {
@@ -202,7 +202,7 @@ fn matches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// With the built-in networks: what createFaceFromJson saves.
+/// Measures faces from images with the built-in networks, which createFaceFromJson saves.
 fn from_image(criterion: &mut Criterion) {
     let pack = Pack::built_in().expect("it is whole");
     let workers = Workers::start(&pack, &workers::Settings::default()).expect("it starts");
@@ -222,15 +222,15 @@ fn from_image(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A check of liveness on one core, by the built-in networks: from the capture received to the verdict committed. Films of
-/// about three seconds, 10 frames each; of one, what passive liveness needs.
+/// Measures a liveness check on one core with the built-in networks, from the received capture to the committed
+/// verdict. Films have 10 frames a second for about three seconds; passive liveness needs only one second.
 fn replays(criterion: &mut Criterion) {
     let pack = Pack::built_in().expect("it is whole");
     let compiled = Compiled::new(&pack, networks::Settings::default()).expect("it compiles");
     let portrait = Portrait::read(&mut Networks::new(&compiled), &sample()).expect("it shows a face");
     let settings = workers::Settings { threads: Some(1), ..workers::Settings::default() };
     let server = Server::start(Arc::new(Workers::start(&pack, &settings).expect("it starts")));
-    // A session, and a film of the person who does what it asks for.
+    // Opens a session, and films the person who does what it asks for.
     let filmed = |liveness_type: LivenessType| {
         server.runtime.block_on(async {
             let session = server.open().await;

@@ -1,4 +1,5 @@
-//! Milliseconds of each stage on one core, and pictures and replays per second of all workers, on the sample photographs.
+//! Milliseconds of each stage on one core, and pictures and replays per second of all workers, on the sample
+//! photographs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +27,7 @@ fn picture(bytes: Vec<u8>) -> Picture {
     Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Only }
 }
 
-/// Each stage on its own: `obama.jpg`, and decoding for every sample.
+/// Measures each stage by itself: on `obama.jpg`, and decoding on every sample.
 fn stages(criterion: &mut Criterion) {
     let pack = Pack::built_in().expect("it is whole");
     let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
@@ -73,7 +74,7 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A film of each type of liveness. About three seconds, but for one that is passive: that needs no more than one.
+/// Films one replay of each type of liveness, for about three seconds; the passive type needs only one second.
 fn replays() -> [LivenessCapture; 3] {
     let pack = Pack::built_in().expect("it is whole");
     let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
@@ -87,7 +88,7 @@ fn replays() -> [LivenessCapture; 3] {
     })
 }
 
-/// All workers at once, each picture of the samples many times.
+/// Measures all workers at once, with each sample picture many times.
 fn throughput(criterion: &mut Criterion) {
     const PICTURES: usize = 32;
     const REPLAYS: usize = 8;
@@ -118,7 +119,7 @@ fn throughput(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Speed does not depend on what scores mean.
+/// A toy calibration: speed does not depend on the meaning of scores.
 fn toy() -> face::calibration::Calibration {
     toml::from_str(
         "data = 'a toy'\npeople = 2\ntemplates = 2\nimpostor_pairs = 1\nmeasured_to_percent = 1.0

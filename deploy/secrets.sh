@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes the secrets of compose.yaml, each in a file, in deploy/secrets or the folder named. Files that are there stay.
+# Makes the secrets of compose.yaml, each in a file, in deploy/secrets or the given folder. Existing files stay.
 set -euo pipefail
 cd "$(dirname "$0")"
 folder="${1:-secrets}"
 
-# Only this account enters the folder; in a container, the file is read by an account of its own.
+# Only this account can enter the folder; in a container, another account reads the file.
 mkdir -p "$folder"
 chmod 700 "$folder"
 
-# Reads a secret from standard input into the file named, unless there is one.
+# Writes a secret from standard input to the given file, unless the file exists.
 keep() {
     local file="$folder/$1"
     [ -s "$file" ] || (umask 022 && tr -d '\n' >"$file")

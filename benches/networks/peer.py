@@ -1,7 +1,7 @@
-"""Runs networks on another runtime, on one thread, when it is told to on standard input.
+"""Runs networks on another runtime, on one thread, on commands from standard input.
 
-The name of the runtime is the only argument; its version is the first line of output. Then each line of input is JSON:
-{"load": FILE, "shape": [...]} answers {}, and {"run": N} answers the seconds of each of N runs.
+The name of the runtime is the only argument; its version is the first line of output. Each further line of input is
+JSON: {"load": FILE, "shape": [...]} answers {}, and {"run": N} answers the seconds of each of N runs.
 """
 
 import json
@@ -28,7 +28,7 @@ def of_openvino():
     import openvino
 
     core = openvino.Core()
-    # In the precision of the others.
+    # Uses the same precision as the other runtimes.
     settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 
     def load(path):

@@ -1,5 +1,5 @@
-// A page of a provider. Its server makes the session and the token, and hands over the address of the capture page: here it
-// stands behind `#` in the address of this page.
+// A page of a provider. The provider's server creates the session and the token, and passes on the address of the
+// capture page, here after `#` in this page's own address.
 
 import './bio-capture.js';
 
@@ -9,7 +9,7 @@ const step = document.getElementById('step');
 check.addEventListener('state', ({ detail }) => { document.body.dataset.state = detail.state; });
 check.addEventListener('finished', ({ detail }) => {
   document.body.dataset.status = detail.status;
-  // The provider's server reads the signed result, and decides: this is what the browser says.
+  // The provider's server reads the signed result and decides; this is only the browser's word.
   step.textContent = detail.status === 'SUCCESS' ? 'The face check is done.' : 'The face check has ended.';
 });
 check.addEventListener('closed', () => {

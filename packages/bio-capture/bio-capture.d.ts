@@ -1,7 +1,7 @@
-/** How far the person has come, as `data-state` of the capture page says it. */
+/** The person's progress, as in `data-state` of the capture page. */
 export type CaptureState = 'start' | 'ready' | 'recording' | 'sending' | 'waiting' | 'end';
 
-/** How the check ended, as `replay-liveness-metadata` says it. Ask your own server for the signed result. */
+/** The outcome of the check, as in `replay-liveness-metadata`. Ask your own server for the signed result. */
 export interface Finished {
   status: 'SUCCESS' | 'FAILED' | 'SPOOF' | 'TIMEOUT' | 'ERROR';
   /** True if the page offers the person another attempt. */

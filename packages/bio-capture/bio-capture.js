@@ -1,7 +1,7 @@
 // <bio-capture src="https://HOST/capture?session=ID#TOKEN" lang="de"></bio-capture>
 //
 // Shows the capture page of a BioServer in a frame, and turns its messages into the events `ready`, `state`, `finished`
-// and `closed`, whose `detail` holds what the message says.
+// and `closed`, whose `detail` holds the rest of the message.
 
 const TYPES = ['ready', 'state', 'finished', 'closed'];
 const HEIGHT = '46rem';
@@ -13,7 +13,7 @@ export class BioCapture extends HTMLElement {
   #frame;
 
   #hear = ({ source, origin, data }) => {
-    // Any page may send messages: those of our frame count, and only while it shows the server.
+    // Any page may send messages: only those of our frame count, and only while it shows the server.
     const isOurs = this.#frame && source === this.#frame.contentWindow && origin === new URL(this.#frame.src).origin;
     if (isOurs && data?.source === 'bio-capture' && TYPES.includes(data.type)) {
       const { source: _, type, ...detail } = data;

@@ -1,4 +1,4 @@
-//! Callbacks, received by the programs of the page.
+//! Receives callbacks with the programs of the page.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use crate::page;
 use crate::server::{self, Server};
 use crate::workshop::Workshop;
 
-/// Only a fault takes longer, however busy the machine is.
+/// Only a fault takes longer than this, even on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 const FRAMES: usize = 10;
 
@@ -49,14 +49,14 @@ impl Drop for Running {
     }
 }
 
-/// The secret that calls are signed with, of the server with this data.
+/// Returns the secret that signs the calls of the server with this data.
 fn secret(data: &Path) -> String {
     let told = server::program(data).args(["providers", "callback-secret", "tests"]).output().expect("it runs");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     String::from_utf8(told.stdout).expect("it is text").trim().to_owned()
 }
 
-/// Ends the check of a session: a film that stands still is none of a living person.
+/// Ends the check of a session: a still film is not of a living person.
 fn end_check(workshop: &Workshop, server: &Server, session: &str) {
     let frames = workshop.path().join("frames");
     std::fs::create_dir_all(&frames).expect("it can be made");
@@ -65,7 +65,7 @@ fn end_check(workshop: &Workshop, server: &Server, session: &str) {
     }
     let (program, key, url) = (env!("CARGO_BIN_EXE_bioserver"), &server.key, &server.url);
     let capture = format!("{program} capture frames --session {session} --key {key} --server {url}/bioserver-app");
-    // Its exit status tells the verdict.
+    // The exit status is the verdict.
     let _ = workshop.run(&capture);
 }
 

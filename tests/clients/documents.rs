@@ -1,4 +1,4 @@
-//! The documents, as tools see them that others wrote.
+//! Checks the documents with other projects' tools.
 
 use crate::server::Server;
 use crate::workshop::Workshop;
@@ -11,7 +11,7 @@ fn the_documents_are_what_openapi_wants() {
         workshop.run(&format!("curl -sSfo {name} $BIOSERVER_URL/{name}")).expect("it is served");
         workshop.run(&format!("redocly lint {name}")).unwrap_or_else(|faults| panic!("{faults}"));
     }
-    // It looks: a document that says less is refused.
+    // The tool does check: it refuses an incomplete document.
     workshop.write(
         "broken.json",
         r#"{"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "paths": {"/x": {"get": {}}}}"#,

@@ -1,5 +1,5 @@
-//! The document and the server, held against each other by requests that a fuzzer makes of the document: those that it allows and
-//! those that it does not, alone and along its links.
+//! Compares the document and the server through a fuzzer's requests: those that the document allows and those that it
+//! does not, alone and along its links.
 
 use std::io::Cursor;
 
@@ -9,7 +9,7 @@ use testkit::project;
 use crate::server::Server;
 use crate::workshop::Workshop;
 
-/// A photograph so small that a thousand of them are looked at in a minute: its longer side, in pixels.
+/// The longer side of a photograph, in pixels: small enough for a thousand of them to be processed in a minute.
 const SIDE: u32 = 200;
 
 fn photograph() -> Vec<u8> {

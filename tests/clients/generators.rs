@@ -1,4 +1,4 @@
-//! Clients that common generators make: generated, compiled, and run through the operations.
+//! Generates clients with common generators, compiles them, and runs them through the operations.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -9,16 +9,16 @@ use crate::page;
 use crate::server::Server;
 use crate::workshop::Workshop;
 
-/// The way from the programs of one language to their output.
+/// The commands that turn the programs of one language into output.
 struct Language {
-    /// As the page names it.
+    /// The name of the language on the page.
     name: &'static str,
     ending: &'static str,
-    /// Checks types, and compiles.
+    /// Checks types and compiles.
     compile: &'static str,
     /// Runs `$PROGRAM`.
     run: &'static str,
-    /// The names of a program that stands on the page, and of one that does not.
+    /// The names of the program on the page, and of the one beside it.
     programs: [&'static str; 2],
 }
 
@@ -46,10 +46,10 @@ const JAVA: Language = Language {
 };
 
 struct Generator {
-    /// Names its part of the page.
+    /// The heading of its part of the page.
     heading: &'static str,
     language: &'static Language,
-    /// The program, in `tests/clients/programs`, that calls what the page's does not.
+    /// The program in `tests/clients/programs` with the operations that the page's program does not call.
     operations: &'static str,
 }
 
@@ -66,7 +66,7 @@ const GENERATORS: [Generator; 6] = [
     Generator { heading: "@hey-api/openapi-ts", language: &TYPESCRIPT, operations: "hey.ts" },
 ];
 
-/// The steps that each generator is taken through, in this order.
+/// The steps for each generator, in this order.
 const STEPS: [&str; 14] = [
     "generate",
     "compile",
@@ -87,7 +87,7 @@ const STEPS: [&str; 14] = [
 /// One line of the table.
 struct Row {
     generator: &'static str,
-    /// The steps that went well.
+    /// The steps that succeeded.
     done: Vec<String>,
     trouble: Option<String>,
 }
@@ -120,7 +120,7 @@ impl Generator {
     }
 }
 
-/// The program of the page prints a score, the size of an image, and the refusal of a session that has ended.
+/// The program of the page prints a score, the size of an image, and the refusal of an ended session.
 fn check_session(printed: &str) -> Option<()> {
     let [score, image, refusal] = printed.lines().collect::<Vec<_>>().try_into().ok()?;
     let score: f64 = score.strip_prefix("score ")?.parse().ok()?;

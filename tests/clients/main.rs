@@ -1,5 +1,5 @@
-//! The document as its users take it: checked by others' tools, made clients of by common generators, tried by a fuzzer; and the
-//! page of clients, whose commands and programs are run as they stand there.
+//! Uses the document as its users do: other tools lint it, common generators make clients of it, a fuzzer tries it; and
+//! the commands and programs on the page of clients run as they stand there.
 
 mod callbacks;
 mod documents;

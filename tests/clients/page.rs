@@ -1,8 +1,8 @@
-//! The page of clients, taken apart.
+//! Splits the page of clients into its parts.
 
 use testkit::{page, project};
 
-/// A part of the page under one heading.
+/// The part of the page under one heading.
 pub struct Section {
     blocks: Vec<(String, String)>,
 }
@@ -11,12 +11,12 @@ fn read() -> String {
     std::fs::read_to_string(project::path("docs/clients.md")).expect("the page is there")
 }
 
-/// The part before the first heading of a part.
+/// Returns the part before the first heading.
 pub fn introduction() -> Section {
     Section { blocks: blocks(read().split("\n## ").next().unwrap_or_default()) }
 }
 
-/// The part under this heading.
+/// Returns the part under this heading.
 ///
 /// # Panics
 /// If there is none.
@@ -28,10 +28,10 @@ pub fn section(heading: &str) -> Section {
 }
 
 impl Section {
-    /// Its only block in this language.
+    /// Returns its only block in this language.
     ///
     /// # Panics
-    /// If there is none, or are several.
+    /// If there is none, or if there are several.
     pub fn block(&self, language: &str) -> &str {
         let mut found = self.blocks.iter().filter(|(known, _)| known == language);
         match (found.next(), found.next()) {

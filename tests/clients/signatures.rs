@@ -1,4 +1,4 @@
-//! Signed answers, verified by the programs of the page.
+//! Verifies signed answers with the programs of the page.
 
 use reqwest::{Client, Method};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn check_answers(language: &str, ending: &str, run: &str) {
     let begin = server.request(&client, Method::POST, &format!("{path}/init-liveness-parameters"));
     let begun = begin.json(&json!({ "type": "LIVENESS_PASSIVE", "id": "Zoë" })).send().await.expect("it answers");
     assert_eq!(begun.status(), 200);
-    // The first has its payload in its signature; that of the second is detached.
+    // The first answer has its payload in its signature; the second has a detached signature.
     let session = text(&server, &client, &path).await;
     let status = text(&server, &client, &format!("{}/replay-liveness-metadata", path.replace("/v2/", "/v3/"))).await;
     for (name, answer, value) in [("session", session, "false"), ("status", status, "INITIALIZED")] {

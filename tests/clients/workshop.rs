@@ -1,4 +1,4 @@
-//! A folder in which commands and programs run as a reader of the page runs them.
+//! A folder in which commands and programs run as a reader of the page would run them.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::server::Server;
 
 /// The photographs that the programs name.
 const PHOTOGRAPHS: [&str; 2] = ["obama.jpg", "obama2.jpg"];
-/// Java code is compiled with these and with the generator, whose file holds Jackson.
+/// Java code is compiled with these and with the generator, whose file contains Jackson.
 const JAVA: [&str; 2] = ["/usr/share/java/httpmime.jar", "/usr/share/java/geronimo-annotation-1.3-spec.jar"];
 
-/// Erased with the test.
+/// The folder is deleted with the test.
 pub struct Workshop {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Workshop {
-    /// With the photographs and the tools, and `server` for the one that programs call.
+    /// Prepares the photographs and the tools; programs call `server`.
     pub fn new(server: &Server) -> Self {
         let folder = tempfile::tempdir().expect("there is room");
         for name in PHOTOGRAPHS {
@@ -47,7 +47,7 @@ impl Workshop {
         Self { folder, variables }
     }
 
-    /// Sets a variable of what runs here.
+    /// Sets a variable of the programs that run here.
     pub fn set(&mut self, name: &'static str, value: String) {
         self.variables.push((name, value));
     }
@@ -67,10 +67,10 @@ impl Workshop {
             .unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 
-    /// Runs a script of the shell, and returns what it printed.
+    /// Runs a shell script, and returns its output.
     ///
     /// # Errors
-    /// What it printed, if a command of it fails.
+    /// Returns the output if a command of the script fails.
     pub fn run(&self, script: &str) -> Result<String, String> {
         let ran = self.shell(script).output().expect("there is a shell");
         let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
@@ -80,7 +80,7 @@ impl Workshop {
         Err(format!("{script}\n{}\n{printed}{}", ran.status, String::from_utf8_lossy(&ran.stderr)))
     }
 
-    /// Starts a script that runs until it is killed. What it prints can be read.
+    /// Starts a script that runs until it is killed. Its output can be read.
     pub fn start(&self, script: &str) -> Child {
         self.shell(script).stdout(Stdio::piped()).spawn().expect("there is a shell")
     }

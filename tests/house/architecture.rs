@@ -1,4 +1,4 @@
-//! The rules of the house, held against its source. `docs/ARCHITECTURE.md` says them in words.
+//! Checks the source against the rules of the house, which `docs/ARCHITECTURE.md` states in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,7 +31,7 @@ const OWNERS: &[(&str, &str)] = &[("sqlx", "store"), ("poem", "api"), ("poem_ope
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// File names that say nothing; `mod` because a module is `name.rs` beside `name/`.
+/// File names that say nothing; `mod` is among them because a module is `name.rs` beside `name/`.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager", "impl", "mod"];
 
 fn floor(room: &str) -> Option<usize> {
@@ -68,7 +68,7 @@ fn empty_name(source: &Source) -> Vec<String> {
     if empty { vec![format!("{}: the name says nothing", source.path)] } else { vec![] }
 }
 
-/// The rules that the syntax of one file breaks: long functions, imports of one module in several `use`.
+/// Finds the rules that the syntax of one file breaks: long functions, imports of one module in several `use`.
 struct Grammar<'a> {
     path: &'a str,
     nesting: usize,
@@ -77,7 +77,7 @@ struct Grammar<'a> {
 
 impl Grammar<'_> {
     fn check(source: &Source) -> Vec<String> {
-        // A file of tests stands for the module of tests at another file's end.
+        // A file of tests corresponds to the module of tests at another file's end.
         let nesting = usize::from(source.path.ends_with("/tests.rs"));
         let mut grammar = Grammar { path: &source.path, nesting, faults: vec![] };
         let syntax = source.syntax();
@@ -86,12 +86,12 @@ impl Grammar<'_> {
         grammar.faults
     }
 
-    /// The items that one module imports from another stand in one `use`.
+    /// Checks that the items imported from one module stand in one `use`.
     fn imports(&mut self, items: &[syn::Item]) {
         let mut seen = BTreeSet::new();
         for item in items {
             let syn::Item::Use(item) = item else { continue };
-            // A macro's path is given beside the macro.
+            // The `use` that gives a macro its path stands beside the macro.
             let is_import = item.attrs.is_empty() && matches!(item.vis, syn::Visibility::Inherited);
             if is_import && !seen.insert(module_of(&item.tree)) {
                 let line = item.span().start().line;
@@ -145,7 +145,7 @@ impl<'ast> Visit<'ast> for Grammar<'_> {
     }
 
     fn visit_use_path(&mut self, path: &'ast syn::UsePath) {
-        // A module that lies in a file, its tests for example, sees all of the file.
+        // A module inside a file, such as its tests, may import everything of the file.
         let inner = self.nesting > 0 && path.ident == "super" && matches!(*path.tree, syn::UseTree::Glob(_));
         if !inner {
             visit::visit_use_path(self, path);
@@ -157,7 +157,7 @@ impl<'ast> Visit<'ast> for Grammar<'_> {
     }
 }
 
-/// The module that a `use` imports from, without the items.
+/// Returns the module that a `use` imports from, without the items.
 fn module_of(tree: &syn::UseTree) -> String {
     match tree {
         syn::UseTree::Path(path) => format!("{}::{}", path.ident, module_of(&path.tree)),
@@ -165,7 +165,7 @@ fn module_of(tree: &syn::UseTree) -> String {
     }
 }
 
-/// Modules that import each other in a circle. A parent and its parts are one module and may know each other.
+/// Finds modules that import each other in a circle. A parent and its parts are one module and may know each other.
 fn circles(sources: &[Source]) -> Vec<String> {
     let modules: BTreeSet<&[String]> = sources.iter().map(|source| source.module.as_slice()).collect();
     let mut edges: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
@@ -174,7 +174,7 @@ fn circles(sources: &[Source]) -> Vec<String> {
             let longest = (2..=path.len()).rev().find_map(|len| modules.get(&path[1..len]));
             let Some(target) = longest else { continue };
             let shared = source.module.iter().zip(target.iter()).take_while(|(a, b)| a == b).count();
-            // The two rooms that stand side by side: what holds the one, and what holds the other.
+            // The two sibling modules that contain one and the other.
             if let (Some(_), Some(_)) = (source.module.get(shared), target.get(shared)) {
                 edges.entry(&source.module[..=shared]).or_default().insert(&target[..=shared]);
             }
@@ -183,7 +183,7 @@ fn circles(sources: &[Source]) -> Vec<String> {
     edges.keys().filter_map(|start| circle(start, &edges)).collect()
 }
 
-/// The shortest way from a module back to itself, told by its alphabetically first member only.
+/// Finds the shortest path from a module back to itself, reported only for its alphabetically first member.
 fn circle(start: &[String], edges: &BTreeMap<&[String], BTreeSet<&[String]>>) -> Option<String> {
     let mut ways = vec![vec![start]];
     let mut seen = BTreeSet::new();
@@ -217,7 +217,7 @@ fn crates_are_named_where_they_belong() {
     assert_none(sources("src").iter().flat_map(trespassing));
 }
 
-/// The source folder of every crate, that of the server and that of the generator.
+/// Lists the source folders of every crate, of the server and of the generator.
 fn source_folders() -> Vec<String> {
     let crates = std::fs::read_dir(testkit::project::path("crates")).expect("the project has crates");
     let names = crates.map(|entry| entry.expect("the folder can be listed").file_name().into_string());

@@ -1,4 +1,4 @@
-//! The generator on tiny documents: what it writes, and what it refuses.
+//! Runs the generator on tiny documents: its output, and its refusals.
 
 use crate::generator;
 
@@ -98,14 +98,14 @@ components:
         note: { type: string, maxLength: 9, description: A note. }
 ";
 
-/// Everything that is written, on one line.
+/// Returns everything that the generator writes, on one line.
 fn written(document: &str) -> String {
     let written = generator::generate(document).expect("the document is fine");
     let files: Vec<String> = written.rust.into_values().collect();
     files.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The tiny document with one thing changed must be refused for that reason.
+/// Asserts that the tiny document with one change is refused for that reason.
 #[track_caller]
 fn refused(old: &str, new: &str, reason: &str) {
     assert_eq!(DOCUMENT.matches(old).count(), 1, "the change must fit one place: {old}");
@@ -261,7 +261,7 @@ fn answers_are_plain() {
 }
 
 #[test]
-fn whoever_has_a_key_can_ask_too_much() {
+fn an_operation_with_a_key_must_declare_429_and_503() {
     refused(
         "        '429': { $ref: '#/components/responses/Busy' }\n",
         "",

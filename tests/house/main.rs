@@ -1,4 +1,4 @@
-//! The rules of the project's own source, and the generator of the contract's code.
+//! Tests the rules of the project's own source, and the generator of the contract's code.
 
 mod architecture;
 mod generated;

@@ -1,4 +1,4 @@
-//! `evaluate --attacks` on a small set of recordings that the test makes.
+//! Runs `evaluate --attacks` on a small set of recordings that the test makes.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::browser::Browser;
 use crate::commands::{bioserver, succeeded};
 use crate::provider;
 
-/// A recording as a folder of frames.
+/// Writes a recording as a folder of frames.
 fn film(folder: &Path, frames: &[Frame]) {
     fs::create_dir_all(folder).expect("there is room");
     for (number, frame) in frames.iter().enumerate() {
@@ -22,7 +22,7 @@ fn film(folder: &Path, frames: &[Frame]) {
     }
 }
 
-/// The height of the smallest letters on the page as it is looked at, those of drawings included, in pixels.
+/// Returns the size of the smallest letters on the page as displayed, including those of drawings, in pixels.
 const SMALLEST: &str = "
 const height = (element) => {
   const drawing = element.ownerSVGElement;
@@ -64,7 +64,7 @@ async fn recordings_are_counted_by_type_and_species() {
     assert_eq!(rows.len(), 6, "{told}");
     let person = row("LIVENESS_PASSIVE_VIDEO", "bonafide");
     assert_eq!((&person["trials"], &person["refused"]), (&1.into(), &vec![0, 0, 0].into()), "{told}");
-    // One picture is no film.
+    // A single picture is not a film.
     let [looks, films] = ["LIVENESS_PASSIVE", "LIVENESS_PASSIVE_VIDEO"].map(|kind| row(kind, "injected"));
     assert_eq!((&looks["trials"], &films["trials"]), (&2.into(), &1.into()), "{told}");
     assert_eq!(films["reasons"][0][0], "FROZEN", "{told}");

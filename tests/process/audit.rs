@@ -1,4 +1,4 @@
-//! The audit log of two nodes behind one Postgres: complete, in one chain, and proof against whoever changes it.
+//! Tests the audit log of two nodes behind one Postgres: it is complete, forms one chain, and reveals every change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::nodes::{self, MASTER_KEY};
 use crate::server::Server;
 use crate::wait::until;
 
-/// Requests under way at once.
+/// Concurrent clients.
 const CLIENTS: usize = 8;
 
 fn export(node: &Server) -> String {
@@ -28,7 +28,7 @@ fn verify(node: &Server, arguments: &[&str]) -> Output {
     node.program().args(["audit", "verify"]).args(arguments).output().expect("it runs")
 }
 
-/// What a check that found something has said.
+/// Returns the output of a verification that failed.
 fn found(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
@@ -36,13 +36,13 @@ fn found(output: &Output) -> String {
     text
 }
 
-/// The entries of an export.
+/// Returns the entries of an export.
 fn entries(export: &str) -> Vec<Value> {
     let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).expect("each line is JSON"));
     lines.filter(|line| line["audit"].is_null()).collect()
 }
 
-/// The operations that need a key, by method and path.
+/// Returns the operations that need a key, by method and path.
 async fn secured(client: &Client, node: &Server) -> BTreeMap<String, String> {
     let document = client.get(format!("{}/openapi.json", node.url)).send().await.expect("it answers");
     let document: Value = document.json().await.expect("it is JSON");
@@ -58,7 +58,7 @@ async fn secured(client: &Client, node: &Server) -> BTreeMap<String, String> {
     secured
 }
 
-/// The requests that a log names: the request's name, its operation, and its status.
+/// Returns the requests in a log: the request's id, its operation, and its status.
 fn logged(log: &Path) -> Vec<(String, String, u64)> {
     let text = std::fs::read_to_string(log).expect("it is written");
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -72,7 +72,8 @@ fn logged(log: &Path) -> Vec<(String, String, u64)> {
         .collect()
 }
 
-/// Each request of an operation that needs a key has one entry, which says how it ended, and each operation was sent.
+/// Asserts that each request of an operation that needs a key has one entry with its outcome, and that each operation
+/// was called.
 fn assert_recorded_once(requests: &[(String, String, u64)], entries: &[Value], secured: &BTreeMap<String, String>) {
     let mut of_request = BTreeMap::<&str, Vec<&Value>>::new();
     for entry in entries {
@@ -122,7 +123,7 @@ async fn every_operation_is_recorded_once() {
         let url = format!("{}/bioserver-app", node.url);
         succeeded(&bioserver(folder.path(), &["conformance", "--url", &url, "--key", &node.key]));
     }
-    // What the kit leaves out.
+    // The conformance kit does not call these operations.
     let session = nodes::open(&client, &nodes[0], &json!({})).await.expect("it answers");
     for (method, path) in [
         (Method::DELETE, "/faces"),
@@ -153,7 +154,7 @@ async fn every_operation_is_recorded_once() {
     assert_eq!(of("sessionExpired", "erased"), 1);
     assert_eq!(of("keyCreated", "done"), 2);
 
-    // Whoever has the export and the key set needs nothing else.
+    // A verifier needs only the export and the key set.
     let file = folder.path().join("export.jsonl");
     std::fs::write(&file, &export).expect("there is room");
     let (file, jwks) = (file.to_str().expect("it is text"), format!("{}/.well-known/jwks.json", nodes[1].url));
@@ -187,7 +188,7 @@ async fn a_log_that_was_changed_is_refused() {
     std::fs::write(file.path(), changed).expect("there is room");
     found(&verify(&one, &[file.path().to_str().expect("it is text")]));
 
-    // The head is copied to the place of media, which whoever can write to the database alone cannot change.
+    // The head is copied to the media, where an attacker with access only to the database cannot change it.
     let copied = || walk(media.path()).into_iter().any(|path| path.ends_with("audit/head"));
     until("the head is not copied", async || copied()).await;
     let mut database = PgConnection::connect(&database).await.expect("it is there");
@@ -202,7 +203,7 @@ async fn a_log_that_was_changed_is_refused() {
         ("UPDATE audit_chain SET pruned = head", "the signed beginning"),
         ("DELETE FROM audit_entries; UPDATE audit_chain SET head = NULL", "the log ends with entry 0"),
     ];
-    // Nobody adds to the chain meanwhile.
+    // No node extends the chain in the meantime.
     one.pause();
     other.pause();
     for (statement, said) in changes {
@@ -224,7 +225,7 @@ async fn a_log_that_was_changed_is_refused() {
         .expect("it is SQL");
         succeeded(&verify(&one, &[]));
     }
-    // An entry of somebody else's is not taken into the chain, which says so.
+    // An entry of unknown origin is not taken into the chain, and the chain says so.
     let forged = "INSERT INTO audit_events VALUES (gen_random_uuid(), '{\"who\":\"server\"}', '\\x00')";
     sqlx::raw_sql(forged).execute(&mut database).await.expect("it is SQL");
     assert!(found(&verify(&one, &[])).contains("was not written by this server"));
@@ -240,7 +241,7 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
 
-/// Opens, reads and ends sessions through both nodes until told to stop; answers the names of requests that were answered.
+/// Opens, reads and ends sessions through both nodes until `stop` is set; returns the ids of the answered requests.
 async fn work(
     client: Client,
     nodes: Arc<[Server; 2]>,

@@ -1,4 +1,4 @@
-//! Pages as axe-core judges them, and as people meet them who want them dark, small or still.
+//! Judges pages with axe-core, and shows them in dark mode, at small sizes and without motion.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use testkit::node;
 
 use crate::browser::Browser;
 
-/// All rules, those that say how to do better included; answers what each fault is and where.
+/// Runs all rules, including best practices; returns each violation with its place.
 const JUDGE: &str = "
 const done = arguments[arguments.length - 1];
 axe.run({ resultTypes: ['violations'] }).then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
@@ -33,7 +33,7 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-/// How a person looks at a page.
+/// The screen and the colour scheme of a user.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
     pub width: u32,
@@ -55,7 +55,7 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 
-    /// From now on the page is looked at so.
+    /// Switches the page to this view.
     pub async fn view(&self, View { width, is_dark }: View) {
         let size = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
@@ -64,19 +64,19 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// From now on nothing moves that need not.
+    /// Switches the page to reduced motion.
     pub async fn still(&self) {
         let features = json!({ "features": [{ "name": "prefers-reduced-motion", "value": "reduce" }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Runs this script in every page before its own.
+    /// Runs this script in every page before the page's own scripts.
     pub async fn before_pages(&self, script: &str) {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
-    /// Finds nothing in the page as it is that keeps people from it, however they look at it: no fault of axe-core's, and nothing
-    /// beside the screen.
+    /// Asserts that the page in its current state is accessible in every view: axe-core finds no violation, and nothing
+    /// extends beyond the screen.
     pub async fn assert_accessible(&self, state: &str) {
         let script = std::fs::read_to_string(node::modules().join("axe-core/axe.min.js")).expect("it is installed");
         self.page.execute(&script, vec![]).await.expect("it is a script");

@@ -1,4 +1,4 @@
-//! `docs/backup.md`: its commands save and restore a server, and what it says of a restored one is so.
+//! Runs the commands of `docs/backup.md`: they save and restore a server, and the restored server is as the page says.
 
 use std::fs;
 use std::path::Path;
@@ -16,14 +16,15 @@ use crate::pages::{run, section};
 use crate::server::{Server, program};
 use crate::wait::until;
 
-/// What a server has before its backup.
+/// The state of a server before its backup.
 struct Before {
-    /// Each with a face: one that goes on, one that is deleted after the backup, and one that ends meanwhile.
+    /// Three sessions, each with a face: one continues, one is deleted after the backup, one expires before the
+    /// restoration.
     going_on: String,
     deleted: String,
     ended: String,
     face: String,
-    /// An answer that the server has signed.
+    /// An answer that the server signed.
     answer: Value,
 }
 
@@ -44,7 +45,7 @@ async fn status(client: &Client, server: &Server, key: &str, method: Method, pat
     request.send().await.expect("it answers").status().as_u16()
 }
 
-/// Whether the restored server is as the page says.
+/// Asserts that the restored server is as the page says.
 async fn is_restored(client: &Client, restored: &Server, key: &str, before: &Before, after: &str) {
     let get = async |path: &str| status(client, restored, key, Method::GET, path).await;
     assert_eq!(get(&before.face).await, 200, "a session goes on, and so does the key of its provider");
@@ -63,7 +64,7 @@ fn page() -> String {
     fs::read_to_string(project::path("docs/backup.md")).expect("it is there")
 }
 
-/// The part of a section up to its restoration, and the rest.
+/// Splits a section into the part before the restoration and the rest.
 fn halves(section: &str) -> (&str, &str) {
     section.split_once("\nTo restore it").expect("it says how to restore")
 }
@@ -114,7 +115,8 @@ async fn a_dump_of_postgres_is_restored() {
     assert!(open(&client, &without, &json!({})).await.is_some());
 }
 
-/// The folder of a Postgres of the test's own, in `main` and once restored in `backup/restored`; both end with the test.
+/// The folder of a Postgres of the test's own, in `main`, and once restored in `backup/restored`; both end with the
+/// test.
 struct Cluster(TempDir);
 
 impl Cluster {
@@ -139,7 +141,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The blocks of the page on a point in time, with another folder in the place of its own.
+/// Returns the page's blocks on point-in-time recovery, with another folder in place of `/backup`.
 fn point_in_time(folder: &Path) -> [String; 3] {
     let page = page();
     let blocks = page::blocks(section(&page, "### To a point in time"));
@@ -167,7 +169,7 @@ fn postgres_is_restored_to_a_point_in_time() {
     made(&["keys", "create", "--provider", "before the backup"]);
     as_postgres(&save);
     made(&["keys", "create", "--provider", "after the backup"]);
-    // Nothing else happens in that instant.
+    // The pauses keep other transactions away from that instant.
     let pause = "psql -qAt -c 'SELECT pg_sleep(0.1)' postgres >>$PLACE/log";
     let moment = as_postgres(&format!("{pause}; psql -qAt -c 'SELECT clock_timestamp()' postgres; {pause}"));
     made(&["keys", "create", "--provider", "after the moment"]);

@@ -1,4 +1,4 @@
-//! The documents as a reviewer sees them: Swagger UI in a real browser.
+//! Shows the documents to a reviewer: Swagger UI in a real browser.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use testkit::project;
 
 use crate::server::{Server, free_address};
 
-/// Only a fault takes longer, however busy the machine is.
+/// Only a fault takes longer than this, even on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct Browser {
@@ -29,7 +29,7 @@ impl Browser {
         Self::with(&[], url).await
     }
 
-    /// With these arguments besides.
+    /// Opens a page with additional arguments for the browser.
     pub async fn with(more: &[&str], url: &str) -> Self {
         let port = free_address().port();
         let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
@@ -81,7 +81,7 @@ impl Browser {
     }
 }
 
-/// A driver ends its browser with the session. When it is killed, the browser stays.
+/// Ends the session, with which the driver ends its browser. If the driver is killed first, the browser stays.
 fn end(port: u16, session: &str) -> io::Result<()> {
     let mut driver = TcpStream::connect(("127.0.0.1", port))?;
     driver.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -92,7 +92,7 @@ fn end(port: u16, session: &str) -> io::Result<()> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // A test that fails has more to say than this.
+        // The failure of the test matters more than a failure here.
         let _ = end(self.port, &self.session);
         let _ = self.driver.kill();
         let _ = self.driver.wait();

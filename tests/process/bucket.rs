@@ -1,4 +1,4 @@
-//! A bucket of the tests' own, and the way to it, which can be blocked as networks are.
+//! A bucket of the test's own, behind a proxy that can be blocked like a network.
 
 use bioserver::media::{Credentials, Media, S3, Settings};
 use testkit::moto;
@@ -14,7 +14,7 @@ pub struct Bucket {
     name: String,
     /// The store's own address.
     direct: String,
-    /// Its address by the way that can be blocked.
+    /// The store's address through the proxy.
     endpoint: String,
     way: watch::Sender<Way>,
 }
@@ -30,7 +30,7 @@ impl Bucket {
         Self { name, direct, endpoint, way }
     }
 
-    /// The settings that make a server keep its media here.
+    /// Returns the settings that make a server keep its media here.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![
             ("BIOSERVER_MEDIA", format!("s3://{}", self.name)),
@@ -44,7 +44,7 @@ impl Bucket {
         self.way.send_replace(way);
     }
 
-    /// The same, for the test, whatever the way.
+    /// Opens the same media for the test, bypassing the proxy.
     pub fn media(&self) -> Media {
         let credentials = Credentials { id: ID.to_owned(), secret: SECRET.into() };
         let s3 = S3 {

@@ -1,4 +1,4 @@
-//! Hosts that never answer a callback: nobody else's callback waits for them.
+//! Hosts that never answer a callback do not delay the callbacks of other hosts.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::nodes::{MASTER_KEY, location};
 use crate::server::Server;
 
 const SILENT: usize = 64;
-/// Once, one that came after 64 others waited three times for a host that does not answer, for 15 seconds each.
+/// Formerly, a callback behind 64 others waited three times for a host that does not answer, for 15 seconds each.
 const SOON: Duration = Duration::from_secs(12);
 
 async fn listen() -> (TcpListener, String) {
@@ -32,7 +32,7 @@ async fn open(client: &Client, node: &Server, key: &str, url: &str) -> Uuid {
     location(&reply).rsplit('/').next().expect("it ends in an id").parse().expect("it is an id")
 }
 
-/// Owes the provider of the session a callback, as the end of its liveness check does.
+/// Inserts a callback for the session, as the end of its liveness check does.
 async fn owe(database: &mut PgConnection, session: Uuid) {
     let statement = "INSERT INTO callbacks (id, session, status, attempts, due, created)
         VALUES ($1, $2, 'OWED', 0, clock_timestamp(), clock_timestamp())";
@@ -52,7 +52,7 @@ async fn hosts_that_never_answer_hold_up_nobody_else() {
     let client = Client::new();
     let mut database = PgConnection::connect(&url).await.expect("it is there");
 
-    // The kernel connects, and nobody answers: on some hosts, and on one that is called again and again.
+    // The kernel accepts the connections, and nobody answers: on some hosts once, and on one host again and again.
     let mut silent = vec![];
     for _ in 0..SILENT / 2 {
         silent.push(listen().await);

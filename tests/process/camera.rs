@@ -1,4 +1,4 @@
-//! The capture page in a real browser, before whose camera a film is shown.
+//! Films a scripted camera on the capture page in a real browser.
 
 use std::io::Cursor;
 
@@ -11,22 +11,22 @@ use tempfile::TempPath;
 use crate::browser::Browser;
 use crate::provider::{Provider, portrait};
 
-/// Of the browser's camera, which shows a file of pictures in JPEG, again and again.
+/// Milliseconds between pictures of the browser's camera, which repeats a file of JPEG pictures.
 const CAMERA_MS: u32 = 33;
-/// A face at rest before the film: the page begins while the first half of it is shown.
+/// Frames of a face at rest before the film: the page starts during the first half of them.
 const REST_FRAMES: usize = 10;
-/// So long the page films for two movements, and some more.
+/// Enough frames for the page's film of two movements, and a margin.
 const SHOWN_FRAMES: usize = 130;
 const FILM_FRAMES_MAX: usize = 72;
-/// Of the film's ends, on which the face is at rest.
+/// The number of frames at either end of the film in which the face is at rest.
 const END_FRAMES: usize = 6;
-/// A square in the corner says that the film begins.
+/// A square in the corner marks the beginning of the film.
 const MARK: Rgb<u8> = Rgb([255, 0, 255]);
 const MARK_SIDE: u32 = 32;
-/// A camera cannot wait for a machine that is busy with something else, and a film with gaps is refused.
+/// A camera cannot wait for a busy machine, and a film with gaps is refused.
 const TRIES_MAX: usize = 3;
 
-/// Begins to film when the mark is seen.
+/// Starts filming when the mark is visible.
 const BEGIN: &str = "
 const done = arguments[arguments.length - 1];
 const video = document.getElementById('preview');
@@ -44,11 +44,11 @@ const look = () => {
 look();
 ";
 
-/// What the browser's camera sees. The file goes with it.
+/// The file that the browser's camera shows; it is deleted with this value.
 struct Film(TempPath);
 
 impl Film {
-    /// The pictures with rest before and after them: their ends there and back again, so that nothing jumps.
+    /// Extends the pictures with rest before and after: their ends forwards and backwards, so that nothing jumps.
     fn of(pictures: &[Bytes]) -> Self {
         let end = END_FRAMES.min(pictures.len());
         let fold =
@@ -80,7 +80,7 @@ fn marked(jpeg: &Bytes) -> Bytes {
 }
 
 impl Provider {
-    /// What the page tells in the end whoever sees this film, which is also what the provider is told.
+    /// Shows this film to the page; returns the outcome on the page, which must equal the provider's.
     async fn outcome(&self, session: &str, film: &Film) -> String {
         let file = format!("--use-file-for-fake-video-capture={}", film.0.display());
         let camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", &file];
@@ -90,7 +90,7 @@ impl Provider {
         browser.page.execute_async(BEGIN, vec![]).await.expect("the mark is seen");
         let end = browser.find("main[data-state=end]").await;
         let outcome = end.attr("data-outcome").await.expect("it is there").expect("it has an outcome");
-        // Two for each of two movements.
+        // Each of the two movements has two cues.
         let cues = browser.find("main").await.attr("data-cues").await.expect("it is there");
         assert_eq!(cues.as_deref(), Some("4"));
         browser.page.clone().close().await.expect("it closes");
@@ -100,7 +100,7 @@ impl Provider {
 }
 
 #[tokio::test]
-async fn who_does_what_the_page_asks_passes() {
+async fn a_person_who_does_what_the_page_asks_passes() {
     let (provider, portrait) = (Provider::start(), portrait());
     let mut outcomes = vec![];
     while outcomes.len() < TRIES_MAX && outcomes.last().is_none_or(|outcome| outcome != "SUCCESS") {
@@ -115,7 +115,7 @@ async fn who_does_what_the_page_asks_passes() {
 }
 
 #[tokio::test]
-async fn a_photograph_before_the_camera_does_not() {
+async fn a_photograph_before_the_camera_fails() {
     let (provider, portrait) = (Provider::start(), portrait());
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_ACTIVE" })).await;
     let performance = Performance { asked: check.asked, seed: 7, frame_ms: FRAME_MS };

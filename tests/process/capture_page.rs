@@ -1,5 +1,5 @@
-//! The capture page in a real browser, state by state: in people's languages, by keyboard, guided by what the camera sees,
-//! and told why it cannot work.
+//! Tests the capture page in a real browser, state by state: languages, keyboard, guidance by the camera's picture, and
+//! the reasons why it cannot work.
 
 use fantoccini::key::Key;
 use reqwest::Method;
@@ -10,7 +10,7 @@ use crate::person::{before, camera};
 use crate::provider::Provider;
 use crate::server::Server;
 
-/// Gives the provider of the tests a look of its own.
+/// Gives the provider of the tests its own look.
 fn dress(server: &Server) {
     let folder = tempfile::tempdir().expect("there is room");
     let logo = r#"<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/></svg>"#;
@@ -52,7 +52,7 @@ async fn everybody_gets_through_every_state() {
     assert_eq!(painted, json!("rgb(122, 31, 92)"));
     browser.assert_accessible("start").await;
 
-    // Without consent the camera stays off.
+    // The camera stays off without consent.
     browser.tab_to("open").await;
     browser.press(&Key::Enter.to_string()).await;
     assert_eq!(browser.run("return document.activeElement.id").await, json!("accepted"));
@@ -91,7 +91,7 @@ async fn everybody_gets_through_every_state() {
     browser.click("#record").await;
     browser.find("main[data-state=recording]").await;
     browser.assert_accessible("recording").await;
-    // Nothing answers until the page has been looked at.
+    // The server answers only after the page has been checked in this state.
     provider.server.pause();
     browser.find("main[data-state=sending]").await;
     browser.assert_accessible("sending").await;
@@ -132,7 +132,7 @@ async fn the_page_says_how_to_bring_the_face_into_the_oval() {
     browser.run("globalThis.scene = 'none'").await;
     browser.find("main[data-state=end][data-outcome=faceLost]").await;
     browser.assert_accessible("face lost").await;
-    // Nothing was sent, and the same check is there still.
+    // Nothing was sent, so the same check remains open.
     assert_eq!(provider.status(&session).await, "INITIALIZED");
     browser.run("globalThis.scene = 'face'").await;
     browser.click("#again").await;
@@ -142,7 +142,7 @@ async fn the_page_says_how_to_bring_the_face_into_the_oval() {
 }
 
 #[tokio::test]
-async fn who_has_no_guide_films_without_it() {
+async fn a_browser_without_the_guide_films_without_it() {
     let provider = Provider::start();
     let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let browser = Browser::open("about:blank").await;
@@ -173,7 +173,7 @@ async fn movements_are_said_until_that_is_switched_off() {
         said.contains(&"de: Sehen Sie gerade in die Kamera") && said.contains(&&*format!("de: {asked}")),
         "{said:?}"
     );
-    // The figure moves, and for those who want no motion it stands where the movement leads.
+    // The figure moves; with reduced motion it rests where the movement leads.
     let moves =
         "return [...document.querySelectorAll('.figure *')].filter((part) => part.getAnimations().length).length";
     assert!(browser.run(moves).await.as_i64().expect("a number") > 0);
@@ -274,14 +274,14 @@ async fn what_goes_wrong_on_the_way_can_be_begun_again() {
         browser.find("main[data-state=recording]").await;
     };
     film().await;
-    // As when another page comes to the front.
+    // The same event fires when another page comes to the front.
     browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
     browser.find("main[data-state=end][data-outcome=interrupted]").await;
     browser.assert_accessible("interrupted").await;
     assert_eq!(provider.status(&session).await, "INITIALIZED");
     browser.click("#again").await;
     film().await;
-    // The provider has begun another check meanwhile: the capture is not for that.
+    // The provider has begun another check in the meantime, so the capture is refused.
     provider.begin_in(&session, &check).await;
     browser.find("main[data-state=end][data-outcome=refused]").await;
     browser.assert_accessible("refused").await;

@@ -1,4 +1,4 @@
-//! What a server needs, tried before it starts: each part with its cause, all of them whatever fails.
+//! Tests `check`, which tries all needs of a server before it starts, and reports each part with its cause.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::proxy::Way;
 use crate::server::{Server, free_address, program};
 use crate::tls::{Files, text};
 
-/// The state and the detail of each part.
+/// Returns the state and the detail of each part.
 fn tried(data: &Path, variables: &[(&str, &str)]) -> (bool, BTreeMap<String, (String, String)>) {
     let output = check(data, variables).output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -67,7 +67,7 @@ fn a_server_that_runs_is_found_with_its_keys() {
     assert_eq!(names(data), before, "a check leaves all as it is");
     succeeded(&program(data).args(["health", "--listen", address]).output().expect("it runs"));
 
-    // The keys of one server are nothing to another one's master key, nor to none.
+    // Another server's master key, or none, does not open this server's keys.
     let (is_good, parts) = tried(data, &[("BIOSERVER_MASTER_KEY", MASTER_KEY)]);
     assert!(!is_good && parts["master_key"].1.contains("the master key is not the one"), "{parts:#?}");
     fs::rename(data.join("master.key"), data.join("kept.key")).expect("it is there");
@@ -75,7 +75,7 @@ fn a_server_that_runs_is_found_with_its_keys() {
     assert!(!is_good && parts["master_key"].1.contains("no such file"), "{parts:#?}");
 }
 
-/// The settings of a server whose database, bucket and port are all not to be had.
+/// The settings of a server whose database, bucket and port are all unavailable.
 fn lost(bucket: &Bucket, database: &str, store: &str, port: &str) -> Vec<(&'static str, String)> {
     let mut variables = bucket.variables();
     variables.retain(|(name, _)| *name != "BIOSERVER_S3_ENDPOINT");
@@ -174,7 +174,7 @@ fn a_server_that_speaks_tls_is_asked_as_well() {
     assert_eq!(parts["listen"].1, format!("{address}: a BioServer answers there already"));
 }
 
-/// A start that fails has the words of the check.
+/// A start that fails uses the words of the check.
 #[test]
 fn a_server_that_cannot_start_names_host_and_cause() {
     let data = tempfile::tempdir().expect("there is room");

@@ -1,4 +1,4 @@
-//! A node whose clock is wrong: it harms nobody, and says so.
+//! A node whose clock is wrong does no harm, and reports it.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::nodes::{MASTER_KEY, open, read};
 use crate::server::Server;
 use crate::wait::{readiness, until};
 
-/// Ten minutes.
+/// The offset of the wrong clock.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
 
 fn libfaketime() -> PathBuf {
@@ -40,7 +40,7 @@ async fn is_kept(database: &mut PgConnection, session: &str) -> bool {
     found.expect("it reads").is_some()
 }
 
-/// With `before` at its start, and ten minutes ahead from the middle of its work on.
+/// The node starts with the offset `before`, and is ten minutes ahead from the middle of its work on.
 async fn a_node_ahead_ends_no_session(before: &str) {
     let url = postgres::database();
     let folder = tempfile::tempdir().expect("there is room");
@@ -68,7 +68,7 @@ async fn a_node_ahead_ends_no_session(before: &str) {
     until("the clock is not said to be wrong", async || clock(&client, &wrong).await["status"] == "DEGRADED").await;
     assert_eq!(clock(&client, &right).await["status"], "UP");
 
-    // Only the node that is ahead sweeps now: it ends what has ended, and nothing else.
+    // Only the node that is ahead sweeps now: it ends what has expired, and nothing else.
     right.pause();
     let short = open(&client, &wrong, &json!({ "ttlSeconds": 1 })).await.expect("it answers");
     until("a session that is over stays", async || !is_kept(&mut database, &short).await).await;
@@ -77,7 +77,7 @@ async fn a_node_ahead_ends_no_session(before: &str) {
     let made = open(&client, &wrong, &json!({ "ttlSeconds": 300 })).await.expect("it answers");
     right.go_on();
     let made = read(&client, &right, &made).await;
-    // This test's clock is right.
+    // This test's own clock is right.
     #[expect(clippy::disallowed_methods, reason = "the program's clock is what is tested")]
     let now = Utc::now();
     assert!(moment(&made["created"]) < now + AHEAD / 2, "{made}");

@@ -1,4 +1,4 @@
-//! A collector of spans, as OTLP over HTTP has it.
+//! A collector of spans over OTLP/HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -31,7 +31,7 @@ impl Collector {
         Self { endpoint, bodies }
     }
 
-    /// Everything that was sent, as it came.
+    /// Returns all bodies exactly as received.
     pub fn bodies(&self) -> Vec<Vec<u8>> {
         self.bodies.lock().expect("nobody panicked").clone()
     }
@@ -43,7 +43,7 @@ impl Collector {
     }
 }
 
-/// Takes the bodies of requests until the client has no more.
+/// Receives the bodies of requests until the client sends no more.
 fn serve(mut client: TcpStream, taken: &Mutex<Vec<Vec<u8>>>) {
     let mut reader = BufReader::new(client.try_clone().expect("it is a socket"));
     loop {
@@ -61,7 +61,7 @@ fn serve(mut client: TcpStream, taken: &Mutex<Vec<Vec<u8>>>) {
     }
 }
 
-/// An attribute of a span, as text.
+/// Returns an attribute of a span as text.
 pub fn attribute(span: &Span, name: &str) -> Option<String> {
     let found = span.attributes.iter().find(|attribute| attribute.key == name)?;
     Some(match found.value.as_ref()?.value.as_ref()? {

@@ -1,4 +1,4 @@
-//! Commands of the program, run to their end.
+//! Runs commands of the program to their end.
 
 use std::path::Path;
 use std::process::Output;
@@ -16,7 +16,7 @@ pub fn succeeded(output: &Output) -> String {
     text
 }
 
-/// What a refusal said.
+/// Returns the error message of a refusal.
 pub fn refused(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{text}\n{}", String::from_utf8_lossy(&output.stdout));

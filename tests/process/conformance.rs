@@ -1,4 +1,4 @@
-//! The kit that tells whether a server honours the contract: this one does.
+//! Runs the conformance kit against this server, which honours the contract.
 
 use crate::commands::bioserver;
 use crate::server::Server;

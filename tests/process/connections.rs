@@ -1,4 +1,4 @@
-//! Clients that hold connections and do nothing with them: the others do not notice, and the connections end.
+//! Clients that hold idle connections do not disturb others, and their connections end.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::faults::Row;
 use crate::server::Server;
 
-/// More than there are files by default.
+/// More connections than the default limit of open files.
 const SILENT: usize = 1140;
 /// Far longer than anything here takes on a busy machine.
 const LONG: Duration = Duration::from_mins(2);
@@ -20,7 +20,7 @@ async fn connect(server: &Server) -> TcpStream {
     timeout(LONG, TcpStream::connect(address)).await.expect("it is in time").expect("it listens")
 }
 
-/// Connections on which nothing is sent.
+/// Opens connections and sends nothing on them.
 async fn silent(server: &Server, count: usize) -> Vec<TcpStream> {
     let mut all = Vec::with_capacity(count);
     for _ in 0..count {
@@ -29,7 +29,7 @@ async fn silent(server: &Server, count: usize) -> Vec<TcpStream> {
     all
 }
 
-/// Each a connection of its own, as new clients have them. All are answered.
+/// Sends requests on a new connection each, and asserts that all are answered.
 async fn ask(server: &Server, times: usize) {
     for _ in 0..times {
         let client = Client::builder().timeout(LONG).build().expect("a client can be made");
@@ -41,12 +41,12 @@ async fn ask(server: &Server, times: usize) {
 /// Reads a connection until the server closes it.
 async fn until_closed(mut stream: TcpStream) -> String {
     let mut all = Vec::new();
-    // A reset is an end, too.
+    // A reset also counts as closed.
     let _ = timeout(LONG, stream.read_to_end(&mut all)).await.expect("it is closed in time");
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Waits until the server has no more than so many sockets.
+/// Waits until the server has at most this many sockets.
 async fn until_sockets(server: &Server, at_most: usize) {
     let begun = Instant::now();
     while server.sockets() > at_most {
@@ -58,12 +58,12 @@ async fn until_sockets(server: &Server, at_most: usize) {
 #[tokio::test]
 async fn silent_connections_stop_nobody_and_end() {
     rlimit::increase_nofile_limit(u64::MAX).expect("the test may have files");
-    // As many systems start a service.
+    // Many systems start a service with this limit.
     let server = Server::under(&["prlimit", "--nofile=1024:"], &[("BIOSERVER_HEAD_SECONDS", "20")]);
     let before = server.sockets();
     let all = silent(&server, SILENT).await;
     ask(&server, 20).await;
-    // Those of one address are as many as it may have, and those that are new are kept.
+    // One address may have 512 connections; newer ones replace older ones.
     until_sockets(&server, before + 512 + 1).await;
     let mut ended = 0;
     for stream in all {
@@ -93,7 +93,7 @@ async fn the_soft_limit_of_files_is_raised() {
 }
 
 #[tokio::test]
-async fn where_files_are_few_connections_are_too() {
+async fn few_open_files_allow_few_connections() {
     let server = Server::under(&["prlimit", "--nofile=300:300"], &[("BIOSERVER_HEAD_SECONDS", "600")]);
     let all = silent(&server, 400).await;
     ask(&server, 20).await;
@@ -101,7 +101,7 @@ async fn where_files_are_few_connections_are_too() {
     drop(all);
 }
 
-/// Files may run out all the same: for what else a process does.
+/// Files can still run out, because a process also opens files for other purposes.
 #[tokio::test]
 async fn a_server_without_files_waits_for_some_and_says_so() {
     let folder = tempfile::tempdir().expect("there is room");
@@ -132,12 +132,12 @@ async fn a_server_without_files_waits_for_some_and_says_so() {
     Row::harmless("no file descriptors left", 1, 104, format!("{used:.2} s of processor time in 3 s"));
 }
 
-/// The processor's time that a server has used.
+/// Returns the CPU time that a server has used.
 fn processor_seconds(server: &Server) -> f64 {
     let all = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("it is running");
     let (_, after_name) = all.rsplit_once(')').expect("its name stands in brackets");
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    // The 14th and the 15th of all, in ticks of 10 ms: proc(5).
+    // Fields 14 and 15 of the file, in ticks of 10 ms: proc(5).
     fields[11..13].iter().map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
 }
 
@@ -164,7 +164,7 @@ async fn slow_heads_and_idle_connections_end() {
     };
     let idle_2 = async {
         let mut stream = connect(&server).await;
-        // The preface of HTTP/2 and empty settings (RFC 9113, 3.4): then nothing.
+        // Sends the HTTP/2 preface and empty settings (RFC 9113, 3.4), then nothing.
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("it reads");
         until_closed(stream).await;
     };
@@ -181,7 +181,7 @@ async fn an_answer_that_is_not_read_ends() {
     let server = Server::configured(&[("BIOSERVER_IDLE_SECONDS", "2")]);
     let before = server.sockets();
     let mut stream = connect(&server).await;
-    // Far more than the system takes on for the client.
+    // This is far more than the system buffers for the client.
     let asked = "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
     let sending = async { while stream.write_all(asked.as_bytes()).await.is_ok() {} };
     timeout(LONG, sending).await.expect("it is closed in time");

@@ -1,4 +1,4 @@
-//! The contract's own command lines, through curl itself.
+//! Runs the contract's own command lines with curl.
 
 use std::path::Path;
 use std::process::Command;
@@ -28,7 +28,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("it is JSON")
     }
 
-    /// The path of what was made.
+    /// Returns the path of the created resource.
     #[track_caller]
     fn made(&self) -> String {
         assert_eq!(self.status, 201, "{}", String::from_utf8_lossy(&self.body));
@@ -48,14 +48,14 @@ impl Shell {
         Self { server: Server::start(), folder }
     }
 
-    /// The path of a file with this text.
+    /// Writes a file with this text; returns its path.
     fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).expect("it can be written");
         path.to_str().expect("its name is text").to_owned()
     }
 
-    /// `curl -X METHOD URL -H 'apikey: …'`, and more of the line.
+    /// Runs `curl -X METHOD URL -H 'apikey: …'` with additional arguments.
     fn curl(&self, method: &str, path: &str, more: &[&str]) -> Answer {
         let url = format!("{}/bioserver-app{path}", self.server.url);
         let key = format!("apikey: {}", self.server.key);
@@ -65,7 +65,7 @@ impl Shell {
         let ran = curl.output().expect("these tests need curl");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         let head = std::fs::read_to_string(&head).expect("curl wrote it");
-        // After `100 Continue` there is another head.
+        // Another head follows `100 Continue`.
         let head = head.trim_end().rsplit("\r\n\r\n").next().expect("there is one").to_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("it begins with its status");
         Answer { status, head, body: ran.stdout }
@@ -100,7 +100,7 @@ fn one_to_few_as_the_contract_shows_it() {
     let face = shell.curl("GET", &reference, &[]).json(200);
     assert_eq!(face["friendlyName"], "A portrait");
 
-    // What was answered is sent back, by another client perhaps, to a session of another day.
+    // A client may send an answer back later, to another session.
     let sent = face.to_string();
     let again = [&json[..], &["-d", &sent]].concat();
     let copy = shell.curl("POST", &faces, &again).made();

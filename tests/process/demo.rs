@@ -1,4 +1,4 @@
-//! What a newcomer sees first.
+//! Runs the demo, the first thing that a newcomer sees.
 
 use evaluate::input::film;
 
@@ -26,7 +26,7 @@ fn the_demo_tells_the_same_person_from_another_and_verifies_what_was_signed() {
     assert!(score("obama.jpg", "obama3.jpg") > 3500.0, "{text}");
     assert!(score("obama.jpg", "biden.jpg") < 2500.0, "{text}");
 
-    // A person who does what is asked, then a print of that person; the provider is called back each time.
+    // First a person does what the check asks for, then a print of that person is shown; each ends with a callback.
     let told = |what: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.trim().strip_prefix(what));
         lines.map(|line| line.trim().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! The files of `deploy`: looked at by the tools of their kinds, and every setting in them by the program itself.
+//! Checks the files of `deploy` with the usual linters, and every setting in them with the program itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,24 +15,24 @@ use crate::server::program;
 
 mod compose;
 
-/// Where the service of systemd has its program.
+/// The path of the program in the systemd service.
 const INSTALLED: &str = "/usr/local/bin/bioserver";
-/// As `systemd-analyze security` rates a service: 0 is the best, 10 the worst, in tenths.
+/// The highest rating of the service by `systemd-analyze security`, in tenths: 0 is best, 10 worst.
 const EXPOSURE_MAX: &str = "15";
 
-/// A file of the project's.
+/// Reads a file of the project.
 fn read(path: &str) -> String {
     std::fs::read_to_string(project::path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// As `deploy` has a YAML file, with what is merged into its parts.
+/// Reads a YAML file of `deploy`, with its merge keys applied.
 fn yaml(path: &str) -> Value {
     let mut read: serde_norway::Value = serde_norway::from_str(&read(path)).expect("it is YAML");
     read.apply_merge().expect("it can be merged");
     serde_json::to_value(read).expect("it fits into JSON")
 }
 
-/// Runs a program that Python's environment of the tests has, in the project's folder.
+/// Runs a program of the tests' Python environment, in the project's folder.
 fn tool(name: &str, arguments: &[&str]) -> String {
     run(python::interpreter().with_file_name(name), arguments)
 }
@@ -46,14 +46,14 @@ fn run(name: impl AsRef<OsStr>, arguments: &[&str]) -> String {
     said
 }
 
-/// The secrets of compose.yaml, made as its operator makes them.
+/// Makes the secrets of compose.yaml in the same way as an operator.
 fn secrets() -> TempDir {
     let folder = tempfile::tempdir().expect("there is room");
     run(project::path("deploy/secrets.sh"), &[folder.path().to_str().expect("it is text")]);
     folder
 }
 
-/// Has the program check variables as a file of `deploy` gives them, whose secrets lie in a folder of their own.
+/// Has the program check the variables of a file of `deploy`; their secrets lie in a separate folder.
 fn checked(variables: &BTreeMap<String, String>, mounted: &str, secrets: &Path) {
     let data = tempfile::tempdir().expect("there is room");
     assert!(variables.len() > 3, "{variables:?}");
@@ -64,7 +64,7 @@ fn checked(variables: &BTreeMap<String, String>, mounted: &str, secrets: &Path) 
     succeeded(&check.output().expect("it runs"));
 }
 
-/// An image's tag is a version.
+/// Asserts that an image's tag is a version.
 fn pinned(image: &str) {
     let (_, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
     assert!(tag != "latest" && !tag.contains('/'), "{image}");
@@ -86,7 +86,7 @@ fn the_image_is_built_and_run_as_it_should_be() {
     assert!(toolchain.is_some_and(|tag| tag.starts_with(version)), "{toolchain:?} builds no {version}");
     assert_eq!(lines("USER"), ["65532:65532"]);
 
-    // What is run in it, are commands of this program.
+    // The image runs only commands of this program.
     let spoken = |word: &str| -> Vec<String> {
         let line = lines(word).pop().unwrap_or_else(|| panic!("{word}"));
         serde_json::from_str(&line[line.find('[').expect("it is a list")..]).expect("it is JSON")
@@ -132,7 +132,7 @@ fn the_compose_file_is_one_and_its_nodes_know_their_settings() {
         let used = variables.values().filter_map(|value| value.strip_prefix("/run/secrets/"));
         assert!(used.map(Value::from).all(|name| lent.contains(&name)), "{node}");
     }
-    // Everything that is mounted is there.
+    // Every mounted file exists.
     let mounted = services.values().filter_map(|service| service["volumes"].as_array()).flatten();
     for path in mounted.filter_map(|volume| volume.as_str()?.strip_prefix("./")?.split(':').next()) {
         assert!(project::path("deploy").join(path).exists(), "{path}");
@@ -150,7 +150,7 @@ fn alerts_are_raised_when_they_should_be() {
     }
 }
 
-/// The chart's objects with these values, by their kinds.
+/// Returns the chart's objects for these values, by kind.
 fn rendered(values: &Value) -> BTreeMap<String, Vec<Value>> {
     let chart = project::path("deploy/helm/bioserver");
     let values = values.to_string();

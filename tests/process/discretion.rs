@@ -1,4 +1,4 @@
-//! A log at its most talkative, the audit log, the numbers and the spans hold nothing of a person and no key.
+//! The most verbose log, the audit log, the metrics and the spans contain no personal data and no key.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ const EVIDENCE: &str = "evidence-3405691582";
 const CONSENT: &str = "consent-3203383023";
 const CALLBACK: &str = "https://93.184.216.34/callback-2880293630";
 
-/// The parts of a request's body that can be recognised in any log, however it writes bytes.
+/// Returns parts of a request's body that can be recognised in any log, in each way that a log may write bytes.
 fn marks(image: &[u8]) -> Vec<String> {
     let part = &image[200..216];
     let hex = part.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
@@ -43,7 +43,7 @@ async fn nothing_of_a_person_is_logged_recorded_counted_or_traced() {
     let server = Server::under(&["sh", "-c", "exec \"$@\" 2>\"$LOG\"", "sh"], &variables);
     let client = Client::new();
 
-    // Every operation of the contract, and then values that are marked.
+    // Every operation of the contract is called, then some with marked values.
     let url = format!("{}/bioserver-app", server.url);
     succeeded(&bioserver(folder.path(), &["conformance", "--url", &url, "--key", &server.key]));
     let about = json!({
@@ -88,12 +88,12 @@ async fn nothing_of_a_person_is_logged_recorded_counted_or_traced() {
     ]);
     marked.push(check["serverRandom"].as_str().expect("it is text").to_owned());
     marked.extend([FRIENDLY_NAME, CORRELATION, EVIDENCE, CONSENT, CALLBACK, "secret-file-name"].map(str::to_owned));
-    // Spans that are left are sent.
+    // The remaining spans are sent.
     server.signal("-TERM");
     until("it does not end", async || server.has_ended()).await;
     let spans = collector.spans();
     assert!(spans.len() > 30, "{}", spans.len());
-    // Texts stand in its messages as they are, and ids and times as numbers.
+    // The messages contain texts verbatim, and ids and times as numbers.
     let sent = String::from_utf8_lossy(&collector.bodies().concat()).into_owned();
 
     let said = String::from_utf8_lossy(&std::fs::read(&log).expect("it is written")).into_owned();

@@ -1,4 +1,4 @@
-//! A disk that is full: what cannot be kept is refused, readiness says so, and what is kept can be read.
+//! On a full disk, writes are refused, readiness reports it, and stored data can still be read.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -12,14 +12,14 @@ use crate::nodes::open;
 use crate::server::Server;
 use crate::wait::{down, readiness, until, until_ready};
 
-/// Puts the data folder on a small disk of its own, which ends with the server: in a namespace of its own, where
-/// everybody may mount.
+/// Puts the data folder on a small disk of its own, which ends with the server. It does so in a namespace of its own,
+/// where every user may mount.
 const ON_A_SMALL_DISK: &str = r#"
 kept=$(mktemp -d) && cp -a "$BIOSERVER_DATA/." "$kept" && mount -t tmpfs -o size=8m tmpfs "$BIOSERVER_DATA" &&
     cp -a "$kept/." "$BIOSERVER_DATA" && rm -r "$kept" && exec "$@"
 "#;
 
-/// Takes what room there is, also what the database has given back meanwhile.
+/// Fills the remaining room, including the room that the database has freed in the meantime.
 fn fill(path: &Path) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).expect("it can be made");
     let some = [0; 4096];
@@ -38,7 +38,7 @@ async fn a_full_disk_is_said_to_be_full() {
     let client = Client::new();
     until_ready(&client, &node).await;
     let session = open(&client, &node, &json!({})).await.expect("it answers");
-    // The disk as the server sees it.
+    // The path on the disk as the server sees it.
     let full = node.inside().join("full");
     until("the disk is not said to be full", async || {
         fill(&full);
@@ -49,7 +49,7 @@ async fn a_full_disk_is_said_to_be_full() {
         fill(&full);
         let request = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         let reply = request.send().await.expect("it answers");
-        // The log of the database may have had room for a session more.
+        // The database's log may have had room for one more session.
         if reply.status() == 201 {
             return false;
         }
@@ -59,7 +59,7 @@ async fn a_full_disk_is_said_to_be_full() {
         true
     })
     .await;
-    // Nothing is read of a person that cannot be recorded.
+    // Personal data is not read if the read cannot be recorded.
     until("what is read on a full disk is recorded", async || {
         fill(&full);
         let read = node.request(&client, Method::GET, &session).send().await.expect("it answers");

@@ -1,4 +1,4 @@
-//! The capture page in a frame of a page of another origin, by the element that providers use.
+//! Shows the capture page in a frame of a page of another origin, through the element that providers use.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -39,7 +39,7 @@ fn answer(mut stream: TcpStream) {
     let _ = stream.write_all(&[head.as_bytes(), &body].concat());
 }
 
-/// A provider that has named this origin among others.
+/// Starts a provider that allows this origin among others.
 fn allowing(around: SocketAddr) -> Provider {
     let server = Server::start();
     for origin in ["https://bank.example".to_owned(), format!("http://{around}")] {
@@ -49,7 +49,7 @@ fn allowing(around: SocketAddr) -> Provider {
     Provider::of(server)
 }
 
-/// The example before a check; its browser has a camera.
+/// Opens the example with a check, in a browser with a camera.
 async fn embedded(provider: &Provider, around: SocketAddr) -> Browser {
     let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let address = provider.address(&session).await;
@@ -79,7 +79,7 @@ async fn the_page_around_hears_the_end_and_takes_the_frame_away() {
     let around = example();
     let provider = allowing(around);
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
-    // The check ends by itself, since what is sent shows nobody.
+    // The check ends by itself, since the capture shows no face.
     provider.send_nobody(&session, &check).await;
     let address = provider.address(&session).await;
     let browser = Browser::open(&format!("http://{around}/")).await;
@@ -94,12 +94,12 @@ async fn the_page_around_hears_the_end_and_takes_the_frame_away() {
 }
 
 #[tokio::test]
-async fn other_pages_may_not_show_it() {
+async fn other_origins_may_not_show_the_page() {
     let around = example();
     let provider = Provider::start();
     let browser = embedded(&provider, around).await;
     browser.find("bio-capture iframe").await.enter_frame().await.expect("it is a frame");
-    // What the browser shows in its place.
+    // The browser shows this in place of the page.
     let shown = browser.find("body").await.text().await.expect("it has a text");
     assert!(!shown.contains("Face check"), "{shown}");
     browser.page.enter_parent_frame().await.expect("it has one");

@@ -1,8 +1,9 @@
-//! The table of faults: each is provoked on running programs while requests come, and what was answered is asked for
-//! again afterwards.
+//! The table of faults: each fault is provoked on running programs under load, and the answers are read again
+//! afterwards.
 //!
-//! `FAULTS_MINUTES=15 FAULTS_KILLS=20 tools/faults` prints it, with the rows of the tests beside this one. It takes that long
-//! for the soak, and kills a server so often on each kind of storage. Without them it is short.
+//! `FAULTS_MINUTES=15 FAULTS_KILLS=20 tools/faults` prints it, with the rows of the tests beside this one. The soak
+//! takes that many minutes, and a server is killed that often on each kind of storage. Without these variables it is
+//! short.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +16,7 @@ mod load;
 const SOAK: Duration = Duration::from_secs(6);
 const OVERLOAD: Duration = Duration::from_secs(4);
 const KILLS: usize = 2;
-/// A long soak has an overload that is as much shorter.
+/// The overload of a long soak is shorter by this factor.
 const OVERLOAD_SHARE: u32 = 15;
 
 /// The outcome of one fault: a line of the table.
@@ -24,7 +25,7 @@ pub struct Row {
     fault: String,
     times: usize,
     requests: usize,
-    /// Answers that are not true any more.
+    /// Answers that are no longer true.
     lost: Vec<String>,
     /// Answers that should not have been given.
     wrong: Vec<String>,
@@ -32,7 +33,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Prints the line of a fault that did no harm, which the test has made sure of.
+    /// Prints the line of a fault that did no harm, as the test has verified.
     pub fn harmless(fault: &str, times: usize, requests: usize, measured: impl fmt::Display) {
         let (fault, measured) = (fault.to_owned(), measured.to_string());
         println!("{}", Self { fault, times, requests, measured, ..Self::default() });

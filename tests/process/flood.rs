@@ -1,4 +1,5 @@
-//! A provider that asks for far more than can be done: the others do not notice, and who waits as told is let in.
+//! A provider that asks for far too much does not disturb others, and a client that waits as `Retry-After` says is let
+//! in.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,13 +12,13 @@ use testkit::project::sample;
 use crate::faults::Row;
 use crate::server::Server;
 
-/// Far more than one worker takes in within the queue's limit.
+/// Far more clients than one worker can serve within the queue's limit.
 const CLIENTS: usize = 60;
-/// Faces that each of them wants.
+/// Faces that each client wants.
 const WANTED: usize = 2;
 const QUIET: usize = 25;
 
-/// The status, and the seconds to wait.
+/// Returns the status, and the seconds to wait.
 async fn face(server: &Server, client: &Client, key: &str, image: Vec<u8>) -> (u16, Option<u64>) {
     let part = Part::bytes(image).file_name("image.jpg");
     let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
@@ -34,7 +35,7 @@ async fn a_flood_by_one_provider_harms_no_other_and_waiting_pays() {
     let (waited, again, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let image = sample("obama.jpg");
     let one_of_many = async |number: usize| {
-        // Each has a picture of its own.
+        // Each client has a different picture.
         let own = [&image[..], &vec![0; number]].concat();
         for _ in 0..WANTED {
             let mut was_refused = false;

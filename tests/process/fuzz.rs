@@ -1,4 +1,4 @@
-//! Whatever is sent, the server answers with a documented refusal, and lives on.
+//! The server answers any input with a documented refusal, and keeps running.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use testkit::project::sample;
 
 use crate::server::Server;
 
-/// Never a 5xx, and every refusal is the contract's.
+/// Asserts that the answer is never a 5xx, and that every refusal has the contract's form.
 async fn check(response: reqwest::Response, what: &str) -> StatusCode {
     let status = response.status();
     assert!(!status.is_server_error(), "{what}: {status}");

@@ -1,4 +1,4 @@
-//! Captures and pictures that are made to harm: they are refused, and take no more memory than whole ones may.
+//! Hostile captures and pictures are refused, and take no more memory than valid ones may.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +11,14 @@ use testkit::hostile;
 use crate::faults::Row;
 use crate::server::Server;
 
-/// As many captures at once as would have filled the memory of a small machine.
+/// This many captures at once would formerly have filled the memory of a small machine.
 const AT_ONCE: usize = 4;
-/// Bound for captures of 27 MB that come at once, and for opening two of them.
+/// The limit for captures of 27 MB that arrive at once, and for opening two of them.
 const CAPTURES_BYTES_MAX: u64 = 400 << 20;
-/// Bound for one picture and the memory that the allocator keeps of it.
+/// The limit for one picture and the memory that the allocator keeps of it.
 const PICTURE_BYTES_MAX: u64 = 360 << 20;
 
-/// A sealed capture that is one list of as many small items as there is room for.
+/// Seals a capture that consists of one list with as many small items as possible.
 fn sealed(certificate: &str, member: &[u8]) -> String {
     let items = PLAIN_BYTES_MAX as u32 - 64;
     let head = [&b"\xa2\x67version\x01"[..], member, &[0x9a], &items.to_be_bytes()].concat();
@@ -26,7 +26,7 @@ fn sealed(certificate: &str, member: &[u8]) -> String {
     jwe::seal(&STANDARD.decode(certificate).expect("it is base64"), &plain).expect("it can be sealed")
 }
 
-/// The code of a refusal.
+/// Returns the code of a refusal.
 async fn code(reply: reqwest::Response) -> String {
     assert!(reply.status().is_client_error(), "{}", reply.status());
     let refusal: Value = reply.json().await.expect("a refusal is JSON");

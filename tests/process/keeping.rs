@@ -1,5 +1,5 @@
-//! Accepted work is done, and deleted media are erased, though the place of media is away; and nobody erases what is
-//! another's.
+//! Accepted work is completed and deleted media are erased even if the media are unavailable for a while; a server
+//! never erases another's media.
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn open(server: &Server, about: &Value) -> String {
     nodes::open(&Client::new(), server, about).await.expect("it answers")
 }
 
-/// A face with its image.
+/// Adds a face with its image.
 async fn add(server: &Server, session: &str) -> String {
     nodes::add(&Client::new(), server, session, "obama.jpg").await
 }
@@ -42,7 +42,7 @@ async fn status(server: &Server, method: Method, path: &str) -> u16 {
     server.request(&Client::new(), method, path).send().await.expect("it answers").status().as_u16()
 }
 
-/// A session whose check has had its capture; `meanwhile` happens just before that is sent.
+/// Opens a session and sends a capture for its check; `meanwhile` runs just before the capture is sent.
 async fn captured(provider: &Provider, film: &[Frame], meanwhile: impl FnOnce()) -> String {
     let session = open(&provider.server, &json!({ "imageStorageEnabled": true, "ttlSeconds": 600 })).await;
     let check = provider.begin_in(&session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
@@ -100,7 +100,7 @@ async fn captures_are_looked_at_though_the_database_was_away() {
     tokio::time::sleep(OUTAGE).await;
     database.set(Way::Open);
     until("the server is not back", async || status(&provider.server, Method::GET, &sessions[0]).await == 200).await;
-    // Whatever the node had begun it gives back: no lease runs out in time.
+    // A node gives back the work that it had begun: no lease expires in time.
     for session in &sessions {
         until("a capture is given up or forgotten", async || provider.status(session).await == "SUCCESS").await;
     }
@@ -111,7 +111,7 @@ async fn captures_are_looked_at_though_the_database_was_away() {
     Row::harmless("the database away while captures wait", 1, 2, format!("away for {OUTAGE:?}; all ended as SUCCESS"));
 }
 
-/// Counts the owner's sessions that have media.
+/// Counts the sessions that have media, over all owners.
 async fn kept(media: &Media) -> usize {
     let mut count = 0;
     for owner in media.names("").await.expect("it lists") {
@@ -195,7 +195,7 @@ async fn a_server_with_an_empty_database_erases_nothing_of_another_one() {
     both.retain(|found| *found != owner);
     let [stranger] = both.try_into().expect("there are two");
     other.kill();
-    // One belongs to a session of the second server that was over long ago, and one to a session of the first.
+    // One belongs to a session of the second server that expired long ago, and one to a session of the first server.
     let [left, right] = [&stranger, &owner].map(|owner| {
         let stray = media.join(owner).join("sessions/01800000-0000-7000-8000-000000000000/image");
         std::fs::create_dir_all(stray.parent().expect("it has one")).expect("it can be made");

@@ -1,4 +1,4 @@
-//! The command line's `keys`, `providers`, `callbacks`, `usage`, `verify` and `check`, through the binary itself.
+//! Tests the commands `keys`, `providers`, `callbacks`, `usage`, `verify` and `check` of the binary.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tempfile::TempDir;
 
-/// A working directory with a data folder of its own.
+/// A working directory with its own data folder.
 struct Place(TempDir);
 
 impl Place {
@@ -35,7 +35,7 @@ impl Place {
         self.command(arguments).output().unwrap()
     }
 
-    /// What a command that succeeds prints.
+    /// Returns the output of a command that succeeds.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", error(&output));
@@ -154,7 +154,7 @@ fn check_shows_what_is_in_force_and_where_it_comes_from() {
     for name in ["workers = 'no' (BIOSERVER_WORKERS)", "BIOSERVER_NONSENSE"] {
         assert!(error(&output).contains(name), "{}", error(&output));
     }
-    // The others name the same faults.
+    // Other commands report the same faults.
     let output = place.command(&["keys", "list"]).env("BIOSERVER_WORKERS", "no").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(error(&output).contains("BIOSERVER_WORKERS"));
@@ -250,7 +250,7 @@ async fn usage_is_shown_by_provider_operation_and_day() {
 }
 
 #[test]
-fn what_signs_callbacks_is_made_once_and_rotated() {
+fn the_callback_secret_is_made_once_and_rotated() {
     let place = Place::new();
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
     place.json(&["keys", "create", "--provider", "Zenith", "--json"]);
@@ -276,7 +276,7 @@ fn what_signs_callbacks_is_made_once_and_rotated() {
 async fn only_serve_and_migrate_change_a_schema() {
     let place = Place::new();
     place.text(&["keys", "create", "--provider", "Acme"]);
-    // As the program before the last step of the schema left it.
+    // Restores the state before the last migration.
     let path = place.0.path().join("data/bioserver.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
@@ -296,7 +296,7 @@ async fn only_serve_and_migrate_change_a_schema() {
     assert_eq!(version, before, "nothing was changed");
     assert_eq!(place.text(&["migrate"]), "The schema is up to date.\n");
     assert!(place.text(&["keys", "list"]).contains("Acme"));
-    // A program that is older than the schema goes on beside a newer one.
+    // An older program keeps working after a newer one has changed the schema.
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9999, 'of a later program', TRUE, x'00', 0)";
     sqlx::query(newer).execute(&mut database).await.unwrap();
@@ -304,7 +304,7 @@ async fn only_serve_and_migrate_change_a_schema() {
     place.text(&["migrate"]);
 }
 
-/// Makes a session's callback that has ended in this way.
+/// Inserts a session's callback with this outcome.
 async fn ended(store: &Store, status: CallbackStatus, last: &str) -> (CallbackId, SessionId) {
     let now = Clock::default().now();
     let id = CallbackId::new();

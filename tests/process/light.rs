@@ -1,5 +1,5 @@
-//! A check by light on the capture page in a real browser, before whose camera is a face that reflects the page, and one
-//! that does not.
+//! Runs a check with light on the capture page in a real browser. One camera shows a face that reflects the page's
+//! light; another shows a face that does not.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::provider::{Provider, portrait};
 
-/// As long as the longest film of the page.
+/// The length of the page's longest film.
 const FILM_MS: u32 = 6000;
-/// A camera cannot wait for a machine that is busy with something else.
+/// A camera cannot wait for a busy machine.
 const TRIES_MAX: usize = 3;
 
-/// Keeps the pictures of one light, by its name.
+/// Stores the pictures of one light under its name.
 const KEEP: &str = "
 const [light, jpegs] = arguments;
 const done = arguments[arguments.length - 1];
@@ -33,7 +33,7 @@ Promise.all(pictures).then((pictures) => {
 });
 ";
 
-/// A camera whose pictures are in the light of the page, if it reacts.
+/// A camera whose pictures show the page's light if it reacts.
 const CAMERA: &str = "
 const [everyMs, reacts] = arguments;
 const canvas = document.createElement('canvas');
@@ -50,11 +50,11 @@ setInterval(draw, 20);
 navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
 ";
 
-/// The same film in each light: the light's name, and its pictures in base64.
+/// Returns the same film in each light: the light's name, and its pictures in base64.
 fn films() -> Vec<(String, Vec<String>)> {
     let portrait = portrait();
     let film = |light: Option<Light>| {
-        // All films are as long, whether there is light or not.
+        // All films are equally long, with or without light.
         let from_ms = if light.is_some() { 0 } else { FILM_MS - LIGHT_MS };
         let lit = (from_ms..FILM_MS).step_by(LIGHT_MS as usize);
         let light_of = light.unwrap_or(Light::Sky);
@@ -63,13 +63,13 @@ fn films() -> Vec<(String, Vec<String>)> {
         let frames = performer::perform(&portrait, &Performance { asked, seed: 7, frame_ms: FRAME_MS });
         let shown = frames.iter().take_while(|frame| frame.t_ms < FILM_MS - LIGHT_MS);
         let encoded = |jpeg: &Bytes| STANDARD.encode(jpeg);
-        // The light has not come on in the first frames.
+        // The first frames are from before the light comes on.
         (light.map_or("NONE", Light::name).to_owned(), shown.skip(3).map(|frame| encoded(&frame.jpeg)).collect())
     };
     std::iter::once(None).chain(Light::ALL.map(Some)).map(film).collect()
 }
 
-/// The signed result that the provider reads, after a person before this camera went through the page.
+/// Returns the signed result that the provider reads after a person with this camera went through the page.
 async fn result(provider: &Provider, films: &[(String, Vec<String>)], reacts: bool) -> Value {
     let (session, _) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE_VIDEO", "lightChallenge": true })).await;
     let browser = Browser::with(&[], &provider.address(&session).await).await;

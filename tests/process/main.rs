@@ -1,4 +1,4 @@
-//! The program as its users run it: a process of its own, real networks, real HTTP.
+//! Tests the program as users run it: as a separate process, with real networks and real HTTP.
 
 mod attacks;
 mod audit;

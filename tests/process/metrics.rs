@@ -1,4 +1,4 @@
-//! The numbers of a running server, as Prometheus reads them, and the line that is logged of each request.
+//! Tests the metrics of a running server in Prometheus' format, and the log line of each request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ async fn scraped(client: &Client, address: &str) -> BTreeMap<String, f64> {
     lines.map(value).collect()
 }
 
-/// What the board in `deploy` asks Prometheus.
+/// Returns the queries of the dashboard in `deploy`.
 pub fn queries_of_the_board() -> Vec<String> {
     let board = std::fs::read(project::path("deploy/grafana/bioserver.json")).expect("it is there");
     let board: Value = serde_json::from_slice(&board).expect("it is JSON");
@@ -30,7 +30,7 @@ pub fn queries_of_the_board() -> Vec<String> {
     targets.map(|target| target["expr"].as_str().expect("it is text").to_owned()).collect()
 }
 
-/// The numbers that it shows.
+/// Returns the metrics that the dashboard shows.
 fn on_the_board() -> BTreeSet<String> {
     let queries = queries_of_the_board();
     let words = queries.iter().flat_map(|query| query.split(|char: char| !char.is_ascii_alphanumeric() && char != '_'));
@@ -38,7 +38,7 @@ fn on_the_board() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn work_is_told_in_numbers() {
+async fn metrics_count_the_work() {
     let address = free_address().to_string();
     let server = Server::configured(&[("BIOSERVER_METRICS_LISTEN", &address)]);
     let client = Client::new();
@@ -64,7 +64,7 @@ async fn work_is_told_in_numbers() {
         assert_eq!(numbers[&format!("bioserver_up{{part=\"{part}\"}}")], 1.0);
     }
     assert_eq!((numbers["bioserver_sessions"], numbers["bioserver_panics"]), (1.0, 0.0));
-    // The board shows nothing that is not told; some things have not happened here.
+    // The dashboard shows only metrics that exist; some events have not happened in this test.
     let told = |name: &str| numbers.keys().any(|told| told.split('{').next() == Some(name));
     let not_yet = ["bioserver_liveness_verdicts_total", "bioserver_callbacks_total"];
     let shown = on_the_board();
@@ -72,10 +72,10 @@ async fn work_is_told_in_numbers() {
     for name in shown {
         assert!(told(&name) || not_yet.contains(&name.as_str()), "{name}");
     }
-    // No label holds what a caller has sent.
+    // No label contains data from a caller.
     let id = session.rsplit('/').next().expect("it ends in an id");
     assert!(numbers.keys().all(|name| !name.contains(id) && !name.contains("nothing")));
-    // The contract's own address does not tell.
+    // The contract's own address does not serve metrics.
     let own = client.get(format!("{}/metrics", server.url)).send().await.expect("it answers");
     assert_eq!(own.status(), 404);
 }

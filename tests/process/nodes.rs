@@ -1,4 +1,4 @@
-//! Several nodes behind one Postgres: each may die at any moment.
+//! Several nodes behind one Postgres, each of which may crash at any moment.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::server::Server;
 use crate::wait::until;
 
 pub const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-/// So long a node may need for a capture before another one takes it: more than it takes on a busy machine.
+/// The lease of a capture, longer than processing takes on a busy machine; then another node takes it over.
 const LEASE_SECONDS: &str = "30";
-/// Requests under way at once.
+/// Concurrent clients.
 const CLIENTS: usize = 8;
 
-/// Nodes that share a database, a master key and a folder of images, and that folder.
+/// Starts nodes that share a database, a master key and a folder of images; returns them and that folder.
 fn nodes<const N: usize>() -> ([Server; N], TempDir) {
     nodes_on(&postgres::database())
 }
@@ -40,14 +40,14 @@ pub fn nodes_on<const N: usize>(database: &str) -> ([Server; N], TempDir) {
     (std::array::from_fn(|_| Server::configured(&variables)), media)
 }
 
-/// Those that are images.
+/// Counts the images under a folder, without keys and the audit log's head.
 fn count_files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let images = entries.filter(|entry| entry.file_name() != "keys" && entry.file_name() != "audit");
     images.map(|entry| if entry.path().is_dir() { count_files(&entry.path()) } else { 1 }).sum()
 }
 
-/// Waits until all are erased.
+/// Waits until all images are erased.
 async fn no_files(folder: &Path) {
     until("nobody erases them", async || count_files(folder) == 0).await;
 }
@@ -68,7 +68,7 @@ pub async fn add(client: &Client, node: &Server, session: &str, image: &str) -> 
     location(&reply)
 }
 
-/// Asks for a face of this image.
+/// Adds a face from this image.
 pub async fn add_to(client: &Client, node: &Server, session: &str, image: Vec<u8>) -> reqwest::Response {
     let part = Part::bytes(image).file_name("image.jpg");
     let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
@@ -100,12 +100,12 @@ async fn a_session_is_the_same_on_every_node() {
     }
     let image = other.request(&client, Method::GET, &format!("{first}/image")).send().await.expect("it answers");
     assert_eq!(image.bytes().await.expect("it is whole"), sample("obama.jpg"));
-    // Each node's answers are verified by the other's keys.
+    // Each node's answers verify with the other's keys.
     let keys = async |node: &Server| -> Value {
         client.get(format!("{}/.well-known/jwks.json", node.url)).send().await.unwrap().json().await.unwrap()
     };
     assert_eq!(keys(&one).await, keys(&other).await);
-    // Deleted on one, it is gone on the other.
+    // A session deleted on one node is gone on the other.
     let deleted = other.request(&client, Method::DELETE, &session).send().await.expect("it answers");
     assert_eq!(deleted.status(), 204);
     let gone = one.request(&client, Method::GET, &session).send().await.expect("it answers");
@@ -113,7 +113,7 @@ async fn a_session_is_the_same_on_every_node() {
     no_files(media.path()).await;
 }
 
-/// Adds faces to sessions of its own through both nodes, until told to stop; answers what was accepted.
+/// Adds faces to its own sessions through both nodes until `stop` is set; returns the accepted ones.
 async fn work(
     client: Client,
     nodes: Arc<[Server; 2]>,
@@ -139,7 +139,7 @@ async fn work(
     made
 }
 
-/// Waits until so many requests were accepted.
+/// Waits until this many requests were accepted.
 async fn wait_for(accepted: &AtomicUsize, count: usize) {
     until("the load does not get on", async || accepted.load(Ordering::Relaxed) >= count).await;
 }
@@ -203,7 +203,7 @@ async fn a_capture_whose_node_is_killed_is_looked_at_by_another() {
         sqlx::query_scalar("SELECT attempts FROM replays").fetch_one(database).await.expect("there is one")
     };
 
-    // Only one of them can take it.
+    // Only the victim can take the capture.
     survivor.server.pause();
     let client = Client::new();
     let request = victim.server.request(&client, Method::POST, &format!("{session}/replay-liveness"));

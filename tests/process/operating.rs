@@ -1,4 +1,4 @@
-//! `docs/operate.md`: its commands run, and print what it shows.
+//! Runs the commands of `docs/operate.md`; they print what the page shows.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,7 +25,7 @@ fn a_server_is_operated_as_its_page_shows_it() {
     let installed =
         ["usr/local/bin/bioserver", "etc/systemd/system/bioserver.service", "etc/bioserver/secrets/master_key"];
     assert!(installed.iter().all(|path| root.join(path).exists()));
-    // The page knows every alert.
+    // The page describes every alert.
     let alerts = fs::read_to_string(project::path("deploy/prometheus/alerts.yml")).expect("it is there");
     for alert in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         assert!(page.contains(&format!("| `{alert}` |")), "{alert}");

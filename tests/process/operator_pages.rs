@@ -1,4 +1,5 @@
-//! The server's own pages for those who run it and build on it: the root of the host, the documents, and the operator's page.
+//! Tests the server's own pages for operators and developers: the root of the host, the documents, and the operator's
+//! page.
 
 use reqwest::Client;
 use reqwest::header::{self, HeaderValue};
@@ -72,7 +73,7 @@ async fn the_operator_sees_how_the_server_does() {
     }
     browser.assert_accessible("the operator's page").await;
     browser.page.clone().close().await.expect("it closes");
-    // It is not where everybody is.
+    // The public address does not serve the operator's page.
     let public = reqwest::get(format!("{}/admin", provider.server.url)).await.expect("it answers");
     assert_eq!(public.status(), 404);
 }

@@ -1,4 +1,4 @@
-//! Pages of other hosts in a real browser, which may call the server once their provider has named them.
+//! Pages of other origins in a real browser may call the server once their provider has added their origin.
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -9,7 +9,7 @@ use crate::server::Server;
 
 const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<title>A bank</title>";
 
-/// Opens a session, and answers its path, or the word `stopped` where the browser lets the page read nothing.
+/// Opens a session; returns its path, or the word `stopped` if the browser blocks the page's access.
 const OPEN: &str = "
 const [url, key] = arguments;
 const done = arguments[arguments.length - 1];
@@ -19,7 +19,7 @@ fetch(url, { method: 'POST', headers, body: '{}' })
   .catch(() => done('stopped'));
 ";
 
-/// The origin of an empty page.
+/// Serves an empty page; returns its origin.
 async fn page() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let origin = format!("http://{}", listener.local_addr().expect("it has an address"));
@@ -54,7 +54,7 @@ async fn a_page_may_call_once_its_provider_has_named_it() {
     assert_eq!(open(&browser, &server, &other_key).await, "stopped", "the other provider has not named it");
 
     assert!(said(&["tests", "--remove", &origin]).starts_with("tests: none"));
-    // The browser remembers for some minutes that it may ask.
+    // The browser caches the preflight's permission for some minutes.
     assert_eq!(open(&browser, &server, &server.key).await, "stopped");
     for (arguments, words) in [
         (["tests", "--add", "https://bank.example/"], "is no origin"),
@@ -66,7 +66,7 @@ async fn a_page_may_call_once_its_provider_has_named_it() {
     }
 }
 
-/// No page is told of by a server whose providers have named none.
+/// A server whose providers have added no origin allows none.
 #[tokio::test]
 async fn nothing_is_open_by_default() {
     let server = Server::start();

@@ -1,4 +1,5 @@
-//! A database or a bucket that is away, and nodes that hang: whoever asks is told so soon, and nobody else is harmed.
+//! During an outage of the database or the bucket, or when a node hangs, clients get an answer soon, and no other node
+//! is harmed.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,10 @@ use crate::proxy::{Proxy, Way};
 use crate::server::Server;
 use crate::wait::{down, readiness, until, until_ready};
 
-/// Half of what a request once waited for a database that is away. Two seconds are promised, on a machine with nothing
-/// else to do.
+/// Half of the time that a request formerly waited for an unavailable database. The promise is two seconds on a machine
+/// with nothing else to do.
 const SOON: Duration = Duration::from_secs(5);
-/// More than a pool has connections.
+/// More requests than a pool has connections.
 const AT_ONCE: usize = 24;
 
 async fn get(client: &Client, node: &Server, path: &str) -> Response {
@@ -42,7 +43,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
     let client = Client::new();
     let session = open(&client, &node, &json!({})).await.expect("it answers");
     for way in [Way::Frozen, Way::Cut, Way::Frozen] {
-        // The pool is full of connections, which the outage meets at work or idle.
+        // The pool is full of connections, some busy and some idle when the outage begins.
         let read = || get(&client, &node, &session);
         tokio::join!(join_all((0..AT_ONCE).map(|_| read())), async {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -58,7 +59,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
         refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
         proxy.set(Way::Open);
         until("it does not come back", async || get(&client, &node, &session).await.status() == 200).await;
-        // All connections are good again, not one of them.
+        // All connections work again, not only one.
         for reply in join_all((0..AT_ONCE).map(|_| read())).await {
             assert_eq!(reply.status(), 200);
         }
@@ -66,7 +67,7 @@ async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
     Row::harmless("the database frozen or cut", 3, 3 * (3 * AT_ONCE + 1), "503 in time, all connections recovered");
 }
 
-/// Waits until readiness says that this part is down, and that alone.
+/// Waits until readiness reports this part, and only this part, as down.
 async fn is_not_ready(client: &Client, node: &Server, part: &str) {
     until("it is said to be ready", async || {
         let (is_ready, said) = readiness(client, node).await;
@@ -76,7 +77,7 @@ async fn is_not_ready(client: &Client, node: &Server, part: &str) {
     .await;
 }
 
-/// As after a failover to a standby that was not promoted.
+/// The same happens after a failover to a standby that was not promoted.
 #[tokio::test]
 async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     let url = postgres::database();
@@ -100,7 +101,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     is_not_ready(&client, &node, "database").await;
     let about = node.request(&client, Method::POST, "/v2/bio-sessions").json(&json!({}));
     refused(about.send().await.expect("it answers"), "DATABASE_UNAVAILABLE").await;
-    // Nothing is read of a person that cannot be recorded.
+    // Personal data is not read if the read cannot be recorded.
     refused(get(&client, &node, &session).await, "DATABASE_UNAVAILABLE").await;
     set("RESET default_transaction_read_only").await;
     until_ready(&client, &node).await;
@@ -108,7 +109,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     Row::harmless("a database that cannot be written", 1, 4, "writes and reads got 503; it recovered");
 }
 
-/// The provider's requests as they were counted.
+/// Returns the counted requests of the provider.
 async fn counted(database: &str) -> i64 {
     let mut database = PgConnection::connect(database).await.expect("it is there");
     let sum = "SELECT CAST(COALESCE((SELECT SUM(count) FROM usage WHERE operation = 'createBioSession'), 0)
@@ -116,7 +117,7 @@ async fn counted(database: &str) -> i64 {
     sqlx::query_scalar(sum).fetch_one(&mut database).await.expect("it counts")
 }
 
-/// Once, a node that was stopped in the middle of a request held a row that all requests of its provider need.
+/// Formerly, a node stopped in the middle of a request held a row that all requests of its provider need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_stopped_at_work_harms_no_other() {
     const STOPS: usize = 6;
@@ -173,7 +174,7 @@ async fn a_bucket_that_does_not_answer_is_said_to_be_away() {
     let begun = Instant::now();
     refused(add_to(&client, &node, &session, sample("obama.jpg")).await, "MEDIA_UNAVAILABLE").await;
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
-    // Whoever needs no images is served, since the node knows the key of the hour.
+    // Requests without images are served, since the node knows the key of the hour.
     let session = open(&client, &node, &json!({})).await.expect("it answers");
     let face = location(&add_to(&client, &node, &session, sample("obama.jpg")).await);
     assert_eq!(get(&client, &node, &face).await.status(), 200);

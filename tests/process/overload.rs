@@ -1,4 +1,4 @@
-//! More work than the machine can do: it is refused in time, and what costs nothing goes on.
+//! Work beyond the machine's capacity is refused in time, and cheap requests are still served.
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
@@ -7,7 +7,7 @@ use testkit::project::sample;
 
 use crate::server::Server;
 
-/// Far more than one worker takes in within the queue's limit.
+/// Far more uploads than one worker can serve within the queue's limit.
 const UPLOADS: usize = 40;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Packs of networks: fetched, taken over, chosen and removed.
+//! Tests packs of networks: fetching, importing, choosing and removing them.
 
 mod fetching;
 mod home;
@@ -8,7 +8,7 @@ mod materials;
 
 use std::path::PathBuf;
 
-/// The published networks, where they are.
+/// Returns the folder of the published networks, if it exists.
 fn upstream() -> Option<PathBuf> {
     testkit::shared::folder("models-upstream")
 }

@@ -1,4 +1,4 @@
-//! The pages of `docs`: every command line on them runs, and answers what the page shows.
+//! Runs every command line on the pages of `docs`, and compares the output with the page.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::server::{Server, free_address};
 /// Printed before the output of each snippet.
 const MARK: &str = "@@@ snippet";
 
-/// Whether an answer has all members that are shown of it, and words in capitals as they are shown.
+/// True if an answer has all members that the page shows; words in capitals and booleans must be equal.
 fn shows(shown: &Value, answer: &Value) -> bool {
     match (shown, answer) {
         (Value::Object(shown), Value::Object(answer)) => {
@@ -31,13 +31,13 @@ fn shows(shown: &Value, answer: &Value) -> bool {
     }
 }
 
-/// Whether lines are shown as they are; `…` stands for any text, and alone in a line for any lines.
+/// True if the lines match; `…` stands for any text, and alone on a line for any number of lines.
 pub fn shows_text(shown: &str, output: &str) -> bool {
     let pattern = regex::escape(shown.trim()).replace("\n…", "(\n.*)*").replace('…', ".*");
     regex::Regex::new(&format!("^{pattern}$")).expect("it is a pattern").is_match(output.trim())
 }
 
-/// A page under one of its headings, up to the next one of the same level or above.
+/// Returns the part of a page under a heading, up to the next heading of the same or a higher level.
 pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let (_, section) = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("there is no {heading}"));
     let level = heading.chars().take_while(|char| *char == '#').count();
@@ -45,11 +45,11 @@ pub fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     &section[..ends.min().unwrap_or(section.len())]
 }
 
-/// Runs the snippets of a page, or of a part of it, one after the other in one shell, and compares what the page shows of
-/// their output.
+/// Runs the snippets of a page, or of a part of it, one after the other in one shell, and compares their output with
+/// what the page shows.
 pub fn run(page: &str, folder: &Path, variables: &[(&str, &str)]) {
     let snippets = page::blocks(page);
-    // A page that starts a server may fail before it ends it.
+    // A page that starts a server may fail before it ends the server.
     let mut script = "trap 'kill $(jobs -p) 2>&- || true' EXIT\n".to_owned();
     for (_, text) in snippets.iter().filter(|(language, _)| *language == "sh") {
         writeln!(script, "echo '{MARK}'\n{text}").expect("it is memory");

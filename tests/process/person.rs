@@ -1,4 +1,4 @@
-//! A person before the capture page: what the camera of a browser sees of them, and how they go through the page.
+//! A person before the capture page: the scenes that a browser's camera shows, and the steps through the page.
 
 use std::io::Cursor;
 
@@ -35,10 +35,10 @@ globalThis.said = [];
 speechSynthesis.speak = ({ text, lang }) => globalThis.said.push(`${lang}: ${text}`);
 ";
 
-/// The person's head in pixels of the sample, and how wide it is in a scene.
+/// The centre of the person's head in the sample, and its width, in pixels.
 const HEAD: (f32, f32, f32) = (475.0, 285.0, 265.0);
 
-/// The sample with the middle of the face at (`x`, `y`), the face `width` pixels wide.
+/// Draws the sample with the middle of the face at (`x`, `y`) and a face `width` pixels wide.
 fn scene(x: f32, y: f32, width: f32) -> RgbImage {
     let sample = image::load_from_memory(samples::ONE[0].1).expect("it is a picture").to_rgb8();
     let scale = width / HEAD.2;
@@ -71,7 +71,7 @@ pub fn camera() -> String {
     CAMERA.replace("SCENES", &Value::Object(encoded.into_iter().collect()).to_string())
 }
 
-/// A browser before a check of this kind, whose camera is the one above.
+/// Opens a browser with the camera above before a check of this kind.
 pub async fn before(provider: &Provider, check: &Value) -> (Browser, String) {
     let (session, _) = provider.begin(check).await;
     let browser = Browser::open("about:blank").await;
@@ -95,7 +95,7 @@ impl Browser {
         focused.send_keys(keys).await.unwrap_or_else(|error| panic!("{keys:?}: {error}"));
     }
 
-    /// Goes on with the tabulator until this element has the focus.
+    /// Presses the tab key until this element has the focus.
     pub async fn tab_to(&self, id: &str) {
         for _ in 0..20 {
             if self.run("return document.activeElement.id").await == json!(id) {

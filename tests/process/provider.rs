@@ -44,7 +44,7 @@ impl Provider {
         answer.json().await.expect("it is JSON")
     }
 
-    /// Begins a check in a new session: its path and what is asked.
+    /// Begins a check in a new session; returns the session's path and the check's parameters.
     pub async fn begin(&self, about: &Value) -> (String, Check) {
         let request = self.server.request(&self.client, Method::POST, "/v2/bio-sessions").json(&json!({}));
         let made = request.send().await.expect("it answers");
@@ -53,25 +53,25 @@ impl Provider {
         (session, check)
     }
 
-    /// Begins a check: what is asked.
+    /// Begins a check; returns its parameters.
     pub async fn begin_in(&self, session: &str, about: &Value) -> Check {
         let asked = self.json(Method::POST, &format!("{session}/init-liveness-parameters"), Some(about)).await;
         Check::read(&asked).expect("it is whole")
     }
 
-    /// The address to which the person is sent.
+    /// Returns the address of the capture page for the person.
     pub async fn address(&self, session: &str) -> String {
         let made = self.json(Method::POST, &format!("{session}/capture-token"), None).await;
         self.address_of(session, made["token"].as_str().expect("it has a token"))
     }
 
-    /// The same with this token.
+    /// Returns the same address with this token.
     pub fn address_of(&self, session: &str, token: &str) -> String {
         let id = session.rsplit('/').next().expect("it ends with its id");
         format!("{}/capture?session={id}#{token}", self.server.url)
     }
 
-    /// The state of a session's check.
+    /// Returns the state of a session's check.
     pub async fn result(&self, session: &str) -> Value {
         let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
         self.json(Method::GET, &path, None).await
@@ -81,7 +81,7 @@ impl Provider {
         self.result(session).await["status"].as_str().expect("it has a status").to_owned()
     }
 
-    /// Sends a capture of this check that shows nobody, and waits until it was looked at.
+    /// Sends a capture of this check without a face, and waits until it is judged.
     pub async fn send_nobody(&self, session: &str, check: &Check) {
         let mut jpeg = Cursor::new(vec![]);
         RgbImage::new(480, 640).write_to(&mut jpeg, ImageFormat::Jpeg).expect("memory takes it");

@@ -1,4 +1,4 @@
-//! A server behind a proxy that it trusts, and one that does not.
+//! Tests a server behind a proxy, once with and once without trust in the proxy.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use reqwest::{Client, Method};
 use crate::server::Server;
 use crate::wait::until;
 
-/// What a server logs of a request that a proxy passes on without a key, and its answer's headers.
+/// Sends a request without a key and with a proxy's headers; returns its log line, and the headers of the answer.
 async fn refused(trusted: &str) -> (String, reqwest::header::HeaderMap) {
     let folder = tempfile::tempdir().expect("there is room");
     let log = folder.path().join("log");
@@ -29,14 +29,14 @@ async fn refused(trusted: &str) -> (String, reqwest::header::HeaderMap) {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_who_asks() {
+async fn a_trusted_proxy_names_the_client() {
     let (line, headers) = refused("127.0.0.0/8 ::1").await;
     assert!(line.contains("client=198.51.100.7"), "{line}");
     assert_eq!(headers["strict-transport-security"], "max-age=31536000");
 }
 
 #[tokio::test]
-async fn nobody_else_does() {
+async fn an_untrusted_proxy_is_ignored() {
     let (line, headers) = refused("10.0.0.0/8").await;
     assert!(line.contains("client=127.0.0.1"), "{line}");
     assert!(!headers.contains_key("strict-transport-security"));

@@ -1,4 +1,4 @@
-//! A way to the test's Postgres that can be blocked, as networks are.
+//! A proxy to the test's Postgres that can be blocked like a network.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,21 +16,21 @@ const SOCKET: &str = ".s.PGSQL.5432";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Open,
-    /// Connections stand, and nothing gets through.
+    /// Connections stay open, but no data passes.
     Frozen,
     /// There are no connections.
     Cut,
 }
 
 pub struct Proxy {
-    /// The database's, by this way.
+    /// The URL of the database through the proxy.
     pub url: String,
     way: watch::Sender<Way>,
     _folder: TempDir,
 }
 
 impl Proxy {
-    /// To a new, empty database.
+    /// Starts a proxy to a new, empty database.
     pub fn start() -> Self {
         let direct = postgres::database();
         let (before, rest) = direct.split_once("host=").expect("it is a socket in a folder");
@@ -48,7 +48,7 @@ impl Proxy {
     }
 }
 
-/// Serves on a thread of its own, which ends with the process; the way is open until it is set otherwise.
+/// Serves on its own thread, which ends with the process; the way is open until it is set otherwise.
 pub fn on_a_thread(serve: impl AsyncFnOnce(watch::Receiver<Way>) + Send + 'static) -> watch::Sender<Way> {
     let (way, ways) = watch::channel(Way::Open);
     thread::spawn(move || {
@@ -72,7 +72,7 @@ async fn connect(client: UnixStream, far: PathBuf, ways: watch::Receiver<Way>) {
     carry(client, UnixStream::connect(far).await.expect("Postgres listens"), ways).await;
 }
 
-/// Lets two sides talk, as far as the way allows it.
+/// Copies data between both sides, as far as the way allows it.
 pub async fn carry<T: AsyncRead + AsyncWrite>(client: T, server: T, mut ways: watch::Receiver<Way>) {
     let ((from_client, to_client), (from_server, to_server)) = (io::split(client), io::split(server));
     let (there, back) = (copy(from_client, to_server, ways.clone()), copy(from_server, to_client, ways.clone()));

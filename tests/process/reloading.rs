@@ -1,4 +1,4 @@
-//! A server that reads its configuration again: what may change changes, and the rest is told.
+//! A server reloads its configuration: settings that may change do change, and the others are reported.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::server::Server;
 use crate::wait::until;
 
-/// The life of a new session, in seconds, as its maker is told.
+/// Returns the lifetime of a new session, in seconds, as its creator sees it.
 async fn life(client: &Client, server: &Server) -> i64 {
     let made = server.request(client, Method::POST, "/v2/bio-sessions").send().await.expect("it answers");
     let session = made.headers()["location"].to_str().expect("it is text").to_owned();
@@ -22,7 +22,7 @@ async fn life(client: &Client, server: &Server) -> i64 {
 }
 
 #[tokio::test]
-async fn a_server_takes_over_what_may_change() {
+async fn a_server_reloads_the_settings_that_may_change() {
     let folder = tempfile::tempdir().expect("there is room");
     let [file, log] = ["bioserver.toml", "log"].map(|name| folder.path().join(name));
     fs::write(&file, "session_ttl_seconds = 100\nlog_filter = \"warn\"\n").expect("there is room");

@@ -1,4 +1,4 @@
-//! Keys are replaced under traffic: no request fails, and every answer verifies with the key set of afterwards.
+//! Keys are replaced under traffic: no request fails, and every answer verifies with the key set after the change.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,7 +31,7 @@ async fn key_set(client: &Client, node: &Server) -> Value {
     reply.json().await.expect("it is JSON")
 }
 
-/// Clients that open a session, read it, and end it, through one node after the other.
+/// Clients that open, read and end sessions through the nodes in turn.
 struct Traffic {
     stop: Arc<AtomicBool>,
     turns: Arc<AtomicUsize>,
@@ -39,7 +39,7 @@ struct Traffic {
 }
 
 impl Traffic {
-    /// A node that is being started anew is locked for that, as a proxy takes it out of its list.
+    /// Starts the clients. A node that restarts is locked meanwhile, as a proxy would take it out of its list.
     fn begin(nodes: &Arc<[RwLock<Server>; 2]>) -> Self {
         let (stop, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |number: usize| {
@@ -50,7 +50,7 @@ impl Traffic {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    // Whichever is there.
+                    // Uses a node that is available.
                     let node = &nodes[turn % 2];
                     let Ok(one) = node.try_read() else {
                         tokio::task::yield_now().await;
@@ -75,7 +75,7 @@ impl Traffic {
         until("no request gets through", async || self.turns.load(Ordering::Relaxed) > before + 20).await;
     }
 
-    /// The signatures of all answers, each of them to a request that was fine.
+    /// Stops the clients; returns the signatures of all answers, which were all successful.
     async fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         let mut signatures = vec![];
@@ -86,7 +86,7 @@ impl Traffic {
     }
 }
 
-/// The names of the keys that have signed, once all signatures are known to be good.
+/// Verifies all signatures; returns the ids of the keys that made them.
 fn signers(signatures: &[String], keys: &Value) -> BTreeSet<String> {
     for signature in signatures {
         sign::verify(signature, keys).expect("it verifies");
@@ -108,7 +108,7 @@ async fn signing_and_capture_keys_are_rotated_under_traffic() {
     let nodes = Arc::new([start(), start()]);
     let client = Client::new();
     let before = key_set(&client, &*nodes[0].read().await).await;
-    // A check that begins before, and whose capture comes after.
+    // A check that begins before the change, with a capture that follows after it.
     let provider = Provider::of(start().into_inner());
     let (session, check) = provider.begin(&json!({ "type": "LIVENESS_PASSIVE" })).await;
     let performance = Performance { asked: check.asked.clone(), seed: 7, frame_ms: FRAME_MS };
@@ -163,7 +163,7 @@ async fn the_master_key_is_replaced_under_traffic() {
 
     let traffic = Traffic::begin(&nodes);
     traffic.goes_on().await;
-    // One node after the other: it knows the new key, then seals by it.
+    // Each node restarts twice, in turn: first to know the new key, then to seal with it.
     for keys in [begun, both(NEXT_MASTER_KEY, MASTER_KEY)] {
         for place in nodes.iter() {
             let mut place = place.write().await;
@@ -203,7 +203,7 @@ async fn a_master_key_that_the_server_keeps_is_replaced_under_traffic() {
     let kept = nodes::open(&client, &server, &json!({ "correlationId": "kept" })).await.expect("it answers");
     let file = server.inside().join("master.key");
     let before = std::fs::read_to_string(&file).expect("it is kept");
-    // Whatever becomes of the command, it can be given once more.
+    // The command can be repeated, however it ends.
     let mut broken = server.program().args(["rotate", "master"]).spawn().expect("it starts");
     until("the file is not changed", async || std::fs::read_to_string(&file).expect("it is kept") != before).await;
     broken.kill().expect("it runs");

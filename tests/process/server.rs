@@ -1,4 +1,4 @@
-//! A running server with a data directory of its own, ended with the test.
+//! A running server with its own data directory, ended with the test.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -12,15 +12,15 @@ use tempfile::TempDir;
 
 pub struct Server {
     process: Mutex<Child>,
-    /// Erased after the process has ended.
+    /// The folder is deleted after the process has ended.
     data: TempDir,
     variables: Vec<(String, String)>,
-    /// Without a slash at its end.
+    /// The URL has no slash at the end.
     pub url: String,
     pub key: String,
 }
 
-/// The program, told to keep its data in `data` and to look at nothing else of this machine's configuration.
+/// Makes a command of the program that keeps its data in `data` and ignores other configuration of this machine.
 pub fn program(data: &Path) -> Command {
     program_at(Path::new(env!("CARGO_BIN_EXE_bioserver")), data)
 }
@@ -31,7 +31,7 @@ fn program_at(path: &Path, data: &Path) -> Command {
     command
 }
 
-/// The same command, as another program begins it.
+/// Wraps the command in another program that starts it.
 fn begun_by(starter: &[&str], program: Command) -> Command {
     let [name, arguments @ ..] = starter else { return program };
     let mut command = Command::new(name);
@@ -46,7 +46,7 @@ fn begun_by(starter: &[&str], program: Command) -> Command {
     command
 }
 
-/// An address whose port was free a moment ago.
+/// Returns an address whose port was free a moment ago.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it has an address")
@@ -59,7 +59,7 @@ fn make_key(mut program: Command, provider: &str) -> String {
     made["key"].as_str().expect("it prints the key").to_owned()
 }
 
-/// Starts it, and reads its address.
+/// Starts the server and reads its address.
 fn serve(mut program: Command) -> (Child, String) {
     program.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
     let mut process = program.spawn().expect("it starts");
@@ -73,22 +73,22 @@ impl Server {
         Self::configured(&[])
     }
 
-    /// With these variables besides.
+    /// Starts a server with additional variables.
     pub fn configured(variables: &[(&str, &str)]) -> Self {
         Self::under(&[], variables)
     }
 
-    /// The same, begun by another program that becomes it: `prlimit --nofile=1024:`.
+    /// Does the same through another program that becomes the server, such as `prlimit --nofile=1024:`.
     pub fn under(starter: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::made(Path::new(env!("CARGO_BIN_EXE_bioserver")), starter, variables)
     }
 
-    /// The server of another program than this one.
+    /// Starts a server of another program than this one.
     pub fn of(path: &Path, variables: &[(&str, &str)]) -> Self {
         Self::made(path, &[], variables)
     }
 
-    /// A server whose data lie in this folder already.
+    /// Starts a server on existing data.
     pub fn in_folder(data: TempDir, variables: &[(&str, &str)]) -> Self {
         Self::begun(Path::new(env!("CARGO_BIN_EXE_bioserver")), &[], data, variables)
     }
@@ -109,13 +109,13 @@ impl Server {
         Self { process: Mutex::new(process), data, variables, url, key }
     }
 
-    /// Starts it again after it was killed, with what it has kept; at another address.
+    /// Restarts a killed server on its data, at another address.
     pub fn restart(&mut self) {
         let (process, url) = serve(self.program());
         (self.process, self.url) = (Mutex::new(process), url);
     }
 
-    /// The program, with what this server has kept and is configured by.
+    /// Makes a command of the program with this server's data and configuration.
     pub fn program(&self) -> Command {
         let mut program = program(self.data.path());
         program.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -139,22 +139,22 @@ impl Server {
     /// Counts its open sockets.
     pub fn sockets(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it is running");
-        // One that is closed meanwhile is none.
+        // A file may be closed in the meantime.
         let files = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
         files.filter(|file| file.to_string_lossy().starts_with("socket:")).count()
     }
 
-    /// The most memory that it has held at once so far, in bytes.
+    /// Returns its peak memory so far, in bytes.
     pub fn most_memory(&self) -> u64 {
         self.status("VmHWM:")
     }
 
-    /// The memory that it holds now, in bytes.
+    /// Returns its current memory, in bytes.
     pub fn memory(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// A size that the kernel tells of it.
+    /// Reads a size from the process's status in the kernel.
     fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it is running");
         let kilobytes =
@@ -162,18 +162,18 @@ impl Server {
         1024 * kilobytes.unwrap_or_else(|| -> u64 { panic!("{status}") })
     }
 
-    /// The number of open files, sockets included.
+    /// Returns the number of open files, including sockets.
     pub fn files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("it is running").count()
     }
 
-    /// The data folder as the server sees it, where it has file systems of its own.
+    /// Returns the data folder as the server sees it, for a server with its own file systems.
     pub fn inside(&self) -> PathBuf {
         let folder = self.data.path().strip_prefix("/").expect("it is absolute");
         PathBuf::from(format!("/proc/{}/root", self.id())).join(folder)
     }
 
-    /// A key of another provider, where these variables were given to the server.
+    /// Makes a key of another provider, for a server that was started with these variables.
     pub fn key_of(&self, provider: &str, variables: &[(&str, &str)]) -> String {
         let mut program = program(self.data.path());
         program.envs(variables.iter().copied());
@@ -185,7 +185,7 @@ impl Server {
         self.program().args(arguments).output().expect("it runs")
     }
 
-    /// As the kernel ends a process that it has no memory for: nothing can be done about it.
+    /// Kills the process like the kernel does when memory runs out: the process cannot react.
     pub fn kill(&self) {
         let mut process = self.process.lock().expect("nobody panicked");
         process.kill().expect("it is running");
@@ -197,7 +197,7 @@ impl Server {
         self.process.lock().expect("nobody panicked").try_wait().expect("it is ours").is_some()
     }
 
-    /// Stops it where it is, until it is told to go on.
+    /// Pauses the process until [`Server::go_on`].
     pub fn pause(&self) {
         self.signal("-STOP");
     }

@@ -1,4 +1,4 @@
-//! Shadow mode: one server answers, another is asked the same.
+//! Tests shadow mode: one server answers, another gets the same requests.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::nodes;
 use crate::server::{Server, program};
 use crate::wait::until;
 
-/// Sends work through a shadow of `upstream`; what it printed and wrote when it was stopped.
+/// Sends requests through a shadow of `upstream`, stops it, and returns its output and its report.
 async fn shadowed(upstream: &mut Server, to: &str, key: &str, data: &Path) -> (String, Value) {
     let arguments = ["--upstream", &upstream.url, "--to", to, "--key", key, "--listen", "127.0.0.1:0"];
     let mut shadow = program(data)
@@ -71,7 +71,7 @@ async fn two_servers_are_compared_while_one_answers() {
     assert_eq!((&counted["notComparable"], &counted["passedOver"]), (&json!(1), &json!(0)));
     assert!(text.contains("Scores: 2 pairs differ by 0"), "{text}");
 
-    // One that answers otherwise.
+    // Compares with a server that answers differently.
     let data = tempfile::tempdir().expect("there is room");
     let (text, counted) = shadowed(&mut upstream, &own.url, "no key", data.path()).await;
     let opened = &counted["operations"]["POST /bioserver-app/v2/bio-sessions"];

@@ -1,4 +1,4 @@
-//! Spans of requests: one for each, in the trace of its caller.
+//! Each request has one span, in the trace of its caller.
 
 use reqwest::{Client, Method, RequestBuilder};
 
@@ -29,7 +29,7 @@ async fn a_request_is_a_span_of_its_callers_trace() {
         200
     );
     assert_eq!(status(ask(&format!("/v2/bio-sessions/{TRACE}"))).await, 404);
-    // Their callers do not want them.
+    // The callers of these requests do not want spans.
     assert_eq!(status(ask("/v2/capabilities").header("traceparent", traced("00"))).await, 200);
     assert_eq!(status(client.get(format!("{}/health/live", server.url))).await, 200);
     server.signal("-TERM");

@@ -1,4 +1,4 @@
-//! A server that is asked to end: soon, whatever its clients do.
+//! A server that is asked to stop ends soon, whatever its clients do.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use crate::server::Server;
 use crate::wait::until;
 
-/// Supervisors leave a process 30 seconds; a busy machine has a share of that for itself.
+/// Supervisors give a process 30 seconds; a busy machine takes some of them.
 const STOP_MAX: Duration = Duration::from_secs(28);
 
-/// A client whose request never ends.
+/// Starts a request that never ends.
 async fn slow_client(server: &Server) -> TcpStream {
     let address = server.url.strip_prefix("http://").expect("it is HTTP");
     let mut stream = TcpStream::connect(address).await.expect("it listens");

@@ -1,4 +1,4 @@
-//! The program at a terminal: pipes that close, completions, manual pages, names that are mistyped.
+//! Tests the program at a terminal: closed pipes, completions, manual pages, mistyped names.
 
 use std::process::Stdio;
 

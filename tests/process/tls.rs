@@ -1,4 +1,4 @@
-//! A server that speaks TLS: certificates that are renewed, and clients that prove who they are.
+//! Tests a server with TLS: renewed certificates, and client certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::wait::until;
 
 const HOST: &str = "127.0.0.1";
 
-/// Files of a server's TLS.
+/// The files of a server's TLS.
 pub struct Files {
     folder: TempDir,
     pub authority: Authority,
@@ -33,7 +33,7 @@ impl Files {
         self.folder.path().join(name)
     }
 
-    /// Puts a new certificate, and its key, in the place of those that are there.
+    /// Replaces the certificate and its key.
     fn renew(&self) {
         self.put(&self.authority.signs(&named(HOST)));
     }
@@ -43,14 +43,14 @@ impl Files {
         fs::write(self.path("certificate.pem"), identity.certificate.pem()).expect("there is room");
     }
 
-    /// A server with these files, and these variables besides.
+    /// Starts a server with these files and additional variables.
     pub fn serve(&self, variables: &[(&str, &str)]) -> Server {
         let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| text(&self.path(name)));
         let own = [("BIOSERVER_TLS_CERTIFICATE_FILE", certificate.as_str()), ("BIOSERVER_TLS_KEY_FILE", key.as_str())];
         Server::configured(&[&own, variables].concat())
     }
 
-    /// A client that trusts the server's authority, and no other.
+    /// Builds a client that trusts only the server's authority.
     fn client(&self) -> ClientBuilder {
         let authority = Certificate::from_pem(self.authority.pem.as_bytes()).expect("it is a certificate");
         Client::builder().tls_certs_only([authority]).tls_info(true)
@@ -66,7 +66,7 @@ fn presenting(identity: &Identity) -> reqwest::Identity {
     reqwest::Identity::from_pem(pem.as_bytes()).expect("both are there")
 }
 
-/// The certificate that the server shows a new connection.
+/// Returns the certificate that the server shows to a new connection.
 async fn shown(files: &Files, server: &Server) -> Vec<u8> {
     let client = files.client().build().expect("a client can be made");
     let reply = client.get(format!("{}/health/live", server.url)).send().await.expect("it answers");
@@ -90,14 +90,14 @@ async fn a_server_speaks_tls_and_takes_a_renewed_certificate() {
     assert_eq!(reply.headers()["strict-transport-security"], "max-age=31536000");
     assert_eq!(shown(&files, &server).await, in_files(&files));
 
-    // By itself.
+    // The server notices the renewal by itself.
     files.renew();
     until("the renewed certificate is not shown", async || shown(&files, &server).await == in_files(&files)).await;
-    // At once.
+    // SIGHUP makes it reload at once.
     files.renew();
     server.signal("-HUP");
     until("the renewed certificate is not shown", async || shown(&files, &server).await == in_files(&files)).await;
-    // A faulty one is not taken, and a client that has its connection keeps it.
+    // A faulty pair is not used, and an open connection continues.
     let good = in_files(&files);
     fs::write(files.path("key.pem"), "no key").expect("there is room");
     server.signal("-HUP");
@@ -105,7 +105,7 @@ async fn a_server_speaks_tls_and_takes_a_renewed_certificate() {
     let reply = server.request(&client, Method::GET, "/v2/capabilities").send().await.expect("it answers");
     assert_eq!(reply.status(), 200);
 
-    // Who speaks no TLS gets no answer, and stops nobody.
+    // A client without TLS gets no answer, and disturbs nobody.
     let address = server.url.strip_prefix("https://").expect("it is HTTPS");
     assert!(Client::new().get(format!("http://{address}/health/live")).send().await.is_err());
     let _silent = TcpStream::connect(address).await.expect("it listens");

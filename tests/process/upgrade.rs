@@ -1,7 +1,7 @@
-//! A rolling upgrade under traffic: no request fails, and either program reads what the other made.
+//! A rolling upgrade under traffic: no request fails, and each program reads the data of the other.
 //!
-//! `UPGRADE_FROM` names the program before this one, as `tools/upgrade` builds it. Without it, this program stands for both,
-//! and the schema is changed as the next program may change it.
+//! `UPGRADE_FROM` names the program of the previous version, as `tools/upgrade` builds it. Without it, this program
+//! plays both parts, and the schema is changed as a later program may change it.
 
 use std::env;
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ use crate::nodes::{MASTER_KEY, add, location, open, read};
 use crate::server::{Server, program};
 use crate::wait::{until, until_ready};
 
-/// Clients that ask all the time.
+/// Clients that send requests all the time.
 const CLIENTS: usize = 4;
-/// Rounds of a client in each stage of the upgrade, at the least.
+/// The fewest rounds of a client in each stage of the upgrade.
 const ROUNDS: usize = 10;
 
-/// Steps as a later program may make them: more columns, tables and versions, and nothing that is taken away.
+/// Migrations that a later program may make: it adds columns, tables and versions, and removes nothing.
 const LATER: [&str; 7] = [
     "ALTER TABLE providers ADD COLUMN of_a_later_program TEXT",
     "ALTER TABLE sessions ADD COLUMN of_a_later_program BIGINT NOT NULL DEFAULT 7",
@@ -70,7 +70,7 @@ impl Balancer {
         (status, place.unwrap_or(answer.json().await.unwrap_or_default()))
     }
 
-    /// A session from its first to its last request, each of which goes to the next node.
+    /// Runs a session from its first to its last request; each request goes to the next node.
     async fn round(&self, client: &Client, turn: usize, face: &Value) {
         let (status, session) = self
             .send(client, turn, (Method::POST, "/v2/bio-sessions"), Some(&json!({ "correlationId": "upgrade" })))
@@ -89,7 +89,7 @@ impl Balancer {
     }
 }
 
-/// Once, requests queued behind a migration that waited for its locks, until they were refused.
+/// Formerly, requests queued behind a migration that waited for its locks, until they were refused.
 #[tokio::test]
 async fn a_migration_that_waits_for_a_lock_lets_others_pass() {
     let database = postgres::database();
@@ -107,7 +107,7 @@ async fn a_migration_that_waits_for_a_lock_lets_others_pass() {
     let is_waiting = async |other: &mut PgConnection| -> bool {
         sqlx::query_scalar(waits).fetch_one(other).await.expect("it is told")
     };
-    // It comes to wait more than once, and does not wait in between.
+    // The migration waits repeatedly, with pauses in between.
     for complaint in ["it does not wait", "it does not wait again"] {
         until(complaint, async || is_waiting(&mut other).await).await;
         until("it holds up others", async || !is_waiting(&mut other).await).await;
@@ -117,7 +117,7 @@ async fn a_migration_that_waits_for_a_lock_lets_others_pass() {
     assert!(migration.wait().expect("it ends").success());
 }
 
-/// Faces of a session that one node opened are another's.
+/// Nodes read each other's sessions and faces.
 async fn shared(client: &Client, one: &Server, other: &Server) {
     for (one, other) in [(one, other), (other, one)] {
         let session = open(client, one, &json!({ "imageStorageEnabled": true })).await.expect("it answers");
@@ -128,7 +128,7 @@ async fn shared(client: &Client, one: &Server, other: &Server) {
         }
         let matches = read(client, other, &format!("{first}/matches")).await;
         assert!(matches[0]["score"].as_f64().expect("it is a number") > 3500.0, "{matches}");
-        // What one signed, the other knows.
+        // Each node verifies what the other signed.
         let sent = other.request(client, Method::POST, &format!("{session}/faces"));
         let sent = sent.json(&read(client, one, &first).await).send().await.expect("it answers");
         assert_eq!(read(client, one, &location(&sent)).await["verified"], true);
@@ -175,7 +175,7 @@ async fn an_upgrade_under_traffic_fails_no_request() {
             let mut database = PgConnection::connect(&database).await.expect("it is open");
             database.execute("SET lock_timeout = 250").await.expect("it is set");
             for step in LATER {
-                // As migrations do, it lets requests pass.
+                // It lets requests pass, as migrations do.
                 until("it cannot be changed", async || database.execute(step).await.is_ok()).await;
             }
         }
@@ -187,13 +187,13 @@ async fn an_upgrade_under_traffic_fails_no_request() {
         shared(&client, &old, &new).await;
         balancer.set(&[&new]);
         stage("the new node serves nobody").await;
-        // By now nothing is on its way to the old one.
+        // By now, no requests are in flight to the old node.
         old.signal("-TERM");
         until("the old node does not end", async || old.has_ended()).await;
         stage("the new node does not serve on").await;
         read(&client, &new, &face).await;
         stop.store(true, Ordering::Relaxed);
-        // It serves until the last round is over.
+        // The new node serves until the last round is over.
         new
     };
     tokio::join!(upgrade, traffic(0), traffic(1), traffic(2), traffic(3));

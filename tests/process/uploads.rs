@@ -1,4 +1,4 @@
-//! Uploads that are too many, too large together or too slow: refused early, within bounds of memory and time.
+//! Uploads that are too many, too large together or too slow are refused early, within limits of memory and time.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const IMAGE_BYTES: usize = 10 << 20;
 /// Far longer than anything here takes on a busy machine.
 const LONG: Duration = Duration::from_mins(2);
 
-/// A connection on which the head of an upload was sent, and nothing of its body.
+/// Opens a connection and sends the head of an upload without its body.
 async fn begin(server: &Server, length: &str) -> TcpStream {
     let host = server.url.strip_prefix("http://").expect("it is HTTP");
     let mut stream = timeout(LONG, TcpStream::connect(host)).await.expect("it is in time").expect("it listens");
@@ -30,7 +30,7 @@ async fn begin(server: &Server, length: &str) -> TcpStream {
     stream
 }
 
-/// The begin of the answer that comes, if one comes within a while.
+/// Returns the beginning of the answer, if one arrives in time.
 async fn answer(stream: &mut (impl AsyncReadExt + Unpin), within: Duration) -> Option<String> {
     let mut some = [0; 4096];
     let length = timeout(within, stream.read(&mut some)).await.ok()?.expect("it answers");
@@ -49,7 +49,7 @@ async fn many_uploads_are_refused_before_they_are_sent() {
         assert!(said.starts_with("HTTP/1.1 429") && said.to_lowercase().contains("retry-after: "), "{said}");
     }
     let refused = answers.len();
-    // The others' bytes are awaited: as many as one provider has room for.
+    // The server waits for the other bodies: as many as it has room for from one provider.
     assert!((UPLOADS - 20..UPLOADS).contains(&refused), "{refused}");
     drop(all);
     Row::harmless("heads of 200 uploads of 10 MiB", 1, UPLOADS, format!("{refused} were refused before their bodies"));
@@ -73,7 +73,7 @@ async fn many_uploads_take_no_more_memory_than_there_is_for_them() {
     let refused = answers.iter().filter(|answer| **answer == (429, true)).count();
     assert!(answers.iter().all(|answer| [(400, false), (429, true)].contains(answer)), "{answers:?}");
     assert!((1..UPLOADS).contains(&refused));
-    // Half of all room is one provider's; a growing buffer and what is on its way come on top.
+    // One provider may use half of the room; a growing buffer and data in transit come on top.
     assert!(grown < 384, "{grown} MiB");
     assert_eq!(upload(1000).await, (400, false));
     let measured = format!("{refused} were refused, memory grew by {grown} MiB");
@@ -91,7 +91,7 @@ async fn bodies_that_come_too_slowly_are_given_up() {
     let trickling = async |length: &str| {
         let stream = begin(&server, length).await;
         let (mut reading, mut writing) = stream.into_split();
-        // A chunk of one byte every 100 ms.
+        // Sends a chunk of one byte every 100 ms.
         let trickle = async {
             while writing.write_all(b"1\r\n-\r\n").await.is_ok() {
                 sleep(Duration::from_millis(100)).await;

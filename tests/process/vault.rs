@@ -1,5 +1,6 @@
-//! Keys of the hours in a key vault: a small one of this test's own, which speaks as Vault's Transit is documented to (encrypt
-//! and decrypt of an AES-256-GCM key with versions and associated data), over real HTTP and with real AES.
+//! Tests keys of the hours in a key vault. The vault is this test's own and follows the documentation of Vault's
+//! Transit (encrypt and decrypt with an AES-256-GCM key with versions and associated data), over real HTTP and with
+//! real AES.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -23,7 +24,7 @@ use crate::wait::until;
 
 const TOKEN: &str = "hvs.token-of-a-test";
 
-/// What is wrong with it.
+/// The fault that the vault simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -34,7 +35,7 @@ enum Fault {
 }
 
 struct State {
-    /// By version, the first one first.
+    /// The keys by version, oldest first.
     keys: Vec<[u8; 32]>,
     fault: Fault,
 }
@@ -119,7 +120,7 @@ impl Vault {
     }
 
     async fn serve(address: &str, state: &Shared) -> JoinHandle<()> {
-        // One request each: a vault that has gone away answers on no connection.
+        // Each connection serves one request: a stopped vault then answers on no connection.
         let close = SetHeader::new().overriding("connection", "close");
         let app = Route::new().at("/v1/transit/:verb/:key", post(transit)).data(state.clone()).with(close);
         let listener = TcpListener::bind(address.to_owned());
@@ -150,7 +151,7 @@ impl Vault {
     }
 }
 
-/// Keys of the hours as they lie among the media.
+/// Lists the keys of the hours among the media.
 fn keys(server: &Server) -> Vec<PathBuf> {
     let list = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
@@ -185,7 +186,7 @@ async fn keys_of_the_hours_are_wrapped_by_a_vault() {
     nodes::read(&client, &server, &session).await;
     assert_eq!(count_of_version(&server, 1), keys(&server).len(), "the master key has wrapped none");
 
-    // Whatever is wrong with it, what this node knows goes on, and the rest is refused until it is back.
+    // During a fault, the node serves with the keys that it knows, and refuses the rest until the vault is back.
     for (hours, fault) in (5..).zip([Fault::Forbidden, Fault::Sealed, Fault::Silent, Fault::Nonsense]) {
         vault.suffer(fault);
         assert!(is_refused(ask(&client, &server, hours).await).await, "{fault:?}");
@@ -199,7 +200,7 @@ async fn keys_of_the_hours_are_wrapped_by_a_vault() {
     vault.come_back().await;
     assert_eq!(ask(&client, &server, 10).await.status(), 201);
 
-    // Its own key is rotated there; what was wrapped before opens still.
+    // The vault rotates its own key; values wrapped before can still be unwrapped.
     vault.rotate();
     let later = nodes::location(&ask(&client, &server, 12).await);
     assert!(count_of_version(&server, 2) > 0 && count_of_version(&server, 1) > 0);

@@ -1,4 +1,4 @@
-//! Waiting for what a running server brings about in time.
+//! Waits for effects of a running server.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::server::Server;
 
-/// Beyond this nothing comes any more, on a machine however busy.
+/// Even on a busy machine, nothing takes longer than this.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Waits until something is so; `complaint` says what is wrong if it never is.
+/// Waits until a condition is true; `complaint` is the error message if it never is.
 pub async fn until(complaint: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
@@ -19,7 +19,7 @@ pub async fn until(complaint: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Whether a node is ready, and the words it has for it.
+/// Returns whether a node is ready, and its answer.
 pub async fn readiness(client: &Client, node: &Server) -> (bool, Value) {
     let reply = client.get(format!("{}/health/ready", node.url)).send().await.expect("it answers");
     (reply.status() == 200, reply.json().await.expect("it is JSON"))
@@ -29,7 +29,7 @@ pub async fn until_ready(client: &Client, node: &Server) {
     until("it is not said to be ready", async || readiness(client, node).await.0).await;
 }
 
-/// The names of the parts that are said to be down.
+/// Lists the names of the parts that are down.
 pub fn down(readiness: &Value) -> Vec<&str> {
     let checks = readiness["checks"].as_array().expect("it names each part");
     let down = checks.iter().filter(|check| check["status"] == "DOWN");

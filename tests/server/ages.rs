@@ -1,4 +1,4 @@
-//! `POST /v2/ages`.
+//! Tests `POST /v2/ages`.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ on_both!(
     usage_is_counted,
 );
 
-/// An image of somebody who may be 18.
+/// A form with an image and a threshold of 18 years.
 pub fn upload(image: &[u8]) -> Form {
     upload_as(image, &json!({ "threshold": 18 }))
 }
@@ -37,7 +37,7 @@ pub fn upload_as(image: &[u8], age: &Value) -> Form {
     Form::new().text("age", age.to_string()).part("image", file(image))
 }
 
-/// A face that looks so old, in a picture with these bytes.
+/// Scripts a face that looks this old, in a picture with these bytes.
 fn looks(app: &TestApp, image: &'static [u8], years: f32, quality: Quality) {
     app.script.tell_age(image, Ok(AgeEstimate { face: Some(AgedFace { quality, years }), ..script::aged(image) }));
 }
@@ -54,7 +54,7 @@ async fn an_age_is_answered_whole_and_signed(app: TestApp) {
     assert_eq!(age["digest"], format!("{:x}", Sha256::digest(b"face")));
     assert_eq!((&age["ageEstimated"], &age["threshold"]), (&json!(23.1), &json!(21)));
     assert_shape(&app, "age", &reply);
-    // What was not said: a selfie. Each answer has an id of its own.
+    // The default image type is a selfie. Each answer has an id of its own.
     let again = app.post("/v2/ages").form(upload(b"face")).await.ok();
     assert_eq!(again["imageType"], "SELFIE");
     assert_ne!(again["id"], age["id"]);
@@ -183,7 +183,7 @@ async fn bodies_that_cannot_be_read_are_refused(app: TestApp) {
     assert!(message.starts_with("age"), "{message}");
 }
 
-/// Image first, all parts of no stated kind, and a name in quotes; in both kinds of form.
+/// The image comes first, every part has the same unspecific type, names are quoted; in both kinds of form.
 async fn forms_as_clients_send_them(app: TestApp) {
     let part = |kind: &str, name: &str, value: &str| {
         let head = format!("--B\nContent-Disposition: {kind}; name=\"{name}\"; filename=\"{name}\"");
@@ -207,7 +207,7 @@ async fn usage_is_counted(app: TestApp) {
     for image in [&b"face"[..], b"other"] {
         app.post("/v2/ages").form(upload(image)).await.ok();
     }
-    // That nobody is there is an answer, too.
+    // The answer that nobody is there counts, too.
     app.script.tell_age(&b"nobody"[..], Ok(AgeEstimate { face: None, ..script::aged(b"nobody") }));
     app.post("/v2/ages").form(upload(b"nobody")).await.ok();
     app.script.tell_age(&b"many"[..], Err(Error::MultipleFaces(2)));

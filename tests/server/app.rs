@@ -26,21 +26,21 @@ use crate::both::{Database, Subject};
 use crate::{conformance, deps};
 
 pub const PREFIX: &str = "/bioserver-app";
-/// Of one image: small, so that tests can exceed it.
+/// The limit of one image: small, so that tests can exceed it.
 pub const IMAGE_BYTES_MAX: usize = 2 << 20;
 
 pub struct TestApp {
     pub url: String,
-    /// Of a provider that may do everything.
+    /// The key of a provider with all permissions.
     pub key: String,
     pub deps: Deps,
     pub script: Arc<Script>,
     pub document: Value,
     client: reqwest::Client,
     database: Database,
-    /// Where images are kept.
+    /// The folder of kept images.
     pub media_folder: PathBuf,
-    /// Holds it, and goes with the test.
+    /// Holds the folder; it is deleted with the test.
     _folder: TempDir,
 }
 
@@ -52,13 +52,13 @@ impl Subject for TestApp {
 }
 
 impl TestApp {
-    /// On SQLite, where the operator has decided so.
+    /// Starts on SQLite with this policy.
     pub async fn with_policy(policy: Policy) -> Self {
         let script = Arc::new(Script::default());
         Self::start(Database::sqlite(), script.clone(), script, policy).await
     }
 
-    /// On SQLite, with this face engine.
+    /// Starts on SQLite with this face engine.
     pub async fn with(faces: Arc<dyn FaceEngine>) -> Self {
         Self::start(Database::sqlite(), faces, Arc::default(), Policy::default()).await
     }
@@ -90,13 +90,13 @@ impl TestApp {
         made.text.expose_secret().to_owned()
     }
 
-    /// Whose the key is.
+    /// Returns the caller that the key belongs to.
     pub async fn caller(&self) -> Caller {
         let key = Credentials::Key(self.key.as_str().into());
         keys::authenticate(&self.deps, &key).await.expect("the key is valid")
     }
 
-    /// What the provider may ask for from now on.
+    /// Sets the limits of the provider from now on.
     pub async fn limit(&self, limits: Limits) {
         let provider = self.caller().await.provider;
         let mut tx = self.deps.store.begin().await.expect("it begins");
@@ -104,7 +104,7 @@ impl TestApp {
         tx.commit().await.expect("it commits");
     }
 
-    /// What the provider has used today, by operation.
+    /// Returns the provider's usage of today, by operation.
     pub async fn used(&self) -> Vec<(String, i64)> {
         let provider = self.caller().await.provider;
         let today = self.deps.clock.now().utc().date_naive();
@@ -113,7 +113,7 @@ impl TestApp {
         used.into_iter().map(|used| (used.operation, used.count)).collect()
     }
 
-    /// What lies on disks: the files of SQLite, or what Postgres dumps.
+    /// Returns the database as stored on disk: the files of SQLite, or a dump of Postgres.
     pub fn database_at_rest(&self) -> Vec<Bytes> {
         match &self.database {
             Database::Folder(folder) => {
@@ -129,7 +129,7 @@ impl TestApp {
         }
     }
 
-    /// Changes the database, as somebody else could who can write to it.
+    /// Changes the database directly, as an attacker with write access could.
     pub async fn tamper(&self, statement: &'static str) {
         let changed = match &self.deps.store {
             Store::Postgres(pool, _) => sqlx::query(statement).execute(pool).await.expect("it is SQL").rows_affected(),
@@ -145,22 +145,22 @@ impl TestApp {
         if matches!(self.deps.store, Store::Sqlite(_)) { sqlite } else { postgres }
     }
 
-    /// A request of the contract, with the key.
+    /// A POST request of the contract, with the key.
     pub fn post(&self, path: &str) -> Request<'_> {
         self.request(Method::POST, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
     }
 
-    /// As [`TestApp::post`].
+    /// A GET request of the contract, with the key.
     pub fn get(&self, path: &str) -> Request<'_> {
         self.request(Method::GET, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
     }
 
-    /// As [`TestApp::post`].
+    /// A DELETE request of the contract, with the key.
     pub fn delete(&self, path: &str) -> Request<'_> {
         self.request(Method::DELETE, &format!("{PREFIX}{path}")).with(|request| request.header("apikey", &self.key))
     }
 
-    /// Any request, without a key; `path` from the root of the host.
+    /// Any request, without a key; `path` starts at the root of the host.
     pub fn request(&self, method: Method, path: &str) -> Request<'_> {
         let builder = self.client.request(method.clone(), format!("{}{path}", self.url));
         Request { app: self, builder, method, path: path.to_owned() }
@@ -185,7 +185,7 @@ impl Request<'_> {
         self.with(|builder| builder.header(name, value))
     }
 
-    /// A body as it stands on the wire; each `\n` becomes CRLF.
+    /// Sends a body exactly as written, except that each ` ` becomes CRLF.
     pub async fn wire(self, content_type: &str, body: &str) -> Reply {
         let body = body.replace('\n', "\r\n");
         self.header("content-type", content_type).with(|builder| builder.body(body)).send().await
@@ -199,7 +199,7 @@ impl Request<'_> {
         self.with(|builder| builder.multipart(form)).send().await
     }
 
-    /// The answer, once it is known to be as the document says.
+    /// Sends the request and returns the answer after checking it against the document.
     pub async fn send(self) -> Reply {
         let response = self.builder.send().await.expect("the server answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -226,14 +226,14 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().expect("it is text"))
     }
 
-    /// The body of a success.
+    /// Returns the body of a success.
     #[track_caller]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
         self.json()
     }
 
-    /// Status and code of a refusal, and its message.
+    /// Returns the status, the code and the message of a refusal.
     #[track_caller]
     pub fn refusal(&self) -> (u16, String, String) {
         assert!(self.status >= 400, "{}", String::from_utf8_lossy(&self.body));

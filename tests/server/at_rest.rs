@@ -1,4 +1,4 @@
-//! What lies on disks can be read by nobody without the session's key, and that goes first.
+//! Data at rest is unreadable without the session's key, and the key is deleted first.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ const EVIDENCE: &str = "evidence-4276993775";
 const CONSENT: &str = "consent-3203383023";
 const CALLBACK: &str = "https://93.184.216.34/callback-3405691582";
 
-/// Everything that lies on disks: database, its log, images.
+/// Returns everything that is stored on disk: the database, its log, images.
 fn at_rest(app: &TestApp) -> Vec<Bytes> {
     let mut found: Vec<Bytes> =
         files(&app.media_folder).iter().map(|path| std::fs::read(path).expect("it can be read").into()).collect();
@@ -46,7 +46,7 @@ fn is_among(found: &[Bytes], needle: &[u8]) -> bool {
     found.iter().any(|bytes| holds(bytes, needle) || holds(bytes, hex.as_bytes()))
 }
 
-/// What must not be found, by name.
+/// The values that must not be found, by name.
 fn secrets(face: &Value, image: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let text = face["template"].as_str().expect("it has a template");
     let template = Template::decode(text).expect("it is a template");
@@ -100,7 +100,8 @@ async fn nothing_about_a_person_can_be_read_at_rest(app: TestApp) {
     }
 }
 
-/// Reads a session as somebody could who has these three: a copy of its row, the master key, and the media as they are now.
+/// Reads a session as an attacker could who has a copy of its row, the master key, and the media in their current
+/// state.
 async fn read(app: &TestApp, copy: &StoredSession) -> Result<Vec<u8>, &'static str> {
     let (id, epoch) = (copy.id, copy.epoch.expect("it has one"));
     let sealed = app.deps.media.get(&format!("{}/keys/{epoch}", app.deps.owner)).await.expect("it reads");
@@ -130,9 +131,9 @@ async fn an_old_copy_of_the_database_opens_nothing_once_the_epoch_is_over(app: T
     assert_eq!(app.delete(&session).send().await.status, 204);
     tasks::settle(&app.deps).await.expect("every step succeeds");
     assert!(read(&app, &copy).await.is_ok(), "the hour is not over, and others may end in it");
-    // However late in its hour the session began, and what nodes' clocks may differ by.
+    // Covers the latest start within the hour, and the largest difference between nodes' clocks.
     app.deps.clock.advance(TimeDelta::hours(3) + TimeDelta::minutes(2));
-    // A session that is alive keeps its own epoch.
+    // A live session keeps its own epoch.
     let alive = open(&app, &about).await;
     tasks::settle(&app.deps).await.expect("every step succeeds");
     assert_eq!(read(&app, &copy).await, Err("the key of the epoch is gone"));
@@ -165,7 +166,7 @@ async fn nodes_that_begin_an_epoch_at_once_have_one_key(app: TestApp) {
         assert_eq!(found.correlation_id.as_deref(), Some(CORRELATION));
     }
     tasks::settle(&app.deps).await.expect("every step succeeds");
-    // One for this hour, and two that the task has made ready.
+    // One key is for this hour, and two were prepared by the task.
     let keys = app.deps.media.names(&format!("{}/keys", app.deps.owner)).await.expect("it lists");
     assert!(keys.len() <= 3, "a key that lost stays: {keys:?}");
 }

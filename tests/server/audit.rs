@@ -1,4 +1,4 @@
-//! The audit log: what is recorded, how it is kept in order, and when it is deleted.
+//! Tests the audit log: its entries, their order, and their deletion.
 
 use bioserver::domain::audit::Entry;
 use bioserver::service::audit::check::{self, Checked, Error, Means, Snapshot};
@@ -43,7 +43,7 @@ async fn export(app: &TestApp, period: Period) -> String {
     text
 }
 
-/// The entries of an export.
+/// Returns the entries of an export.
 fn entries(export: &str) -> Vec<Entry> {
     let lines = export.lines().filter(|line| !line.starts_with("{\"audit\""));
     lines.map(|line| serde_json::from_str(line).expect("it is an entry")).collect()
@@ -128,7 +128,7 @@ async fn what_is_too_old_is_deleted_and_the_rest_is_verified(app: TestApp) {
     assert!(matches!(self::checked(&app).await, Err(Error::Pruned(_))));
 }
 
-/// Whether entries can be written.
+/// Renames a table; while `audit_events` has another name, no entry can be written.
 async fn rename(app: &TestApp, from: &str, to: &str) {
     let statement = sqlx::AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
     match &app.deps.store {
@@ -153,7 +153,7 @@ async fn nothing_is_answered_that_cannot_be_recorded(app: TestApp) {
 }
 
 async fn a_flood_of_wrong_keys_does_not_fill_the_log(app: TestApp) {
-    // A minute of its own, however slow the machine is.
+    // Starts at the beginning of a minute, however slow the machine is.
     let left = 60_000 - app.deps.clock.now().utc().timestamp_millis() % 60_000;
     app.deps.clock.advance(TimeDelta::milliseconds(left));
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! Each scenario as two tests: on an SQLite file, and on Postgres.
+//! Runs each scenario as two tests: on an SQLite file, and on Postgres.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use bioserver::store::settings::Settings;
 use tempfile::TempDir;
 use testkit::postgres;
 
-/// A new, empty database that goes with the test.
+/// A new, empty database that is deleted with the test.
 #[derive(Clone)]
 pub enum Database {
     /// A file in this folder.
     Folder(Arc<TempDir>),
-    /// Of the test server.
+    /// The URL of a database of the test server.
     Url(String),
 }
 
@@ -33,7 +33,7 @@ impl Database {
     }
 }
 
-/// Something that scenarios are given, on a database.
+/// The argument of a scenario, made on a database.
 pub trait Subject {
     async fn on(database: Database) -> Self;
 }
@@ -45,7 +45,7 @@ impl Subject for Settings {
 }
 
 pub async fn run<S: Subject, F: Future<Output = ()>>(database: Database, scenario: impl FnOnce(S) -> F) {
-    // The folder goes with its last clone.
+    // The folder is deleted with its last clone.
     scenario(S::on(database.clone()).await).await;
     drop(database);
 }

@@ -1,4 +1,4 @@
-//! Callbacks: what a provider is told once a liveness check has ended.
+//! Tests the callbacks that a provider receives once a liveness check has ended.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ on_both!(
     a_receiver_that_wants_no_more_is_told_no_more,
 );
 
-/// A call that has not come by then does not come.
+/// The time to wait for a call; a later call counts as missing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Answers each call with the next of these statuses; gives what it was told.
+/// Answers each call with the next of these statuses; returns the calls that it received.
 async fn receiver(statuses: &'static [u16]) -> (String, JoinHandle<Vec<(String, Value)>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}/callback", listener.local_addr().expect("it has an address"));
@@ -63,7 +63,7 @@ async fn standing(app: &TestApp) -> Vec<(CallbackStatus, i64)> {
     listed.into_iter().map(|callback| (callback.status, callback.attempts)).collect()
 }
 
-/// A session whose capture has been sent.
+/// Opens a session and sends its capture.
 async fn captured(app: &TestApp, url: &str) -> String {
     let session = open(app, &json!({ "callbackURL": url, "ttlSeconds": 3600 })).await;
     let sealed = Sealed::of(&begin(app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await);
@@ -79,7 +79,7 @@ async fn a_provider_is_told_of_every_end(app: TestApp) {
     app.script.tell_replay(frame(0), Ok(refused));
     sessions.push(captured(&app, &url).await);
     settle(&app).await;
-    // A capture that does not come.
+    // A capture that never arrives.
     let session = open(&app, &json!({ "callbackURL": url, "ttlSeconds": 3600 })).await;
     begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
     app.deps.clock.advance(TimeDelta::minutes(5));
@@ -93,7 +93,7 @@ async fn a_provider_is_told_of_every_end(app: TestApp) {
         assert_eq!(body, &json!({ "sessionId": about }));
     }
     assert_eq!(standing(&app).await, [(CallbackStatus::Delivered, 1); 3]);
-    // Nobody is told of a session without a URL.
+    // A session without a URL causes no callback.
     let silent = open(&app, &json!({})).await;
     Sealed::of(&begin(&app, &silent, &json!({ "type": "LIVENESS_PASSIVE" })).await).to(&app, &silent).await;
     settle(&app).await;
@@ -104,7 +104,7 @@ async fn a_receiver_that_fails_is_told_again_and_later(app: TestApp) {
     let (url, receiving) = receiver(&[500, 302, 204]).await;
     captured(&app, &url).await;
     settle(&app).await;
-    // Not at once.
+    // The retry does not follow at once.
     settle(&app).await;
     assert_eq!(standing(&app).await, [(CallbackStatus::Owed, 1)]);
     for attempts in 2..=3 {
@@ -115,7 +115,7 @@ async fn a_receiver_that_fails_is_told_again_and_later(app: TestApp) {
     let told = receiving.await.expect("it ended");
     assert_eq!(standing(&app).await, [(CallbackStatus::Delivered, 3)]);
     assert!(told.iter().all(|(head, body)| id(head) == id(&told[0].0) && *body == told[0].1), "it is the same one");
-    // An operator may have it sent once more.
+    // An operator may retry a callback.
     let (url, receiving) = receiver(&[204]).await;
     captured(&app, &url).await;
     settle(&app).await;

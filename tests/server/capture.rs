@@ -1,4 +1,4 @@
-//! Captures between this server and other people's programs: jose of JavaScript, jwcrypto of Python.
+//! Exchanges captures with other implementations of JWE: jose for JavaScript, jwcrypto for Python.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,7 @@ impl Other {
     }
 }
 
-/// A key whose two halves lie in files.
+/// A key with its certificate and its private half in files.
 struct Filed {
     folder: TempDir,
     key: Key,

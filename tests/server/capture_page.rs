@@ -1,4 +1,5 @@
-//! What the capture page needs besides the check: attempts, what the person may know, how the page looks and where it leads.
+//! Tests what the capture page needs besides the check: attempts, reasons for the person, the page's look and its
+//! redirects.
 
 use bioserver::domain::{Limits, Permission};
 use bioserver::service::{looks, origins};
@@ -16,14 +17,14 @@ use crate::shape::assert_shape;
 
 on_both!(
     a_check_that_failed_is_tried_again_as_often_as_that_is_allowed,
-    nobody_tries_again_who_has_passed_or_attacked,
+    a_passed_check_or_an_attack_allows_no_further_attempt,
     a_capture_that_did_not_come_leaves_the_next_attempt,
     the_person_is_told_what_helps_and_nothing_else,
     the_page_looks_as_the_provider_wants,
     the_page_leads_back_to_allowed_origins_alone,
 );
 
-/// Requests of the holder of a token for the session.
+/// Sends requests with a capture token for the session.
 struct Bearer<'a> {
     app: &'a TestApp,
     session: &'a str,
@@ -48,7 +49,7 @@ impl<'a> Bearer<'a> {
         self.of_session(Method::POST, "liveness-attempts").send().await
     }
 
-    /// Sends a capture for what is asked, and waits until it was looked at.
+    /// Sends a capture for these parameters, and waits until it is judged.
     async fn capture(&self, parameters: &Value) -> Value {
         let sent = Sealed::of(parameters).sent(self.of_session(Method::POST, "replay-liveness")).await;
         assert_eq!(sent.status, 202);
@@ -82,7 +83,7 @@ async fn a_check_that_failed_is_tried_again_as_often_as_that_is_allowed(app: Tes
         assert_ne!(second[own], first[own], "{own}");
     }
     assert_eq!(state(&app, &session).await["status"], "INITIALIZED");
-    // The capture of the first attempt is good for nothing now.
+    // The capture of the first attempt is no longer accepted.
     let old = Sealed::of(&first).sent(bearer.of_session(Method::POST, "replay-liveness")).await;
     assert_eq!(old.refusal().1, "CAPTURE_OF_ANOTHER_REPLAY");
     let failed = bearer.capture(&second).await;
@@ -93,12 +94,12 @@ async fn a_check_that_failed_is_tried_again_as_often_as_that_is_allowed(app: Tes
     let used = app.used().await;
     assert!(used.contains(&("initLivenessParameters".to_owned(), 2)), "{used:?}");
     assert!(used.contains(&("replayLiveness".to_owned(), 2)), "{used:?}");
-    // A new check of the provider's has all its attempts.
+    // A new check by the provider starts with all its attempts.
     begin(&app, &session, &asked).await;
     assert_eq!(state(&app, &session).await["attempt"], 1);
 }
 
-async fn nobody_tries_again_who_has_passed_or_attacked(app: TestApp) {
+async fn a_passed_check_or_an_attack_allows_no_further_attempt(app: TestApp) {
     let other = open(&app, &json!({})).await;
     for (reasons, status) in [(vec![], "SUCCESS"), (vec![Reason::FlatMotion], "SPOOF")] {
         let session = open(&app, &json!({})).await;
@@ -111,7 +112,7 @@ async fn nobody_tries_again_who_has_passed_or_attacked(app: TestApp) {
         let elsewhere = bearer.ask(Method::POST, &format!("{other}/liveness-attempts")).send().await;
         assert_eq!(elsewhere.refusal().0, 403);
     }
-    // One attempt is all there is where nobody asks for more, and nothing is said of it.
+    // Without a request for more there is one attempt, and answers do not mention attempts.
     tell(&app, &[Reason::NoFace]);
     let session = open(&app, &json!({})).await;
     let asked = begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await;
@@ -142,7 +143,7 @@ async fn a_capture_that_did_not_come_leaves_the_next_attempt(app: TestApp) {
     let bearer = Bearer::of(&app, &session).await;
     for attempt in [2, 3] {
         app.deps.clock.advance(TimeDelta::minutes(6));
-        // Whether the sweep has come by or not.
+        // The result is the same before and after the sweep.
         if attempt == 3 {
             settle(&app).await;
         }
@@ -169,7 +170,7 @@ async fn the_person_is_told_what_helps_and_nothing_else(app: TestApp) {
         let seen = bearer.capture(&asked).await;
         assert_eq!(seen.get("reason").and_then(Value::as_str), told, "{reasons:?}");
         assert_eq!(seen.get("measures"), None);
-        // Its provider, who is told, is told the worst.
+        // The provider gets the most serious reason.
         assert_eq!(state(&app, &session).await["reason"], reasons[0].name());
     }
 }
@@ -191,7 +192,7 @@ async fn the_page_looks_as_the_provider_wants(app: TestApp) {
     assert_eq!((&reply.ok()["name"], &reply.ok()["consent"]["version"]), (&json!("Bank"), &json!("7")));
     assert_eq!(app.get(&format!("{session}/capture-page")).send().await.ok(), reply.ok(), "a key sees the same");
 
-    // The text that was agreed to is part of the signed result, and kept from whoever holds the token.
+    // The version of the consent text is part of the signed result, but is hidden from the holder of the token.
     let mut sealed = Sealed::of(&asked);
     sealed.capture.consent_version = Some("7".to_owned());
     sealed.to(&app, &session).await;

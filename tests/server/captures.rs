@@ -1,4 +1,4 @@
-//! `POST /v2/bio-sessions/{bioSessionId}/replay-liveness`: which captures are taken, and what becomes of them.
+//! Tests `POST /v2/bio-sessions/{bioSessionId}/replay-liveness`: the captures that it accepts, and their processing.
 
 use bioserver::capture::key::{Algorithm, Key};
 use bioserver::capture::{self, Capture};
@@ -39,7 +39,7 @@ async fn a_check_has_one_capture_in_its_time(app: TestApp) {
 
     let late = Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await);
     app.deps.clock.advance(TimeDelta::minutes(5));
-    // At once, and when the sweep has been there.
+    // The result is the same before and after the sweep.
     for _ in 0..2 {
         assert_eq!(state(&app, &session).await["status"], "TIMEOUT");
         let refused = late.to(&app, &session).await;
@@ -57,13 +57,13 @@ async fn a_capture_of_another_check_is_refused(app: TestApp) {
     assert_eq!(first.to(&app, &other).await.refusal().1, "CAPTURE_RANDOM_MISMATCH");
     begin(&app, &other, &json!({ "type": "LIVENESS_PASSIVE" })).await;
     assert_eq!(first.to(&app, &other).await.refusal().1, "CAPTURE_OF_ANOTHER_REPLAY");
-    // Of the same session, before it was asked again.
+    // A new check in the same session makes the capture of the one before invalid.
     begin(&app, &one, &about).await;
     assert_eq!(first.to(&app, &one).await.refusal().1, "CAPTURE_RANDOM_MISMATCH");
     let mut wrong = capture_of(&app, &one).await;
     wrong.capture.liveness_type = "LIVENESS_ACTIVE".parse().expect("it is a type");
     assert_eq!(wrong.to(&app, &one).await.refusal().1, "CAPTURE_TYPE_MISMATCH");
-    // None of them was the one capture that the check takes.
+    // None of the refused captures counts as the one that the check takes.
     assert_eq!(capture_of(&app, &one).await.to(&app, &one).await.status, 202);
 }
 
@@ -84,7 +84,7 @@ async fn light_that_is_asked_for_is_never_left_out(app: TestApp) {
     }
     sealed.capture.lights = good;
     assert_eq!(sealed.to(&app, &session).await.status, 202);
-    // Nobody is told of light that is not asked for.
+    // Answers do not mention light that was not asked for.
     let plain = begin(&app, &open(&app, &json!({})).await, &json!({ "type": "LIVENESS_PASSIVE_VIDEO" })).await;
     assert_eq!(plain.get("lightChallenge"), None);
 }
@@ -122,7 +122,7 @@ async fn each_broken_capture_is_told_apart(app: TestApp) {
     assert_eq!((reply.status, reply.refusal().1.as_str()), (413, "BODY_TOO_LARGE"));
     let reply = app.post(&path).json(&json!({})).await;
     assert_eq!(reply.refusal().1, "UNSUPPORTED_MEDIA_TYPE");
-    // Either certificate will do.
+    // Either certificate works.
     let rsa = capture::seal(&good.certificates[1], &good.capture).expect("it seals");
     assert_eq!(send(app.post(&path), rsa).await.status, 202);
 }
@@ -163,7 +163,7 @@ async fn a_capture_that_fails_is_tried_three_times(app: TestApp) {
     }
     settle(&app).await;
     assert_eq!(state(&app, &session).await["status"], "ERROR");
-    // Busy networks are no failure.
+    // Busy networks are not a failure.
     let busy = std::time::Duration::from_secs(1);
     app.script.tell_replay(frame(0), Err(face::Error::Busy { retry_after: busy }));
     Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await).to(&app, &session).await;
@@ -196,7 +196,7 @@ async fn nothing_of_a_capture_lies_in_the_open(app: TestApp) {
     let sealed = Sealed::of(&begin(&app, &session, &asked).await);
     sealed.to(&app, &session).await;
     let jpeg = frame(0);
-    // As Postgres dumps it.
+    // A dump of Postgres has bytes in hex.
     let hex = format!("{jpeg:x}");
     for _ in 0..2 {
         for file in app.database_at_rest() {
@@ -218,7 +218,7 @@ async fn captures_that_would_wait_too_long_are_refused() {
         let sealed = Sealed::of(&begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE" })).await);
         sent.push(sealed.to(&app, &session).await);
     }
-    // Two at once, each for a second: the fourth would wait for one and a half.
+    // Two run at once, each for a second: the fourth would wait for one and a half.
     assert_eq!(sent.iter().map(|reply| reply.status).collect::<Vec<_>>(), [202, 202, 202, 429]);
     assert_eq!(sent[3].header("retry-after"), Some("2"));
 }

@@ -1,16 +1,16 @@
-//! Whether an answer is what the document says it is.
+//! Checks that an answer conforms to the document.
 
 use poem::http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-/// Checks an answer of `method` (any case) on `path` (a template of the document, or a real path under
-/// its server): its status is documented, its headers, its content type and its body are as documented.
+/// Checks an answer of `method` (any case) on `path` (a template of the document, or a real path under its server): the
+/// status is documented, and headers, content type and body are as documented.
 ///
-/// A method that the path does not have must be refused with 405 and `Allow`, a path that the document
-/// does not have with 404, both in the form of every refusal. HEAD answers as GET does, without a body.
+/// A method that the path does not have must be refused with 405 and `Allow`, a path that the document does not have
+/// with 404, both in the form of every refusal. HEAD answers as GET does, without a body.
 ///
 /// # Errors
-/// What is not as it should be, with its place.
+/// The deviation from the document, with its place.
 pub fn check(
     document: &Value,
     method: &str,
@@ -30,7 +30,7 @@ pub fn check(
     check().map_err(|problem| format!("{place}: {problem}"))
 }
 
-/// The documented answer; `None` when there is no such operation and the status says so.
+/// Returns the documented answer; `None` if there is no such operation and the status says so.
 fn answer_to<'a>(document: &'a Value, method: &str, path: &str, status: u16) -> Result<Option<&'a Value>, String> {
     let Some(item) = item(document, path) else {
         return if status == 404 { Ok(None) } else { Err("the document has no such path".to_owned()) };
@@ -122,8 +122,8 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
-/// Validates against a schema of the document. Members that the document does not name are errors too:
-/// an answer says nothing undocumented.
+/// Validates against a schema of the document. Members that the document does not name are errors too: an answer
+/// contains nothing undocumented.
 pub fn validate(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let mut schema = json_schema(schema);
     let definitions: Map<String, Value> = match document["components"]["schemas"].as_object() {
@@ -137,7 +137,7 @@ pub fn validate(document: &Value, schema: &Value, value: &Value) -> Result<(), S
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
-/// A schema of OpenAPI 3.0 as JSON Schema: `nullable` becomes an alternative, objects are closed.
+/// Converts a schema of OpenAPI 3.0 to JSON Schema: `nullable` becomes an alternative, objects are closed.
 fn json_schema(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(json_schema).collect(),

@@ -1,4 +1,4 @@
-//! Who is let in, and to what.
+//! Tests authentication and permissions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,7 +63,7 @@ async fn an_ended_key_is_refused_at_once(app: TestApp) {
     let id = keys::read_id(key.split('_').nth(1).expect("it has an id")).expect("it is one");
     keys::revoke(&app.deps.store, &app.deps.master, &app.deps.clock, id).await.expect("it can be revoked");
     assert_eq!(with(&key).await, 401);
-    // What is open to everyone is closed to a key that is not valid.
+    // Even an operation that is open to everyone refuses an invalid key.
     let capabilities = format!("{PREFIX}/v2/capabilities");
     assert_eq!(app.request(Method::GET, &capabilities).header("apikey", &key).send().await.status, 401);
     assert_eq!(app.request(Method::GET, &capabilities).send().await.status, 200);

@@ -17,13 +17,13 @@ use bioserver::sign::{Algorithm, Signer};
 use bioserver::store::Store;
 use face::FaceEngine;
 
-/// Made once: an RSA key takes a while.
+/// Made only once, because an RSA key takes a while.
 static CAPTURE_KEYS: LazyLock<Arc<capture_key::Keys>> = LazyLock::new(|| {
     let make = |algorithm| capture_key::Key::make(algorithm, Clock::default().now()).expect("a key can be made");
     Arc::new(capture_key::Keys::new(capture_key::Algorithm::ALL.map(make).into()))
 });
 
-/// Keys of its own, and a clock that only the test moves; callbacks may reach this machine.
+/// Makes dependencies with keys of their own and a clock that only the test moves; callbacks may reach this machine.
 pub fn on(store: Store, media_folder: &Path, face_engine: Arc<dyn FaceEngine>, policy: Policy) -> Deps {
     let clock = Clock::default();
     let signing = Key::make(Algorithm::Es256, clock.now()).expect("a key can be made");

@@ -1,4 +1,4 @@
-//! The document that is served, held against the framework's own view of the code and against its own examples.
+//! Compares the served document with the framework's own view of the code and with its own examples.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use crate::conformance;
 const PREFIX: &str = "/bioserver-app";
 const SECTIONS: [&str; 3] = ["responses", "parameters", "headers"];
 
-/// Routes, as the framework knows them before any is served: no store and no networks are needed.
+/// The routes in the framework's terms, before any is served: neither store nor networks are needed.
 struct Told<T>(PhantomData<fn() -> T>);
 
 fn told_of<T: OpenApi>(_: fn(&Api) -> T) -> Told<T> {
@@ -34,7 +34,7 @@ impl<T: OpenApi> OpenApi for Told<T> {
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-/// What the framework makes of the generated code.
+/// Returns the document that the framework derives from the generated code.
 fn framework() -> Value {
     let (title, version) = (routes::TITLE, routes::VERSION);
     let prefixed = OpenApiService::new(told_of(routes::prefixed_routes::<Api>), title, version);
@@ -58,12 +58,12 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value
 }
 
-/// Rewrites what both may say differently and mean alike. What the framework does not carry at all is
-/// named here, one line each; nothing else may differ.
+/// Rewrites parts that both documents may write differently with the same meaning. Parts that the framework does not
+/// carry are named here, one line each; nothing else may differ.
 fn canonical(document: &Value, value: &Value) -> Value {
     let value = resolve(document, value);
     match value {
-        // 8 and 8.0 are one number.
+        // 8 and 8.0 are the same number.
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(items) => items.iter().map(|item| canonical(document, item)).collect(),
         Value::Object(members) => {
@@ -71,18 +71,18 @@ fn canonical(document: &Value, value: &Value) -> Value {
             for (name, member) in members {
                 let is_media = members.contains_key("schema");
                 let member = match (name.as_str(), member) {
-                    // Not carried: examples and encodings of media types, of headers and of parameters.
+                    // The framework does not carry examples and encodings of media types, headers and parameters.
                     ("example" | "examples" | "encoding", _) if is_media => continue,
-                    // Not carried: where an answer leads, what client code calls an operation, by its body, and the codes of
-                    // refusals.
+                    // The framework does not carry links, the names of operations in client code by body, and the codes
+                    // of refusals.
                     ("links" | "x-operation-ids" | "x-error-code" | "x-refused-words", _) => continue,
-                    // Defaults, written out by one side alone.
+                    // Only one document writes out defaults.
                     ("deprecated" | "required" | "nullable", Value::Bool(false)) | ("explode", Value::Bool(true)) => {
                         continue;
                     }
-                    // The order of what is required, and of ways to send a key, means nothing.
+                    // The order of required members, and of ways to send a key, has no meaning.
                     ("required" | "security", Value::Array(items)) => sorted(items),
-                    // Header names have no case.
+                    // Header names are case-insensitive.
                     ("headers", Value::Object(headers)) => lower_case(document, headers),
                     // The framework trims descriptions.
                     ("description", Value::String(text)) => text.trim().into(),
@@ -106,7 +106,7 @@ fn lower_case(document: &Value, headers: &Map<String, Value>) -> Value {
     headers.iter().map(|(name, header)| (name.to_lowercase(), canonical(document, header))).collect()
 }
 
-/// Every operation with what it inherits from its path and from the document.
+/// Returns every operation with everything that it inherits from its path and from the document.
 fn operations(document: &Value) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for (path, item) in document["paths"].as_object().expect("a document has paths") {
@@ -162,7 +162,7 @@ fn the_code_does_what_the_document_says() {
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
 }
 
-/// The test above would pass on two empty documents.
+/// The test above would also pass on two empty documents.
 #[test]
 fn the_comparison_sees_a_difference() {
     let authored = docs::json(PREFIX);
@@ -239,7 +239,7 @@ mod conformance_itself {
     const ERROR: &[u8] = br#"{"id":"a5ac0455-8d99-4d73-835c-c656b5aba41e","message":"m","code":"C"}"#;
 
     #[test]
-    fn it_takes_what_is_documented() {
+    fn a_documented_answer_passes() {
         let document = docs::json(PREFIX);
         let capabilities = br#"{"version":"1","currentMode":["F6_4_VID60X"],"pack":"p","templateVersion":1}"#;
         for path in ["/v2/capabilities", "/bioserver-app/v2/capabilities?x=1"] {
@@ -254,7 +254,7 @@ mod conformance_itself {
     }
 
     #[test]
-    fn it_refuses_what_is_not() {
+    fn an_undocumented_answer_is_refused() {
         let document = docs::json(PREFIX);
         let refused = |method, path, status, headers: HeaderMap, body: &[u8], why: &str| {
             let problem = check(&document, method, path, status, &headers, body).expect_err(why);

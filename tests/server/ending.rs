@@ -1,4 +1,4 @@
-//! Sessions end on time, and nothing of them stays.
+//! Sessions end on time, and nothing of them remains.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ on_both!(
     more_than_one_batch_is_swept,
 );
 
-/// Files anywhere under a folder.
+/// Lists the files anywhere under a folder.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -47,7 +47,7 @@ pub fn images(app: &TestApp) -> usize {
     files(&app.media_folder).iter().filter(|path| path.components().any(|part| part.as_os_str() == "sessions")).count()
 }
 
-/// A place of media that is away until [`Away::end`]: nothing can be put, read or erased there.
+/// Makes the media unavailable until [`Away::end`]: nothing can be put, read or erased there.
 pub struct Away {
     folder: PathBuf,
     aside: PathBuf,
@@ -80,7 +80,7 @@ async fn is_in_store(app: &TestApp, session: SessionId) -> bool {
     exists
 }
 
-/// A session that keeps images, with a face made from one.
+/// Opens a session that keeps images, and adds a face from an image.
 pub async fn with_image(app: &TestApp, ttl_seconds: i64) -> String {
     let session = open(app, &json!({ "imageStorageEnabled": true, "ttlSeconds": ttl_seconds })).await;
     let reply = app.post(&format!("{session}/faces")).form(upload(JPEG)).await;
@@ -110,11 +110,11 @@ async fn what_has_ended_is_erased_whole(app: TestApp) {
 async fn what_a_dead_node_was_to_erase_is_erased_by_another(app: TestApp) {
     let session = with_image(&app, 60).await;
     app.deps.clock.advance(TimeDelta::seconds(60));
-    // The row is gone, and the node dies before the image is.
+    // The row is gone, and the node crashes before the image is erased.
     let ended = sessions::end(&app.deps, session_id(&session), app.deps.clock.now()).await.expect("it ends");
     assert_eq!(ended.map(|ended| ended.id), Some(session_id(&session)));
     assert!(!is_in_store(&app, session_id(&session)).await);
-    // Another one takes what is to be erased, and dies, too.
+    // Another node takes the erasure, and crashes, too.
     let now = app.deps.clock.now();
     let mut tx = app.deps.store.begin().await.expect("it begins");
     let taken = store::erasures::take(&mut tx, now, now.plus(TimeDelta::seconds(60)), 10).await.expect("it takes");
@@ -136,13 +136,13 @@ async fn a_deleted_session_is_erased_at_once(app: TestApp) {
     assert_eq!(images(&app), 0);
 }
 
-/// As [`settle`], while the place of media is away: that nobody can look for strays is the only failure.
+/// Does the same as [`settle`] while the media are unavailable: the only failure is that strays cannot be listed.
 pub async fn settle_without_media(app: &TestApp) {
     let error = tasks::settle(&app.deps).await.expect_err("nothing can be listed there");
     assert!(error.to_string().contains("/media: "), "{error}");
 }
 
-/// Lets a minute go by, and every task have its turns.
+/// Advances the clock by a minute, and runs every task.
 async fn a_minute_later(app: &TestApp) {
     app.deps.clock.advance(TimeDelta::minutes(1));
     settle(app).await;
@@ -186,14 +186,14 @@ async fn a_face_is_deleted_while_the_place_of_media_is_away(app: TestApp) {
     assert_eq!(app.delete(&never).send().await.refusal().1, "FACE_NOT_FOUND");
 }
 
-/// Media of a session that is not in the database.
+/// Puts an image of a session that is not in the database.
 async fn stray(app: &TestApp, owner: OwnerId) -> String {
     let name = format!("{owner}/sessions/{}/{}", SessionId::new(), SessionId::new());
     app.deps.media.put(&name, JPEG.into()).await.expect("it is put");
     name
 }
 
-/// After so long no session is alive that is alive now.
+/// Returns the time after which every session that is alive now has ended.
 fn longest_life(app: &TestApp) -> TimeDelta {
     TimeDelta::seconds(app.deps.policy().ttl_seconds_max) + TimeDelta::hours(3)
 }
@@ -202,7 +202,7 @@ async fn media_that_no_session_leads_to_are_erased_when_they_are_old(app: TestAp
     let stray = stray(&app, app.deps.owner).await;
     settle(&app).await;
     assert_eq!(images(&app), 1, "its session may be about to be written");
-    // A provider may be allowed longer ones.
+    // A provider may be allowed longer sessions.
     let a_week = 7 * 86_400;
     app.limit(Limits { ttl_seconds_max: Some(a_week), ..Limits::default() }).await;
     app.deps.clock.advance(longest_life(&app));
@@ -230,7 +230,7 @@ async fn many_strays_are_left_to_the_operator(app: TestApp) {
 async fn another_servers_media_are_left_alone(app: TestApp) {
     with_image(&app, 60).await;
     stray(&app, app.deps.owner).await;
-    // In the same place, with a database of its own.
+    // Another server with its own database shares the media.
     let other = Deps { owner: OwnerId::new(), ..app.deps.clone() };
     let empty = TestApp::on(Database::sqlite()).await;
     let other = Deps { store: empty.deps.store.clone(), ..other };
@@ -262,12 +262,12 @@ async fn a_face_whose_session_ends_meanwhile_is_refused_and_leaves_nothing() {
         assert!(!is_in_store(&app, session_id(session)).await);
         assert_eq!(images(&app), 0, "an image stayed behind");
     };
-    // Its time is over.
+    // The session's time is over.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
     app.script.meanwhile(async move { deps.clock.advance(TimeDelta::seconds(60)) });
     refused(&session).await;
-    // Its time is over, and it is swept.
+    // The session's time is over, and it is swept.
     let session = open(&app, &json!({ "imageStorageEnabled": true, "ttlSeconds": 60 })).await;
     let deps = app.deps.clone();
     app.script.meanwhile(async move {

@@ -1,4 +1,4 @@
-//! `POST /v2/faces`.
+//! Tests `POST /v2/faces`.
 
 use face::DescribedFace;
 use face::values::picture::{Landmarks, Quality, QualityReason};
@@ -22,7 +22,7 @@ pub fn file(bytes: &[u8]) -> Part {
     Part::bytes(bytes.to_vec()).file_name("image.jpg")
 }
 
-/// A selfie, with nothing said about it.
+/// A form with a selfie, without further details.
 pub fn upload(image: &[u8]) -> Form {
     upload_as(image, &json!({ "imageType": "SELFIE" }))
 }

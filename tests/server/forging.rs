@@ -1,4 +1,4 @@
-//! Whoever can write to the database, and has no key, gets nothing signed that is not so.
+//! An attacker who can write to the database, but has no key, cannot get anything false signed.
 
 use bioserver::domain::liveness::LivenessStatus;
 use bioserver::seal::Key;
@@ -32,7 +32,7 @@ async fn spoof(app: &TestApp, session: &str) {
     assert_eq!(state(app, session).await["status"], "SPOOF");
 }
 
-/// Reading what is kept is a fault of the server now, and says nothing.
+/// Reading the stored data is now an internal error, and the answer reveals nothing.
 async fn is_refused(app: &TestApp, path: &str) {
     let reply = app.get(path).send().await;
     assert_eq!((reply.status, reply.refusal().1.as_str()), (500, "INTERNAL_ERROR"), "{path}");
@@ -56,7 +56,7 @@ async fn a_decision_that_was_written_into_the_database_is_not_signed(app: TestAp
     }
     app.tamper("UPDATE replays SET status = 'SPOOF'").await;
     assert_eq!(state(&app, &session).await["status"], "SPOOF", "it is as it was");
-    // Without a result.
+    // There is no result.
     for forged in ["UPDATE replays SET status = 'SUCCESS', result_sealed = NULL", "UPDATE replays SET status = 'ERROR'"]
     {
         app.tamper(forged).await;
@@ -64,7 +64,7 @@ async fn a_decision_that_was_written_into_the_database_is_not_signed(app: TestAp
     }
     app.tamper("UPDATE replays SET status = 'TIMEOUT'").await;
     is_refused(&app, &status_path(&session)).await;
-    // Later than the check allows.
+    // The due time is later than the check allows.
     begin(&app, &session, &json!({ "type": PASSIVE })).await;
     app.tamper(
         app.dialect("UPDATE replays SET due = due + 1000", "UPDATE replays SET due = due + interval '1 second'"),
@@ -87,7 +87,7 @@ async fn the_result_of_another_check_is_not_signed(app: TestApp) {
     drop(tx);
     let result = result.expect("it has one");
 
-    // Somebody puts it in the place of the next check's, or its capture in the place of the next one's.
+    // An attacker puts the result in place of the next check's, and the capture in place of the next one's.
     tell(&app, &[Reason::SpoofNetwork]);
     Sealed::of(&begin(&app, &session, &json!({ "type": PASSIVE })).await).to(&app, &session).await;
     let mut second = captures::take(&app.deps).await.expect("it takes").expect("one waits");
@@ -137,7 +137,7 @@ async fn a_session_whose_row_was_changed_is_not_signed(app: TestApp) {
             assert_eq!(app.get(path).send().await.status, 200, "{path}");
         }
     }
-    // Names in the open, as before there were epochs, are nobody's.
+    // Plain-text names, from before epochs, are ignored.
     app.tamper("UPDATE sessions SET correlation_id = 'forged'").await;
     assert_eq!(app.get(&session).send().await.ok()["correlationId"], "mine");
     app.tamper("UPDATE sessions SET about_sealed = NULL").await;

@@ -1,7 +1,7 @@
-//! Whatever is sent, it is read or refused, as the document says, and nothing else happens.
+//! Every input is read or refused as the document says, and nothing else happens.
 //!
-//! Each input follows from its kind and number alone. `FUZZ_INPUTS=100000 cargo test --test server fuzz::`
-//! tries as many, of all kinds together.
+//! Each input is determined by its kind and number. `FUZZ_INPUTS=100000 cargo test --test server fuzz::` tries that
+//! many, over all kinds together.
 
 use std::fmt;
 
@@ -24,13 +24,13 @@ use crate::liveness::frame;
 mod bodies;
 mod texts;
 
-/// Tried where the environment does not say how many.
+/// The default number of inputs.
 const INPUTS: usize = 2000;
 const PIXELS: u64 = 1_000_000;
-/// From here on a made-up item of CBOR has no more items in it.
+/// Beyond this length, a made-up item of CBOR contains no more items.
 const ITEMS_BYTES_MAX: usize = 4000;
 
-/// The kinds of inputs, and how many of a hundred are of each.
+/// The kinds of inputs, each with its share in percent.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Picture = 30,
@@ -40,7 +40,7 @@ enum Kind {
     Jwe = 10,
 }
 
-/// Says which input it was that made the test fail.
+/// Names the input that made the test fail.
 struct Tried(Kind, usize);
 
 impl Drop for Tried {
@@ -58,7 +58,7 @@ impl fmt::Display for Tried {
 }
 
 impl Kind {
-    /// The inputs of this kind, each with its own disorder.
+    /// Returns the inputs of this kind, each with its own source of random damage.
     fn inputs(self) -> impl Iterator<Item = (Tried, Disorder)> {
         let all = std::env::var("FUZZ_INPUTS").map_or(INPUTS, |text| text.parse().expect("it is a number"));
         (0..(all * self as usize).div_ceil(100)).map(move |number| {
@@ -90,7 +90,8 @@ fn pictures_are_read_or_refused() {
     assert!(read > 0, "nothing was left whole enough to be read");
 }
 
-/// A damaged picture. The checksums of a PNG are made right in half of them, or no damage would be met behind them.
+/// Returns a damaged picture. The checksums of PNGs are repaired in half of them; otherwise no damage behind them would
+/// be reached.
 fn picture(disorder: &mut Disorder, whole: &[Vec<u8>]) -> Vec<u8> {
     let one = &whole[disorder.below(whole.len())];
     let mut picture = match disorder.below(10) {
@@ -100,7 +101,7 @@ fn picture(disorder: &mut Disorder, whole: &[Vec<u8>]) -> Vec<u8> {
         }
         1 => one.clone(),
         2 | 3 => {
-            // Most of what can go wrong stands at the beginning.
+            // Most decoder errors depend on the beginning of a file.
             let head = disorder.below(one.len().min(700));
             [disorder.damaged(&one[..head]), one[head..].to_vec()].concat()
         }
@@ -157,7 +158,7 @@ fn captures_are_read_or_refused() {
 fn cbor(disorder: &mut Disorder, whole: &[u8]) -> Vec<u8> {
     match disorder.below(4) {
         0 => {
-            // Another member, whatever it is.
+            // Adds another member with an arbitrary value.
             let mut encoded = whole.to_vec();
             encoded[0] += 1;
             encoded.extend(b"\x66theirs");
@@ -173,12 +174,12 @@ fn cbor(disorder: &mut Disorder, whole: &[u8]) -> Vec<u8> {
     }
 }
 
-/// An item of CBOR, mostly well formed.
+/// Writes an item of CBOR, mostly well formed.
 fn item(disorder: &mut Disorder, encoded: &mut Vec<u8>, depth: usize) {
     let is_leaf = depth == 0 || encoded.len() > ITEMS_BYTES_MAX;
     let kind = disorder.below(if is_leaf { 4 } else { 8 }) as u8;
     let count = [0, 1, 2, 5, 23][disorder.below(5)];
-    // A small number, one that takes more bytes, an open end, or what is reserved.
+    // The count is small, takes more bytes, is indefinite, or is reserved.
     let info = [count, 24, 25, 26, 27, 31, 28][[0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6][disorder.below(12)]];
     encoded.push(kind << 5 | info);
     if (24..28).contains(&info) {
@@ -241,8 +242,8 @@ fn sealed_captures_are_opened_or_refused() {
     assert!(opened > 0, "nothing was left whole enough to be opened");
 }
 
-/// A refusal of the client's, or a success: never a fault of the server's. The application checks it besides against
-/// the document.
+/// The status is a success or a refusal, never a server error. The application also checks the answer against the
+/// document.
 fn assert_documented(status: u16, tried: &Tried) {
     assert!((200..500).contains(&status), "{tried}: {status}");
 }

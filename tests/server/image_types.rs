@@ -1,4 +1,4 @@
-//! A pair is scored by the types of its two images, wherever they come from.
+//! A pair is scored by the types of its two images, whatever their source.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::faces::{file, upload_as};
 use crate::session_faces::JPEG;
 use crate::sessions::open;
 
-/// Its scores say which types they were asked for: the reference's place in hundreds, the candidate's in ones.
+/// Its scores encode the requested types: the reference's in hundreds, the candidate's in ones.
 #[derive(Default)]
 struct Typed(Script);
 

@@ -1,4 +1,4 @@
-//! What a provider may ask for at once, and in a minute.
+//! Tests the limits of a provider on concurrent requests and on requests per minute.
 
 use bioserver::domain::{Limits, Permission};
 use bioserver::service::Policy;
@@ -27,7 +27,7 @@ async fn a_minutes_requests_are_counted(app: TestApp) {
     assert_eq!(reply.status, 429);
     let wait: i64 = reply.header("retry-after").expect("it says when").parse().expect("a number of seconds");
     assert!((1..=10).contains(&wait), "{wait}");
-    // All keys of a provider count together; others do not.
+    // All keys of a provider count together; other providers are separate.
     let own = app.make_key("provider", &Permission::ALL, None).await;
     let stranger = app.make_key("stranger", &Permission::ALL, None).await;
     let with = async |key: &str| {
@@ -48,7 +48,7 @@ async fn a_token_has_a_budget_of_its_own(app: TestApp) {
     app.limit(Limits { requests_per_minute: Some(6), ..Limits::default() }).await;
     let bearing =
         |method: Method, path: &str| app.request(method, &format!("{PREFIX}{path}")).header("authorization", &token);
-    // A capture that is refused is one of few.
+    // Refused captures count towards the few that a token allows.
     let capture =
         async || send(bearing(Method::POST, &format!("{session}/replay-liveness")), "no capture".into()).await;
     for _ in 0..6 {
@@ -57,7 +57,7 @@ async fn a_token_has_a_budget_of_its_own(app: TestApp) {
     let reply = capture().await;
     assert_eq!(reply.status, 429);
     assert!(reply.header("retry-after").is_some());
-    // Its questions are counted apart, and both apart from its provider's.
+    // Status requests of a token are counted separately, and both are separate from its provider's.
     let mut answered = 0;
     while bearing(Method::GET, &status_path(&session)).send().await.status == 200 {
         answered += 1;
@@ -68,7 +68,7 @@ async fn a_token_has_a_budget_of_its_own(app: TestApp) {
         assert_eq!(app.get(CAPABILITIES).send().await.status, 200);
     }
     assert_eq!(app.get(CAPABILITIES).send().await.status, 429);
-    // A key's requests count as its provider's.
+    // Requests with a key count towards its provider's limits.
     app.limit(Limits::default()).await;
     for _ in 0..9 {
         let reply = send(app.post(&format!("{session}/replay-liveness")), "no capture".into()).await;

@@ -1,4 +1,4 @@
-//! `/v2/bio-sessions/{bioSessionId}/…liveness…`, and the older paths.
+//! Tests `/v2/bio-sessions/{bioSessionId}/…liveness…`, and the older paths.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,13 +24,13 @@ on_both!(
     a_check_begins_with_what_a_capture_client_needs,
     a_capture_becomes_a_verdict_and_a_face,
     a_camera_that_says_that_it_is_none_is_refused,
-    what_was_seen_is_told_to_those_who_may_know,
+    a_reason_is_shown_to_providers_that_may_know_it,
     a_session_whose_capture_is_looked_at_is_not_ended,
     a_token_captures_for_one_session_and_no_more,
     older_clients_find_what_they_know,
 );
 
-/// A picture whose bytes are this number's alone.
+/// Makes a picture that differs for each number.
 pub fn frame(number: u8) -> Bytes {
     let mut jpeg = vec![];
     let mut encoder = JpegEncoder::new(&mut jpeg);
@@ -38,12 +38,12 @@ pub fn frame(number: u8) -> Bytes {
     jpeg.into()
 }
 
-/// Begins a check; what a capture client is told.
+/// Begins a check; returns the parameters that a capture client gets.
 pub async fn begin(app: &TestApp, session: &str, about: &Value) -> Value {
     app.post(&format!("{session}/init-liveness-parameters")).json(about).await.ok()
 }
 
-/// A capture, and what it is sealed for.
+/// A capture, and the certificates that it may be sealed for.
 pub struct Sealed {
     pub capture: Capture,
     pub certificates: Vec<Vec<u8>>,
@@ -86,7 +86,7 @@ pub async fn send(request: Request<'_>, text: String) -> Reply {
     request.header("content-type", "application/jose").with(|builder| builder.body(text)).send().await
 }
 
-/// A capture for the check that the session has.
+/// Makes a capture for the session's check.
 pub async fn capture_of(app: &TestApp, session: &str) -> Sealed {
     Sealed::of(&app.get(&format!("{session}/liveness-parameters")).send().await.ok())
 }
@@ -99,7 +99,7 @@ pub fn status_path(session: &str) -> String {
     format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"))
 }
 
-/// The first frame of [`Sealed::of`] gives this from now on.
+/// Scripts this verdict for the first frame of [`Sealed::of`].
 pub fn tell(app: &TestApp, reasons: &[Reason]) {
     let best = testkit::script::verdict(&frame(0)).best;
     app.script.tell_replay(
@@ -121,7 +121,7 @@ async fn a_check_begins_with_what_a_capture_client_needs(app: TestApp) {
     assert_eq!(app.get(&format!("{session}/liveness-parameters")).send().await.ok()["id"], begun["id"]);
     assert_eq!(state(&app, &session).await["status"], "INITIALIZED");
 
-    // A list is answered by a list, and a new check replaces the one before.
+    // A list is answered with a list, and a new check replaces the one before.
     let asked = json!([{
         "type": "LIVENESS_ACTIVE", "nbChallenge": "3", "securityLevel": "LOW", "imageRetrievalDisabled": false, "id": "mine",
     }]);
@@ -136,7 +136,7 @@ async fn a_check_begins_with_what_a_capture_client_needs(app: TestApp) {
 
     let high = begin(&app, &session, &json!({ "type": "LIVENESS_HIGH" })).await;
     assert_eq!((&high["type"], &high["nbChallenge"]), (&json!("LIVENESS_ACTIVE"), &json!(2)));
-    // Of active liveness alone.
+    // Only active liveness has challenges.
     let passive = begin(&app, &session, &json!({ "type": "LIVENESS_PASSIVE", "nbChallenge": 4 })).await;
     assert_eq!(passive.get("nbChallenge"), None);
 
@@ -180,7 +180,7 @@ async fn a_capture_becomes_a_verdict_and_a_face(app: TestApp) {
     let older = app.get(&format!("{session}/replay-liveness-metadata")).send().await.ok();
     assert_eq!((&older["status"], &older["bestImageId"]), (&status["status"], &status["bestImageId"]));
 
-    // The best frame is a face like any other.
+    // The best frame is a face of the session like any other.
     let face = format!("{session}/faces/{}", status["bestImageId"].as_str().expect("it has an id"));
     let reply = app.get(&face).send().await;
     assert_eq!(reply.ok()["imageType"], "VIDEO_FRAME");
@@ -188,7 +188,7 @@ async fn a_capture_becomes_a_verdict_and_a_face(app: TestApp) {
     assert_eq!(app.get(&format!("{face}/image")).send().await.status, 204, "the session keeps none");
     assert_eq!(app.get(&format!("{face}/matches")).send().await.ok(), json!([]));
 
-    // Without the image, unless it is asked for.
+    // The status has no image unless it is requested.
     let other = open(&app, &json!({})).await;
     let about = json!({ "type": "LIVENESS_ACTIVE" });
     Sealed::of(&begin(&app, &other, &about).await).to(&app, &other).await;
@@ -214,7 +214,7 @@ async fn a_camera_that_says_that_it_is_none_is_refused(app: TestApp) {
     }
 }
 
-async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {
+async fn a_reason_is_shown_to_providers_that_may_know_it(app: TestApp) {
     for (reasons, status) in [
         (vec![Reason::ChallengeNotPerformed], "FAILED"),
         (vec![Reason::FlatMotion, Reason::PoorQuality], "SPOOF"),
@@ -233,7 +233,7 @@ async fn what_was_seen_is_told_to_those_who_may_know(app: TestApp) {
             let word = given.map(|_| reasons[0].name());
             let word = word.or_else(|| (status == "FAILED").then_some("The capture does not show what was asked for"));
             assert_eq!(older.get("diagnostic"), word.map(|word| json!(word)).as_ref());
-            // Nobody is made a face of who may be a picture.
+            // A check without success makes no face, since the person may be a picture.
             assert_eq!(answer.get("bestImageId"), None);
             assert_eq!(app.get(&format!("{session}/faces")).send().await.ok(), json!([]));
         }
@@ -290,7 +290,7 @@ async fn a_token_captures_for_one_session_and_no_more(app: TestApp) {
     for kept_back in ["image", "landmarks", "bestImageId", "deviceInfo"] {
         assert_eq!(status.get(kept_back), None, "{kept_back}");
     }
-    // Nothing else, and no other session.
+    // The token allows nothing else, and no other session.
     let other = open(&app, &json!({})).await;
     begin(&app, &other, &asked).await;
     for (method, path) in [
@@ -310,7 +310,7 @@ async fn a_token_captures_for_one_session_and_no_more(app: TestApp) {
 }
 
 async fn older_clients_find_what_they_know(app: TestApp) {
-    // Empty texts count as left out, and images are kept unless that is refused.
+    // Empty texts count as absent, and images are kept unless the request says otherwise.
     let about = json!({
         "livenessMode": "LIVENESS_PASSIVE_VIDEO", "correlationId": "c-1", "ageThreshold": 18, "securityLevel": "",
         "callbackURL": "", "numberOfChallenge": "", "imageStorageEnabled": null,
@@ -349,7 +349,7 @@ async fn older_clients_find_what_they_know(app: TestApp) {
     assert_eq!(refused.refusal().1, "LIVENESS_TYPE_NOT_SUPPORTED");
     let open_to_all = app.request(Method::GET, "/video-server/v2/capabilities").send().await.ok();
     assert_eq!(open_to_all, app.get("/v2/capabilities").send().await.ok());
-    // Both permissions are needed.
+    // The key needs both permissions.
     for permission in [Permission::Session, Permission::Liveness] {
         let key = app.make_key("provider", &[permission], None).await;
         let request = app.request(Method::POST, "/video-server/init-liveness-session").header("apikey", &key);

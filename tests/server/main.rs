@@ -1,5 +1,6 @@
-//! The server through its library: the contract through HTTP, with scripted faces and once for each operation with real
-//! networks; the store on both databases; images at rest; captures made by other people's programs; the document.
+//! Tests the server through its library: the contract through HTTP, with scripted faces and once for each operation
+//! with real networks; the store on both databases; images at rest; captures made by other implementations; the
+//! document.
 
 mod ages;
 mod app;

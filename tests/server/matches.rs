@@ -1,4 +1,4 @@
-//! `POST /v2/match/images` and `POST /v2/match`.
+//! Tests `POST /v2/match/images` and `POST /v2/match`.
 
 use face::values::score::Score;
 use face::values::template::Template;
@@ -26,7 +26,7 @@ pub fn two(reference: &[u8], candidate: &[u8]) -> Form {
         .text("candidateImageType", "SELFIE")
 }
 
-/// The face of `reference`, as the server answered it, against an image.
+/// A form with the server's own answer for the face of `reference`, and an image.
 pub async fn former(app: &TestApp, reference: &[u8], candidate: &[u8]) -> Form {
     let face = app.post("/v2/faces").form(upload(reference)).await.ok();
     with_face(&face, candidate)
@@ -63,10 +63,10 @@ async fn a_former_face_is_compared(app: TestApp) {
     assert_eq!(found["reference"]["id"], face["id"]);
     assert_eq!(found["correlationId"], "c-2");
     assert_shape(&app, "match", &reply);
-    // As good as comparing the two images.
+    // The score is the same as for the two images.
     let images = app.post("/v2/match/images").form(two(b"one", b"one")).await.ok();
     assert_eq!(found["score"], images["score"]);
-    // Without its signature, and with members of the client's own.
+    // The face has no signature, and has members that only the client knows.
     let mut bare = face.clone();
     bare["clientsOwn"] = json!({ "x": 1 });
     bare.as_object_mut().expect("it is an object").remove("signature");
@@ -106,7 +106,7 @@ async fn another_template_is_refused(app: TestApp) {
     assert_eq!(reply.refusal().1, "TEMPLATE_VERSION_MISMATCH");
     assert_shape(&app, "template-of-another-version", &reply);
 
-    // What the text says of itself counts too.
+    // The version inside the template's text counts too.
     let other = Template::new(7, &values).expect("it has a length").encode();
     let mut changed = face.clone();
     changed["template"] = other.into();

@@ -1,4 +1,4 @@
-//! Images at rest, in a folder and in a bucket of a server that speaks S3.
+//! Tests images at rest, in a folder and in a bucket of a server that speaks S3.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +29,7 @@ macro_rules! in_both {
 }
 in_both!(what_was_put_is_got_until_it_is_erased, a_folder_is_erased_whole, more_than_a_page_is_erased);
 
-/// A folder that goes with the test.
+/// A folder that is deleted with the test.
 struct Folder(TempDir);
 
 impl Folder {
@@ -37,7 +37,7 @@ impl Folder {
         Self(tempfile::tempdir().expect("a folder can be made"))
     }
 
-    /// It is made by whoever opens it.
+    /// The path of a folder that is created when the media are opened.
     fn path(&self) -> PathBuf {
         self.0.path().join("media")
     }
@@ -60,7 +60,7 @@ fn bucket(bucket: &str, folder: &str, endpoint: String) -> Media {
         endpoint: Some(endpoint),
         credentials: Some(credentials),
     };
-    // The bucket is as busy as the machine.
+    // The timeout is long: the bucket is as slow as a busy machine.
     Media::open(&Settings::S3(Box::new(s3))).expect("the settings are whole").within(Duration::from_secs(30))
 }
 
@@ -142,7 +142,7 @@ async fn what_is_not_there_is_an_error_that_names_no_secret() {
     let nowhere = bucket("no-such-bucket", "", endpoint);
     let error = nowhere.put("a", bytes("a")).await.expect_err("there is no such bucket");
     assert!(!error.to_string().contains("secret"), "{error}");
-    // A port that nobody listens on.
+    // Nobody listens on this port.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let closed = format!("http://{}", listener.local_addr().expect("it has an address"));
     drop(listener);
@@ -155,7 +155,7 @@ async fn what_a_dead_writer_left_is_erased_with_its_folder() {
     let folder = Folder::new();
     let media = folder.media();
     put(&media, "sessions/a/1").await;
-    // How a file is named until it is whole.
+    // A file has such a name until it is completely written.
     std::fs::write(folder.path().join("sessions/a/2#1"), "half").expect("it can be written");
     std::fs::create_dir(folder.path().join("sessions/b")).expect("it can be made");
     media.erase("sessions/a/1").await.expect("it is erased");

@@ -1,4 +1,4 @@
-//! Each operation that looks at faces, once from end to end: real photographs, the built-in networks.
+//! Tests each operation that processes faces once from end to end, with real photographs and the built-in networks.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ async fn a_session_finds_the_person_of_one_photograph_among_others() {
     let is = |index: usize, face: &str| face.ends_with(matches[index]["candidate"]["id"].as_str().expect("an id"));
     assert!(is(0, &faces[2]) && score(0) > 3500.0, "the same person comes first: {matches}");
     assert!(is(1, &faces[1]) && score(1) < 2500.0, "another one comes last: {matches}");
-    // As its photograph, so the face that was answered for it.
+    // The face that the server answered for a photograph scores the same as the photograph.
     let known = app.get(&faces[2]).send().await.ok();
     let reply = app.post(&format!("{session}/faces")).json(&known).await;
     assert_eq!(reply.status, 201);

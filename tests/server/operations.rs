@@ -1,4 +1,4 @@
-//! Every documented operation is asked, and answers as documented; so do its refusals.
+//! Calls every documented operation, and checks that its answers and its refusals are as documented.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ on_both!(
 
 const NOBODYS: &str = "0991cedc-9111-4b9d-9e4e-8d6eb4db488f";
 
-/// Method, path from the root of the host, whether it wants a key.
+/// Returns each operation's method, path from the root of the host, id, and whether it needs a key.
 pub fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
     let mut found = Vec::new();
     for (path, item) in app.document["paths"].as_object().expect("it has paths") {
@@ -47,7 +47,7 @@ pub fn documented(app: &TestApp) -> Vec<(Method, String, String, bool)> {
 async fn every_operation_answers_as_documented(app: TestApp) {
     let mut asked = BTreeSet::new();
     for (method, path, id, _) in documented(&app) {
-        // Of each operation's own: some end what they are asked for.
+        // Each operation gets its own session and face, because some operations delete them.
         let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
         let face = add(&app, &session, JPEG).await;
         let last = |path: &str| path.rsplit('/').next().expect("it ends in an id").to_owned();
@@ -102,7 +102,7 @@ async fn every_operation_answers_as_documented(app: TestApp) {
 
 async fn every_secured_operation_wants_a_key(app: TestApp) {
     for (method, path, id, wants_key) in documented(&app) {
-        // Whatever the path leads to, the key is asked for first.
+        // The key is checked first, even if the path leads nowhere.
         let reply = app.request(method, &nobodys(&path)).send().await;
         assert_eq!(reply.status == 401, wants_key, "{id}: {}", reply.status);
         if wants_key {

@@ -1,4 +1,4 @@
-//! Callbacks over TLS: whose certificates are trusted, and what receivers may do.
+//! Tests callbacks over TLS: the certificates that are trusted, and the answers that receivers may give.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,7 +29,7 @@ const HOST: &str = "receiver.example";
 const BODY: &str = r#"{"sessionId":"01234567-89ab-7def-8123-456789abcdef"}"#;
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
 
-/// Every name leads to this machine.
+/// Resolves every name to this machine.
 struct Inside;
 
 impl Lookup for Inside {
@@ -38,7 +38,7 @@ impl Lookup for Inside {
     }
 }
 
-/// Answers each connection with the next of these texts; gives what was asked, `None` where nothing was.
+/// Answers each connection with the next of these texts; returns the requests, `None` for a connection without one.
 async fn receiver(identity: Identity, answers: Vec<String>) -> (u16, JoinHandle<Vec<Option<String>>>) {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -87,7 +87,7 @@ fn url(port: u16) -> String {
     format!("https://{HOST}:{port}/callback")
 }
 
-/// How an attempt ends at a receiver with this identity, and whether it was asked anything.
+/// Sends a callback to a receiver with this identity; returns the outcome, and true if the receiver got a request.
 async fn attempt(identity: Identity, pem: &str) -> (Attempt, bool) {
     let (port, receiving) = receiver(identity, vec![NO_CONTENT.to_owned()]).await;
     let attempt = client(port, pem).send(&message(&url(port)), &[Secret::make()]).await;
@@ -106,7 +106,7 @@ fn header<'a>(asked: &'a str, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{name}\n{asked}"))
 }
 
-/// As a provider's library does, which knows the secret's text alone.
+/// Verifies the signature like a provider's library, which knows only the secret's text.
 fn is_signed(asked: &str, secret_text: &str) -> bool {
     let (_, body) = asked.split_once("\r\n\r\n").unwrap();
     let signed = format!("{}.{}.{body}", header(asked, "webhook-id"), header(asked, "webhook-timestamp"));
@@ -130,7 +130,7 @@ async fn a_certificate_that_signed_itself_is_trusted_when_it_is_named() {
     assert_eq!(attempt(Identity { certificate, key }, &pem).await, (Attempt::Delivered(204), true));
 }
 
-/// Webpki takes no authority's certificate for a host's: the README says how to make one that it takes.
+/// Webpki does not accept a CA certificate as a host's certificate: the README says how to make one that it accepts.
 #[tokio::test]
 async fn an_authority_is_no_receiver() {
     let key = KeyPair::generate().unwrap();
@@ -197,7 +197,7 @@ async fn redirects_are_not_followed() {
     assert_eq!(elsewhere.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);
 }
 
-/// The writing ends in an error once the client has gone, however much is still to come.
+/// Writing fails once the client has gone, however much is still to be sent.
 #[tokio::test]
 async fn an_endless_answer_is_left_alone() {
     let authority = Authority::new();
@@ -221,7 +221,7 @@ async fn an_endless_answer_is_left_alone() {
     tokio::time::timeout(Duration::from_mins(1), writing).await.expect("the connection is closed").unwrap();
 }
 
-/// Trusted, listening and named well: it is its address alone that speaks against it.
+/// The receiver is trusted, listens and has the right name: only its address is refused.
 #[tokio::test]
 async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
     let authority = Authority::new();
@@ -238,7 +238,7 @@ async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
     assert_eq!(listener.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);
 }
 
-/// A process whose environment names a proxy sends past it.
+/// A process with proxies in its environment still connects directly.
 #[test]
 fn proxies_of_the_environment_are_not_used() {
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

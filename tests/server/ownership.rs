@@ -1,4 +1,4 @@
-//! What is another's does not exist; what a key is not meant for is refused.
+//! Resources of another provider do not exist for a key, and an operation without permission is refused.
 
 use bioserver::domain::Permission;
 use chrono::TimeDelta;
@@ -15,13 +15,13 @@ use crate::sessions::open;
 use crate::shape::assert_shape;
 
 on_both!(
-    what_is_anothers_does_not_exist,
-    what_is_over_does_not_exist,
-    what_never_was_does_not_exist,
+    another_providers_session_does_not_exist,
+    an_expired_session_does_not_exist,
+    a_session_that_never_existed_is_unknown,
     a_key_without_the_permission_is_told_which,
 );
 
-/// What each operation needs.
+/// Returns the permission that each operation needs.
 fn permission(operation: &str) -> Permission {
     match operation {
         "createBioSession" | "getBioSession" | "deleteBioSession" => Permission::Session,
@@ -48,7 +48,7 @@ fn permission(operation: &str) -> Permission {
     }
 }
 
-/// The path with these ids in it: those of sessions, and those of faces.
+/// Fills the ids of sessions and of faces into a path.
 fn filled(path: &str, session: &str, face: &str) -> String {
     let path = path.replace("{livenessMode}", "LIVENESS_PASSIVE").replace("{securityLevel}", "HIGH");
     let path = path.replace("{bioSessionId}", session).replace("{faceId}", face).replace("{referenceFaceId}", face);
@@ -75,7 +75,7 @@ async fn ask(app: &TestApp, request: Request<'_>, operation: &str) -> Reply {
     }
 }
 
-/// Asks every operation that has an id in its path, with this key; all must answer 404.
+/// Calls every operation that has an id in its path, with this key; all must answer 404.
 async fn assert_unknown(app: &TestApp, key: &str, session: &str, face: &str) {
     let mut asked = 0;
     for (method, path, operation, _) in documented(app).into_iter().filter(|(_, path, ..)| path.contains('{')) {
@@ -83,7 +83,7 @@ async fn assert_unknown(app: &TestApp, key: &str, session: &str, face: &str) {
         let reply = ask(app, request, &operation).await;
         assert_eq!(reply.refusal().1, "SESSION_NOT_FOUND", "{operation}");
         assert_shape(app, "session-not-found", &reply);
-        // What is sent does not matter: a face that is known, neither.
+        // The body makes no difference, not even a known face.
         if operation == "createFace" {
             let known = app.post("/v2/faces").form(upload(b"face")).await.ok();
             let request = app.request(Method::POST, &filled(&path, session, face)).header("apikey", key);
@@ -94,17 +94,17 @@ async fn assert_unknown(app: &TestApp, key: &str, session: &str, face: &str) {
     assert!(asked >= 9, "{asked} operations have an id");
 }
 
-async fn what_is_anothers_does_not_exist(app: TestApp) {
+async fn another_providers_session_does_not_exist(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     let face = add(&app, &session, crate::session_faces::JPEG).await;
     let stranger = app.make_key("stranger", &Permission::ALL, None).await;
     assert_unknown(&app, &stranger, id(&session), id(&face)).await;
     assert_eq!(app.get(&face).send().await.status, 200, "nothing happened to it");
-    // Another key of the same provider sees it.
+    // Another key of the same provider has access.
     let own = app.make_key("provider", &Permission::ALL, None).await;
     let reply = app.request(Method::GET, &format!("{PREFIX}{face}")).header("apikey", &own).send().await;
     assert_eq!(reply.status, 200);
-    // A face of another session of one's own is not a face of this one.
+    // A face of another session of the same provider is not a face of this session.
     let other = open(&app, &json!({})).await;
     let elsewhere = format!("{other}/faces/{}", id(&face));
     for path in [elsewhere.clone(), format!("{elsewhere}/image"), format!("{elsewhere}/matches")] {
@@ -113,14 +113,14 @@ async fn what_is_anothers_does_not_exist(app: TestApp) {
     assert_shape(&app, "face-not-found", &app.delete(&elsewhere).send().await);
 }
 
-async fn what_is_over_does_not_exist(app: TestApp) {
+async fn an_expired_session_does_not_exist(app: TestApp) {
     let session = open(&app, &json!({ "ttlSeconds": 60, "imageStorageEnabled": true })).await;
     let face = add(&app, &session, crate::session_faces::JPEG).await;
     app.deps.clock.advance(TimeDelta::seconds(60));
     assert_unknown(&app, &app.key, id(&session), id(&face)).await;
 }
 
-async fn what_never_was_does_not_exist(app: TestApp) {
+async fn a_session_that_never_existed_is_unknown(app: TestApp) {
     let (session, face) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     assert_unknown(&app, &app.key, &session, &face).await;
 }

@@ -1,4 +1,4 @@
-//! Readiness, part by part, and background work that panics.
+//! Tests readiness, part by part, and background work that panics.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::sessions::open;
 
 on_both!(
     each_part_has_a_name,
-    media_that_cannot_be_written_are_said,
-    networks_that_fail_are_said,
-    what_is_behind_is_said,
-    tasks_that_are_gone_are_said,
+    media_that_cannot_be_written_are_reported,
+    networks_that_fail_are_reported,
+    a_sweep_that_lags_is_reported,
+    tasks_that_have_stopped_are_reported,
 );
 
 async fn ready(app: &TestApp) -> Reply {
-    // A finding of a moment ago is out of date.
+    // The cached result of a moment ago expires.
     app.deps.clock.advance(TimeDelta::seconds(5));
     app.request(Method::GET, "/health/ready").send().await
 }
@@ -34,7 +34,7 @@ fn part(reply: &Reply, name: &str) -> Value {
     parts.into_iter().find(|part| part["name"] == name).expect("it is named")
 }
 
-/// The part is the one that is wrong, and it is said with these words.
+/// Asserts that this part alone is down, with these words.
 async fn is_down(app: &TestApp, name: &str, words: &str) {
     let reply = ready(app).await;
     let (status, code, message) = reply.refusal();
@@ -50,7 +50,7 @@ async fn each_part_has_a_name(app: TestApp) {
     assert!(parts.iter().all(|part| part["status"] == "UP"), "{reply}");
 }
 
-async fn media_that_cannot_be_written_are_said(app: TestApp) {
+async fn media_that_cannot_be_written_are_reported(app: TestApp) {
     std::fs::remove_dir(&app.media_folder).expect("it is empty");
     std::fs::write(&app.media_folder, "in the way").expect("it can be written");
     is_down(&app, "media", "can neither be written nor read").await;
@@ -59,7 +59,7 @@ async fn media_that_cannot_be_written_are_said(app: TestApp) {
     assert!(!app.media_folder.join("probes").exists(), "something stayed behind");
 }
 
-async fn networks_that_fail_are_said(app: TestApp) {
+async fn networks_that_fail_are_reported(app: TestApp) {
     app.script.tell(samples::PORTRAIT, Err(Error::Busy { retry_after: Duration::from_secs(1) }));
     self_test::step(&app.deps).await.expect("it ends");
     ready(&app).await.ok();
@@ -71,7 +71,7 @@ async fn networks_that_fail_are_said(app: TestApp) {
     ready(&app).await.ok();
 }
 
-async fn what_is_behind_is_said(app: TestApp) {
+async fn a_sweep_that_lags_is_reported(app: TestApp) {
     open(&app, &json!({ "ttlSeconds": 10 })).await;
     app.deps.clock.advance(TimeDelta::seconds(200));
     let reply = ready(&app).await;
@@ -84,7 +84,7 @@ async fn what_is_behind_is_said(app: TestApp) {
     assert_eq!((&reply.ok()["sweepLagSeconds"], &part(&reply, "sweep")["status"]), (&json!(0), &json!("UP")));
 }
 
-async fn tasks_that_are_gone_are_said(app: TestApp) {
+async fn tasks_that_have_stopped_are_reported(app: TestApp) {
     let (stop, stopped) = watch::channel(false);
     let running = tokio::spawn(tasks::run(app.deps.clone(), stopped));
     while app.deps.clock.monotonic() < Duration::from_secs(1) {
@@ -115,7 +115,7 @@ async fn a_step_that_panics_is_counted_and_its_task_goes_on() {
     while app.deps.vitals.panics() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // The lease of the attempt that panicked runs out, and another one follows.
+    // The lease of the attempt that panicked expires, and another attempt follows.
     let path = format!("{}/replay-liveness-metadata", session.replace("/v2/", "/v3/"));
     while app.get(&path).send().await.ok()["status"] == "IN_PROGRESS" {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -144,7 +144,7 @@ async fn a_clock_that_is_wrong_ends_no_session_where_the_database_has_its_own() 
         tasks::settle(&app.deps).await.expect("it settles");
         assert_eq!(app.get(&session).send().await.status, 200);
     }
-    // Time that passes ends it.
+    // The session expires.
     app.deps.clock.advance(TimeDelta::seconds(300));
     tasks::settle(&app.deps).await.expect("it settles");
     assert_eq!(app.get(&session).send().await.status, 404);

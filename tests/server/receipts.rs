@@ -1,4 +1,4 @@
-//! `Prefer: return=representation`: what is erased is answered as a signed receipt.
+//! Tests `Prefer: return=representation`: an erasure is answered with a signed receipt.
 
 use bioserver::domain::liveness::Video;
 use bioserver::sign::verify;
@@ -24,7 +24,7 @@ async fn delete(app: &TestApp, path: &str) -> Reply {
     app.delete(path).header("prefer", "return=representation").send().await
 }
 
-/// The numbers of faces, images, videos, checks and callbacks.
+/// Returns the numbers of faces, images, videos, checks and callbacks.
 fn counts(receipt: &Value) -> [i64; 5] {
     ["faces", "images", "videos", "checks", "callbacks"].map(|name| receipt[name].as_i64().expect("it is a number"))
 }
@@ -80,7 +80,7 @@ async fn faces_are_deleted_with_a_receipt(app: TestApp) {
     assert_eq!((counts(&all), &all["face"]), ([1, 1, 0, 0, 0], &Value::Null));
     settle(&app).await;
     assert_eq!(images(&app), 0);
-    // Other preferences are not followed.
+    // Other preferences are ignored.
     let reply = app.delete(&format!("{session}/faces")).header("prefer", "return=minimal").send().await;
     assert_eq!((reply.status, reply.header("preference-applied")), (204, None));
 }

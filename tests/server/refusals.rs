@@ -1,4 +1,4 @@
-//! Every code that a client can get, the framework's own refusals among them.
+//! Tests every code that a client can get, including the framework's own refusals.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ async fn what_is_too_large_is_refused(app: TestApp) {
     let reply = app.post("/v2/faces").form(upload(&vec![0; IMAGE_BYTES_MAX + 1])).await;
     assert_eq!(reply.refusal().0, 413);
     assert_shape(&app, "body-too-large", &reply);
-    // Nothing that is sent is kept beyond the limit, whatever it is called.
+    // Bytes beyond the limit are never kept, whatever the name of the part.
     let unknown = upload(b"face").part("unknown", file(&vec![0; 3 * IMAGE_BYTES_MAX]));
     assert_eq!(app.post("/v2/faces").form(unknown).await.refusal().1, "BODY_TOO_LARGE");
 }

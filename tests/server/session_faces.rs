@@ -1,4 +1,4 @@
-//! `/v2/bio-sessions/{bioSessionId}/faces`.
+//! Tests `/v2/bio-sessions/{bioSessionId}/faces`.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ on_both!(
     named_requests_at_once_make_one_face,
 );
 
-/// Whatever begins so passes for a JPEG where faces are scripted.
+/// Scripted faces need only the first bytes of each format.
 pub const JPEG: &[u8] = b"\xff\xd8\xff, more or less";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n, more or less";
 const WEBP: &[u8] = b"RIFF1234WEBP, more or less";
@@ -181,7 +181,7 @@ async fn images_are_kept_as_they_were_sent(app: TestApp) {
         let refused = app.get(&format!("{face}/image?compression=perhaps")).send().await;
         assert_shape(&app, "no-boolean", &refused);
     }
-    // Of a record of ISO/IEC 19794-5 the picture in it is kept.
+    // From a record of ISO/IEC 19794-5, the picture inside is kept.
     let length = (32 + JPEG.len() as u32).to_be_bytes();
     let record = [b"FAC\x00010\0", &[0; 6][..], &length, &[0; 28], JPEG].concat();
     let face = add(&app, &session, &record).await;
@@ -192,7 +192,7 @@ async fn images_are_kept_as_they_were_sent(app: TestApp) {
     assert_shape(&app, "no-image", &app.get(&format!("{face}/image")).send().await);
 }
 
-/// Real files, since these are decoded.
+/// These files are real, since they are decoded.
 async fn images_are_compressed_when_that_is_asked_for(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     let files = [
@@ -252,7 +252,7 @@ async fn paths_are_told_apart_and_their_ids_named(app: TestApp) {
     }
 }
 
-/// It is refused as it is where nothing is kept.
+/// The refusal is the same as in a session that keeps no images.
 async fn an_image_that_gives_no_face_leaves_nothing(app: TestApp) {
     let session = open(&app, &json!({ "imageStorageEnabled": true })).await;
     let faces = format!("{session}/faces");

@@ -1,4 +1,4 @@
-//! `/v2/bio-sessions/{bioSessionId}/faces/{referenceFaceId}/matches`.
+//! Tests `/v2/bio-sessions/{bioSessionId}/faces/{referenceFaceId}/matches`.
 
 use face::values::score::Score;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `/v2/bio-sessions`.
+//! Tests `/v2/bio-sessions`.
 
 use bioserver::domain::{Limits, Permission};
 use bioserver::service::Policy;
@@ -24,7 +24,7 @@ on_both!(
 
 const SESSIONS: &str = "/v2/bio-sessions";
 
-/// The path of a new session.
+/// Opens a session; returns its path.
 pub async fn open(app: &TestApp, about: &Value) -> String {
     let reply = app.post(SESSIONS).json(about).await;
     assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
@@ -82,7 +82,7 @@ async fn a_time_to_live_is_bounded(app: TestApp) {
     let reply = app.post(SESSIONS).json(&json!({ "ttlSeconds": 86_401 })).await;
     assert_shape(&app, "time-to-live", &reply);
     open(&app, &json!({ "ttlSeconds": 86_400 })).await;
-    // A provider's own bound comes before the operator's.
+    // A provider's own limit takes precedence over the operator's.
     app.limit(Limits { ttl_seconds_max: Some(120), ..Limits::default() }).await;
     assert!(app.post(SESSIONS).json(&json!({ "ttlSeconds": 121 })).await.refusal().2.contains("at most 120"));
     let session = app.get(&open(&app, &json!({})).await).send().await.ok();
@@ -90,7 +90,7 @@ async fn a_time_to_live_is_bounded(app: TestApp) {
 }
 
 #[tokio::test]
-async fn the_default_is_the_operators() {
+async fn the_operator_sets_the_default_lifetime() {
     let app = TestApp::with_policy(Policy { ttl_seconds: 7, ttl_seconds_max: 9, ..Policy::default() }).await;
     let session = app.get(&open(&app, &json!({})).await).send().await.ok();
     assert_eq!(millis(&session, "expires") - millis(&session, "created"), 7000);
@@ -105,7 +105,7 @@ async fn a_callback_is_checked_when_it_is_given(app: TestApp) {
         assert!(message.starts_with("callbackURL: must"), "{message}");
     }
     open(&app, &json!({ "callbackURL": "https://service.example:8443/callback?case=1" })).await;
-    // The operator of this server allows it.
+    // The operator of this server allows this host.
     open(&app, &json!({ "callbackURL": "http://127.0.0.1:9943/callback" })).await;
 }
 
@@ -149,7 +149,7 @@ async fn a_named_request_opens_one_session(app: TestApp) {
     let at = |reply: &crate::app::Reply| reply.header("location").expect("it says where").to_owned();
     let first = open(&app.key, "one", r#"{"correlationId":"a","ttlSeconds":60}"#).await;
     assert_eq!(first.status, 201);
-    // In another order, in other words: the same request.
+    // The same request may have its members in another order and other forms.
     let again = open(&app.key, "one", r#"{ "ttlSeconds": "60", "correlationId": "a" }"#).await;
     assert_eq!(at(&first), at(&again));
     let other = open(&app.key, "other", r#"{"correlationId":"a","ttlSeconds":60}"#).await;
@@ -157,12 +157,12 @@ async fn a_named_request_opens_one_session(app: TestApp) {
     let changed = open(&app.key, "one", r#"{"correlationId":"b","ttlSeconds":60}"#).await;
     assert_eq!(changed.status, 422);
     assert_shape(&app, "idempotency-key-reused", &changed);
-    // Names are each provider's own.
+    // Each provider has its own idempotency keys.
     let stranger = app.make_key("stranger", &Permission::ALL, None).await;
     assert_ne!(at(&open(&stranger, "one", r#"{"correlationId":"b","ttlSeconds":60}"#).await), at(&first));
 }
 
-/// Ignored, each would open a session of its own whenever it is sent again.
+/// A key that was ignored would open another session with every retry.
 async fn a_name_that_cannot_be_read_is_refused(app: TestApp) {
     let long = "x".repeat(256);
     let legacy = json!({ "livenessMode": "LIVENESS_HIGH" });

@@ -1,4 +1,4 @@
-//! What an answer looks like, without what differs each time: that is checked, then hidden.
+//! Compares answers with snapshots. Values that differ each time are checked, then hidden.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -27,7 +27,7 @@ pub fn assert_shape(app: &TestApp, name: &str, reply: &Reply) {
     settings.bind(|| insta::assert_json_snapshot!(name, shown));
 }
 
-/// Ids in a place are checked, then hidden.
+/// Checks and hides the ids in a `Location`.
 fn header(name: &str, value: &str) -> Value {
     if name != "location" {
         return value.into();
@@ -43,7 +43,7 @@ fn header(name: &str, value: &str) -> Value {
     shown.into()
 }
 
-/// Whether it is an id as answers write it.
+/// True if it is an id in the form that answers use.
 fn is_id(text: &str) -> bool {
     Uuid::parse_str(text).is_ok_and(|id| id.to_string() == text)
 }
@@ -86,7 +86,7 @@ fn verify_and_hide(app: &TestApp, answer: &mut Value, text: &str) {
     }
 }
 
-/// The signature is over this very text, less itself.
+/// Asserts that the signature covers this very text without the signature itself.
 fn assert_signs(app: &TestApp, signature: &str, text: &str) {
     let signed = text.replace(&format!(r#","signature":"{signature}""#), "");
     let attached = attached(signature, signed.as_bytes());
@@ -95,7 +95,7 @@ fn assert_signs(app: &TestApp, signature: &str, text: &str) {
     assert_eq!(signed.as_bytes(), payload);
 }
 
-/// A sentence, its ids hidden.
+/// Hides the ids in a sentence.
 fn without_ids(text: &str) -> String {
     let word = |word: &str| {
         let bare = word.trim_end_matches(['.', ',']);

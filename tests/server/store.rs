@@ -1,4 +1,4 @@
-//! What the store promises, on both databases, and the rules that rest on it alone.
+//! Tests the store on both databases, and the rules that depend only on it.
 
 mod callbacks;
 mod deliveries;

@@ -1,4 +1,4 @@
-//! What needs no key: capabilities, certificate, key set, health.
+//! Tests the operations that need no key: capabilities, certificate, key set, health.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -36,7 +36,7 @@ async fn health_follows_the_database(app: TestApp) {
     assert_shape(&app, "ready", &up(paths[1]).await);
     assert_eq!(up(paths[2]).await.ok(), up(paths[1]).await.ok());
     app.deps.store.close().await;
-    // It was found out a moment ago.
+    // The result of a moment ago is cached.
     assert_eq!(up(paths[1]).await.status, 200);
     app.deps.clock.advance(TimeDelta::seconds(1));
     assert_eq!(up(paths[0]).await.status, 200);

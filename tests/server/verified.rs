@@ -1,4 +1,4 @@
-//! Faces that come as JSON: whether they are what this server signed.
+//! Tests faces that are sent as JSON: `verified` is true only if this server signed them.
 
 use bioserver::service::Policy;
 use bioserver::sign::key::Key;
@@ -18,7 +18,7 @@ async fn answered(app: &TestApp, image: &[u8]) -> Value {
     app.post("/v2/faces").form(upload(image)).await.ok()
 }
 
-/// A face in another's place, as far as JSON can say so.
+/// Changes the JSON of a face.
 fn with(face: &Value, change: impl FnOnce(&mut Value)) -> Value {
     let mut changed = face.clone();
     change(&mut changed);
@@ -29,14 +29,14 @@ fn without_signature(face: &Value) -> Value {
     with(face, |face| drop(face.as_object_mut().expect("it is an object").shift_remove("signature")))
 }
 
-/// Signed by somebody else.
+/// Replaces the signature by one made with another key.
 fn signed_by_another(app: &TestApp, face: &Value) -> Value {
     let key = Key::make(Algorithm::Es256, app.deps.clock.now()).expect("a key can be made");
     let jws = Signer::new(key, vec![]).sign(without_signature(face).to_string().as_bytes()).expect("it signs");
     with(face, |face| face["signature"] = jws.into())
 }
 
-/// The face that a session makes of one.
+/// Adds the face to a session; returns the session's face.
 async fn kept(app: &TestApp, face: &Value) -> Value {
     let session = open(app, &json!({})).await;
     let reply = app.post(&format!("{session}/faces")).json(face).await;
@@ -62,13 +62,13 @@ fn forged(app: &TestApp, face: &Value, other: &Value) -> Vec<(&'static str, Valu
 async fn a_forged_face_is_signed_as_such(app: TestApp) {
     let (face, other) = (answered(&app, b"one").await, answered(&app, b"other").await);
     assert_eq!(kept(&app, &face).await["verified"], true);
-    // Members may come in another order, and some be left out.
+    // Members may come in another order, and some may be missing.
     let sparse = json!({ "template": face["template"], "imageType": "SELFIE", "signature": face["signature"] });
     assert_eq!(kept(&app, &sparse).await["verified"], true);
     for (name, forged) in forged(&app, &face, &other) {
         let laundered = kept(&app, &forged).await;
         assert_eq!(laundered["verified"], false, "{name}");
-        // Its signature is this server's now, and says so.
+        // This server has signed the answer, which says that the face is not verified.
         assert_eq!(kept(&app, &laundered).await["verified"], false, "{name}, twice");
         let claimed = with(&laundered, |face| face["verified"] = true.into());
         assert_eq!(kept(&app, &claimed).await["verified"], false, "{name}, and a lie");
@@ -86,7 +86,7 @@ async fn matched(app: &TestApp, reference: &Value) -> crate::app::Reply {
 
 async fn a_match_says_whether_its_reference_is_verified(app: TestApp) {
     let face = answered(&app, b"one").await;
-    // As a client sends it that was generated for Java.
+    // Clients generated for Java send a face in this form.
     let padded = with(&face, |face| {
         face["qualityReasons"] = json!([]);
         face["friendlyName"] = json!(null);

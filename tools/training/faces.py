@@ -1,4 +1,4 @@
-"""Where the face of a picture is: the upright box around its mesh, and crops around it, as the server makes them."""
+"""Locates the face of a picture in the same way as the server: the upright box around its mesh, and crops around it."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import onnxruntime
 SIDE = 80
 DETECTOR_SIDE, MESH_SIDE = 256, 192
 SCORE_MIN, PRESENCE_MIN = 0.5, 0.5
-# Of the longer side of a box: what the landmark network wants around a face.
+# The size of the landmark network's input, relative to the longer side of a box.
 MESH_MARGIN = 1.5
-# The outer corners of the eyes, on the left of the picture and on the right.
+# The outer corners of the eyes, on the left and on the right of the picture.
 EYES = (33, 263)
 
 
@@ -34,7 +34,7 @@ class Faces:
         self.anchors = numpy.array(grid(16, 2) + grid(8, 6)) * DETECTOR_SIDE
 
     def box(self, picture: numpy.ndarray) -> numpy.ndarray | None:
-        """x, y, width and height of the face that is nearest the middle; `None` if there is none."""
+        """Returns x, y, width and height of the face nearest to the middle; `None` if there is none."""
         points = self.points(picture)
         if points is None:
             return None
@@ -42,7 +42,7 @@ class Faces:
         return numpy.concatenate([low, high - low])
 
     def points(self, picture: numpy.ndarray) -> numpy.ndarray | None:
-        """The 468 points [468, 2] of that face in the picture's pixels."""
+        """Returns the 468 points [468, 2] of that face in the picture's pixels."""
         found = self.detected(picture)
         if found is None:
             return None
@@ -60,7 +60,7 @@ class Faces:
         return points
 
     def detected(self, picture: numpy.ndarray):
-        """Centre, side and angle of what the landmark network is shown first."""
+        """Returns the centre, side and angle of the landmark network's first crop."""
         rows, columns = picture.shape[:2]
         scale = DETECTOR_SIDE / max(rows, columns)
         small = cv2.resize(picture, (round(columns * scale), round(rows * scale)), interpolation=cv2.INTER_AREA)
@@ -81,7 +81,7 @@ class Faces:
         return (centres[best] - offset) / scale, side, numpy.arctan2(eyes[1], eyes[0])
 
     def mesh(self, picture: numpy.ndarray, centre: numpy.ndarray, side: float, angle: float):
-        """The 468 points in the picture's pixels, and whether this is a face."""
+        """Returns the 468 points in the picture's pixels, and the probability that this is a face."""
         matrix = turned(-angle) * (MESH_SIDE / side)
         shift = MESH_SIDE / 2 - matrix @ centre
         affine = numpy.column_stack([matrix, shift])
@@ -96,9 +96,9 @@ def turned(angle: float) -> numpy.ndarray:
 
 
 def crop(picture: numpy.ndarray, box: numpy.ndarray, scale: float) -> numpy.ndarray:
-    """The box, `scale` times as large about its middle, less where the picture is smaller, and pushed back into it.
+    """Crops the box, enlarged by `scale` about its middle; less if the picture is smaller, and shifted to stay inside.
 
-    As `crates/face/src/spoof.rs` and `resample::part` of the server: straight lines between pixels, no means.
+    It matches `crates/face/src/spoof.rs` and `resample::part` of the server: bilinear interpolation without averaging.
     """
     rows, columns = picture.shape[:2]
     x, y, width, height = box

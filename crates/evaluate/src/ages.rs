@@ -1,4 +1,4 @@
-//! Ages: how far off estimates are, and whom a threshold lets through.
+//! Evaluates age estimates: how large their errors are, and who passes an age threshold.
 
 use std::fs;
 use std::ops::Range;
@@ -14,36 +14,36 @@ use crate::report::{Failure, Time};
 
 pub mod text;
 
-/// Files that are pictures; others in the folder are not looked at.
+/// Extensions of picture files; other files in the folder are skipped.
 const EXTENSIONS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 const YEARS_MAX: i32 = 120;
-/// Of the rates: whoever is younger must not pass.
+/// The age limit of the rates, in years: a younger person must not pass.
 pub const THRESHOLD: i32 = 18;
-/// How old somebody may have to look to pass.
+/// Estimated ages, in years, that are tried as the condition for passing.
 const REQUIRED: [i32; 4] = [18, 20, 23, 25];
-/// The years before the threshold, in which a mistake is easiest.
+/// The years just below the threshold, where a mistake is easiest.
 const YEARS_BEFORE: Range<i32> = 13..THRESHOLD;
 const DECADE: i32 = 10;
-/// What tells these reports from others.
+/// Marks the JSON of these reports.
 pub const KIND: &str = "ages";
-/// What must be known before a figure is believed.
+/// Sentences that a reader must know before trusting a figure.
 const CAVEATS: [&str; 3] = [
     "UTKFace overlaps the training data of the built-in age network: on other pictures its errors are larger.",
     "The ages that UTKFace states are themselves estimates, checked by people.",
     "Intervals hold 95 % as if each picture showed another person.",
 ];
 
-/// A picture file and how old the person on it is.
+/// A picture file and the age of the person on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Portrait {
     pub years: i32,
-    /// What reports call it.
+    /// The picture's name in reports.
     pub name: String,
     pub path: PathBuf,
 }
 
-/// The pictures of a folder whose files are named as UTKFace names them, age first:
-/// `AGE_SEX_RACE_stamp.jpg`. In the order of their names.
+/// Lists the pictures of a folder, sorted by name. Their files are named like those of UTKFace, with the age first:
+/// `AGE_SEX_RACE_stamp.jpg`.
 pub fn read(folder: &Path) -> Result<Vec<Portrait>, Error> {
     let unread = |source| Error::Read { path: folder.to_owned(), source };
     let mut portraits = Vec::new();
@@ -72,7 +72,7 @@ fn portrait(path: PathBuf) -> Result<Portrait, Error> {
     Err(Error::Data { path, fault })
 }
 
-/// What is evaluated, and on what.
+/// The pack and the data of an evaluation.
 #[derive(Debug, Clone)]
 pub struct Tested {
     /// The pack's name.
@@ -81,8 +81,8 @@ pub struct Tested {
     pub data: String,
 }
 
-/// Everything that an evaluation of ages found. Its JSON gains members, but none changes its name or meaning.
-/// Ages are in years, rates are shares, intervals hold 95 %.
+/// The results of an evaluation of ages. Later versions may add members to its JSON, but do not rename one or change
+/// its meaning. Ages are in years, rates are shares, intervals are at 95 %.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -94,16 +94,16 @@ pub struct Report {
     pub pictures: usize,
     /// Pictures in which a face was found.
     pub found: usize,
-    /// Those of them that show enough for the server to state an age.
+    /// Pictures of good enough quality for the server to state an age.
     pub answered: usize,
     /// Pictures without an answer.
     pub failures: Vec<Failure>,
     pub time: Time,
-    /// Of the ages that the server states.
+    /// Errors of the ages that the server states.
     pub errors: Errors,
-    /// Of all faces that were found, however poor.
+    /// Errors over all faces found, whatever their quality.
     pub errors_of_found: Errors,
-    /// Of the ages that the server states, by the true ones; decades without a picture are left out.
+    /// Errors of the ages that the server states, by decade of true age; decades without a picture are left out.
     pub by_decade: Vec<Decade>,
     pub threshold: Threshold,
 }
@@ -115,7 +115,7 @@ pub struct Errors {
     /// Mean absolute error.
     pub mae: Option<f64>,
     pub mae_interval: Option<Interval>,
-    /// Mean of estimate less truth.
+    /// Mean of estimate minus truth.
     pub bias: Option<f64>,
     pub bias_interval: Option<Interval>,
 }
@@ -123,37 +123,37 @@ pub struct Errors {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decade {
-    /// The youngest and the oldest.
+    /// The youngest and the oldest age, in years.
     pub from: i32,
     pub to: i32,
     #[serde(flatten)]
     pub errors: Errors,
 }
 
-/// Whom a threshold takes for old enough, of those whose age the server states.
+/// The people whom a threshold accepts, among those whose age the server states.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Threshold {
     pub years: i32,
-    /// People who are younger, and those who are as old or older.
+    /// People below the threshold, and people at or above it.
     pub younger: usize,
     pub older: usize,
-    /// How many more there were of both, in pictures without an answer.
+    /// The same counts for pictures without an answer.
     pub younger_unanswered: usize,
     pub older_unanswered: usize,
     pub buffers: Vec<Buffer>,
 }
 
-/// What becomes of people who have to look so old.
+/// The rates when a person passes only with an estimated age of at least `required`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Buffer {
     pub required: i32,
     /// Younger people who pass.
     pub false_accepts: Rate,
-    /// The same, of those who are 13 to 17 years old.
+    /// The younger people who pass, among those who are 13 to 17 years old.
     pub false_accepts_of_13_to_17: Rate,
-    /// Older people who do not pass.
+    /// People at or above the threshold who do not pass.
     pub false_rejects: Rate,
 }
 
@@ -173,11 +173,11 @@ impl Rate {
     }
 }
 
-/// How old somebody is, and how old they look.
+/// A person's true age and estimated age, in years.
 #[derive(Debug, Clone, Copy)]
 struct Estimate {
     truth: i32,
-    /// As it is stated.
+    /// The estimate as the server states it.
     years: f32,
 }
 
@@ -284,7 +284,8 @@ mod tests {
 
     use super::*;
 
-    /// Each of an age looks 3 years older, every third one is too blurred, and nobody is found on the last picture.
+    /// Everyone looks 3 years older. Every third picture is too blurred, the last but one is truncated, the last shows
+    /// no face.
     fn toy() -> Report {
         let truths: Vec<i32> = (6..36).collect();
         let portrait =
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn errors_are_of_what_is_stated() {
         let report = toy();
-        // 34 and 35 have no face; of the others each third one, from 6 to 33, is too blurred.
+        // The pictures of 34 and 35 give no face; every third of the others, from 6 to 33, is too blurred.
         assert_eq!((report.pictures, report.found, report.answered), (30, 28, 18));
         assert!(near(report.errors.mae, 3.0) && near(report.errors.bias, 3.0), "{:?}", report.errors);
         assert_eq!(report.errors_of_found.pictures, 28);
@@ -325,7 +326,7 @@ mod tests {
     #[test]
     fn a_buffer_keeps_out_more_of_the_young_and_of_the_old() {
         let Threshold { younger, older, younger_unanswered, older_unanswered, buffers, .. } = toy().threshold;
-        // 6 to 17 less 6, 9, 12, 15; and 18 to 35 less 18, 21, 24, 27, 30, 33 and the last two.
+        // 6 to 17 without 6, 9, 12 and 15; 18 to 35 without 18, 21, 24, 27, 30, 33, 34 and 35.
         assert_eq!((younger, younger_unanswered, older, older_unanswered), (8, 4, 10, 8));
         let rows = buffers.iter().map(|row| {
             let Buffer { required, false_accepts, false_accepts_of_13_to_17: before, false_rejects } = row;

@@ -1,7 +1,7 @@
-//! Photographs made worse, each in a stated way and to a stated degree.
+//! Degrades photographs in defined ways and grades.
 //!
-//! Lengths are in units of the face: one unit is a pixel of the face as a recognizer with an input of 112x112 pixels sees
-//! it, in which the eyes lie 35 units apart.
+//! Lengths are in units of the face: one unit is a pixel of the face in the input of a recognizer, 112x112 pixels,
+//! where the eyes are 35 units apart.
 
 use std::f32::consts::TAU;
 
@@ -20,18 +20,18 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::performer::landmarks::{CHEEKS, CHIN, OUTLINE};
 
-/// Distance of the eyes, in units.
+/// Interocular distance, in units.
 const IOD_UNITS: f32 = 35.2;
-/// Sides of the face, in units: a recognizer's input.
+/// Side length of the face, in units: the side of a recognizer's input.
 const FACE_UNITS: f32 = 112.0;
-/// Vertices of the mesh: the bridge and the tip of the nose, and where the outline meets the ears.
+/// Vertices of the mesh: the bridge of the nose, its tip, and the two points where the face's outline meets the ears.
 const BRIDGE: usize = 6;
 const NOSE_TIP: usize = 4;
 const EARS: [usize; 2] = [234, 454];
-/// Where the lower half of the outline lies in [`OUTLINE`], from ear to ear.
+/// The indices in [`OUTLINE`] of the lower half of the outline, from ear to ear.
 const JAW: std::ops::Range<usize> = 9..28;
 
-/// A sensor answers little light by this power of it, and adds noise of so many levels of brightness.
+/// In little light, a sensor's response follows this power; it adds noise of this many levels of brightness.
 const DARK_GAMMA: f32 = 1.6;
 const DARK_NOISE: f32 = 4.0;
 
@@ -39,24 +39,25 @@ const MASK: [u8; 3] = [150, 185, 205];
 const GLASSES: [u8; 3] = [28, 26, 30];
 const BAR: [u8; 3] = [0, 0, 0];
 
-/// A way in which a photograph of a face is ruined.
+/// A way to degrade a photograph of a face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Degradation {
-    /// Few pixels: the face is so many pixels wide.
+    /// Low resolution: the grade is the width of the face, in pixels.
     Small,
-    /// The same, brought back to the size it had.
+    /// Low resolution, then enlarged to the original size.
     Enlarged,
-    /// Out of focus: the standard deviation of a Gaussian, in units.
+    /// Out of focus: the grade is the standard deviation of a Gaussian blur, in units.
     Blur,
-    /// Moved during exposure: the length of the movement in units, along rows, down a slope, along columns, up a slope.
+    /// Motion blur: the grade is the length of the motion, in units; along rows, down a slope, along columns, up a
+    /// slope.
     MovedAcross,
     MovedDownwards,
     MovedDown,
     MovedUpwards,
-    /// Little light: the share of it, with the noise of a sensor.
+    /// Little light: the grade is the share of the light that is left; the noise of a sensor is added.
     Dark,
-    /// JPEG of this quality.
+    /// JPEG compression: the grade is the quality.
     Compressed,
     /// A mask over mouth and nose.
     Mask,
@@ -65,7 +66,8 @@ pub enum Degradation {
     Bar,
     /// A hand before the mouth.
     Hand,
-    /// The picture ends within the face: this share of the face, from the top, is missing.
+    /// The picture ends within the face: the grade is the share of the face that is cut off, at the top, the bottom or
+    /// the left.
     CutAbove,
     CutBelow,
     CutAside,
@@ -74,7 +76,7 @@ pub enum Degradation {
 face::named!(Degradation);
 
 impl Degradation {
-    /// From slight to strong.
+    /// The grades, from slight to strong.
     pub fn grades(self) -> &'static [f32] {
         match self {
             Self::Small => &[35.0, 20.0],
@@ -91,7 +93,7 @@ impl Degradation {
     }
 }
 
-/// A photograph, and the face that is meant.
+/// A photograph and the mesh of the face in its middle.
 pub struct Photograph {
     pixels: RgbImage,
     mesh: Mesh,
@@ -99,7 +101,7 @@ pub struct Photograph {
 
 impl Photograph {
     /// # Errors
-    /// It cannot be read, or shows nobody.
+    /// The picture cannot be read, or shows no face.
     pub fn read(networks: &mut Networks, picture: &Picture) -> Result<Self, face::Error> {
         let image = Image::decode(&picture.bytes, networks.settings().pixels_max, networks.memory())?;
         let found = find::central(networks, &image, Turns::None)?.ok_or(face::Error::NoFace)?;
@@ -108,7 +110,7 @@ impl Photograph {
         Ok(Self { pixels: RgbImage::from_fn(view.width as u32, view.height as u32, pixel), mesh: found.mesh })
     }
 
-    /// The photograph made worse, and its face described; no face is an error of the networks as always.
+    /// Degrades the photograph and describes its face; fails with the networks' usual error if no face is found.
     pub fn describe(
         &self,
         networks: &mut Networks,
@@ -145,7 +147,7 @@ impl Photograph {
         }
     }
 
-    /// The photograph without what lies beyond a line through the face.
+    /// Removes the part of the photograph beyond a line through the face.
     fn cut(&self, how: Degradation, grade: f32) -> RgbImage {
         let range = |axis: usize| {
             let values = self.mesh.points.iter().map(|point| point[axis]);
@@ -169,13 +171,13 @@ impl Photograph {
     }
 }
 
-/// The whole picture, its sides `factor` times as long and at least a pixel; means of the pixels that fall together.
+/// Scales the picture by `factor` with a triangle filter; each side keeps at least one pixel.
 fn shrunk(pixels: &RgbImage, factor: f32) -> RgbImage {
     let side = |side: u32| ((side as f32 * factor).round() as u32).clamp(1, side);
     imageops::resize(pixels, side(pixels.width()), side(pixels.height()), FilterType::Triangle)
 }
 
-/// The mean of the picture along a line of `length` pixels; its outermost pixels go on outside.
+/// Averages the picture along a line of `length` pixels; pixels outside repeat the border.
 fn moved(pixels: &RgbImage, length: f32, angle: f32) -> RgbImage {
     let steps = (length.ceil() as i32).max(1);
     let (sin, cos) = angle.sin_cos();
@@ -192,7 +194,7 @@ fn moved(pixels: &RgbImage, length: f32, angle: f32) -> RgbImage {
     })
 }
 
-/// A share of the light, on a sensor whose noise stays.
+/// Reduces the light to a share of it; the sensor's noise stays the same.
 fn dark(pixels: &RgbImage, share: f32) -> RgbImage {
     let mut random = StdRng::seed_from_u64(1);
     let mut worse = pixels.clone();
@@ -215,7 +217,7 @@ fn compressed(pixels: &RgbImage, quality: u8) -> RgbImage {
 
 type Outline = Vec<Point>;
 
-/// From the middle of the nose's bridge to the chin, from ear to ear.
+/// Outlines a mask: from ear to ear, and from the middle of the bridge of the nose to the chin.
 fn mask(mesh: &Mesh) -> Vec<Outline> {
     let middle = between(mesh.point(BRIDGE), mesh.point(NOSE_TIP), 0.45);
     let cheeks = EARS.map(|ear| between(mesh.point(ear), middle, 0.7));
@@ -223,7 +225,7 @@ fn mask(mesh: &Mesh) -> Vec<Outline> {
     vec![jaw.chain([mesh.point(EARS[0]), cheeks[0], middle, cheeks[1], mesh.point(EARS[1])]).collect()]
 }
 
-/// Two glasses and what joins them.
+/// Outlines two lenses and the bridge between them.
 fn glasses(mesh: &Mesh) -> Vec<Outline> {
     let eyes = mesh.eyes();
     let angle = (eyes.right.y - eyes.left.y).atan2(eyes.right.x - eyes.left.x);
@@ -236,7 +238,7 @@ fn bar(mesh: &Mesh) -> Outline {
     band(eyes.left, eyes.right, 0.45, 0.5)
 }
 
-/// Four fingers across mouth and chin.
+/// Outlines four fingers across mouth and chin.
 fn hand(mesh: &Mesh) -> Vec<Outline> {
     let eyes = mesh.eyes();
     let angle = (eyes.right.y - eyes.left.y).atan2(eyes.right.x - eyes.left.x);
@@ -249,7 +251,7 @@ fn hand(mesh: &Mesh) -> Vec<Outline> {
         .collect()
 }
 
-/// The mean colour of the cheeks.
+/// Returns the mean colour of the cheeks.
 fn skin(pixels: &RgbImage, mesh: &Mesh) -> [u8; 3] {
     let (right, low) = (pixels.width() as f32 - 1.0, pixels.height() as f32 - 1.0);
     let seen = CHEEKS.map(|vertex| {
@@ -265,7 +267,8 @@ fn between(a: Point, b: Point, share: f32) -> Point {
     Point { x: a.x + (b.x - a.x) * share, y: a.y + (b.y - a.y) * share }
 }
 
-/// A bar along the line from `a` to `b`, longer by `more` of it at each end and `height` of it high.
+/// Outlines a bar along the line from `a` to `b`. It extends beyond each end by `more` times the line's length, and its
+/// height is `height` times that length.
 fn band(a: Point, b: Point, more: f32, height: f32) -> Outline {
     let (along, across) = ((b.x - a.x, b.y - a.y), (a.y - b.y, b.x - a.x));
     let corner = |from: Point, out: f32, up: f32| Point {
@@ -286,7 +289,7 @@ fn ellipse(centre: Point, (wide, high): (f32, f32), angle: f32) -> Outline {
         .collect()
 }
 
-/// The picture with these outlines filled.
+/// Fills these outlines with a colour.
 fn painted(pixels: &RgbImage, outlines: &[Outline], colour: [u8; 3]) -> RgbImage {
     let mut worse = pixels.clone();
     for (x, y, pixel) in worse.enumerate_pixels_mut() {
@@ -297,7 +300,7 @@ fn painted(pixels: &RgbImage, outlines: &[Outline], colour: [u8; 3]) -> RgbImage
     worse
 }
 
-/// Tells whether a point lies inside: a ray to the right then crosses the outline an odd number of times.
+/// True if a point lies inside the outline: a ray to the right then crosses the outline an odd number of times.
 fn is_inside(outline: &[Point], x: f32, y: f32) -> bool {
     let sides = outline.iter().zip(outline.iter().cycle().skip(1));
     let crossed = sides.filter(|(a, b)| (a.y > y) != (b.y > y) && x < a.x + (y - a.y) / (b.y - a.y) * (b.x - a.x));

@@ -1,4 +1,4 @@
-//! Cosines to scores: a calibration, fitted to pairs of different people.
+//! Fits a calibration, which turns cosines into scores, to pairs of different people.
 
 pub mod calibrate;
 pub mod discounts;

@@ -1,4 +1,4 @@
-//! Labelled pictures, and the faces found in them.
+//! Reads labelled pictures and finds the faces in them.
 
 pub mod collection;
 pub mod descriptions;

@@ -1,4 +1,4 @@
-//! Labelled pictures in, error rates and calibrations out.
+//! Turns labelled pictures into error rates and calibrations.
 //!
 //! ```text
 //! lfw, folder, list --> Collection --descriptions--> faces --part, comparison--> pairs --+--rates, folds, … --> Report
@@ -20,7 +20,7 @@ pub mod performer;
 pub mod report;
 pub mod threads;
 
-/// Why an evaluation or a calibration came to nothing.
+/// The reason why an evaluation or a calibration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{} cannot be read: {source}", path.display())]

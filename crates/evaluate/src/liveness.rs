@@ -1,4 +1,4 @@
-//! Trials of liveness: captures of people and of attacks, looked at, judged and counted as ISO/IEC 30107-3 counts them.
+//! Trials of liveness: captures of people and of attacks, measured, judged and counted as ISO/IEC 30107-3 defines.
 
 use std::time::{Duration, Instant};
 
@@ -16,30 +16,31 @@ pub mod recorded;
 pub mod stage;
 pub mod text;
 
-/// What tells a file of such figures from others.
+/// Marks the JSON of these reports.
 pub const KIND: &str = "liveness";
-/// Reasons that say that a capture cannot be judged: a capture that is refused for these alone got no response.
+/// Reasons that mean that a capture cannot be judged: a capture refused only for these counts as a non-response.
 const UNCLEAR: [Reason; 4] = [Reason::NoFace, Reason::MultipleFaces, Reason::TooShort, Reason::PoorQuality];
 
 /// One capture and what was measured on it.
 #[derive(Debug, Clone)]
 pub struct Trial {
     pub liveness_type: LivenessType,
-    /// True if light was asked for.
+    /// True if the check asked for light.
     pub is_lit: bool,
-    /// [`BONA_FIDE`], or the attack.
+    /// [`BONA_FIDE`], or the attack species.
     pub species: String,
-    /// Why it is refused, by level.
+    /// The reasons for a refusal, by security level.
     pub reasons: [Vec<Reason>; 3],
     pub evidence: Evidence,
-    /// True if its best frame matches the person whom it shows or is meant to show; `None` without a photograph of them.
+    /// True if the best frame matches the person that the capture shows or is meant to show; `None` without a
+    /// photograph of them.
     pub matched: Option<bool>,
-    /// From the frames to what is judged.
+    /// The time that the measurement took, from the frames to the evidence.
     pub took: Duration,
 }
 
 impl Trial {
-    /// Also the capture's best frame.
+    /// Measures a capture; returns its trial and its best frame.
     pub fn made(
         networks: &mut Networks,
         capture: &LivenessCapture,
@@ -60,52 +61,52 @@ impl Trial {
         self.species == BONA_FIDE
     }
 
-    /// The name of its type of check, for a report.
+    /// Returns the name of the type of check, for a report.
     fn check(&self) -> String {
         let name = self.liveness_type.name();
         if self.is_lit { format!("{name}, light") } else { name.to_owned() }
     }
 }
 
-/// How many of some trials were refused.
+/// The number of refusals among the trials of one type and species.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
     pub liveness_type: String,
-    /// [`BONA_FIDE`], or the attack.
+    /// [`BONA_FIDE`], or the attack species.
     pub species: String,
     pub trials: u64,
-    /// By level.
+    /// Refused trials, by security level.
     pub refused: [u64; 3],
-    /// Of bona fide trials the share refused, of an attack the share accepted: BPCER and APCER (ISO/IEC 30107-3).
+    /// For bona fide trials the share refused (BPCER), for an attack the share accepted (APCER), as in ISO/IEC 30107-3.
     pub error: [Option<f64>; 3],
     pub error_interval: [Option<Interval>; 3],
-    /// By level, those that were refused only because they could not be judged.
+    /// Trials refused only because they could not be judged, by security level.
     #[serde(default)]
     pub unjudged: [u64; 3],
-    /// Counts the attacks that come with a photograph of whom they are meant to show, and those of them that are accepted
+    /// Attacks that come with a photograph of the person that they are meant to show, and how many of them are accepted
     /// and match that photograph at a score of 3500 (IAPMR).
     #[serde(default)]
     pub impostors: Option<Impostors>,
-    /// A threshold on what the networks against spoofs give has as many bona fide captures as attacks on its wrong side;
-    /// this is their share. Bona fide rows have none.
+    /// The equal error rate of the networks against spoofs: at one threshold, equal shares of bona fide captures and of
+    /// attacks are classified wrongly. Bona fide rows have none.
     #[serde(default)]
     pub equal_error: Option<f64>,
-    /// Why, at the highest level, most frequent first.
+    /// The reasons at the highest level, most frequent first.
     pub reasons: Vec<(String, u64)>,
-    /// Frames of a film, and milliseconds from them to a verdict: means.
+    /// Means over the films: the number of frames, and the milliseconds from them to a verdict.
     pub frames: f64,
     pub took_ms: f64,
-    /// What was measured on each film; no report needs it.
+    /// The evidence of each film; no report needs it.
     #[serde(skip_deserializing)]
     pub evidence: Vec<Evidence>,
 }
 
-/// Attacks as somebody whose photograph is known.
+/// Attacks that imitate a person whose photograph is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Impostors {
     pub trials: u64,
-    /// By level.
+    /// Accepted attacks that match the photograph, by security level.
     pub accepted: [u64; 3],
 }
 
@@ -116,7 +117,7 @@ pub struct Report {
     /// [`KIND`]
     pub kind: String,
     pub pack: String,
-    /// Which captures, in words.
+    /// Describes the captures in words.
     pub data: String,
     pub rows: Vec<Refused>,
     pub caveats: Vec<String>,
@@ -147,7 +148,7 @@ impl Report {
     }
 }
 
-/// The row of some trials of one type and species, of which there is one at least.
+/// Makes the row of the trials of one type and species; there must be at least one trial.
 fn refused(trials: &[&Trial], people: &[&Trial]) -> Refused {
     let first = trials[0];
     let count = trials.len() as u64;
@@ -182,7 +183,7 @@ fn refused(trials: &[&Trial], people: &[&Trial]) -> Refused {
     }
 }
 
-/// `None` if no attack comes with a photograph.
+/// Counts impostor attacks; `None` if no attack comes with a photograph.
 fn impostors(trials: &[&Trial]) -> Option<Impostors> {
     let known: Vec<(&&Trial, bool)> = trials.iter().filter_map(|trial| Some((trial, trial.matched?))).collect();
     let accepted = |level: usize| {
@@ -223,7 +224,7 @@ mod tests {
         let expected = [(BONA_FIDE, 2, [0.0, 0.0, 0.5]), ("screen", 2, [0.5, 0.0, 0.0])];
         assert_eq!(errors.collect::<Vec<_>>(), expected);
         assert_eq!(report.rows[1].equal_error, Some(0.0));
-        // The same can be told of what was written.
+        // The JSON gives the same report when it is read again.
         let json = serde_json::to_string(&report).expect("it can be written");
         let read: Report = serde_json::from_str(&json).expect("it can be read");
         let row = "| LIVENESS_PASSIVE | screen | 2 | 50 [1.26, 98.7] | 0 [0, 84.2] | 0 [0, 84.2] | 0 | - | 0 | 30 | 250 | SPOOF_NETWORK 2 |";
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_and_who_is_taken_for_another_are_counted() {
+    fn unjudged_captures_and_impostors_are_counted() {
         let unclear: &[Reason] = &[Reason::PoorQuality];
         let mut trials = vec![
             trial("print", [&[], unclear, unclear], 0.3),

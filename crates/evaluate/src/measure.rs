@@ -1,4 +1,4 @@
-//! Pairs of faces to error rates, intervals and tables.
+//! Turns pairs of faces into error rates, intervals and tables.
 
 pub mod comparison;
 pub mod degraded;

@@ -1,4 +1,4 @@
-//! A page of figures, made of what evaluations wrote as JSON: nothing on it is written by hand.
+//! Makes a page of figures from the JSON of evaluations; nothing on it is written by hand.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,14 +19,14 @@ pub enum Evaluation {
     Liveness(Box<liveness::Report>),
 }
 
-/// Which of them a file holds.
+/// The kind of evaluation that a file holds.
 #[derive(Deserialize)]
 struct Kind {
     kind: String,
 }
 
 impl Evaluation {
-    /// Reads what `evaluate --json` wrote; `path` is for messages.
+    /// Reads the JSON of `evaluate --json`; `path` is for error messages.
     pub fn parse(path: &Path, json: &str) -> Result<Self, Error> {
         let wrong = |fault: serde_json::Error| Error::Data { path: path.to_owned(), fault: fault.to_string() };
         let Kind { kind } = serde_json::from_str(json).map_err(wrong)?;
@@ -39,7 +39,7 @@ impl Evaluation {
     }
 }
 
-/// The page in Markdown: a comparison of what was measured on the same pictures, then each evaluation whole.
+/// Returns the page in Markdown: a comparison of the packs measured on the same pictures, then each evaluation in full.
 pub fn markdown(evaluations: &[Evaluation]) -> Result<String, std::fmt::Error> {
     let mut page = String::from(
         "# Accuracy\n\nMade by `bioserver accuracy` of what `bioserver evaluate --json` measured; not written by hand.\n",
@@ -52,7 +52,7 @@ pub fn markdown(evaluations: &[Evaluation]) -> Result<String, std::fmt::Error> {
             Evaluation::Recognition(report) => recognition(&mut page, report)?,
             Evaluation::Ages(report) => {
                 writeln!(page, "\n## Ages: pack {}, on {}\n\n```text", report.pack, report.data)?;
-                // Its first lines are its name and how long it took.
+                // The first lines are the report's name and its duration.
                 for line in report.to_string().lines().skip(2) {
                     writeln!(page, "{line}")?;
                 }
@@ -70,7 +70,7 @@ pub fn markdown(evaluations: &[Evaluation]) -> Result<String, std::fmt::Error> {
     Ok(page)
 }
 
-/// A table for every set of pictures on which several packs were measured.
+/// Returns a table for every set of pictures on which several packs were measured.
 fn comparisons(evaluations: &[Evaluation]) -> Vec<Table> {
     let reports: Vec<&Report> = evaluations
         .iter()

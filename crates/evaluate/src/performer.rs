@@ -1,9 +1,9 @@
-//! A performer: a portrait that is made to move, filmed by a camera that is made up, and the attacks that can be made the
-//! same way. For trials, tests and demonstrations of liveness; all of it is synthetic.
+//! A performer animates a portrait before a simulated camera, and stages attacks in the same way. It serves trials,
+//! tests and demonstrations of liveness; all of it is synthetic.
 //!
-//! A sheet of triangles carries the photograph: the face's mesh in the middle, with the depths that the landmark network
-//! gives it, and around it points that move with the head the less the further away they are. Heads turn, lids and lips
-//! move; what is behind stays. The same seed gives the same bytes.
+//! A sheet of triangles carries the photograph. In its middle is the face's mesh, with the depths from the landmark
+//! network; around it are points that follow the head less the further away they are. Heads turn, lids and lips move;
+//! the background stays. The same seed gives the same bytes.
 
 use face::Asked;
 use face::values::liveness::Frame;
@@ -25,21 +25,21 @@ pub mod raster;
 pub mod setting;
 pub mod triangulate;
 
-/// Milliseconds from one frame to the next of a camera that takes ten a second.
+/// Milliseconds between frames of a camera with ten frames a second.
 pub const FRAME_MS: u32 = 100;
 
-/// What a person shows the camera.
+/// Defines what a person does before the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Performance {
     /// The person does what this asks for.
     pub asked: Asked,
-    /// How this person moves, and how the camera sees it.
+    /// Determines how this person moves and how the camera sees it.
     pub seed: u64,
-    /// Milliseconds from one frame to the next.
+    /// Milliseconds between frames.
     pub frame_ms: u32,
 }
 
-/// A film of the person of the portrait, who does what is asked.
+/// Films the person of the portrait, who does what the check asks for.
 pub fn perform(portrait: &Portrait, performance: &Performance) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(performance.seed);
     let film = Film::of(performance, &mut random);
@@ -49,7 +49,7 @@ pub fn perform(portrait: &Portrait, performance: &Performance) -> Vec<Frame> {
     frames(performance.frame_ms, (0..film.frames()).map(shot))
 }
 
-/// Pictures as frames, at the times that a camera with a little jitter takes them.
+/// Makes frames of pictures, with the timestamps of a camera with a little jitter.
 fn frames(frame_ms: u32, shots: impl Iterator<Item = bytes::Bytes>) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(1);
     let mut jitter = |number: u32| if number == 0 { 0 } else { random.random_range(0..frame_ms / 5) };

@@ -1,4 +1,4 @@
-//! The figures of an evaluation, as JSON names them.
+//! The report of a recognition evaluation, with the names of its JSON.
 
 use face::calibration::Calibration;
 use serde::{Deserialize, Serialize};
@@ -24,10 +24,10 @@ pub mod plot;
 pub mod profile;
 pub mod text;
 
-/// What tells these reports from others.
+/// Marks the JSON of these reports.
 pub const KIND: &str = "recognition";
 
-/// What is evaluated.
+/// The pack that is evaluated.
 #[derive(Debug, Clone)]
 pub struct Tested {
     /// The pack's name.
@@ -36,7 +36,8 @@ pub struct Tested {
     pub calibration: Option<Calibration>,
 }
 
-/// Everything that an evaluation found. Its JSON gains members, but none changes its name or meaning.
+/// The results of an evaluation. Later versions may add members to its JSON, but do not rename one or change its
+/// meaning.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -44,39 +45,39 @@ pub struct Report {
     pub kind: String,
     pub pack: String,
     pub template_version: u16,
-    /// What the scores were calibrated on, in the words of the pack.
+    /// Describes the calibration data, in the words of the pack.
     pub calibration: Option<String>,
-    /// The lowest false acceptance rate that was measured for it, as a share.
+    /// The lowest false acceptance rate that the calibration was measured at, as a share.
     pub calibration_measured_to: Option<f64>,
-    /// What the pictures are, in words.
+    /// Describes the pictures in words.
     pub data: String,
-    /// What a reader must know of the figures, a sentence each.
+    /// Caveats for a reader of the figures, one sentence each.
     pub caveats: Vec<String>,
     pub pictures: usize,
-    /// Whom the pictures show; missing where only pairs are labelled.
+    /// The number of people on the pictures; `None` if only pairs are labelled.
     pub people: Option<usize>,
     /// Pictures without a template.
     pub failures: Vec<Failure>,
     pub enrolment: Enrolment,
     pub time: Time,
-    /// Missing where the data names no pairs in folds.
+    /// `None` if the data names no pairs in folds.
     pub folds: Option<Accuracy>,
     pub all: Figures,
-    /// The people whom `calibrate` fits on, and those whom it holds back; missing where people are not known.
+    /// The people that `calibrate` fits on, and those that it holds out; `None` if people are unknown.
     pub fitted: Option<Figures>,
     pub held_out: Option<Figures>,
-    /// Of all pairs.
+    /// Error versus discard over all pairs.
     pub discard: Option<Discard>,
     pub groups: Vec<Column>,
-    /// Of people whom `calibrate` holds back; empty where it was not asked for.
+    /// Measured on people that `calibrate` holds out; empty unless it was requested.
     #[serde(default)]
     pub degraded: Vec<Degraded>,
-    /// Of the people whom `calibrate` holds back, or of all pairs where people are not known.
+    /// Measured on the people that `calibrate` holds out, or on all pairs if people are unknown.
     pub reliability: Vec<Point>,
-    /// Not in the JSON: a file of their own.
+    /// Not in the JSON: they have a file of their own.
     #[serde(skip)]
     pub curves: Vec<Curve>,
-    /// Of all pairs; only drawn.
+    /// The histogram of all pairs; only drawn.
     #[serde(skip)]
     pub histogram: Option<Histogram>,
 }
@@ -91,14 +92,14 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Time {
-    /// What one thread spends on a picture.
+    /// The mean time that one thread spends on a picture.
     pub ms_per_picture: f64,
     pub threads: usize,
     pub seconds: f64,
 }
 
 impl Report {
-    /// Compares everything that was described: all people, and each half of them.
+    /// Compares all described faces: all people, and each half of them.
     pub fn new(collection: &Collection, descriptions: &Descriptions, tested: Tested) -> Self {
         let Tested { pack, template_version, calibration } = tested;
         let curve = calibration.as_ref();
@@ -149,7 +150,7 @@ impl Report {
     }
 }
 
-/// Those of the data, and what the calibration has to do with it.
+/// Returns the caveats of the data, and those from its relation to the calibration.
 fn caveats(collection: &Collection, calibration: Option<&Calibration>) -> Vec<String> {
     let mut caveats = collection.caveats.clone();
     if calibration.is_some_and(|calibration| calibration.origin().data.starts_with(&collection.data)) {
@@ -191,7 +192,8 @@ pub mod tests {
     use super::*;
     use crate::input::collection::Trials;
 
-    /// Forty people with two pictures each, turned by 8 degrees or more from person to person; the last has one template only.
+    /// Forty people with two pictures each, turned by at least 8 degrees from person to person; the last has only one
+    /// template.
     pub fn toy() -> (Collection, Descriptions) {
         let picture = |at: usize| Labelled {
             person: format!("P{:02}", at / 2),
@@ -253,7 +255,7 @@ pub mod tests {
         assert_eq!((report.caveats.len(), report.groups[0].groups.len()), (2, 2));
         assert!(!report.reliability.is_empty());
         assert_eq!(report.folds.map(|folds| folds.folds), Some(4));
-        // One of forty pairs lacks a template; all others are nearer than any two people.
+        // One of forty pairs lacks a template; all others are closer than any two people.
         assert!(report.all.at_score[0].errors.fnmr.is_some_and(|fnmr| (fnmr - 1.0 / 40.0).abs() < 1e-12));
         assert_eq!(report.all.at_far[3].tar, None);
     }

@@ -1,4 +1,4 @@
-//! Work that is shared by threads, one engine each.
+//! Shares work among threads, one engine each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::Error;
 
-/// What the engines make of the items, in their order. The first error ends it. There must be an engine.
+/// Returns the engines' results for the items, in the items' order, or the first error. At least one engine is needed.
 pub fn each<I, T, C>(items: &[I], engines: Vec<C>) -> Result<Vec<T>, Error>
 where
     I: Sync,

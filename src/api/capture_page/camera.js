@@ -1,22 +1,22 @@
-// The camera, and frames of what it sees: the middle of its picture, three to four, as the preview shows it.
+// The camera, and frames of its picture: the middle at 3:4, as the preview shows it.
 
 export const WIDTH = 480;
 export const HEIGHT = 640;
 const QUALITY = 0.85;
-// Fifteen a second: the server passes over frames that come sooner than 55 ms after one another.
+// Fifteen frames a second: the server drops frames less than 55 ms apart.
 const INTERVAL_MS = 1000 / 15;
-// A camera's clock and ours differ a little.
+// The camera's clock and the page's differ a little.
 const EARLY_MS = 10;
-// Between two looks at the time.
+// The time between two checks of the clock.
 const TICK_MS = 20;
 // The longest name that a capture may carry, in characters of at most four bytes.
 const NAME_LENGTH_MAX = 64;
-// A capture may have 150.
+// A capture may have 150 frames.
 const FRAMES_MAX = 150;
 
-/** Starts the camera into a video element, and answers its name; throws what `getUserMedia` throws. */
+/** Starts the camera into a video element, and returns its name; throws what `getUserMedia` throws. */
 export async function open(video) {
-  // A width besides would have browsers cut the picture to the shape of the two.
+  // With a width as well, browsers would crop the picture to that shape.
   const wanted = { facingMode: 'user', height: { ideal: 960 }, frameRate: { ideal: 30 } };
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
   await video.play();
@@ -31,7 +31,7 @@ export function close(video) {
   video.srcObject = null;
 }
 
-/** The part of the camera's picture that is filmed, in its pixels. */
+/** Returns the filmed part of the camera's picture, in its pixels. */
 export function middle({ videoWidth, videoHeight }) {
   const scale = Math.max(WIDTH / videoWidth, HEIGHT / videoHeight);
   const [width, height] = [WIDTH / scale, HEIGHT / scale];
@@ -40,7 +40,7 @@ export function middle({ videoWidth, videoHeight }) {
 
 function shot(video, canvas) {
   const { x, y, width, height, scale } = middle(video);
-  // What the camera does not have is not made up.
+  // The frame is never enlarged.
   const shrink = Math.min(1, scale);
   canvas.width = Math.round(width * shrink);
   canvas.height = Math.round(height * shrink);
@@ -50,7 +50,7 @@ function shot(video, canvas) {
   });
 }
 
-/** Calls `see` for each new frame with the time at which the camera took it, until the answer is called. */
+/** Calls `see` for each new frame with its capture time, until the returned function is called. */
 function watch(video, see) {
   if (!video.requestVideoFrameCallback) {
     const timer = setInterval(() => see(performance.now()), INTERVAL_MS / 2);
@@ -68,8 +68,8 @@ function watch(video, see) {
 }
 
 /**
- * Films for so many milliseconds, and calls `tell` with those that are over. Answers frames, `{ t_ms, jpeg }`; nothing
- * when the signal stopped it, or the camera went away.
+ * Films for `durationMs` milliseconds, and calls `tell` with the elapsed ones. Returns the frames, `{ t_ms, jpeg }`;
+ * `undefined` if the signal stopped it or the camera went away.
  */
 export async function film(video, durationMs, tell, signal) {
   const canvas = document.createElement('canvas');
@@ -82,7 +82,7 @@ export async function film(video, durationMs, tell, signal) {
     if (over < Math.max(0, due - EARLY_MS) || over > durationMs || shots.length === FRAMES_MAX) {
       return;
     }
-    // A device that is late leaves frames out.
+    // A slow device skips frames.
     due = Math.max(due, over - interval) + interval;
     const t_ms = Math.max(Math.round(over), (shots.at(-1)?.t_ms ?? -1) + 1);
     shots.push({ t_ms, blob: shot(video, canvas) });
@@ -102,7 +102,7 @@ export async function film(video, durationMs, tell, signal) {
     }, TICK_MS);
   });
   const frame = async ({ t_ms, blob }) => ({ t_ms, jpeg: new Uint8Array(await (await blob).arrayBuffer()) });
-  // Those that could not be made throw here in any case.
+  // Frames that could not be encoded throw here in any case.
   const frames = await Promise.all(shots.map(frame));
   return ended && frames.length ? frames : undefined;
 }

@@ -1,8 +1,8 @@
-// From frames to a sealed capture, and what a check asks for. docs/capture.md says it in words.
+// Derives what a check asks for, and seals frames into a capture. docs/capture.md describes it in words.
 
 import { CompactEncrypt, importX509 } from './jose.js';
 
-// Their order is part of how they are derived.
+// The order matters: it is part of the derivation.
 const CHALLENGES = ['TURN_LEFT', 'TURN_RIGHT', 'LOOK_UP', 'LOOK_DOWN', 'OPEN_MOUTH', 'BLINK'];
 const LIGHTS = ['SKY', 'MINT', 'SUN', 'ROSE'];
 const LIGHTS_COUNT = 8;
@@ -10,17 +10,17 @@ const BLOCKS_MAX = 256;
 
 const utf8 = new TextEncoder();
 
-/** The bytes of a base64 text. */
+/** Decodes base64 to bytes. */
 export function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** The first `count` of `names` that follow from a seed (a 32-bit integer) and a random number (32 bytes). */
+/** Derives the first `count` of `names` from a seed (a 32-bit integer) and a random number (32 bytes). */
 async function drawn(label, names, seed, serverRandom, count) {
   const salt = new Uint8Array(4);
   new DataView(salt.buffer).setInt32(0, seed);
   const key = await crypto.subtle.importKey('raw', serverRandom, 'HKDF', false, ['deriveBits']);
-  // The largest multiple of their number that a byte can hold: from there on, some would be more likely than others.
+  // The largest multiple of their number that fits in a byte: bytes from there on would favour some names.
   const fair = Math.floor(255 / names.length) * names.length;
   const found = [];
   for (let number = 0; number < BLOCKS_MAX && found.length < count; number += 1) {
@@ -36,17 +36,17 @@ async function drawn(label, names, seed, serverRandom, count) {
   return found;
 }
 
-/** The first `count` movements of the check with this seed and random number. */
+/** Returns the first `count` movements of the check with this seed and random number. */
 export function challenges(seed, serverRandom, count) {
   return drawn('bioserver challenges v1', CHALLENGES, seed, serverRandom, count);
 }
 
-/** The colours of the check by light with this seed and random number. */
+/** Returns the colours of the light challenge with this seed and random number. */
 export function lights(seed, serverRandom) {
   return drawn('bioserver lights v1', LIGHTS, seed, serverRandom, LIGHTS_COUNT);
 }
 
-/** What begins a CBOR item (RFC 8949, 3): its major type, and a number below 2^32. */
+/** Returns the head of a CBOR item (RFC 8949, section 3): its major type, and a number below 2^32. */
 function head(major, number) {
   if (number < 24) {
     return Uint8Array.of((major << 5) | number);
@@ -60,7 +60,7 @@ function head(major, number) {
   return bytes;
 }
 
-/** The parts of a value's CBOR: non-negative integers, texts, bytes, lists, and objects as maps. */
+/** Yields the parts of a value's CBOR: non-negative integers, texts, bytes, lists, and objects as maps. */
 function* parts(value) {
   if (typeof value === 'number') {
     yield head(0, value);
@@ -86,7 +86,7 @@ function* parts(value) {
   }
 }
 
-/** A value as CBOR. */
+/** Encodes a value as CBOR. */
 export function cbor(value) {
   const all = [...parts(value)];
   const encoded = new Uint8Array(all.reduce((length, part) => length + part.length, 0));
@@ -104,9 +104,9 @@ function base64url(bytes) {
 }
 
 /**
- * The sealed capture of the check with these parameters, made of frames (`{ t_ms, jpeg }`). `shown` are the times at which
- * the colours of a check by light came on, `camera` is what its driver calls the camera, and `consentVersion` names the
- * text that the person has agreed to.
+ * Returns the sealed capture of the check with these parameters, made from frames (`{ t_ms, jpeg }`). `shown` are the
+ * times at which the colours of a light challenge came on, `camera` is the camera's name from its driver, and
+ * `consentVersion` names the text that the person has agreed to.
  */
 export async function seal(parameters, { frames, shown = [], camera = '', consentVersion = '' }) {
   const capture = {

@@ -1,22 +1,22 @@
-// What is heard and felt when something is asked for: whose head is turned or eyes are shut reads nothing.
+// Audible and tactile cues: a person with a turned head or closed eyes cannot read.
 
 const MOVE = { hertz: 880, buzz: [120] };
 const BACK = { hertz: 587, buzz: [60, 60, 60] };
 const LASTS_S = 0.18;
 const LOUD = 0.25;
-// A voice that repeats itself more often than this is in the way.
+// A voice that repeats itself more often than this disturbs.
 const SAID_APART_MS = 2500;
 
-/** Lets the page speak later on, when nobody clicks: some browsers want the first words to be spoken in a click. */
+/** Lets the page speak later without a click: some browsers require that the first words are spoken in a click. */
 export function unlockVoice() {
   globalThis.speechSynthesis?.speak(new SpeechSynthesisUtterance(''));
 }
 
-/** Begin it in a click, or browsers keep it silent. `isAudible` says at each moment whether anything may be heard. */
+/** Create it in a click, or browsers keep it silent. `isAudible` returns true while sound is allowed. */
 export class Cues {
   constructor(isAudible) {
     this.isAudible = isAudible;
-    // A browser without sound still shows what is asked for.
+    // A browser without sound still shows the prompts.
     this.audio = globalThis.AudioContext ? new AudioContext() : undefined;
     this.voice = globalThis.speechSynthesis;
     this.given = 0;
@@ -24,7 +24,7 @@ export class Cues {
     this.saidAt = -Infinity;
   }
 
-  /** A high tone and one buzz ask for a movement, a low one and two call back. */
+  /** A high tone and one buzz ask for a movement, a low tone and two buzzes ask to return. */
   give(isMovement) {
     const { hertz, buzz } = isMovement ? MOVE : BACK;
     navigator.vibrate?.(buzz);
@@ -32,7 +32,7 @@ export class Cues {
     this.given += 1;
   }
 
-  /** Says this at once, in the language of the page. */
+  /** Says the words at once, in the language of the page. */
   say(words) {
     [this.said, this.saidAt] = [words, performance.now()];
     if (!this.voice || !words || !this.isAudible()) {
@@ -44,7 +44,7 @@ export class Cues {
     this.voice.speak(saying);
   }
 
-  /** Says this unless it was said last, or something else was a moment ago. */
+  /** Says the words unless they were said last, or something else was said a moment ago. */
   hint(words) {
     if (words !== this.said && performance.now() - this.saidAt > SAID_APART_MS) {
       this.say(words);
@@ -59,7 +59,7 @@ export class Cues {
     const [from, to] = [this.audio.currentTime, this.audio.currentTime + LASTS_S];
     tone.frequency.value = hertz;
     volume.gain.setValueAtTime(LOUD, from);
-    // Without a fade it clicks.
+    // Without a fade, the tone clicks.
     volume.gain.exponentialRampToValueAtTime(0.001, to);
     tone.connect(volume).connect(this.audio.destination);
     tone.start(from);

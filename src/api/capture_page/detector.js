@@ -1,16 +1,16 @@
-// BlazeFace in a worker: pixels in, faces out, as the server's own detector reads the same network
+// Runs BlazeFace in a worker: pixels in, faces out. It reads the network in the same way as the server's own detector
 // (crates/face/src/detect/blazeface.rs).
 
 import { Network } from './network.js';
 
 // Numbers in a row: a box, and six points.
 const ROW = 16;
-// The grids of the network: pixels from one anchor to the next, and anchors in each place.
+// The grids of the network: the stride between anchors in pixels, and the number of anchors in each cell.
 const GRIDS = [[16, 2], [32, 6]];
 const CONFIDENCE_MIN = 0.5;
 const OVERLAP_MAX = 0.3;
 
-/** Centres of the places that rows speak of, in the order of the rows. */
+/** Yields the anchor centres of the network's rows, in the order of the rows. */
 function* anchors(side) {
   for (const [stride, count] of GRIDS) {
     const cells = side / stride;
@@ -28,7 +28,7 @@ function overlap(one, other) {
   return shared / (one.width * one.height + other.width * other.height - shared);
 }
 
-/** Joins what overlaps a surer one: the mean of all, weighted by confidence. */
+/** Merges the boxes that overlap the most confident one: their mean, weighted by confidence. */
 function merged([surest, ...others]) {
   if (!surest) {
     return [];
@@ -41,7 +41,7 @@ function merged([surest, ...others]) {
   return [joined, ...merged(others.filter((other) => !isSame(other)))];
 }
 
-/** The faces in the pixels (RGBA) of a square, surest first, in its pixels. */
+/** Returns the faces in the pixels (RGBA) of a square, most confident first, in its pixels. */
 export function faces(network, pixels, side) {
   const data = new Float32Array(side * side * 3);
   for (let place = 0; place < side * side; place += 1) {
@@ -64,7 +64,7 @@ export function faces(network, pixels, side) {
   return merged(found.sort((one, other) => other.confidence - one.confidence));
 }
 
-/** Reads the network of the server. */
+/** Loads the network from the server. */
 export async function load(path) {
   return new Network(new Uint8Array(await (await fetch(path)).arrayBuffer()));
 }

@@ -1,4 +1,4 @@
-// The film of a check: what is asked when, shown, said and felt, and the light of the page.
+// Films a check: the timed prompts with their cues, and the light of the page.
 
 import * as camera from './camera.js';
 import { Cues } from './cues.js';
@@ -7,27 +7,27 @@ import { put, text } from './texts.js';
 const ARROWS = {
   TURN_LEFT: '\u2190', TURN_RIGHT: '\u2192', LOOK_UP: '\u2191', LOOK_DOWN: '\u2193', OPEN_MOUTH: '\u25ef', BLINK: '\u2014',
 };
-// A look ahead in the beginning, then each movement with time to make it and time to come back: of eight that nobody
-// hurried, three took longer than 3.4 seconds in all.
+// First a look ahead, then for each movement the time to make it and the time to return. In a test with eight unhurried
+// movements, three took longer than 3.4 seconds in all.
 const AHEAD_MS = 1500;
 const HURRIED = { moveMs: 2800, backMs: 1900 };
-// The server takes no movement that lasts longer than five seconds.
+// The server accepts no movement longer than five seconds.
 const UNHURRIED = { moveMs: 4600, backMs: 2400 };
 // A capture may last 30 seconds.
 const FILM_MS_MAX = 29_000;
 const PASSIVE_MS = 1000;
 const PASSIVE_VIDEO_MS = 3000;
-// A check by light: a face without it, each colour for half a second, and time for what this device is late.
+// A light challenge: the face without light, each colour for half a second, and time for the delay of the device.
 const DARK_MS = 500;
 const LIGHT_MS = 500;
 const LATE_MS = 900;
-// A timer that comes a little early does not wait for its next turn.
+// A timer that fires slightly early does not wait for its next turn.
 const EARLY_MS = 20;
 
 const main = document.querySelector('main');
 const at = (id) => document.getElementById(id);
 
-/** What to say when, in milliseconds from the beginning, and when it ends. */
+/** Returns the prompts with their times, in milliseconds from the beginning, and the film's duration. */
 export function script({ type, asked, colours, isUnhurried }) {
   if (type !== 'LIVENESS_ACTIVE') {
     const durationMs = type === 'LIVENESS_PASSIVE' ? PASSIVE_MS : PASSIVE_VIDEO_MS;
@@ -46,14 +46,14 @@ export function script({ type, asked, colours, isUnhurried }) {
   return { steps, durationMs: Math.round(from) };
 }
 
-/** Shows a prompt, and the movement that it asks for, if it does. */
+/** Shows a prompt, and the movement that it asks for, if there is one. */
 export function prompt(name, movement = '') {
   put(at('prompt'), name);
   at('arrow').textContent = ARROWS[movement] ?? '';
   main.dataset.challenge = movement;
 }
 
-/** Lists the movements, of which so many are filmed. */
+/** Lists the movements, of which the first `done` are filmed. */
 export function list(asked, done) {
   const item = (name, place) => {
     const line = document.createElement('li');
@@ -68,7 +68,7 @@ export function list(asked, done) {
   at('steps').replaceChildren(...asked.map(item));
 }
 
-/** Lights the face by the page: shows the next colour when the one before has had its time, and says when it did. */
+/** Lights the face with the page: shows the next colour when the time of the one before is over, and records when. */
 function lamp(colours) {
   const left = [...colours];
   const shown = [];
@@ -90,7 +90,7 @@ function lamp(colours) {
   };
 }
 
-/** Films the check; answers frames, and when the colours came on. Without frames it was interrupted. */
+/** Films the check; returns the frames, if it was not interrupted, and the times at which the colours came on. */
 export async function film(check, isAudible, signal) {
   const { steps, durationMs } = script(check);
   const left = [...steps];
@@ -113,7 +113,7 @@ export async function film(check, isAudible, signal) {
   try {
     frames = await camera.film(at('preview'), durationMs, tell, signal);
   } catch {
-    // A picture that could not be made counts as an interruption.
+    // A picture that could not be encoded counts as an interruption.
   }
   light.out();
   main.dataset.cues = cues.given;

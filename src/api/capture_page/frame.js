@@ -1,12 +1,12 @@
-// What the page tells the page that it is embedded in: messages of the kind `{ source: 'bio-capture', type, … }`.
+// Messages to the page that embeds this one, in the form `{ source: 'bio-capture', type, … }`.
 
 /** True in a frame of another page. */
 export const isEmbedded = window.parent !== window;
 
-/** Tells what has happened: `ready`, `state`, `finished` or `closed`, and more about it. */
+/** Sends an event (`ready`, `state`, `finished` or `closed`) with its details. */
 export function tell(type, more = {}) {
   if (isEmbedded) {
-    // The policy of this page has browsers show it to the provider's own origins alone, so that nobody else can listen.
+    // The policy of this page allows only the provider's own origins to embed it, so nobody else receives the message.
     window.parent.postMessage({ source: 'bio-capture', type, ...more }, '*');
   }
 }

@@ -1,24 +1,25 @@
-// What the page says to bring the face into the oval, before the film and while it runs. The server remains the judge:
-// where the detector does not run, the page films without it.
+// Tells the person how to bring the face into the oval, before the film and during it. The server makes the decision:
+// without a working detector, the page films all the same.
 
 import { middle } from './camera.js';
 
-// The detector's input: the filmed part of the picture, three to four, in the middle of a square.
+// The detector's input: the filmed part of the picture, at 3:4, in the middle of a square.
 const SIDE = 128;
 const SHOWN_WIDTH = SIDE * 3 / 4;
-// Of the filmed part: where the middle of the oval is, how far from it the middle of a face may be, and how wide a face is.
+// Shares of the filmed part: the centre of the oval, the largest distance of a face's centre from it, and the range of
+// a face's width.
 const CENTRE = { x: 0.5, y: 0.46 };
 const ASIDE_MAX = 0.17;
 const FAR_WIDTH = 0.26;
 const NEAR_WIDTH = 0.74;
-// As the server counts faces: by their area, against the largest.
+// The server counts faces in the same way: by area relative to the largest.
 const SHARE_MIN = 0.25;
-// Of the face, 0 to 255.
+// The mean brightness of a dark face, 0 to 255.
 const DARK_MAX = 45;
-// A device that is slower than this is left alone.
+// A device slower than this gets no guidance.
 const SLOW_MS = 1500;
 
-/** What is wrong with these faces, in shares of the filmed part, as the name of a text; `faceGood` if nothing is. */
+/** Returns the name of a text: the problem with these faces, with boxes in shares of the filmed part, or `faceGood`. */
 export function judged(faces, brightness) {
   const [largest, ...others] = [...faces].sort((one, other) => other.width * other.height - one.width * one.height);
   if (!largest) {
@@ -41,7 +42,7 @@ export function judged(faces, brightness) {
   return brightness(largest) < DARK_MAX ? 'faceDark' : 'faceGood';
 }
 
-/** Looks at the camera's picture through the detector, one picture at a time. */
+/** Runs the detector on the camera's picture, one picture at a time. */
 export class Guide {
   constructor() {
     this.canvas = document.createElement('canvas');
@@ -55,16 +56,16 @@ export class Guide {
       this.worker.onmessage = ({ data }) => this.answered(data.faces);
       this.worker.onerror = () => this.close();
     } catch {
-      // Without workers there is no guide.
+      // There is no guidance without workers.
     }
   }
 
-  /** True while it can be asked. */
+  /** True if the detector works. */
   get works() {
     return this.worker !== undefined;
   }
 
-  /** What is to be done, as the name of a text; nothing where it cannot be told, or while it looks already. */
+  /** Returns an instruction as the name of a text; `undefined` if the detector does not work or is busy. */
   async look(video) {
     if (!this.works || this.isBusy || !video.videoWidth) {
       return undefined;
@@ -100,7 +101,7 @@ export class Guide {
   }
 }
 
-/** The mean brightness of the face, 0 to 255. */
+/** Returns the mean brightness of the face, 0 to 255. */
 function brightness(pixels, face) {
   const across = (share) => Math.round((SIDE - SHOWN_WIDTH) / 2 + share * SHOWN_WIDTH);
   const down = (share) => Math.round(share * SIDE);

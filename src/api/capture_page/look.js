@@ -1,4 +1,4 @@
-// How a provider has the page look, what it asks people to agree to, and where the page leads afterwards.
+// The provider's look, the consent that it asks for, and the address to which the page returns.
 
 import { moment, put } from './texts.js';
 
@@ -7,7 +7,7 @@ const at = (id) => document.getElementById(id);
 
 let look = {};
 
-/** Shows the page as this provider's. */
+/** Applies this provider's look to the page. */
 export function wear(given) {
   look = given;
   at('provider').hidden = !look.name && !look.logo;
@@ -31,7 +31,7 @@ export function wear(given) {
   translate();
 }
 
-/** What follows the language and is no text of the page. */
+/** Fills in the texts that depend on the language and come from the server. */
 export function translate() {
   if (look.expires) {
     put(at('kept'), look.imageStorageEnabled ? 'keptPicture' : 'keptFilm', { time: moment(look.expires) });
@@ -42,17 +42,17 @@ export function translate() {
     const told = inLanguage(root.lang) ?? inLanguage('en') ?? texts[0];
     at('consent-text').textContent = told.text;
     at('consent-text').lang = told.language;
-    // A text may stand in another script than the page.
+    // The text may be in another script than the page.
     at('consent-text').dir = 'auto';
   }
 }
 
-/** The version of the text that the person has agreed to; empty where nothing is asked. */
+/** Returns the version of the text that the person has agreed to; empty if no consent is asked for. */
 export function consentVersion() {
   return look.consent?.version ?? '';
 }
 
-/** False, and says so, while the person has not agreed to what is asked. */
+/** Returns false, and shows a message, if the person has not yet agreed. */
 export function isAgreed() {
   const isMissing = Boolean(look.consent) && !at('accepted').checked;
   put(at('accept-first'), isMissing ? 'acceptFirst' : '');
@@ -63,7 +63,7 @@ export function isAgreed() {
   return !isMissing;
 }
 
-/** Whether there is an address that the page leads to in the end. */
+/** True if the page returns to an address in the end. */
 export function leadsBack() {
   return Boolean(look.returnUrl);
 }

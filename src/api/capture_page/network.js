@@ -1,8 +1,8 @@
-// A network in ONNX, as far as the server's face detector needs it: read from its file, and run on the CPU.
+// A network in ONNX, limited to the operators of the server's face detector: read from its file, and run on the CPU.
 //
-// Tensors are `{ shape: [channels, height, width], data }`, the batch of one left out, channels last in `data`.
+// Tensors are `{ shape: [channels, height, width], data }`, without the batch of one, and with channels last in `data`.
 
-/** The fields of a protobuf message: their numbers and values, which are numbers or bytes. */
+/** Yields the fields of a protobuf message: their numbers and values, which are numbers or bytes. */
 function* fields(bytes) {
   let place = 0;
   const varint = () => {
@@ -35,7 +35,7 @@ function* fields(bytes) {
 
 const words = (bytes) => new TextDecoder().decode(bytes);
 
-/** Numbers that stand packed or one by one. */
+/** Reads repeated numbers, packed or not. */
 function numbers(value) {
   if (typeof value === 'number') {
     return [value];
@@ -53,7 +53,7 @@ function numbers(value) {
   return found;
 }
 
-/** A half-precision number (IEEE 754, binary16). */
+/** Decodes a half-precision number (IEEE 754, binary16). */
 function half(bits) {
   const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
@@ -105,7 +105,7 @@ function node(bytes) {
   return found;
 }
 
-/** A filter over each place: over one channel where each has its own, else over all. */
+/** Convolves: depthwise if each channel has its own filter, over all channels otherwise. */
 function convolve(input, filter, bias, { strides, pads, group }) {
   const { shape: [channels, height, width], data: source } = input;
   const [count, inner, rows, columns] = filter.dims;
@@ -139,7 +139,7 @@ function convolve(input, filter, bias, { strides, pads, group }) {
           }
           for (let channel = 0; channel < inner; channel += 1) {
             const value = source[from + channel];
-            // After a ReLU many are nothing.
+            // Many values after a ReLU are zero.
             if (value !== 0) {
               for (let place = 0; place < count; place += 1) {
                 data[out + place] += value * weights[weight + place];
@@ -154,7 +154,7 @@ function convolve(input, filter, bias, { strides, pads, group }) {
   return { shape: [count, outHeight, outWidth], data };
 }
 
-/** A filter's weights by row, column, channel of the input and channel of the output. */
+/** Reorders a filter's weights by row, column, input channel and output channel. */
 function channelsLast({ dims: [count, inner, rows, columns], data }) {
   const size = rows * columns;
   const last = new Float32Array(data.length);
@@ -168,7 +168,7 @@ function channelsLast({ dims: [count, inner, rows, columns], data }) {
   return last;
 }
 
-/** The largest of each 2 x 2 places. */
+/** Max-pools squares of 2 x 2. */
 function halved({ shape: [channels, height, width], data: from }) {
   const [outHeight, outWidth] = [height >> 1, width >> 1];
   const data = new Float32Array(outHeight * outWidth * channels);
@@ -185,7 +185,7 @@ function halved({ shape: [channels, height, width], data: from }) {
   return { shape: [channels, outHeight, outWidth], data };
 }
 
-/** With channels of zeros after its own. */
+/** Appends channels of zeros. */
 function widened({ shape: [channels, height, width], data: from }, count) {
   const data = new Float32Array(height * width * count);
   for (let place = 0; place < height * width; place += 1) {
@@ -197,7 +197,7 @@ function widened({ shape: [channels, height, width], data: from }, count) {
 const same = (input) => input;
 const each = (change) => ({ shape, data }) => ({ shape, data: data.map(change) });
 
-/** Takes the inputs of a node and its attributes. Rows stay as they are: channels are last already. */
+/** Take a node's inputs and attributes. Reshape and Transpose change nothing: channels are last already. */
 const OPERATORS = {
   Cast: same,
   Transpose: same,
@@ -207,7 +207,7 @@ const OPERATORS = {
   Sigmoid: each((value) => 1 / (1 + Math.exp(-value))),
   Add: ({ shape, data }, other) => ({ shape, data: data.map((value, place) => value + other.data[place]) }),
   MaxPool: halved,
-  // The pads are of batch, channels, height and width: before, then after.
+  // The pads are for batch, channels, height and width: before, then after.
   Pad: (input, pads) => widened(input, input.shape[0] + pads.data[5]),
   Concat: (one, other) => ({ shape: [one.data.length + other.data.length], data: Float32Array.of(...one.data, ...other.data) }),
 };
@@ -223,7 +223,7 @@ export class Network {
     if (unknown) {
       throw new Error(`the operator ${unknown.operator} is not known here`);
     }
-    // Weights are made floats when they are read.
+    // Constant weights are converted to floats when they are read.
     const known = new Map(this.constants);
     for (const { inputs, outputs } of this.nodes.filter(({ operator, inputs }) => operator === 'Cast' && known.has(inputs[0]))) {
       known.set(outputs[0], known.get(inputs[0]));
@@ -231,7 +231,7 @@ export class Network {
     this.known = known;
   }
 
-  /** All values by their names, for an input of this name. */
+  /** Returns all values by name, for an input of this name. */
   run(name, input) {
     const values = new Map(this.known).set(name, input);
     for (const { operator, inputs, outputs, attributes } of this.nodes) {

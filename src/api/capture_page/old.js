@@ -1,4 +1,4 @@
-// Tells people whose browser cannot run the page's modules. It is written for any browser there is.
+// Informs people whose browser cannot run the page's modules. It works in any browser.
 (function () {
   var PATIENCE_MS = 15000;
   function tell() {

@@ -1,6 +1,6 @@
-// The way through the page: explain, open the camera, guide, film, seal, send, wait, tell.
+// The steps of the page: explain, open the camera, guide, film, seal, send, wait, conclude.
 //
-// `data-state` and `data-outcome` on the main element say where it stands.
+// `data-state` and `data-outcome` on the main element hold the current step.
 
 import * as camera from './camera.js';
 import { bytesOf, challenges, lights, seal } from './capture.js';
@@ -15,13 +15,13 @@ import { put, speak, text } from './texts.js';
 const POLL_MS = 1000;
 const POLLS_MAX = 120;
 const SENDS_MAX = 5;
-// Between two looks of the guide: it takes a third of the time at most, and less while there is a film to be made.
+// The time between two runs of the guide: it takes at most a third of the time, and less while filming.
 const GUIDE_MS = 120;
 const GUIDE_FILMING_MS = 400;
 const GUIDE_SHARE = 3;
-// So long the face may be out of sight while the camera films; the server takes no longer than a second.
+// The face may be out of sight for this long while the camera films; the server allows at most one second.
 const LOST_MS_MAX = 2000;
-// After these, the same check may be tried again, if the provider allows several attempts.
+// After these outcomes the same check may be repeated, if the provider allows several attempts.
 const REPEATABLE = ['FAILED', 'TIMEOUT', 'ERROR'];
 
 const main = document.querySelector('main');
@@ -35,11 +35,11 @@ let check;
 let cameraName = '';
 let guide;
 
-/** Shows one section; its heading is read aloud. */
+/** Shows one section; screen readers announce its heading. */
 function show(state, section) {
   main.dataset.state = state;
   at('loading').hidden = true;
-  // A slow network is no old browser after all.
+  // The browser is not too old: the network was slow.
   at('old').hidden = true;
   for (const other of main.querySelectorAll('section')) {
     other.hidden = other.id !== section;
@@ -49,7 +49,7 @@ function show(state, section) {
   tell('state', { state });
 }
 
-/** The last words, by their name in the texts; `again` is what a button does, if there is one. */
+/** Shows the outcome, by its name in the texts; `again` is the action of a button, if there is one. */
 function end(name, { again, advice = `${name}_advice`, more = '', values = {} } = {}) {
   camera.close(at('preview'));
   put(at('outcome'), name);
@@ -63,7 +63,7 @@ function end(name, { again, advice = `${name}_advice`, more = '', values = {} } 
   show('end', 'end');
 }
 
-/** Ends with what came of the check. */
+/** Ends with the outcome of the check. */
 function conclude({ status, reason, attempt = 1, attemptsMax = 1 }) {
   const left = REPEATABLE.includes(status) ? attemptsMax - attempt : 0;
   const advice = reason ?? `${status}_advice`;
@@ -78,7 +78,7 @@ function conclude({ status, reason, attempt = 1, attemptsMax = 1 }) {
   tell('finished', { status, canRepeat: left > 0 });
 }
 
-/** Says what a refusal means to the person. */
+/** Explains a refusal to the person. */
 function refused(error, again) {
   if (!(error instanceof Refusal) || error.status === 0 || error.status >= 500 || error.status === 429) {
     end('connection', { again });
@@ -87,7 +87,7 @@ function refused(error, again) {
   } else if (error.code === 'CAPTURE_TOO_LATE') {
     wait();
   } else {
-    // What is asked for is read anew: it may have changed.
+    // The parameters are read again, since they may have changed.
     end('refused', { again: begin });
   }
 }
@@ -134,7 +134,7 @@ async function openCamera() {
   await lead();
 }
 
-/** Says how to bring the face into the oval until the film begins. */
+/** Guides the face into the oval until the film begins. */
 async function lead() {
   const cues = new Cues(isAudible);
   guide ??= new Guide();
@@ -156,12 +156,12 @@ async function lead() {
   cues.close();
 }
 
-/** Whether the film may begin: the face is as it should be, or nobody can say. */
+/** True if the film may begin: the face is in place, or there is no guide. */
 function mayBegin() {
   return !guide?.works || main.dataset.face === 'faceGood';
 }
 
-/** Ends the film when no face, or more than one, is seen for too long. */
+/** Ends the film when no face, or more than one, is visible for too long. */
 async function guard(interruption) {
   let seenAt = performance.now();
   while (!interruption.signal.aborted && main.dataset.state === 'recording' && guide.works) {
@@ -177,13 +177,13 @@ async function guard(interruption) {
 
 async function record() {
   if (!mayBegin()) {
-    // What is to be done first stands in the prompt: it is read aloud again.
+    // The prompt says what to do first: it is announced again.
     at('prompt').replaceChildren(text(at('prompt').dataset.text));
     return;
   }
   const interruption = new AbortController();
   const hide = () => interruption.abort('interrupted');
-  // Browsers stop timers and cameras of pages that are not in front.
+  // Browsers stop timers and cameras of pages in the background.
   document.addEventListener('visibilitychange', hide);
   at('record').hidden = true;
   at('recorded').hidden = false;
@@ -211,7 +211,7 @@ async function deliver(frames, shown) {
   try {
     sealed = await seal(parameters, { frames, shown, camera: cameraName, consentVersion: look.consentVersion() });
   } catch {
-    // A certificate that this browser cannot use: another try would end the same way.
+    // This browser cannot use the certificate: another attempt would fail in the same way.
     end('ERROR');
     return;
   }
@@ -276,7 +276,7 @@ async function repeat() {
   }
 }
 
-/** Takes what the check asks for. */
+/** Stores the parameters of the check. */
 async function take(asked) {
   parameters = asked;
   const random = bytesOf(parameters.serverRandom);
@@ -289,7 +289,7 @@ async function take(asked) {
 
 async function begin() {
   const id = new URLSearchParams(location.search).get('session');
-  // What follows `#` never leaves the browser on its own.
+  // Browsers do not send the part after `#`.
   const token = location.hash.slice(1);
   if (!window.isSecureContext) {
     end('insecure');

@@ -1,6 +1,6 @@
-// What the page says to the server.
+// The page's requests to the server.
 
-/** A refusal of the server, or, with the status 0, no answer at all. */
+/** A refusal of the server; status 0 means no answer at all. */
 export class Refusal extends Error {
   constructor(status, code, retryAfter) {
     super(code);
@@ -15,12 +15,12 @@ function refusal(status, text, retryAfter) {
   try {
     code = JSON.parse(text).code;
   } catch {
-    // Something between here and the server has answered.
+    // The answer did not come from the server, but from an intermediary.
   }
   return new Refusal(status, code, Number(retryAfter) || 1);
 }
 
-/** One session, as the holder of its token sees it. */
+/** One session, with the rights of its token. */
 export class Session {
   constructor(prefix, id, token) {
     this.path = (version) => `${prefix}/${version}/bio-sessions/${encodeURIComponent(id)}`;
@@ -40,30 +40,30 @@ export class Session {
     return answer.json();
   }
 
-  /** How the page is to look, and where it leads. */
+  /** Returns the page's look, and the address to which it returns. */
   look() {
     return this.#ask('GET', `${this.path('v2')}/capture-page`);
   }
 
-  /** What the check asks for. */
+  /** Returns the parameters of the check. */
   parameters() {
     return this.#ask('GET', `${this.path('v2')}/liveness-parameters`);
   }
 
-  /** Begins the next attempt at the check, and answers what it asks for. */
+  /** Begins the next attempt at the check, and returns its parameters. */
   attempt() {
     return this.#ask('POST', `${this.path('v2')}/liveness-attempts`);
   }
 
-  /** How the check stands: its status and, where the person may know it, the reason; and the number of its attempt. */
+  /** Returns the check's status, its reason if the person may know it, and the number of the attempt. */
   standing() {
     return this.#ask('GET', `${this.path('v3')}/replay-liveness-metadata`);
   }
 
-  /** Sends a sealed capture, and calls `tell` with the share that has gone, 0 to 1. */
+  /** Sends a sealed capture, and calls `tell` with the share sent, 0 to 1. */
   send(sealed, tell) {
     return new Promise((resolve, reject) => {
-      // fetch does not say how much has gone.
+      // fetch does not report the progress of an upload.
       const request = new XMLHttpRequest();
       request.open('POST', `${this.path('v2')}/replay-liveness`);
       request.setRequestHeader('authorization', this.authorization);

@@ -1,12 +1,12 @@
-// Everything that people read, in the language that they have chosen.
+// All texts of the page, in the chosen language.
 //
-// An element's `data-text` is the name of its text, and `data-label` that of its label: a change of the language fills
-// all of them anew.
+// An element's `data-text` is the name of its text, and `data-label` the name of its label: a change of language fills
+// in all of them again.
 
 const root = document.documentElement;
 let texts = {};
 
-/** The text of this name, with its places in braces filled. */
+/** Returns the text of this name, with its placeholders in braces filled in. */
 export function text(name, values = {}) {
   return Object.entries(values).reduce((filled, [place, value]) => filled.replaceAll(`{${place}}`, value), texts[name] ?? '');
 }
@@ -16,18 +16,18 @@ export function put(element, name, values = {}) {
   const filled = text(name, values);
   element.dataset.text = name;
   element.dataset.values = JSON.stringify(values);
-  // What is live is read aloud whenever it is written.
+  // Screen readers announce a live region whenever it is written.
   if (element.textContent !== filled) {
     element.textContent = filled;
   }
 }
 
-/** Shows a moment in the language of the page, and tells it as a place of another text. */
+/** Formats a moment in the language of the page, for a placeholder of another text. */
 export function moment(iso) {
   return new Intl.DateTimeFormat(root.lang, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(iso));
 }
 
-/** Turns the whole page to this language. */
+/** Switches the whole page to this language. */
 export async function speak(language) {
   texts = await (await fetch(`/capture/texts/${language}.json`)).json();
   root.lang = language;

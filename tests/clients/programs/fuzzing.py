@@ -7,10 +7,10 @@ from pathlib import Path
 import schemathesis
 from hypothesis import strategies
 
-# Codes of refusals that say something about the request's form, which the document describes.
+# Codes of refusals that concern the request's form, which the document describes.
 FORM = {"INVALID_PARAMETER", "MALFORMED_BODY", "MALFORMED_REQUEST"}
-# Refusals of values whose limits are the operator's or depend on another value, of numbers whose format the fuzzer does not
-# know, and of parts whose names no header can carry.
+# Refusals of values whose limits are the operator's or depend on another value, of numbers whose format the fuzzer does
+# not know, and of parts whose names no header can carry.
 UNFORESEEN = (
     "callbackURL: ",
     "lightChallenge: ",
@@ -19,10 +19,10 @@ UNFORESEEN = (
     "failed to read headers",
     "part has no name",
 )
-# Booleans and numbers may come as others that mean the same.
+# Booleans and numbers may be accepted in other forms with the same meaning.
 ALIKE = re.compile("abled: Incorrect type|was (boolean|integer|number), became")
 
-# Random bytes are no picture: nothing would be made of any.
+# Random bytes are not a picture: every request would be refused.
 photograph = Path(os.environ["PHOTOGRAPH"]).read_bytes()
 schemathesis.openapi.format("binary", strategies.just(photograph))
 

@@ -1,4 +1,4 @@
-//! Source files as the rules see them: which module each is, and which paths it names.
+//! Source files as the rules see them: the module of each, and the paths that it names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// One file.
+/// One source file.
 pub struct Source {
     /// Relative to the repository root.
     pub path: String,
@@ -31,7 +31,7 @@ impl Source {
         syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path))
     }
 
-    /// Every path that the file names, in macros too, as its segments from the crate's root or another crate.
+    /// Returns every path that the file names, also in macros, as its segments from the crate's root or another crate.
     pub fn paths(&self) -> Vec<Vec<String>> {
         let stream: TokenStream = self.text.parse().unwrap_or_else(|error| panic!("{}: {error}", self.path));
         let mut words = Vec::new();
@@ -91,7 +91,7 @@ impl Source {
     }
 }
 
-/// The Rust files of a folder of the repository and of the folders in it.
+/// Lists the Rust files of a folder of the repository and of its subfolders.
 pub fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -122,7 +122,7 @@ impl Word {
     }
 }
 
-/// Names and punctuation in order, `::` as one; literals (and so comments) are left out.
+/// Flattens tokens to names and punctuation, with `::` as one word; literals and comments are left out.
 fn flatten(stream: TokenStream, nesting: usize, words: &mut Vec<Word>) {
     for tree in stream {
         match tree {

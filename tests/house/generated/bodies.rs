@@ -1,13 +1,13 @@
-//! What requests and answers may carry.
+//! Tests the bodies of requests and answers.
 
 use crate::generated::{DOCUMENT, has, refused, written};
 use crate::generator;
 
-/// What client code calls the operation with each kind of body.
+/// The names of the operation in client code, for each kind of body.
 const NAMES: &str =
     "      x-operation-ids: { multipart/form-data: makeFromPicture, application/json: makeFromThing }\n";
 
-/// The tiny document with one thing changed, as it is written.
+/// Returns the output for the tiny document with one change.
 #[track_caller]
 fn written_with(old: &str, new: &str) -> String {
     assert_eq!(DOCUMENT.matches(old).count(), 1, "the change must fit one place: {old}");
@@ -49,7 +49,7 @@ fn a_body_may_be_a_form_or_json_or_nothing() {
     assert!(refusal.contains("schema Upload: is both a form and a JSON body"), "{refusal}");
     let form = "          multipart/form-data: { schema: { $ref: '#/components/schemas/Upload' } }\n";
     let both = format!("        required: true\n        content:\n{form}{mixed}");
-    // No form is left, and a file belongs into one.
+    // No form is left, but a file needs a form.
     let without_file = DOCUMENT.replace("picture: { type: string, format: binary,", "picture: { type: string,");
     let optional = without_file.replace(&both, &format!("        content:\n{json}"));
     has(&written(&optional), "body: payload::either::OptionalJson<types::Thing>");

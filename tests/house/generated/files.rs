@@ -1,4 +1,4 @@
-//! The Rust files that the real document becomes, and what each may hold.
+//! Tests the Rust files that the real document becomes, and their contents.
 
 use crate::generated::DOCUMENT;
 use crate::generator;
@@ -35,7 +35,7 @@ fn every_tag_has_a_file_beside_the_shared_ones() {
     assert_eq!(refusal, "two generated files would be called types.rs");
 }
 
-/// `tests/house/architecture.rs` sees the imports where a file is included, and would miss others.
+/// `tests/house/architecture.rs` reads imports where a file is included, and would miss imports in the file.
 #[test]
 fn no_file_imports_anything() {
     for (file, text) in real().rust {

@@ -1,5 +1,6 @@
-"""Lints the chart in the folder named first with the values, in JSON, that stand second, and renders it by Helm's own
-library. Prints the objects as a JSON array, each valid by the schemas of Kubernetes of the oldest and the newest kind."""
+"""Lints the chart in the folder of the first argument with the JSON values of the second, and renders it with Helm's
+own library. Prints the objects as a JSON array, each validated by the schemas of the oldest and the newest Kubernetes.
+"""
 
 import json
 import sys
@@ -9,9 +10,9 @@ import yaml
 from helm_python import chart
 
 WARNING = 2
-# The oldest version that the chart is for, and the newest whose schemas are at hand.
+# The oldest version that the chart supports, and the newest with a schema at hand.
 VERSIONS = ["1.30", "1.37"]
-# Not Kubernetes' own.
+# Kinds that Kubernetes does not define.
 WITHOUT_SCHEMA = ["ServiceMonitor"]
 
 

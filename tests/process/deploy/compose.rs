@@ -1,4 +1,4 @@
-//! What compose.yaml starts, as plain processes: nodes with its settings, its balancer, and its Prometheus.
+//! Runs the services of compose.yaml as plain processes: nodes with its settings, its balancer, and its Prometheus.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::nodes;
 use crate::server::{Server, free_address, program};
 use crate::wait::until;
 
-/// Enough to meet both nodes many times.
+/// Enough requests to reach both nodes many times.
 const REQUESTS: usize = 40;
 const PROMETHEUS: &str = "prometheus";
 
@@ -42,13 +42,13 @@ impl Drop for Started {
     }
 }
 
-/// The environment of a service of compose.yaml.
+/// Returns the environment of a service of compose.yaml.
 pub fn variables(compose: &Value, service: &str) -> BTreeMap<String, String> {
     let given = compose["services"][service]["environment"].as_object().expect("it has settings");
     given.iter().map(|(name, value)| (name.clone(), value.as_str().expect("it is text").to_owned())).collect()
 }
 
-/// The variables of a node whose database and bucket are the tests' own, and whose secrets lie in a folder.
+/// Returns the variables of a node with the test's own database and bucket, and with its secrets in a folder.
 async fn here(secrets: &Path) -> BTreeMap<String, String> {
     let (endpoint, bucket) = moto::bucket().await;
     fs::write(secrets.join("database_url"), postgres::database()).expect("there is room");
@@ -70,7 +70,7 @@ fn balancer(folder: &Path, address: &str, nodes: &[Server]) -> Started {
     Started::new(caddy.arg("run").arg("--config").arg(file).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder))
 }
 
-/// Asks more often than compose.yaml has it, so that the test need not wait.
+/// Starts Prometheus with a shorter scrape interval than in compose.yaml, so that the test need not wait.
 fn prometheus(folder: &Path, address: &str, metrics: &[String]) -> Started {
     let mut text = read("deploy/prometheus/prometheus.yml").replace(": 15s", ": 1s");
     for (number, address) in metrics.iter().enumerate() {
@@ -84,7 +84,7 @@ fn prometheus(folder: &Path, address: &str, metrics: &[String]) -> Started {
     Started::new(command.arg(format!("--storage.tsdb.path={}", folder.join("numbers").display())))
 }
 
-/// The series that a query finds.
+/// Returns the series that a query finds.
 async fn found(client: &Client, address: &str, query: &str) -> Vec<Value> {
     let asked = client.get(format!("http://{address}/api/v1/query")).query(&[("query", query)]).send().await;
     let Ok(answer) = asked else { return vec![] };

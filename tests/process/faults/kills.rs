@@ -1,4 +1,4 @@
-//! A server that is killed again and again while requests come.
+//! Kills a server again and again under load.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::server::Server;
 use crate::wait::until;
 
 const CLIENTS: usize = 6;
-/// A server is killed at most so long after the first face of a round was added.
+/// The longest time from the first added face of a round to the kill.
 const LONGEST_MS: usize = 1500;
-/// One of so many sessions is ended again.
+/// One in this many sessions is ended again.
 const ENDED_EVERY: usize = 4;
 const IMAGE: &str = "obama2.jpg";
 
@@ -31,7 +31,7 @@ const IMAGE: &str = "obama2.jpg";
 pub enum Storage {
     Sqlite,
     Postgres,
-    /// Images in a bucket, the rest in Postgres.
+    /// Images are in a bucket, the rest is in Postgres.
     Bucket,
 }
 
@@ -45,23 +45,23 @@ impl fmt::Display for Storage {
     }
 }
 
-/// Something that was answered, and is true until the session ends.
+/// An answer that must stay true until the session ends.
 #[derive(Debug, Clone)]
 enum Answered {
     Opened(String),
     /// A face's path, and the digest of its image.
     Added(String, Value),
-    /// A face's path, whose image is kept.
+    /// The path of a face with a kept image.
     Kept(String),
     Ended(String),
 }
 
-/// The clients of one round share this.
+/// The state that the clients of one round share.
 struct Round {
     url: String,
     key: String,
     with_images: bool,
-    /// A face as the server answered it, which needs no network to be added.
+    /// A face as the server answered it; adding it needs no network.
     face: Value,
     stop: AtomicBool,
     requests: AtomicUsize,
@@ -70,7 +70,7 @@ struct Round {
 }
 
 pub async fn row(storage: Storage, times: usize) -> Row {
-    // The way to a bucket ends with it.
+    // The proxy of a bucket ends when the bucket is dropped.
     let (mut server, _bucket) = start(storage).await;
     let mut disorder = Disorder(0xdead + storage as u64);
     let mut row = Row { fault: format!("kill -9 of a server on {storage}"), times, ..Row::default() };
@@ -140,7 +140,7 @@ impl Round {
         until("the load does not get on", async || self.added.load(Ordering::Relaxed) > 0).await;
     }
 
-    /// Works until the server is gone; what was answered, and what was answered wrongly.
+    /// Works until the server is gone; returns the answers, and the wrong answers.
     async fn work(self: Arc<Self>) -> (Vec<Answered>, Vec<String>) {
         let (mut answered, mut wrong) = (Vec::new(), Vec::new());
         let client = Client::new();
@@ -154,7 +154,7 @@ impl Round {
         (answered, wrong)
     }
 
-    /// Opens a session, adds a face, and now and then ends it. `None` where the server did not answer.
+    /// Opens a session, adds a face, and sometimes ends the session. `None` if the server did not answer.
     async fn session(
         &self,
         client: &Client,
@@ -179,12 +179,12 @@ impl Round {
         match (added.status().as_u16(), self.with_images) {
             (201, true) => answered.push(Answered::Kept(location(&added))),
             (201, false) => answered.push(Answered::Added(location(&added), self.face["digest"].clone())),
-            // Networks that are busy refuse, and say so.
+            // A refusal of busy networks is allowed.
             (429, true) => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
             (status, _) => wrong.push(format!("a face was answered {status}")),
         }
         if turn.is_multiple_of(ENDED_EVERY) {
-            // Once the server may have heard that a session is to end, nothing can be said of it until it has answered.
+            // From the request that ends the session until its answer, the session may or may not exist.
             answered.retain(|answer| !answer.is_of(&session));
             match self.send(client, Method::DELETE, &session, |request| request).await?.status().as_u16() {
                 204 => answered.push(Answered::Ended(session)),
@@ -213,7 +213,7 @@ impl Answered {
         path.starts_with(session)
     }
 
-    /// Fails with what was found where it is not true any more.
+    /// Returns an error with the finding if the answer is no longer true.
     async fn check(&self, client: &Client, server: &Server) -> Result<(), String> {
         let read = async |path: &str| server.request(client, Method::GET, path).send().await.expect("it answers");
         match self {

@@ -1,4 +1,4 @@
-//! A server that works for long at most of what it can do, and one that is asked for four times as much.
+//! Runs a server for long at most of its capacity, and one at four times its capacity.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,16 +15,16 @@ use crate::faults::Row;
 use crate::nodes::location;
 use crate::server::Server;
 
-/// Faces that each client makes to learn what the machine can do.
+/// Faces that each client makes to measure the capacity.
 const MEASURED: usize = 10;
 const SOAK_FACTOR: f64 = 0.8;
 const OVERLOAD_FACTOR: f64 = 4.0;
-/// A session is ended after so many faces, so that no more is kept at the end than at the beginning.
+/// A session is ended after this many faces, so that no more data is kept at the end than at the beginning.
 const FACES: usize = 500;
 const SAMPLED_EVERY: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_millis(50);
 
-/// Memory and open files of a server, a while after it began.
+/// Memory and open files of a server, some time after the start.
 struct Sample {
     hours: f64,
     memory_mib: f64,
@@ -36,7 +36,7 @@ struct Load {
     client: Client,
 }
 
-/// An answer's status; none where there was no answer.
+/// An answer's status; `None` if there was no answer.
 type Answer = Option<u16>;
 
 pub async fn rows(soak: Duration, overload: Duration) -> Vec<Row> {
@@ -69,7 +69,7 @@ impl Load {
         Some(self.server.request(&self.client, Method::GET, session).send().await.ok()?.status().as_u16())
     }
 
-    /// Faces per second, when as many are asked for as there are workers.
+    /// Measures faces per second, with one client per worker.
     async fn capacity(self: &Arc<Self>) -> f64 {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let started = Instant::now();
@@ -87,8 +87,8 @@ impl Load {
         (workers * MEASURED) as f64 / started.elapsed().as_secs_f64()
     }
 
-    /// Sends so many requests a second, whatever becomes of them, and reads beside them. All are of one provider, which
-    /// may be refused when it has too many at once, whatever they ask for.
+    /// Sends `per_second` requests a second, independently of the answers, and reads beside them. All belong to one
+    /// provider, which may be refused when it has too many in flight, whatever they ask for.
     async fn row(self: Arc<Self>, fault: String, per_second: f64, lasting: Duration) -> Row {
         let mut row = Row { fault, times: 1, ..Row::default() };
         let (mut statuses, mut reads) = (BTreeMap::new(), BTreeMap::new());
@@ -131,7 +131,7 @@ impl Load {
         row
     }
 
-    /// As [`Load::row`], for one session.
+    /// Does the same as [`Load::row`] for one session.
     async fn some(
         self: &Arc<Self>,
         session: &str,
@@ -166,8 +166,8 @@ impl Load {
     }
 }
 
-/// Sends a request until it is not refused with 429: after too much work, places are kept for a while for those that were
-/// told to come back.
+/// Retries a request while it is refused with 429: after an overload, places are reserved for a while for clients that
+/// were asked to retry.
 async fn let_in(request: impl Fn() -> RequestBuilder) -> Response {
     loop {
         let reply = request().send().await.expect("it answers");
@@ -178,7 +178,7 @@ async fn let_in(request: impl Fn() -> RequestBuilder) -> Response {
     }
 }
 
-/// Means and growth of memory and open files, by least squares, once the first quarter has gone by.
+/// Returns the means and the growth of memory and open files, by least squares, without the first quarter.
 fn slopes(samples: &[Sample]) -> String {
     let [memory, files] = [|sample: &Sample| sample.memory_mib, |sample: &Sample| sample.files].map(|value| {
         let settled = &samples[samples.len() / 4..];

@@ -1,4 +1,4 @@
-//! One file from its home, whatever happens on the way.
+//! Fetches one file from its home despite all kinds of interruptions.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -28,7 +28,7 @@ fn source() -> Source {
 struct Way {
     folder: TempDir,
     home: Home,
-    /// What progress was told.
+    /// The values that the progress callback received.
     told: Mutex<Vec<u64>>,
 }
 
@@ -47,7 +47,7 @@ impl Way {
         fetch::fetch(&source(), &Origin::Mirror(self.home.url()), &self.to(), &told).await
     }
 
-    /// Names of the files that are left.
+    /// Lists the names of the files in the folder.
     fn left(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("it is there");
         entries.map(|entry| entry.expect("it is there").file_name().to_string_lossy().into_owned()).collect()
@@ -66,7 +66,7 @@ async fn a_file_arrives_whole_and_is_not_fetched_twice() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_gone_on_with() {
+async fn a_broken_download_is_resumed() {
     let way = Way::from(bytes(), &[Turn::Broken(40_000), Turn::Broken(10_000)]).await;
     way.fetch().await.expect("the third connection holds");
     assert_eq!(std::fs::read(way.to()).expect("it is there"), bytes());
@@ -74,7 +74,7 @@ async fn a_broken_connection_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn an_earlier_try_is_gone_on_with() {
+async fn an_earlier_download_is_resumed() {
     let way = Way::from(bytes(), &[]).await;
     let part = way.folder.path().join("here.bin.part");
     std::fs::write(&part, &bytes()[..70_000]).expect("there is room");
@@ -82,7 +82,7 @@ async fn an_earlier_try_is_gone_on_with() {
     assert_eq!(std::fs::read(way.to()).expect("it is there"), bytes());
     assert_eq!(way.home.ranges(), ["70000"]);
 
-    // What is left of another file does not spoil this one.
+    // The remains of another file do not corrupt this one.
     let way = Way::from(bytes(), &[]).await;
     std::fs::write(way.folder.path().join("here.bin.part"), vec![0; 70_000]).expect("there is room");
     way.fetch().await.expect("it is there");
@@ -95,7 +95,7 @@ async fn an_earlier_try_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn homes_without_parts_send_it_all_again() {
+async fn a_home_without_ranges_sends_the_whole_file_again() {
     let way = Way::from(bytes(), &[Turn::Broken(40_000), Turn::NoRanges]).await;
     way.fetch().await.expect("it is there");
     assert_eq!(std::fs::read(way.to()).expect("it is there"), bytes());

@@ -1,4 +1,4 @@
-//! A public home of files, on this machine: it answers as it is told to.
+//! A scripted server of public files on this machine.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -8,22 +8,22 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens to one request.
+/// The behaviour for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     Whole,
-    /// The connection breaks after so many bytes of the answer's body.
+    /// The connection breaks after this many bytes of the answer's body.
     Broken(usize),
-    /// The part that was asked for is not honoured: all of it comes, from the beginning.
+    /// The requested range is ignored: the whole file is sent.
     NoRanges,
-    /// A part of another place than was asked for.
+    /// The answer is another range than the requested one.
     OtherRange,
-    /// The file, but it does not say how long it is.
+    /// The file is sent without its length.
     Unannounced,
     Status(u16),
 }
 
-/// Answers until it is dropped.
+/// Serves until it is dropped.
 pub struct Home {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
@@ -34,7 +34,7 @@ type Turns = Arc<Mutex<Vec<Turn>>>;
 type Files = Arc<HashMap<String, Vec<u8>>>;
 
 impl Home {
-    /// Serves files by name; requests take turns, and are answered whole when there are no more.
+    /// Serves files by name; each request takes the next turn, and is answered in full when there are no more.
     pub async fn serving(files: impl IntoIterator<Item = (String, Vec<u8>)>, turns: &[Turn]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
         let address = listener.local_addr().expect("it has one");
@@ -54,7 +54,7 @@ impl Home {
         format!("http://{}", self.address)
     }
 
-    /// The range of each request so far, empty where none was asked for.
+    /// Returns the range of each request so far, empty if it had none.
     pub fn ranges(&self) -> Vec<String> {
         self.seen.lock().expect("nobody panicked").clone()
     }
@@ -99,7 +99,7 @@ async fn answer(stream: TcpStream, files: Files, turns: Turns, seen: Arc<Mutex<V
         write!(head, "Content-Range: bytes {start}-{}/{}\r\n", file.len() - 1, file.len()).expect("a string takes it");
     }
     let sent = if let Turn::Broken(bytes) = turn { &body[..bytes.min(body.len())] } else { body };
-    // A caller that has seen enough may be gone.
+    // The caller may have closed the connection already.
     let _ = stream.write_all(format!("{head}\r\n").as_bytes()).await;
     let _ = stream.write_all(sent).await;
     let _ = stream.shutdown().await;

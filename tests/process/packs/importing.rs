@@ -1,4 +1,4 @@
-//! An operator's own networks: one that the test makes, and published ones.
+//! Imports an operator's own networks: one that the test makes, and published ones.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::commands::{bioserver, refused, succeeded};
 use crate::packs::upstream;
 
-/// Side of the test's own network, and of the squares of which it gives the mean colours.
+/// The side of the test's own network, and the side of the squares whose mean colours it returns.
 const SIDE: i64 = 96;
 const SQUARE: i64 = 8;
 
@@ -39,7 +39,7 @@ fn port(name: &str, sides: &[i64]) -> ValueInfoProto {
     ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
 }
 
-/// A recognizer of sorts: the picture in coarse squares, and `operator` upon them.
+/// Makes a simple recognizer: it averages the picture over coarse squares, and applies `operator` to them.
 fn squares(operator: &str) -> Vec<u8> {
     let pool: [(&str, &[i64]); 2] = [("kernel_shape", &[SQUARE; 2]), ("strides", &[SQUARE; 2])];
     let graph = GraphProto {
@@ -57,7 +57,7 @@ fn squares(operator: &str) -> Vec<u8> {
     ModelProto { ir_version: 8, graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }.encode_to_vec()
 }
 
-/// What an operator writes, in ten lines.
+/// The manifest that an operator writes, in ten lines.
 const MANIFEST: &str = r#"name = "squares"
 [[recognizer]]
 file = "squares.onnx"
@@ -69,7 +69,7 @@ dimension = 432
 alignment = { five = [[32.8, 44.3], [63.0, 44.1], [48.0, 61.5], [35.6, 79.2], [60.6, 79.0]] }
 "#;
 
-/// Where the operator's pack lies, and where the program keeps its own.
+/// The folder of the operator's pack, and the folder of the program's data.
 struct Operator {
     pack: TempDir,
     data: TempDir,
@@ -110,7 +110,7 @@ fn ten_lines_and_a_network_are_a_pack() {
     assert_eq!((&listed["dimension"], &listed["calibration"]), (&432.into(), &Value::Null));
     assert_eq!(listed["networks"][0]["file"], "blazeface.onnx", "what it left out is the built-in pack's");
 
-    // The same network comes to the same version elsewhere; without a calibration it does not serve.
+    // The same network gets the same version elsewhere; without a calibration it does not serve.
     let renamed = MANIFEST.replace("squares\"\n[[", "other\"\n[[").replace("made by a test", "made by somebody");
     let other = Operator::with(&renamed, &squares("Relu"));
     succeeded(&other.import());
@@ -122,7 +122,7 @@ fn ten_lines_and_a_network_are_a_pack() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_words_and_nothing_is_left() {
+fn a_faulty_pack_is_explained_and_leaves_nothing() {
     let onnx = squares("Relu");
     for (manifest, onnx, reasons) in [
         (MANIFEST.to_owned(), squares("Unheard"), ["squares.onnx", "operator Unheard"]),
@@ -157,7 +157,7 @@ fn what_is_wrong_is_said_in_words_and_nothing_is_left() {
     }
 }
 
-/// The published network in `folder` as an operator would bring it.
+/// Prepares the published network in `folder` as an operator would bring it.
 fn published(folder: &Path, file: &str, name: &str, side: u32, dimension: u32, five: &str) -> Operator {
     let manifest = MANIFEST
         .replace("name = \"squares\"", &format!("name = \"{name}\""))

@@ -1,4 +1,4 @@
-//! The published packs, made of the very files that their homes have.
+//! Installs the published packs from the very files that their homes serve.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ use crate::commands::{bioserver, refused, succeeded};
 use crate::packs::home::Home;
 use crate::packs::upstream;
 
-/// All files of a folder and those in it.
+/// Lists all files of a folder and its subfolders.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("it is there").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The sources of a pack, each by its name.
+/// Returns the sources of a pack, each with its name.
 fn sources(upstream: &Path, pack: &str) -> Vec<(String, Vec<u8>)> {
     let there = files(upstream);
     let source = |name: &str| {
@@ -98,7 +98,7 @@ async fn a_pack_of_wrong_files_is_not_there() {
     assert!(fault.contains("MobileFaceNet.onnx") && fault.contains("checksum"), "{fault}");
     let listed = succeeded(&run(&["packs", "list"]));
     assert!(listed.contains("accurate: `bioserver packs install accurate`"), "{listed}");
-    // The other files are not fetched a second time.
+    // The other files are not fetched again.
     let before = home.ranges().len();
     refused(&run(&["packs", "install", "accurate", "--accept", "--from", &home.url()]));
     assert_eq!(home.ranges().len(), before + 1);

@@ -1,4 +1,4 @@
-//! What the program says that it is made of.
+//! Tests the program's bill of materials.
 
 use serde_json::Value;
 

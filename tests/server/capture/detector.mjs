@@ -1,5 +1,5 @@
-// The face detector of the capture page, whose folder is the argument. Reads `{ network, side, pictures }` as JSON, the file of
-// the network and pictures (RGBA) in base64, and answers the faces in each.
+// Runs the face detector of the capture page, whose folder is the argument. Reads `{ network, side, pictures }` as
+// JSON, with the network's file and the pictures (RGBA) in base64, and answers the faces in each.
 
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';

@@ -1,10 +1,10 @@
-// Encryption by jose, whose folder is the first argument. Then `seal ALG CERTIFICATE` or `open ALG KEY`, both in PEM.
-// What is to be sealed or opened comes from standard input, and the result goes to standard output.
+// Encrypts and decrypts with jose, whose folder is the first argument. The others are `seal ALG CERTIFICATE` or `open
+// ALG KEY`, both in PEM. Reads the input from standard input, and writes the result to standard output.
 
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-// Older versions have it in a module alone.
+// Older versions have it only in a module.
 globalThis.crypto ??= (await import('node:crypto')).webcrypto;
 
 const [folder, command, alg, path] = process.argv.slice(2);

@@ -1,6 +1,6 @@
-"""Encryption by jwcrypto. Arguments: `seal ALG CERTIFICATE` or `open ALG KEY`, both in PEM.
+"""Encrypts and decrypts with jwcrypto. Arguments: `seal ALG CERTIFICATE` or `open ALG KEY`, both in PEM.
 
-What is to be sealed or opened comes from standard input, and the result goes to standard output.
+Reads the input from standard input, and writes the result to standard output.
 """
 
 import json
@@ -17,7 +17,7 @@ def key(path):
 
 def seal(algorithm, certificate):
     header = {"alg": algorithm, "enc": "A256GCM"}
-    # Names for both sides go into the key that is agreed on.
+    # The names of both parties go into the key agreement.
     if algorithm == "ECDH-ES":
         header |= {"apu": "QWxpY2U", "apv": "Qm9i"}
     token = jwe.JWE(sys.stdin.buffer.read(), protected=json.dumps(header), recipient=key(certificate))

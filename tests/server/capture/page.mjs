@@ -1,10 +1,10 @@
-// The capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames, shown, camera, consentVersion }`
-// as JSON, frames in base64, and answers `{ challenges, lights, sealed }`.
+// Runs the capture page's own scripts, whose folder is the argument. Reads `{ parameters, count, frames, shown, camera,
+// consentVersion }` as JSON, with frames in base64, and answers `{ challenges, lights, sealed }`.
 
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-// Older versions have it in a module alone.
+// Older versions have it only in a module.
 globalThis.crypto ??= (await import('node:crypto')).webcrypto;
 
 const { bytesOf, challenges, lights, seal } = await import(pathToFileURL(`${process.argv[2]}/capture.js`));

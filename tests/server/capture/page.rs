@@ -1,4 +1,4 @@
-//! The scripts of the capture page, without a browser.
+//! Tests the scripts of the capture page without a browser.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn the_script_for_encryption_is_what_the_pinned_packages_give() {
     assert!(made == kept, "tools/page/bundle.mjs says how to make it anew");
 }
 
-/// A folder of these scripts of the page. Node takes scripts for modules where a package says so.
+/// Copies these scripts of the page into a folder. Node treats scripts as modules only if a package says so.
 fn scripts(names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().expect("there is room");
     std::fs::write(folder.path().join("package.json"), r#"{"type":"module"}"#).expect("there is room");
@@ -79,10 +79,10 @@ fn the_page_derives_and_seals_as_this_server_does() {
     }
 }
 
-/// Of the detector's input on the page.
+/// The side of the detector's input on the page, in pixels.
 const SIDE: usize = 128;
 
-/// The picture in the middle of a square, black around it.
+/// Centres the picture in a black square.
 fn squared(jpeg: &[u8]) -> Image {
     let image = Image::decode(jpeg, PIXELS_MAX, &Memory::new(u64::MAX)).expect("it can be read");
     let small = resample::resized(&image, SIDE);

@@ -38,7 +38,7 @@ const TYPES: [&str; 8] = [
     "*/*",
 ];
 
-/// A path, the type of its body, and the body.
+/// Returns a path, the type of its body, and the body.
 pub fn form(disorder: &mut Disorder) -> (&'static str, String, Vec<u8>) {
     let mut body = Vec::new();
     for _ in 0..disorder.below(6) {
@@ -46,7 +46,7 @@ pub fn form(disorder: &mut Disorder) -> (&'static str, String, Vec<u8>) {
     }
     body.extend(format!("--{BOUNDARY}--\r\n").bytes());
     let body = if disorder.below(3) == 0 { body } else { disorder.damaged(&body) };
-    // Most have one of the first two types, or little else would be met.
+    // Most bodies have one of the first two types; otherwise most would be refused early.
     let kind = TYPES[if disorder.below(5) == 0 { disorder.below(TYPES.len()) } else { disorder.below(2) }];
     (PATHS[disorder.below(PATHS.len())], kind.to_owned(), body)
 }

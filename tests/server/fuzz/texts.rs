@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::disorder::Disorder;
 
-/// Values that are seldom meant.
+/// Values that clients seldom send on purpose.
 const STRANGE: [&str; 14] = [
     "null",
     "true",
@@ -21,7 +21,7 @@ const STRANGE: [&str; 14] = [
     "[[[[[[[[{\"a\":[]}]]]]]]]]",
 ];
 
-/// A path, and a body for it.
+/// Returns a path and a body for it.
 pub fn json(disorder: &mut Disorder, session: &str, face: &Value) -> (String, Vec<u8>) {
     let (path, whole) = match disorder.below(5) {
         0 => (
@@ -48,7 +48,7 @@ pub fn json(disorder: &mut Disorder, session: &str, face: &Value) -> (String, Ve
     (path, body)
 }
 
-/// One value in the place of another, or a name or a level more.
+/// Replaces one value by another, or adds a name or a level.
 fn changed(disorder: &mut Disorder, text: &str) -> String {
     let places: Vec<usize> = text.match_indices(':').map(|(at, _)| at + 1).collect();
     let Some(&at) = (!places.is_empty()).then(|| &places[disorder.below(places.len())]) else { return text.to_owned() };

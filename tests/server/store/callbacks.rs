@@ -1,4 +1,4 @@
-//! Callbacks: what is owed, who sends it, and how it ends, on both databases.
+//! Tests callbacks on both databases: when they are due, which node sends them, and their outcomes.
 
 use std::collections::BTreeSet;
 
@@ -29,15 +29,15 @@ on_both!(
     a_callback_is_taken_when_it_is_due_and_nobody_has_it,
     nodes_never_take_the_same_callback,
     a_provider_with_many_leaves_room_for_others,
-    one_that_is_postponed_was_not_sent,
+    a_postponed_callback_counts_no_attempt,
     an_end_is_noted_by_whoever_holds_the_lease,
-    the_dead_are_sent_again_when_the_operator_says_so,
+    dead_callbacks_are_retried_on_the_operators_command,
     callbacks_are_listed_newest_first_and_go_with_their_session,
     nodes_that_make_a_secret_at_once_have_the_same,
     a_secret_is_replaced_by_the_operator_alone,
-    what_would_be_sent_after_the_session_is_dead,
+    a_callback_due_after_its_session_is_dead,
     attempts_have_an_end,
-    one_that_cannot_be_signed_does_not_hold_up_another,
+    a_callback_that_cannot_be_signed_delays_no_other,
 );
 
 async fn begun(store: &Store, session: StoredSession, url: Option<&str>) -> SessionId {
@@ -49,7 +49,7 @@ async fn begun(store: &Store, session: StoredSession, url: Option<&str>) -> Sess
     session.id
 }
 
-/// Of a session from `at(0)` to `at(60)`.
+/// Inserts a callback of a session that lives from `at(0)` to `at(60)`.
 async fn owed(store: &Store, provider: ProviderId, since: Moment) -> CallbackId {
     let session = begun(store, session(provider, at(0), at(60)), Some("https://service/callback")).await;
     let id = CallbackId::new();
@@ -59,12 +59,12 @@ async fn owed(store: &Store, provider: ProviderId, since: Moment) -> CallbackId 
     id
 }
 
-/// Up to so many, whose ever they are.
+/// A share of `limit` callbacks of any provider.
 fn share(limit: i64) -> Share<'static> {
     Share { limit, of_provider: limit, without: &[] }
 }
 
-/// Takes at `at(now)`, until `at(leased)`.
+/// Takes callbacks at `at(now)`, with a lease until `at(leased)`.
 async fn taken(tx: &mut Tx, now: i64, leased: i64, limit: i64) -> BTreeSet<CallbackId> {
     let taken = store::callbacks::take(tx, at(now), at(leased), share(limit)).await.unwrap();
     taken.into_iter().map(|leased| leased.callback).collect()
@@ -75,7 +75,7 @@ pub async fn listed(store: &Store) -> Vec<Callback> {
     store::callbacks::list(&mut tx, 100).await.unwrap()
 }
 
-/// Rules that may call receivers of tests, and a provider.
+/// Makes dependencies that may call the tests' receivers, and a provider.
 pub async fn sending(settings: &Settings) -> (Deps, ProviderId, TempDir) {
     let (mut deps, folder) = deps(settings).await;
     let allow = vec!["http://127.0.0.1".parse().unwrap()];
@@ -99,7 +99,7 @@ async fn receiver(head: &'static str) -> (String, JoinHandle<()>) {
     (url, receiving)
 }
 
-/// Owes a callback to a session that lives for so many seconds from now on.
+/// Inserts a callback of a session that lives for `seconds` from now on.
 pub async fn owe(deps: &Deps, provider: ProviderId, url: &str, seconds: i64) -> SessionId {
     let now = deps.clock.now();
     let session = session(provider, now, now.plus(TimeDelta::seconds(seconds)));
@@ -172,7 +172,7 @@ async fn a_provider_with_many_leaves_room_for_others(settings: Settings) {
     assert_eq!(take(4, &[]).await.len(), 3);
 }
 
-async fn one_that_is_postponed_was_not_sent(settings: Settings) {
+async fn a_postponed_callback_counts_no_attempt(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     owed(&store, provider, at(0)).await;
@@ -185,7 +185,7 @@ async fn one_that_is_postponed_was_not_sent(settings: Settings) {
     assert_eq!(waiting.last.as_deref(), Some("why"));
     assert_eq!(taken(&mut tx, 19, 30, 1).await, BTreeSet::new());
     let leased = store::callbacks::take(&mut tx, at(20), at(30), share(1)).await.unwrap().remove(0);
-    // Its session ends before.
+    // The session ends before the next attempt.
     store::callbacks::postpone(&mut tx, &leased, at(60), "why").await.unwrap();
     assert_eq!(find(&mut tx).await.status, CallbackStatus::Dead);
 }
@@ -227,7 +227,7 @@ async fn an_end_is_noted_by_whoever_holds_the_lease(settings: Settings) {
     assert_eq!(taken(&mut tx, 50, 55, 9).await, BTreeSet::new());
 }
 
-async fn the_dead_are_sent_again_when_the_operator_says_so(settings: Settings) {
+async fn dead_callbacks_are_retried_on_the_operators_command(settings: Settings) {
     let store = open(&settings).await;
     let provider = provider(&store, "sp").await.id;
     let ends = [CallbackStatus::Dead, CallbackStatus::Dead, CallbackStatus::Delivered];
@@ -296,13 +296,13 @@ async fn a_secret_is_replaced_by_the_operator_alone(settings: Settings) {
     assert_ne!(first, second);
     assert_eq!(texts(begun).await, [second.clone(), first]);
     assert_eq!(texts(until).await, std::slice::from_ref(&second));
-    // Of three the oldest is gone: nobody is given two at once that are not the newest.
+    // A third secret replaces the oldest: at most two are valid at once.
     let third =
         service::callbacks::rotate(store, master, "sp", begun, TimeDelta::hours(1)).await.unwrap().unwrap().text();
     assert_eq!(texts(begun).await, [third, second]);
     assert!(service::callbacks::secret_of(store, master, "nobody", begun).await.unwrap().is_none());
     assert!(service::callbacks::rotate(store, master, "nobody", begun, TimeDelta::hours(1)).await.unwrap().is_none());
-    // Nothing of it can be read where it is kept, nor put in another provider's place.
+    // The stored secret cannot be read at rest, and cannot be moved to another provider.
     let mut tx = store.begin().await.unwrap();
     let kept = store::providers::callback_secrets(&mut tx, provider).await.unwrap();
     let sealed = kept.callback_secret_sealed.unwrap();
@@ -316,7 +316,7 @@ async fn a_secret_is_replaced_by_the_operator_alone(settings: Settings) {
     assert!(service::callbacks::secrets(store, master, other, begun).await.is_err());
 }
 
-async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
+async fn a_callback_due_after_its_session_is_dead(settings: Settings) {
     let (deps, provider, _folder) = sending(&settings).await;
     let (url, receiving) = receiver("HTTP/1.1 503 Busy\r\nretry-after: 120").await;
     owe(&deps, provider, &url, 60).await;
@@ -326,7 +326,7 @@ async fn what_would_be_sent_after_the_session_is_dead(settings: Settings) {
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 1));
     assert_eq!(ended.last.as_deref(), Some("it answered 503"));
-    // There is time enough: it is sent when the host says so, not before.
+    // There is enough time: the callback is sent when the host's `Retry-After` says, not before.
     let (url, receiving) = receiver("HTTP/1.1 503 Busy\r\nretry-after: 120").await;
     let session = owe(&deps, provider, &url, 600).await;
     let begun = deps.clock.now();
@@ -349,7 +349,7 @@ async fn attempts_have_an_end(settings: Settings) {
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await.unwrap();
     for attempts in 1..400 {
-        // Leases that run out at once: as if so many nodes had died.
+        // The leases expire at once, as if as many nodes had crashed.
         let taken = store::callbacks::take(&mut tx, now, now, share(1)).await.unwrap();
         assert_eq!(taken[0].attempts, attempts);
     }
@@ -366,7 +366,7 @@ async fn attempts_have_an_end(settings: Settings) {
     assert!(recorded.iter().any(|event| event.entry.contains("callbackGivenUp")), "{recorded:?}");
 }
 
-async fn one_that_cannot_be_signed_does_not_hold_up_another(settings: Settings) {
+async fn a_callback_that_cannot_be_signed_delays_no_other(settings: Settings) {
     let (deps, fine, _folder) = sending(&settings).await;
     let damaged = provider(&deps.store, "damaged").await.id;
     let mut tx = deps.store.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! Hosts that do not answer, on both databases.
+//! Tests hosts that do not answer, on both databases.
 
 use bioserver::domain::callback::CallbackStatus;
 use bioserver::store::settings::Settings;
@@ -34,11 +34,11 @@ async fn a_host_that_does_not_answer_is_left_alone(settings: Settings) {
         (all.iter().map(|callback| callback.attempts).sum::<i64>(), of_late.attempts, of_late.status)
     };
     assert_eq!(attempts().await, (3, 0, CallbackStatus::Owed), "three found out, and the fourth waits");
-    // After its rest one finds out again, and the others wait on.
+    // After the pause, one attempt finds that the host is still away, and the others keep waiting.
     deps.clock.advance(TimeDelta::seconds(6));
     send().await;
     assert_eq!(attempts().await.0, 4);
-    // The host is back, and all arrive.
+    // The host is back, and all callbacks arrive.
     let listener = TcpListener::bind(url.trim_start_matches("http://").trim_end_matches('/')).await.unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {

@@ -1,4 +1,4 @@
-//! The same dependencies, on a store and a media folder of the test's own.
+//! The dependencies of the server's rules, on a store and a media folder of the test's own.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use testkit::script::Script;
 
 use crate::store::nodes::{folder, open};
 
-/// The folder goes with what is returned.
+/// The folder is deleted when the returned guard is dropped.
 pub async fn deps(settings: &Settings) -> (Deps, TempDir) {
     let folder = folder();
     let script = Arc::new(Script::default());

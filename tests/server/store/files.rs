@@ -1,4 +1,4 @@
-//! The embedded default's files.
+//! Tests the files of the embedded database.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn are_for_this_account_only() {
+async fn new_files_are_for_this_account_only() {
     let folder = folder();
     let path = folder.path().join("new/bio.db");
     let store = Store::open(&Settings::Sqlite(path.clone())).await.unwrap();
@@ -31,7 +31,7 @@ async fn are_for_this_account_only() {
 }
 
 #[tokio::test]
-async fn keep_the_mode_they_were_given() {
+async fn existing_files_keep_their_mode() {
     let folder = folder();
     let path = folder.path().join("bio.db");
     fs::write(&path, "").unwrap();
@@ -41,7 +41,7 @@ async fn keep_the_mode_they_were_given() {
 }
 
 #[tokio::test]
-async fn that_are_no_database_are_refused_by_name() {
+async fn files_that_are_no_database_are_refused_by_name() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "x".repeat(5000)).unwrap();
@@ -50,10 +50,10 @@ async fn that_are_no_database_are_refused_by_name() {
     assert!(error.to_string().contains("below/bio.db"), "{error}");
 }
 
-/// A reader waits for no writer, however many queue, and sees no half-done work. Writers take turns in the order in which
-/// they came.
+/// A reader waits for no writer, however many queue, and sees no uncommitted changes. Writers take turns in the order in
+/// which they came.
 #[tokio::test]
-async fn are_read_while_they_are_written() {
+async fn files_are_read_while_they_are_written() {
     const WRITERS: usize = 20;
     let folder = folder();
     let store = Store::open(&Settings::Sqlite(folder.path().join("bio.db"))).await.unwrap();

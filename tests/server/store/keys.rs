@@ -1,4 +1,4 @@
-//! `service::keys`: who is let in.
+//! Tests `service::keys`: authentication.
 
 use bioserver::domain::{Caller, Permission};
 use bioserver::service::keys::{self, CreatedKey, Credentials, NewKey, Refusal};
@@ -13,7 +13,7 @@ use crate::store::deps::deps;
 on_both!(
     a_key_lets_its_provider_in,
     a_pair_is_an_id_and_a_secret,
-    nothing_else_lets_anyone_in,
+    a_wrong_key_is_refused,
     an_expired_key_lets_nobody_in,
     a_revoked_key_lets_nobody_in_at_once,
     a_provider_is_made_once,
@@ -70,7 +70,7 @@ async fn a_pair_is_an_id_and_a_secret(settings: Settings) {
     }
 }
 
-async fn nothing_else_lets_anyone_in(settings: Settings) {
+async fn a_wrong_key_is_refused(settings: Settings) {
     let (deps, _folder) = deps(&settings).await;
     let (one, two) = (create(&deps, new("sp")).await, create(&deps, new("sp")).await);
     let text = one.text.expose_secret();

@@ -1,4 +1,4 @@
-//! Replays: what is asked, the capture that waits, and how its check ends, on both databases.
+//! Tests replays on both databases: parameters, waiting captures, and outcomes of checks.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ on_both!(
     the_capture_that_waits_longest_is_taken_first,
     providers_take_turns,
     nodes_never_take_the_same_capture,
-    who_has_lost_the_lease_ends_nothing,
+    a_node_that_lost_its_lease_ends_nothing,
     a_lease_lasts_as_long_as_it_is_renewed,
     an_attempt_that_is_given_back_may_not_count,
     a_capture_that_no_attempt_ends_is_given_up,
@@ -33,7 +33,7 @@ on_both!(
     a_capture_goes_with_its_session,
 );
 
-/// Checks in new sessions of a new provider, which live from `at(0)` to `at(60)`; captures are due at `at(30)`.
+/// Begins checks in new sessions of a new provider, which live from `at(0)` to `at(60)`; captures are due at `at(30)`.
 async fn asked<const N: usize>(store: &Store) -> [StoredSession; N] {
     let provider = provider(store, "sp").await.id;
     asked_by(store, provider).await
@@ -55,7 +55,7 @@ async fn received(tx: &mut Tx, session: SessionId, now: i64) -> bool {
     store::liveness::receive(tx, session, ASKED, CAPTURE, at(now)).await.unwrap()
 }
 
-/// Takes at `at(now)`, until `at(leased)`.
+/// Takes a capture at `at(now)`, with a lease until `at(leased)`.
 async fn taken(tx: &mut Tx, now: i64, leased: i64) -> Option<LeasedCapture> {
     store::liveness::take(tx, at(now), at(leased), ATTEMPTS_MAX).await.unwrap()
 }
@@ -134,7 +134,7 @@ async fn providers_take_turns(settings: Settings) {
     }
     let expected = [&many[0], &few[0], &many[1], &few[1], &many[2], &many[3], &many[4]];
     assert_eq!(turns, expected.map(|session| session.id));
-    // Before a new capture come all of its provider's own, and of the other's as many and one.
+    // A new capture follows all captures of its own provider, and as many and one more of the other provider's.
     let waiting = async |tx: &mut Tx, provider| store::liveness::waiting(tx, provider).await.unwrap();
     assert_eq!(waiting(&mut tx, busy).await, 7);
     assert_eq!(waiting(&mut tx, quiet).await, 2 + 3);
@@ -159,7 +159,7 @@ async fn nodes_never_take_the_same_capture(settings: Settings) {
     assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (24, 24));
 }
 
-async fn who_has_lost_the_lease_ends_nothing(settings: Settings) {
+async fn a_node_that_lost_its_lease_ends_nothing(settings: Settings) {
     let store = open(&settings).await;
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
@@ -194,7 +194,7 @@ async fn an_attempt_that_is_given_back_may_not_count(settings: Settings) {
     let [session] = asked(&store).await;
     let mut tx = store.begin().await.unwrap();
     assert!(received(&mut tx, session.id, 1).await);
-    // The number that each attempt counts as, and why it is given back.
+    // Each row has the number that the attempt counts as, and the reason why it is given back.
     let turns =
         [(2, 1, GivenBack::Busy), (4, 1, GivenBack::Failed), (6, 2, GivenBack::Fault), (8, 2, GivenBack::Fault)];
     for (now, counts_as, why) in turns {

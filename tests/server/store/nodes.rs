@@ -1,4 +1,4 @@
-//! A store as these tests need it, and several nodes that share it.
+//! Opens a store for these tests, and runs several nodes that share it.
 
 use std::future::Future;
 
@@ -6,7 +6,7 @@ use bioserver::store::Store;
 use bioserver::store::settings::Settings;
 use tempfile::TempDir;
 
-/// A folder that goes with the test.
+/// Makes a folder that is deleted with the test.
 pub fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder can be made")
 }
@@ -15,7 +15,7 @@ pub async fn open(settings: &Settings) -> Store {
     Store::open(settings).await.expect("a new database opens")
 }
 
-/// What four nodes take at once, each by step after step until one gives nothing.
+/// Returns everything that four concurrent nodes take, each repeating the step until it returns nothing.
 pub async fn taken_by_nodes<T, F>(store: &Store, step: fn(Store) -> F) -> Vec<T>
 where
     T: Send + 'static,

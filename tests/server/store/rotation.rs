@@ -1,4 +1,4 @@
-//! `service::rotation`: keys are replaced on nodes that go on serving.
+//! Tests `service::rotation`: keys are replaced while nodes keep serving.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ on_both!(
     everything_is_sealed_by_the_new_master_key,
 );
 
-/// A node that goes by the keys in the store, as the server does.
+/// Makes a node that uses the keys in the store, as the server does.
 async fn node(of: &Deps) -> Deps {
     let kept = signing::Settings::default();
     let signer = signing::open(&of.store, &of.master, kept, &of.clock).await.expect("it has a key");
@@ -77,7 +77,7 @@ async fn a_signing_key_is_announced_and_serves_on_every_node(settings: Settings)
         assert_eq!(verify(&before.1, &node.signer.jwks()).expect("it verifies still"), b"{}");
         assert_eq!(node.signer.jwks()["keys"][0]["kid"], next.as_str());
     }
-    // Programs that know no other sign go by it, too.
+    // Older programs, which go only by `retired`, follow the change too.
     let mut tx = one.store.read().await.expect("it reads");
     let rows = store::server_keys::list(&mut tx, ["ES256"; 2], 10).await.expect("it reads");
     let serving: Vec<_> = rows.iter().filter(|row| row.retired.is_none()).map(|row| &row.kid).collect();
@@ -114,7 +114,7 @@ async fn a_capture_key_opens_what_was_begun_with_it(settings: Settings) {
         assert!(opens(one, &sealed_for(certificate)));
         assert!(opens(&node(one).await, &sealed_for(certificate)), "as does a node that has just been started");
     }
-    // Long after, nobody has captures for the ones before.
+    // Long after the change, no client has captures for the former keys.
     one.clock.advance(TimeDelta::hours(2));
     let late = node(one).await;
     assert!(!opens(&late, &sealed_for(&before[0])) && opens(&late, &sealed_for(&after[0])));
@@ -131,7 +131,7 @@ async fn a_certificate_is_renewed_for_the_same_key(settings: Settings) {
     assert_eq!(one.signer.certificate_pem(), signing.2, "it ends much later");
     let sealed: Vec<_> = capture.iter().map(|certificate| sealed_for(certificate)).collect();
     one.clock.advance(TimeDelta::days(90));
-    // One renews, and both notice.
+    // One node renews the certificate, and both notice.
     follow(&nodes).await;
     follow(&nodes).await;
     for node in &nodes {
@@ -156,7 +156,7 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     let secrets = async |master: &Master| callbacks::secrets(store, master, of, now).await.map(|found| found.len());
     callbacks::secret_of(store, &before.master, "sp", now).await.expect("it is made");
     callbacks::rotate(store, &before.master, "sp", now, TimeDelta::hours(1)).await.expect("it is rotated");
-    // Of a session from before there were epochs.
+    // This session is from before epochs were introduced.
     let old = session(of, now, now.plus(TimeDelta::hours(1)));
     let place = format!("sessions/{}/key", old.id);
     let old = store::sessions::StoredSession { key_sealed: before.master.wrap(&place, &Key::make()), ..old };
@@ -168,7 +168,7 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     let new = Master::make();
     let both = new.clone().beside(&before.master);
     let places = master::Places { store, media: &before.media, owner: before.owner };
-    // Three keys of the server, two secrets, one session, and those of the next hours.
+    // There are three keys of the server, two secrets, one session, and the keys of the next hours.
     let count = master::reseal(&places, &both, now).await.expect("it is done");
     assert!(count > 3 + 2 + 1, "{count}");
     assert_eq!(master::reseal(&places, &both, now).await.expect("it is done"), 0, "once is enough");
@@ -181,7 +181,7 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     let mut tx = store.read().await.expect("it reads");
     let kept = store::sessions::find(&mut tx, of, old.id, now).await.expect("it reads").expect("it is alive");
     assert!(new.unwrap(&place, &kept.key_sealed).is_ok());
-    // A value that nobody's key opens is named.
+    // The error names a value that no key opens.
     let neither = Master::make().beside(&Master::make());
     let refused = master::reseal(&places, &neither, now).await.expect_err("nothing opens");
     assert!(refused.to_string().starts_with("signing_keys/"), "{refused}");

@@ -1,4 +1,4 @@
-//! Sessions, faces and idempotency keys, on both databases.
+//! Tests sessions, faces and idempotency keys, on both databases.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ on_both!(
     keys_noted_at_once_make_one_thing,
 );
 
-/// As sessions were kept before there were epochs: its callback URL can be read without a key.
+/// A session as it was stored before epochs were introduced: its callback URL can be read without a key.
 pub fn session(provider: ProviderId, created: Moment, expires: Moment) -> StoredSession {
     StoredSession {
         id: SessionId::new(),
@@ -49,7 +49,7 @@ pub fn session(provider: ProviderId, created: Moment, expires: Moment) -> Stored
     }
 }
 
-/// From `at(0)` to `at(60)`.
+/// Inserts a session that lives from `at(0)` to `at(60)`.
 pub async fn begun(store: &Store, provider: ProviderId) -> StoredSession {
     let session = session(provider, at(0), at(60));
     let mut tx = store.begin().await.unwrap();

@@ -1,4 +1,4 @@
-//! `service::signing`: one key for all nodes, sealed.
+//! Tests `service::signing`: all nodes share one sealed key.
 
 use bioserver::clock::Clock;
 use bioserver::seal::master::Master;
@@ -87,7 +87,7 @@ async fn a_key_that_somebody_else_put_there_is_not_published(settings: Settings)
         serves: Some(now),
         certificate_ends: None,
     };
-    // Sealed by a key of the forger's own, and copied from a row of this server.
+    // One key is sealed with the forger's own master key, the other is copied from a row of this server.
     let sealed =
         Master::make().seal(&format!("signing_keys/{}/private_key", forger.kid()), forger.der().expose_secret());
     for row in [of_forger(forger.kid(), sealed), of_forger("copied", own_row.private_key_sealed.clone())] {

@@ -1,4 +1,4 @@
-//! Every function of `store`, on both databases.
+//! Tests every function of `store`, on both databases.
 
 use bioserver::domain::{KeyId, Limits, Moment, Operation, Permission, ProviderId};
 use bioserver::store::keys::{Key, Valid};
@@ -30,7 +30,7 @@ on_both!(
 );
 
 pub fn at(seconds: i64) -> Moment {
-    // Milliseconds that a float would not keep.
+    // A float would lose these milliseconds.
     Moment::new(DateTime::from_timestamp(1_700_000_000 + seconds, 123_000_000).unwrap())
 }
 
@@ -58,7 +58,7 @@ async fn key(store: &Store, provider: &Provider, created: Moment, expires: Optio
     key
 }
 
-/// A key of a provider without limits of its own.
+/// A valid key of a provider without limits of its own.
 fn good(key: &Key) -> Valid {
     Valid { key: key.clone(), limits: Limits::default() }
 }
@@ -196,7 +196,7 @@ async fn usage_counted_at_once_adds_up(settings: Settings) {
     assert_eq!(store::usage::between(&mut tx, provider.id, day, day).await.unwrap()[0].count, 100);
 }
 
-/// A provider and day with this many events of an operation, and of another one of the day before.
+/// Counts this many events of one operation on the last day, and one event of another operation on the day before.
 async fn counted(store: &Store, count: usize) -> (Provider, [NaiveDate; 2]) {
     let provider = provider(store, "sp").await;
     let days = [at(-86_400), at(0)];
@@ -221,7 +221,7 @@ async fn usage_stays_the_same_when_it_is_added_up(settings: Settings) {
         let of_all = store::usage::of_all(&mut tx, None, first, last, 10).await.unwrap();
         assert_eq!(of_all.iter().map(|used| used.count).collect::<Vec<_>>(), [1, 5]);
     }
-    // Later rows are added to the sum.
+    // Later events are added to the sum.
     store::usage::count(&mut tx, provider.id, Operation::MatchImages, at(0)).await.unwrap();
     assert_eq!(store::usage::add_up(&mut tx, 4).await.unwrap(), 1);
     assert_eq!(store::usage::between(&mut tx, provider.id, last, last).await.unwrap()[0].count, 6);
@@ -265,12 +265,12 @@ async fn one_key_of_an_algorithm_signs(settings: Settings) {
     let listed = store::server_keys::list(&mut tx, ["ES256", "RS256"], 10).await.unwrap();
     assert_eq!(listed.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), ["a", "c", "old"]);
     assert_eq!(store::server_keys::list(&mut tx, ["ES256", "RS256"], 1).await.unwrap().len(), 1);
-    // Another one takes its place, for programs that know no other sign of it.
+    // Settling marks the former key as retired, for programs that recognise the serving key only by that.
     store::server_keys::settle(&mut tx, &listed[2], at(1)).await.unwrap();
     let listed = store::server_keys::list(&mut tx, ["ES256"; 2], 10).await.unwrap();
     let retired: Vec<_> = listed.iter().map(|key| (key.kid.as_str(), key.retired)).collect();
     assert_eq!(retired, [("a", Some(at(1))), ("old", None)]);
-    // A certificate, or a sealed key, that has changed meanwhile stays.
+    // A certificate or a sealed key that has changed in the meantime is not overwritten.
     let [a, _] = listed.as_slice() else { panic!("{listed:?}") };
     assert!(store::server_keys::renew(&mut tx, a, "another", at(99)).await.unwrap());
     assert!(!store::server_keys::renew(&mut tx, a, "a third", at(99)).await.unwrap());

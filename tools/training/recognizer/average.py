@@ -1,8 +1,10 @@
-"""Writes the mean of two networks of the same graph, weight by weight: what the second has learned, and less of what it has forgotten.
+"""Writes the mean of two networks of the same graph, weight by weight: it keeps some of what the second network has
+learned, and forgets less.
 
     python tools/training/recognizer/average.py plain.onnx trained.onnx 0.5 mean.onnx
 
-The number is the share of the second. Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022 (arXiv 2109.01903).
+The number is the share of the second. Source: Wortsman et al., "Robust fine-tuning of zero-shot models", 2022 (arXiv
+2109.01903).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Batches of faces, each once clean and once worse. The same seed and step give the same batch."""
+"""Makes batches of faces, each clean and degraded. The same seed and step give the same batch."""
 
 import cv2
 import numpy
@@ -8,12 +8,12 @@ from torch.utils.data import DataLoader, Dataset
 from recognizer import degrade
 from recognizer.pictures import INPUT, MARGIN, SIDE, Pool
 
-# So many faces of a batch are made worse in the same way.
+# The number of faces in a batch that are degraded in the same way.
 GROUP = 8
 
 
 class Batches(Dataset):
-    """Item `i`: indices of the pool's faces, their clean pictures and the worse ones, as `network` takes them."""
+    """Item `i`: indices of the pool's faces, their clean pictures and the degraded ones, normalised for `network`."""
 
     def __init__(self, pool: Pool, steps: int, faces: int, seed: int):
         self.pool, self.steps, self.faces, self.seed = pool, steps, faces, seed
@@ -31,24 +31,24 @@ class Batches(Dataset):
             mirrored = rng.random() < 0.5
             picture, _ = placed(self.pool, index, rng, mirrored, 1.0)
             clean.append(lit(picture, rng))
-            # Landmarks of a poor picture are found less exactly.
+            # Landmarks of a poor picture are less exact.
             picture, points = placed(self.pool, index, rng, mirrored, 2.0)
             worse.append(change(picture, points, rng))
         return torch.from_numpy(chosen), normalised(clean), normalised(worse)
 
     def loader(self) -> DataLoader:
-        """One batch after the other, made in a process of its own."""
+        """Returns one batch after the other, made in a separate process."""
         return DataLoader(self, batch_size=None, num_workers=1, prefetch_factor=4)
 
 
 def placed(pool: Pool, index: int, rng: numpy.random.Generator, mirrored: bool, unsure: float):
-    """The part that a recogniser reads, a little turned, scaled and shifted, and the landmarks in it."""
+    """Returns the crop that a recogniser reads, slightly rotated, scaled and shifted, and the landmarks in it."""
     crop, points = pool.crops[index], pool.points[index]
     matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal() * 1.5 * unsure, 1 + rng.normal() * 0.02 * unsure)
     matrix[:, 2] += rng.normal(size=2) * 0.8 * unsure - MARGIN
     picture = cv2.warpAffine(crop, matrix, (INPUT, INPUT), flags=cv2.INTER_LINEAR)
     points = points @ matrix[:, :2].T + matrix[:, 2]
-    # The points of a mirrored picture would have to change their names: what is drawn on the face is mirrored with it.
+    # The landmarks keep their names in a mirrored picture; drawings on the face are mirrored with it.
     return (picture[:, ::-1].copy(), points_mirrored(points)) if mirrored else (picture, points)
 
 
@@ -57,13 +57,13 @@ def points_mirrored(points: numpy.ndarray) -> numpy.ndarray:
 
 
 def lit(picture: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
-    """Brighter or darker, as good pictures differ, in three of ten cases."""
+    """Changes the brightness in three of ten cases, within the range of good pictures."""
     if rng.random() > 0.3:
         return picture
     return (picture * rng.uniform(0.6, 1.3) + rng.uniform(-20, 20)).clip(0, 255).astype(numpy.uint8)
 
 
 def normalised(pictures: list) -> torch.Tensor:
-    """BGR pictures as [N, 3, 112, 112], RGB, `(x - 127.5) / 128`."""
+    """Converts BGR pictures to [N, 3, 112, 112], RGB, `(x - 127.5) / 128`."""
     values = (numpy.stack(pictures)[..., ::-1].astype(numpy.float32) - 127.5) / 128
     return torch.from_numpy(values.transpose(0, 3, 1, 2).copy()).contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,8 @@
-"""What ruins recognition: each function takes a picture of 112x112 (BGR, 8 bits) and gives it back worse.
+"""Degradations that harm recognition: each function draws a grade, and returns a function that degrades a picture of
+112x112 (BGR, 8 bits).
 
-A batch draws a kind and its grade once for several faces, since two people's pictures resemble each other most where both are bad in the same way.
+A batch draws a kind and its grade once for several faces, since two people's pictures resemble each other most when
+both are degraded in the same way.
 """
 
 import cv2
@@ -87,7 +89,7 @@ def barred(rng: Random):
 
 
 def covered(rng: Random):
-    """Something of a hand's size and colour before a part of the face."""
+    """An object of a hand's size and colour before a part of the face."""
     size, at = rng.uniform(18, 36), rng.choice([*LEFT_EYE[:1], *RIGHT_EYE[:1], NOSE_TIP, *MOUTH_CORNERS, 152, 234, 454])
 
     def change(picture, points, rng):
@@ -103,7 +105,7 @@ def covered(rng: Random):
 
 
 def cut(rng: Random):
-    """The border of the picture runs through the face: what lies outside is black."""
+    """The border of the picture runs through the face: the outside is black."""
     side, depth = int(rng.integers(4)), int(rng.integers(12, 46))
 
     def change(picture, points, rng):
@@ -119,12 +121,12 @@ def compressed(rng: Random):
     return lambda picture, points, rng: jpeg(picture, quality)
 
 
-# How often each is drawn.
+# The probability of each kind.
 KINDS = {small: 0.24, blurred: 0.18, moved: 0.16, dark: 0.08, compressed: 0.06, masked: 0.06, sunglasses: 0.07, barred: 0.05, covered: 0.05, cut: 0.05}
 
 
 def drawn(rng: Random):
-    """A kind of degradation and its grade, then compression in half of all cases."""
+    """Draws a kind of degradation and its grade, then compression in half of all cases."""
     kinds = list(KINDS)
     change = kinds[rng.choice(len(kinds), p=list(KINDS.values()))](rng)
     quality = int(rng.integers(15, 80)) if rng.random() < 0.5 else None

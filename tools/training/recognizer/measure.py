@@ -1,4 +1,4 @@
-"""How a recogniser does on the people held out: one good picture of each, and copies of it made worse."""
+"""Measures a recogniser on held-out people: one good picture of each, and degraded copies of it."""
 
 import numpy
 import torch
@@ -30,11 +30,13 @@ class Measure:
         return F.normalize(vectors), vectors.norm(dim=1) / self.length
 
     def of(self, network) -> dict:
-        """Against the plain network's directions, and with the cosine that 1 % of the pairs of two people's good pictures reach.
+        """Compares with the plain network's directions, at the cosine that 1 % of the pairs of two people's good
+        pictures reach.
 
-        `clean`: mean cosine with the plain network's. `confused`: pairs of two people, both pictures worse in the same way, that reach
-        the limit. `found`: worse pictures that reach it with the good one of the same person. `length`: how the length of a vector goes with
-        the cosine of worse and good (a correlation). Shares of one.
+        `clean`: mean cosine with the plain network's vectors. `confused`: pairs of two people, both pictures degraded
+        in the same way, that reach the limit. `found`: degraded pictures that reach it with the good picture of the
+        same person. `length`: the correlation of a vector's length with the cosine between degraded and good. The
+        values are shares of one.
         """
         good, _ = self.described(network, self.good)
         apart = torch.triu_indices(len(good), len(good), 1)

@@ -1,4 +1,4 @@
-"""A recogniser's ONNX file as a torch module with the same weights, and back."""
+"""Converts a recogniser's ONNX file to a torch module with the same weights, and back."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 
 class Network(torch.nn.Module):
-    """Runs the operators that MobileFaceNet has: Conv, PRelu, Add and Flatten; weights may stand behind a Cast."""
+    """Runs the operators of MobileFaceNet: Conv, PRelu, Add and Flatten; a Cast may stand before weights."""
 
     def __init__(self, path: Path):
         super().__init__()
@@ -31,7 +31,7 @@ class Network(torch.nn.Module):
         ]
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """`pictures` [N, 3, 112, 112], normalised as the network takes them; the vectors [N, 192] as they come out."""
+        """Takes `pictures` [N, 3, 112, 112], normalised for the network; returns the raw vectors [N, 192]."""
         values = {self.model.graph.input[0].name: pictures}
         weight = lambda name: self.weights[self.stored[name]]
         for op, inputs, output, attributes in self.nodes:
@@ -56,7 +56,7 @@ class Network(torch.nn.Module):
         return values[self.model.graph.output[0].name]
 
     def save(self, path: Path):
-        """The file that was read, with the weights of now; those that were 16 bits are rounded to 16 bits."""
+        """Writes the original file with the current weights; those that had 16 bits are rounded to 16 bits."""
         for tensor in self.model.graph.initializer:
             values = self.weights[self.stored[tensor.name]].detach().numpy()
             tensor.CopyFrom(numpy_helper.from_array(values.astype(numpy_helper.to_array(tensor).dtype), tensor.name))

@@ -1,4 +1,4 @@
-"""Faces to train on: portraits, and morphs of two portraits, which stand for further people."""
+"""Provides faces to train on: portraits, and morphs of two portraits, which stand for further people."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy
 
 from faces import Faces
 
-# A crop shows more than a recogniser reads, so that it can be shifted: its input begins at `MARGIN`.
+# A crop is larger than a recogniser's input, so that it can be shifted: the input begins at `MARGIN`.
 SIDE, MARGIN, INPUT = 160, 24, 112
-# ArcFace's places in 112x112 for the eyes, the tip of the nose and the corners of the mouth.
+# ArcFace's positions in 112x112 for the eyes, the tip of the nose and the corners of the mouth.
 FIVE = numpy.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)])
 
 # Vertices of the landmark network: corners and lids of the eye on the picture's left, the other eye, and more.
@@ -33,13 +33,13 @@ class Pool:
 
 
 def five(points: numpy.ndarray) -> numpy.ndarray:
-    """Eyes, tip of the nose and corners of the mouth, as `Mesh::five` of crates/face has them."""
+    """Returns eyes, tip of the nose and corners of the mouth, like `Mesh::five` of crates/face."""
     eyes = [points[list(eye)].mean(axis=0) for eye in (LEFT_EYE, RIGHT_EYE)]
     return numpy.array([*eyes, points[NOSE_TIP], *points[list(MOUTH_CORNERS)]])
 
 
 def similarity(source: numpy.ndarray, target: numpy.ndarray) -> numpy.ndarray:
-    """The turn, scale and shift [2, 3] that brings `source` to `target` with the least squared distance."""
+    """Returns the rotation, scale and shift [2, 3] that maps `source` to `target` with the least squared distance."""
     s, t = source - source.mean(axis=0), target - target.mean(axis=0)
     spread = (s**2).sum()
     a, b = (s * t).sum() / spread, (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / spread
@@ -48,7 +48,7 @@ def similarity(source: numpy.ndarray, target: numpy.ndarray) -> numpy.ndarray:
 
 
 def portraits(folder: Path, models: Path) -> tuple[Pool, Pool]:
-    """The faces of a folder with one portrait of each person: those to train on, and an eighth of the people held out."""
+    """Returns the faces of a folder with one portrait of each person: the training set, and an eighth held out."""
     faces, trained, held_out = Faces(models), [], []
     for path in sorted(folder.glob("*.jpg")):
         picture = cv2.imread(str(path))
@@ -67,7 +67,7 @@ def pool(faces: list) -> Pool:
 
 
 def with_morphs(portraits: Pool, count: int, seed: int) -> Pool:
-    """The portraits, and `count` means of two of them: shapes are averaged, then colours."""
+    """Returns the portraits, and `count` morphs of two of them: shapes are averaged, then colours."""
     rng = numpy.random.default_rng(seed)
     morphs = []
     for _ in range(count):
@@ -81,7 +81,7 @@ def with_morphs(portraits: Pool, count: int, seed: int) -> Pool:
 
 
 def bent_to(crop: numpy.ndarray, source: numpy.ndarray, target: numpy.ndarray) -> numpy.ndarray:
-    """The crop, its triangles between the points of the face moved from `source` to `target`."""
+    """Warps the crop: the triangles between the points of the face move from `source` to `target`."""
     edge = numpy.array([(x, y) for x in (0, SIDE // 2, SIDE - 1) for y in (0, SIDE // 2, SIDE - 1) if (x, y) != (80, 80)])
     inside = lambda points: numpy.concatenate([points[SHAPE].clip(1, SIDE - 2), edge]).astype(numpy.float32)
     source, target = inside(source), inside(target)
@@ -97,7 +97,7 @@ def bent_to(crop: numpy.ndarray, source: numpy.ndarray, target: numpy.ndarray) -
 
 
 def triangles(points: numpy.ndarray) -> list:
-    """Delaunay's triangles between the points, as three indices each."""
+    """Returns the Delaunay triangles between the points, as three indices each."""
     division = cv2.Subdiv2D((0, 0, SIDE, SIDE))
     index = {division.insert((float(x), float(y))): at for at, (x, y) in enumerate(points)}
     found = []

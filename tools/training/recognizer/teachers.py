@@ -1,4 +1,4 @@
-"""What the plain network and two published recognisers say of the pool's faces."""
+"""Templates of the pool's faces by the plain network and two published recognisers."""
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from recognizer.batches import normalised
 from recognizer.network import Network
 from recognizer.pictures import FIVE, INPUT, MARGIN, Pool, five, similarity
 
-# Places of the five points, side, and how a picture (BGR, 0..255) becomes the input: models/accurate/pack.toml.
+# Positions of the five points, side, and the conversion of a picture (BGR, 0..255) to the input:
+# models/accurate/pack.toml.
 RETAIL_FIVE = 128 * numpy.array(
     [(0.31556875, 0.46157411), (0.68262292, 0.46157411), (0.5002625, 0.64050536), (0.34947188, 0.82469196), (0.65343645, 0.82469196)]
 )
@@ -23,7 +24,8 @@ PUBLISHED = {
 
 
 def plain(network: Network, pool: Pool) -> tuple[torch.Tensor, float]:
-    """Templates [N, 192] of length one: the mean of the plain and the mirrored picture; and the mean length of a vector."""
+    """Returns unit templates [N, 192], the mean of the plain and the mirrored picture; and the mean length of a vector.
+   """
     vectors = []
     with torch.no_grad():
         for start in range(0, len(pool.crops), 64):
@@ -34,7 +36,7 @@ def plain(network: Network, pool: Pool) -> tuple[torch.Tensor, float]:
 
 
 def published(folder: Path, pool: Pool) -> list[torch.Tensor]:
-    """For each of the other recognisers the templates of length one."""
+    """Returns the unit templates of each other recogniser."""
     templates = []
     for pattern, (places, side, prepared) in PUBLISHED.items():
         [path] = folder.glob(pattern)
@@ -50,9 +52,10 @@ def published(folder: Path, pool: Pool) -> list[torch.Tensor]:
 
 
 class Relations:
-    """Which cosine two faces of the pool should have: the plain network's, moved towards what the other teachers think.
+    """The target cosine of two faces of the pool: the plain network's, moved towards the mean of the other teachers'.
 
-    Each teacher's cosines are first brought to the mean and the spread that the plain network's have over pairs of different people.
+    Each teacher's cosines are first scaled to the mean and the standard deviation of the plain network's over pairs of
+    different people.
     """
 
     def __init__(self, own: torch.Tensor, others: list[torch.Tensor], people: int, share: float):
@@ -63,7 +66,7 @@ class Relations:
         self.others = [(templates, spread(templates).mean(), spread(templates).std()) for templates in others]
 
     def of(self, chosen: torch.Tensor) -> torch.Tensor:
-        """[N, N] for the faces `chosen`."""
+        """Returns the targets [N, N] for the faces `chosen`."""
         cosines = lambda templates: templates[chosen] @ templates[chosen].T
         own = cosines(self.own)
         if not self.others:

@@ -28,16 +28,16 @@ from recognizer.pictures import portraits, with_morphs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED = 20261128
-# Of the moving mean of the weights, which is what is written.
+# The decay of the moving mean of the weights, which is written in the end.
 KEPT = 0.995
-# Two faces whose plain templates are closer than this are not held against each other.
+# Two faces whose plain templates have a higher cosine than this are not pushed apart.
 SAME = 0.4
-# What two different people's poor pictures may resemble each other, beyond what their good pictures do.
+# The cosine that two different people's poor pictures may have in any case, and beyond that of their good pictures.
 CLOSE, SPARE = 0.05, 0.02
 
 
 def losses(clean, worse, chosen, own, relations, length) -> dict:
-    """`clean` and `worse` are the student's vectors of the faces `chosen`, `own` the plain templates of the whole pool."""
+    """Takes the student's vectors `clean` and `worse` of the faces `chosen`, and the pool's plain templates `own`."""
     wanted = own[chosen]
     c, w = F.normalize(clean), F.normalize(worse)
     cosines = (w * wanted).sum(dim=1)
@@ -53,7 +53,7 @@ def losses(clean, worse, chosen, own, relations, length) -> dict:
         "worse": (1 - cosines).mean(),
         "told apart": 0.2 * F.cross_entropy(16 * logits, torch.zeros(len(chosen), dtype=torch.long)),
         "confused": 8 * sum(F.relu(pairs - allowed[apart]).pow(2).mean() for pairs in mixed) / 2,
-        # A vector's length says how far its direction is to be trusted.
+        # A vector's length states the confidence in its direction.
         "length": 0.3 * (vectors_length(clean, c, wanted, length) + vectors_length(worse, w, wanted, length)) / 2,
     }
 

@@ -1,4 +1,4 @@
-"""What a sheet of paper, a display and a camera do to a picture. All simulated.
+"""Simulates the effects of a sheet of paper, a display and a camera on a picture.
 
 Pictures are BGR, 32-bit floats in 0..255.
 """
@@ -11,7 +11,7 @@ FLOAT = numpy.float32
 
 
 def printed(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """On paper: fewer tones and a tint of their own, maybe a visible screen of dots or the paper's own grain."""
+    """Prints on paper: fewer tones and a tint, and sometimes visible halftone dots or the paper's grain."""
     contrast, black = random.uniform(0.6, 1.0), random.uniform(0, 45)
     tint = (1 + random.uniform(-0.08, 0.08, 3)).astype(FLOAT)
     picture = (picture - 128) * FLOAT(contrast) + FLOAT(128 + random.uniform(-15, 15))
@@ -28,7 +28,7 @@ def printed(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def halftone(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """Dots whose size follows the tone, each ink at an angle of its own."""
+    """Makes dots whose size follows the tone, with another angle for each ink."""
     y, x = places(picture)
     pitch, strength = random.uniform(2.2, 5), FLOAT(random.uniform(0.1, 0.45))
     dotted = numpy.empty_like(picture)
@@ -41,21 +41,22 @@ def halftone(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def creased(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """Folded once: one side of a line is lit differently, and the line itself is worn."""
+    """Folds the paper once: one side of a line is lit differently, and the line itself is worn."""
     side = across(picture, random)
     shade = 1 + random.uniform(-0.15, 0.15) * (side > 0) + random.uniform(-0.2, 0.3) * numpy.exp(-(side**2) / 2)
     return picture * shade.astype(FLOAT)[:, :, None]
 
 
 def sheen(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """A lamp on glossy paper: a broad bright streak."""
+    """Adds the reflection of a lamp on glossy paper: a broad bright streak."""
     wide = random.uniform(0.05, 0.3) * picture.shape[1]
     streak = numpy.exp(-((across(picture, random) / wide) ** 2)).astype(FLOAT)
     return picture + FLOAT(random.uniform(15, 110)) * streak[:, :, None]
 
 
 def shown(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """On a display: its compression, gamma, white and brightness, fading to a side where it is seen from an angle."""
+    """Shows the picture on a display: compression, gamma, white point and brightness, darker to one side at an angle.
+   """
     picture = compressed(picture, int(random.uniform(25, 95))) if random.random() < 0.5 else picture
     white = numpy.array([random.uniform(0.95, 1.25), 1.0, random.uniform(0.78, 1.05)], FLOAT)
     # Cubic interpolation overshoots.
@@ -70,9 +71,11 @@ def shown(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def emitting(picture: numpy.ndarray, u: numpy.ndarray, v: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """A display as the camera sees it: its stripes of colour against the camera's pixels, bands of its refresh, lamps and a room in its glass.
+    """Films a display: its colour stripes against the camera's pixels, bands of its refresh, lamps and a room reflected
+    in its glass.
 
-    `u`, `v`: which place of the display each pixel shows, in the display's pixels; how finely they are sampled makes the moiré.
+    `u`, `v`: the position on the display, in its pixels, for each pixel of the camera; their sampling produces the
+    moiré.
     """
     if random.random() < 0.75:
         picture = picture * stripes(u, v, random)
@@ -86,8 +89,9 @@ def emitting(picture: numpy.ndarray, u: numpy.ndarray, v: numpy.ndarray, random:
 
 
 def stripes(u: numpy.ndarray, v: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """How much of each colour's light reaches each pixel of the camera, about 1: stripes of blue, green and red, and gaps between rows."""
-    # Cycles per pixel of the camera; a pixel and the lens blur what is finer.
+    """Returns the share of each colour's light at each pixel of the camera, about 1: stripes of blue, green and red,
+    and gaps between rows."""
+    # Cycles per pixel of the camera; its pixels and lens blur finer patterns.
     finest = numpy.hypot(*[numpy.abs(numpy.gradient(u, axis=axis)).mean() for axis in (0, 1)])
     passed = numpy.abs(numpy.sinc(finest)) * 0.8 + 0.06
     strength = FLOAT(random.uniform(0.1, 0.9) * passed)
@@ -99,7 +103,7 @@ def stripes(u: numpy.ndarray, v: numpy.ndarray, random: Random) -> numpy.ndarray
 
 
 def glare(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """A lamp or a window in the glass."""
+    """Adds the reflection of a lamp or a window in the glass."""
     rows, columns = picture.shape[:2]
     light = numpy.zeros((rows, columns), FLOAT)
     centre = (int(random.uniform(0, columns)), int(random.uniform(0, rows)))
@@ -110,7 +114,8 @@ def glare(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def camera(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """What every picture goes through, genuine or not, so that none of it tells: exposure, white, a webcam's lens, sensor and compression."""
+    """Applies the same camera to every picture, genuine or not, so that it reveals nothing: exposure, white balance, a
+    webcam's lens, sensor and compression."""
     gain = random.uniform(0.6, 1.3) * (1 + random.uniform(-0.1, 0.1, 3))
     picture = numpy.clip(picture * gain.astype(FLOAT) + FLOAT(random.uniform(-12, 12)), 0, 255)
     if random.random() < 0.5:
@@ -135,10 +140,10 @@ def camera(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def noisy(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """The sensor's noise, stronger in the light, and what a webcam does against it."""
+    """Adds the sensor's noise, stronger in bright areas, and sometimes a webcam's denoising."""
     noise = random.standard_normal(picture.shape, FLOAT)
     if random.random() < 0.4:
-        # Noise of the colours that the camera has smoothed is coarser.
+        # Colour noise that the camera has smoothed is coarser.
         noise = 0.4 * noise + 1.5 * cv2.GaussianBlur(noise, (0, 0), random.uniform(0.7, 1.6))
     strength = FLOAT(random.uniform(0.3, 6)) * (0.6 + 0.8 * picture.mean(axis=2, keepdims=True) / 255)
     picture = numpy.clip(picture + strength * noise, 0, 255).astype(FLOAT)
@@ -160,13 +165,13 @@ def shaken(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def saturated(picture: numpy.ndarray, share: float) -> numpy.ndarray:
-    """Colours drawn towards grey (below 1) or away from it."""
+    """Moves colours towards grey (share below 1) or away from it."""
     grey = picture.mean(axis=2, keepdims=True)
     return grey + (picture - grey) * FLOAT(share)
 
 
 def across(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """How far each pixel lies from a line through the picture, in pixels; negative on one side."""
+    """Returns each pixel's distance from a line through the picture, in pixels; negative on one side."""
     y, x = places(picture)
     angle, (row, column) = random.uniform(0, numpy.pi), random.uniform(0.2, 0.8, 2) * picture.shape[:2]
     return (x - FLOAT(column)) * FLOAT(numpy.cos(angle)) + (y - FLOAT(row)) * FLOAT(numpy.sin(angle))

@@ -1,4 +1,4 @@
-"""Crops to train and measure on: made once, in chunks, and kept."""
+"""Makes crops to train and measure on, once and in chunks, and keeps them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Random = numpy.random.Generator
 MODELS = Path(__file__).resolve().parents[3] / "models"
 SEED = 20261129
 CHUNK = 16
-# Scenes of each kind that every portrait is put into.
+# Scenes of each kind for every portrait.
 SCENES = 24
 
 
@@ -26,18 +26,18 @@ class Portrait:
 
     @property
     def is_held_out(self) -> bool:
-        """An eighth of the people, the same as in ../recognizer."""
+        """True for an eighth of the people, the same as in ../recognizer."""
         return hashlib.sha256(self.path.stem.encode()).digest()[0] % 8 == 0
 
     def read(self, faces: Faces):
-        """The picture with the person in a fourth channel, and the face's box or `None`."""
+        """Returns the picture with a mask of the person as a fourth channel, and the face's box or `None`."""
         picture = cv2.imread(str(self.path))
         box = faces.box(picture)
         return (picture if box is None else numpy.dstack([picture, scenes.person(picture, box)])), box
 
 
 def portraits(folder: Path) -> list[Portrait]:
-    """All pictures of the folder, one of each person, in a random order that is always the same."""
+    """Returns all pictures of the folder, one of each person, in a fixed pseudo-random order."""
     found = [Portrait(path) for path in sorted(folder.glob("*.jpg"))]
     numpy.random.default_rng(SEED).shuffle(found)
     return found
@@ -45,7 +45,7 @@ def portraits(folder: Path) -> list[Portrait]:
 
 @dataclass
 class Maker:
-    """Makes chunk `index`, whatever was made before it: its random numbers follow from the index."""
+    """Makes chunk `index` independently of the others: its random numbers follow from the index."""
 
     everyone: list[Portrait]
     work: Path
@@ -69,7 +69,7 @@ class Maker:
 
 
 def of_portrait(portrait: Portrait, pixels: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """The portrait as it is, genuine scenes and as many attacks."""
+    """Returns the portrait itself, genuine scenes and as many attacks."""
     photographs = [(scenes.REAL, True, (pixels[:, :, :3], box))]
     attacks = random.choice(list(scenes.ATTACKS), SCENES)
     for label in [scenes.REAL] * SCENES + attacks.tolist():
@@ -85,7 +85,7 @@ def crops_of(view: numpy.ndarray, place: numpy.ndarray) -> numpy.ndarray:
 
 
 def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, numpy.ndarray]:
-    """The samples of the first chunks; what is missing is made."""
+    """Returns the samples of the first chunks; missing chunks are made."""
     work.mkdir(parents=True, exist_ok=True)
     everyone = portraits(faces)
     count = min(chunks, -(-len(everyone) // CHUNK))
@@ -98,7 +98,7 @@ def made(faces: Path, work: Path, chunks: int, processes: int) -> dict[str, nump
 
 
 def untouched(folder: Path, count: int) -> numpy.ndarray:
-    """Crops of pictures of other people as they are, to compare student and teachers on: at most `count` of the folder."""
+    """Returns crops of at most `count` unchanged pictures of other people, to compare student and teachers."""
     cv2.setNumThreads(1)
     found = sorted(folder.rglob("*.jpg"))
     networks, crops = Faces(MODELS), []

@@ -1,21 +1,21 @@
-"""What the student practises on beside what a camera gives: pictures mixed, and changed as no camera would.
+"""Additional training pictures for the student: mixed pictures, and changes that no camera makes.
 
-Only the teacher knows what they are. A student that follows it there as well does so for attacks that nobody thought of
-(a patient teacher and a long schedule: arXiv 2106.05237). Pictures are (n, 3, 80, 80), BGR, 0..255.
+Only the teacher labels them. A student that follows the teacher there as well also does so for attacks that nobody
+foresaw (a patient teacher and a long schedule: arXiv 2106.05237). Pictures are (n, 3, 80, 80), BGR, 0..255.
 """
 
 import torch
 from torch.nn import functional
 
 Generator = torch.Generator
-# Of the pictures, the share that is mixed or changed.
+# The share of the pictures that is mixed or changed.
 SHARE = 0.6
-# Pixels on either side of a blur's middle.
+# Pixels on either side of a blur's centre.
 REACH = 4
 
 
 class Chance:
-    """Random numbers for each of `n` pictures, shaped to be multiplied with them."""
+    """Random numbers for each of `n` pictures, shaped for multiplication with them."""
 
     def __init__(self, n: int, random: Generator):
         self.n, self.random = n, random
@@ -29,17 +29,17 @@ class Chance:
 
 
 def practised(pictures: torch.Tensor, random: Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """The pictures, each moved a little, most mixed or changed, and which of them (n) are."""
+    """Returns the augmented pictures, most of them mixed or changed, and a flag (n) for each of these."""
     chance = Chance(len(pictures), random)
     pictures = moved(pictures, chance)
     is_changed = chance.happens(SHARE)
     pictures = torch.where(is_changed, changed(mixed(pictures, chance), chance), pictures)
-    # A camera gives whole numbers.
+    # A camera produces whole numbers.
     return pictures.clamp(0, 255).round(), is_changed.flatten()
 
 
 def moved(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
-    """Every second one mirrored, and every second one a little larger, smaller and to a side, as detectors are."""
+    """Mirrors half of the pictures, and scales and shifts half of them a little, like the errors of detectors."""
     mirror = 1 - 2 * chance.happens(0.5).float()
     moves = chance.happens(0.5).float()
     scale = 1 + moves * chance.uniform(-0.1, 0.1)
@@ -52,7 +52,7 @@ def moved(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
 
 
 def mixed(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
-    """With another of them: both seen at once, or a part of one in the other, or not at all."""
+    """Mixes each picture with another: blended, with a part of the other inserted, or unchanged."""
     partners = pictures[torch.randperm(chance.n, generator=chance.random, device=pictures.device)]
     way, share = chance.uniform(0, 1), chance.uniform(0, 1)
     side = torch.arange(pictures.shape[-1], device=pictures.device)
@@ -65,7 +65,7 @@ def mixed(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
 
 
 def changed(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
-    """Tones, colours, contrast, sharpness, grain."""
+    """Changes tones, colours, contrast, sharpness and grain."""
     toned = 255 * (pictures / 255).clamp(1e-4, 1) ** chance.uniform(0.6, 1.6, 3)
     pictures = torch.where(chance.happens(0.5), toned, pictures)
     grey = pictures.mean(1, keepdim=True)
@@ -82,7 +82,7 @@ def changed(pictures: torch.Tensor, chance: Chance) -> torch.Tensor:
 
 
 def blurred(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
-    """Each by a Gaussian of its own, (n) pixels."""
+    """Blurs each picture by its own Gaussian; `sigmas` are (n), in pixels."""
     n, channels, rows, columns = pictures.shape
     places = torch.arange(-REACH, REACH + 1, device=pictures.device)
     weights = torch.exp(-(places**2) / (2 * sigmas[:, None] ** 2))

@@ -1,4 +1,4 @@
-"""The network: small enough for a few milliseconds on one core."""
+"""The network: small enough to run in a few milliseconds on one core."""
 
 import torch
 from torch import nn
@@ -20,9 +20,9 @@ class Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """BGR, (x - 127.5) / 127.5, 80 x 80, to three logits: printed, real, shown on a screen.
+    """Maps BGR, (x - 127.5) / 127.5, 80 x 80, to three logits: printed, real, shown on a screen.
 
-    Plain convolutions, not depthwise ones: a CPU makes more of them for their multiply-adds.
+    It uses plain convolutions instead of depthwise ones, since a CPU runs them more efficiently per multiply-add.
     """
 
     def __init__(self):
@@ -33,7 +33,7 @@ class Network(nn.Module):
             *convolution(32, 64, 2), nn.ReLU(), Residual(64, 64), Residual(64, 64),
             *convolution(64, 128, 2), nn.ReLU(), Residual(128, 96), Residual(128, 96),
         )  # fmt: skip
-        # Each place of the 5 x 5 weighs on its own: what is at the edge means something else than what is in the face.
+        # Each of the 5 x 5 positions has its own weight: the border means something else than the face.
         self.places = nn.Sequential(nn.Conv2d(128, 128, 5, groups=128, bias=False), nn.BatchNorm2d(128))
         self.classifier = nn.Linear(128, 3)
 
@@ -42,7 +42,7 @@ class Network(nn.Module):
 
 
 def multiply_adds(network: Network) -> int:
-    """Of one picture, in convolutions and the last layer."""
+    """Returns the number of multiply-adds for one picture, in convolutions and the last layer."""
     total, hooks = 0, []
 
     def count(layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:

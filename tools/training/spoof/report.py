@@ -1,15 +1,16 @@
-"""How a network against spoofs does on held-out people, beside its teacher. All attacks are simulated."""
+"""Reports a spoof network's accuracy on held-out people, beside its teacher. All attacks are simulated."""
 
 import numpy
 
 from scenes import ATTACKS, REAL
 
-# Of genuine pictures, the share that each level may refuse.
+# The share of genuine pictures that each level may refuse.
 LEVELS = {"LOW": 0.02, "MEDIUM": 0.05, "HIGH": 0.10}
 
 
 def figures(data: dict[str, numpy.ndarray], students: dict[str, numpy.ndarray], teacher: numpy.ndarray) -> dict:
-    """`students` and `teacher`: how real each sample is to them, 0..1. The first student is the one that ships."""
+    """Takes the genuineness of each sample, 0..1, by `students` and `teacher`. The first student is the one that ships.
+   """
     shipped = next(iter(students.values()))
     told = {
         "samples": {"plain genuine": int(data["plain"].sum()), "genuine": int((genuine(data) & ~data["plain"]).sum())},
@@ -60,7 +61,7 @@ def measured(of_faces: numpy.ndarray, of_attacks: numpy.ndarray) -> dict:
 
 
 def area(scores: numpy.ndarray, is_genuine: numpy.ndarray) -> float:
-    """That a genuine one has the higher score of a pair."""
+    """Returns the probability that the genuine sample of a pair has the higher score (AUC)."""
     ranks = scores.argsort().argsort() + 1
     faces, others = is_genuine.sum(), (~is_genuine).sum()
     return rounded((ranks[is_genuine].sum() - faces * (faces + 1) / 2) / (faces * others))

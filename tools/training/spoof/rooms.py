@@ -1,4 +1,4 @@
-"""What stands behind a face: walls, furniture, windows, lamps, in focus or out of it. All drawn.
+"""Draws backgrounds behind a face: walls, furniture, windows, lamps, in focus or out of focus.
 
 Pictures are BGR, 32-bit floats in 0..255.
 """
@@ -8,12 +8,12 @@ import numpy
 
 Random = numpy.random.Generator
 FLOAT = numpy.float32
-# A picture's sides, as little as its shapes are drawn at.
+# The shortest side at which shapes are drawn, in pixels.
 COARSE = 96
 
 
 def room(size: tuple[int, int], random: Random) -> numpy.ndarray:
-    """Rows and columns `size`."""
+    """Returns a room of `size`, rows and columns."""
     rows, columns = size
     scale = max(COARSE / min(size), min(1.0, 320 / max(size)))
     canvas = wall((max(round(rows * scale), 2), max(round(columns * scale), 2)), random)
@@ -26,13 +26,13 @@ def room(size: tuple[int, int], random: Random) -> numpy.ndarray:
 
 
 def wall(size: tuple[int, int], random: Random) -> numpy.ndarray:
-    """A colour that changes over the wall, and patches of all sizes on it, as plaster, curtains or leaves have them."""
+    """Returns a gradient of colour with patches of all sizes, as on plaster, curtains or leaves."""
     grey = random.uniform(20, 235, (2, 2, 1)) if random.random() < 0.5 else random.uniform(20, 235)
     corners = (grey + random.normal(0, 18, (1, 1, 3)) + random.uniform(-20, 20, (2, 2, 3))).astype(FLOAT)
     canvas = cv2.resize(corners, size[::-1], interpolation=cv2.INTER_LINEAR)
     strength = random.uniform(0, 1) ** 2 * 60
     for cells in (4, 9, 20, 45):
-        # Longer along one side than the other, or not.
+        # Stretches the patches along one side.
         stretch = numpy.exp(random.uniform(-1, 1))
         shape = (max(int(cells * stretch), 2), max(int(cells / stretch), 2), 3 if random.random() < 0.1 else 1)
         patches = random.standard_normal(shape, FLOAT)
@@ -42,7 +42,8 @@ def wall(size: tuple[int, int], random: Random) -> numpy.ndarray:
 
 
 def thing(canvas: numpy.ndarray, random: Random) -> None:
-    """A frame, a window, a shelf, a lamp, an edge: a rectangle, an ellipse or a line, so that none of these alone is a sign of an attack."""
+    """Draws a rectangle, an ellipse or a line, such as a frame, a window, a shelf, a lamp or an edge, so that none of
+    these indicates an attack."""
     rows, columns = canvas.shape[:2]
     centre = (random.uniform(-0.1, 1.1, 2) * (columns, rows)).astype(int).tolist()
     half = (numpy.exp(random.uniform(-3.2, -0.7, 2)) * (columns, rows)).astype(int) + 1

@@ -1,4 +1,4 @@
-"""Scenes as a front camera sees them: a face before some background, or a picture of one held up before it.
+"""Makes scenes as a front camera sees them: a face before a background, or a picture of a face held up before one.
 
 Pictures are BGR, 32-bit floats in 0..255. A scene is a picture and the face's box in it.
 """
@@ -11,18 +11,19 @@ from rooms import room
 
 Random = numpy.random.Generator
 FLOAT = numpy.float32
-# By their labels: the places of the networks' answers.
+# Species by label, in the order of the networks' outputs.
 SPECIES = ["print", "real", "screen"]
 REAL = 1
 ATTACKS = {label: species for label, species in enumerate(SPECIES) if label != REAL}
-# How wide faces are in scenes, in pixels: from those of a film of 240 lines to those of one of 1080, which cost more and which portraits do not fill.
+# The range of face widths in scenes, in pixels: from those in a film of 240 lines to those in a film of 1080. Wide
+# faces cost more, and portraits lack the pixels for them.
 FACE_WIDTHS = (45, 200)
-# Sides of what a scene shows, in widths of the face.
+# The sides of a scene, in widths of the face.
 VIEWS = (2.4, 5.0)
 
 
 def scene(portrait: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """A genuine one. `portrait` has a fourth channel: how much of each pixel is the person, 0..255."""
+    """Returns a genuine scene. `portrait` has a fourth channel with the person's share of each pixel, 0..255."""
     width = numpy.exp(random.uniform(*numpy.log(FACE_WIDTHS)))
     portrait, box = resized(portrait.astype(FLOAT), box, width / box[2])
     if random.random() < 0.5:
@@ -34,7 +35,7 @@ def scene(portrait: numpy.ndarray, box: numpy.ndarray, random: Random):
 
 
 def person(picture: numpy.ndarray, box: numpy.ndarray) -> numpy.ndarray:
-    """How much of each pixel of a portrait before a plain wall is the person, 0..255 (8 bits): GrabCut, then a soft edge."""
+    """Returns the person's share of each pixel before a plain wall, 0..255 (8 bits): GrabCut, then a soft edge."""
     rows, columns = picture.shape[:2]
     x, y, width, height = box
     likely = numpy.full((rows, columns), cv2.GC_PR_BGD, numpy.uint8)
@@ -58,7 +59,7 @@ def resized(picture: numpy.ndarray, box: numpy.ndarray, scale: float):
 
 
 def turned(picture: numpy.ndarray, box: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """The head turned a little: what is nearer the camera moves further, as on half an ellipsoid."""
+    """Rotates the head a little: parts nearer to the camera move further, as on half an ellipsoid."""
     y, x = attacks.places(picture)
     across, down = (x - FLOAT(box[0] + box[2] / 2)) / FLOAT(box[2] * 0.75), (y - FLOAT(box[1] + box[3] * 0.45)) / FLOAT(box[3] * 0.8)
     depth = numpy.sqrt(numpy.clip(1 - across**2 - down**2, 0, 1)) * FLOAT(box[2] * 0.5)
@@ -67,7 +68,7 @@ def turned(picture: numpy.ndarray, box: numpy.ndarray, random: Random) -> numpy.
 
 
 def lit(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """Light from one side, of a colour of its own; portraits are lit evenly."""
+    """Lights the picture from one side with a random colour; portraits are lit evenly."""
     if random.random() < 0.4:
         return picture
     side = attacks.across(picture, random) / picture.shape[1] * random.uniform(2, 8)
@@ -77,7 +78,7 @@ def lit(picture: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def surrounded(picture: numpy.ndarray, matte: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """The person before something else. What a portrait cuts off below or beside goes on as its last row and column do."""
+    """Puts the person before another background. The portrait's last row and column continue beyond its border."""
     x, y, width, height = box
     wide = max(int(width * random.uniform(*VIEWS)), int(width * 1.7))
     high = max(int(width * random.uniform(*VIEWS)), int(height * 1.6))
@@ -91,14 +92,14 @@ def surrounded(picture: numpy.ndarray, matte: numpy.ndarray, box: numpy.ndarray,
 
 
 def attack(genuine: numpy.ndarray, box: numpy.ndarray, species: str, random: Random):
-    """The genuine scene on paper or a display, and that before a camera."""
+    """Puts the genuine scene on paper or a display, and holds that before a camera."""
     content, box = framed(genuine, box, random)
     content, box, matte = sheet(content, box, random) if species == "print" else display(content, box, random)
     return held(content, matte, box, species, random)
 
 
 def framed(genuine: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """The part of a scene that is printed or shown: how closely differs."""
+    """Returns the part of a scene that is printed or shown, cropped more or less closely."""
     rows, columns = genuine.shape[:2]
     x, y, width, height = box
     room_around = numpy.exp(random.uniform(numpy.log(0.15), numpy.log(2), 4)) * width
@@ -108,7 +109,8 @@ def framed(genuine: numpy.ndarray, box: numpy.ndarray, random: Random):
 
 
 def sheet(content: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """Paper with a margin, or cut along the head; flat or bent. And how much of each pixel is paper."""
+    """Returns paper with a margin, or cut along the head; flat or bent. Also returns the paper's share of each pixel.
+   """
     content = attacks.printed(content, random)
     matte = numpy.ones(content.shape[:2], FLOAT)
     if random.random() < 0.25:
@@ -125,7 +127,7 @@ def sheet(content: numpy.ndarray, box: numpy.ndarray, random: Random):
 
 
 def cut_out(size: tuple[int, int], box: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """Scissors go round the head in short straight cuts."""
+    """Returns the shape of paper cut around the head in short straight cuts."""
     angles = numpy.sort(random.uniform(0, 2 * numpy.pi, random.integers(9, 26)))
     reach = box[2:] * random.uniform(0.6, 0.95) * random.normal(1, 0.05, (len(angles), 1))
     corners = box[:2] + box[2:] * (0.5, 0.42) + numpy.column_stack([numpy.cos(angles), numpy.sin(angles) * 1.15]) * reach
@@ -135,7 +137,7 @@ def cut_out(size: tuple[int, int], box: numpy.ndarray, random: Random) -> numpy.
 
 
 def display(content: numpy.ndarray, box: numpy.ndarray, random: Random):
-    """A phone's, a tablet's or a screen's: bars of its program, its case; its corners may be round."""
+    """Returns the display of a phone, a tablet or a screen: bars of its program, its case, sometimes round corners."""
     content = attacks.shown(content, random)
     for _ in range(random.integers(0, 3)):
         high = max(int(content.shape[0] * random.uniform(0.02, 0.12)), 1)
@@ -159,7 +161,7 @@ def bordered(content: numpy.ndarray, box: numpy.ndarray, colour: numpy.ndarray, 
 
 
 def bent(content: numpy.ndarray, random: Random) -> numpy.ndarray:
-    """Bent about an upright or a level axis, with the shade that goes with it."""
+    """Bends the content about a vertical or a horizontal axis, with the matching shading."""
     rows, columns = content.shape[:2]
     y, x = numpy.mgrid[0:rows, 0:columns].astype(FLOAT)
     strength, turn = FLOAT(random.uniform(-0.06, 0.06)), random.random() < 0.5
@@ -171,7 +173,7 @@ def bent(content: numpy.ndarray, random: Random) -> numpy.ndarray:
 
 
 def held(content: numpy.ndarray, matte: numpy.ndarray, box: numpy.ndarray, species: str, random: Random):
-    """A sheet or a display, a little tilted, before a background; sometimes so near that its edges are out of sight."""
+    """Holds a sheet or a display, slightly tilted, before a background; sometimes its edges are out of sight."""
     rows, columns = content.shape[:2]
     width = numpy.exp(random.uniform(*numpy.log(FACE_WIDTHS)))
     scale = width / box[2]
@@ -209,7 +211,8 @@ def held(content: numpy.ndarray, matte: numpy.ndarray, box: numpy.ndarray, speci
 
 
 def grid(seen: numpy.ndarray, size: tuple[int, int], width: float, scale: float, random: Random):
-    """Which of its own pixels a display shows at each of the camera's: from a fifth to three of them to one; the lens bends them a little."""
+    """Returns the display's pixel at each of the camera's: between a fifth of a pixel and three pixels per camera
+    pixel; the lens bends them a little."""
     y, x = (places.astype(FLOAT) for places in numpy.mgrid[0 : size[0], 0 : size[1]])
     away = ((x - size[1] / 2) ** 2 + (y - size[0] / 2) ** 2) / FLOAT(width**2)
     bend = 1 + FLOAT(random.uniform(-0.01, 0.01)) * away
@@ -222,7 +225,7 @@ def grid(seen: numpy.ndarray, size: tuple[int, int], width: float, scale: float,
 
 
 def fingers(canvas: numpy.ndarray, corners: numpy.ndarray, width: float, random: Random) -> None:
-    """A hand at an edge of what is held: a few fingers, or their tips before it."""
+    """Draws a hand at an edge of the object: a few fingers, or their tips before it."""
     first, second = random.permutation([[3, 2], [0, 3], [1, 2]])[0]
     share, skin = random.uniform(0, 1), numpy.array([0.55, 0.7, 1.0]) * random.uniform(60, 240)
     edge = (corners[second] - corners[first]) / max(numpy.linalg.norm(corners[second] - corners[first]), 1)
@@ -235,7 +238,7 @@ def fingers(canvas: numpy.ndarray, corners: numpy.ndarray, width: float, random:
 
 
 def taken(portrait: numpy.ndarray, box: numpy.ndarray, species: str, random: Random):
-    """A photograph (8 bits) of a face or of an attack with it, and the box that a detector would give, more or less."""
+    """Returns a photograph (8 bits) of a face or of an attack with it, and the box with a detector's typical error."""
     view, place = scene(portrait, box, random)
     if species != SPECIES[REAL]:
         view, place = attack(view, place, species, random)

@@ -1,4 +1,4 @@
-"""The two MiniFASNets, each on the crop that it was made for, on any device that torch knows."""
+"""The two MiniFASNets, each on its own kind of crop, on any device that torch supports."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 from torch.nn import functional
 
-# File and crop, in face boxes.
+# The file, and the size of the crop in face boxes.
 NETWORKS = [("2.7_80x80_MiniFASNetV2.onnx", 2.7), ("4_0_0_80x80_MiniFASNetV1SE.onnx", 4.0)]
 CROPS = [crop for _, crop in NETWORKS]
 
@@ -17,7 +17,7 @@ OPERATORS = {
     "GlobalAveragePool": lambda x: x.mean((2, 3), keepdim=True),
     "MatMul": torch.matmul,
     "Mul": torch.mul,
-    # Slopes come as (channels, 1, 1).
+    # Slopes have the shape (channels, 1, 1).
     "PRelu": lambda x, slopes: functional.prelu(x, slopes.flatten()),
     "Relu": torch.relu,
     "Reshape": lambda x, shape: x.reshape(len(x), *shape[1:].tolist()),
@@ -26,7 +26,7 @@ OPERATORS = {
 
 
 class Teacher(nn.Module):
-    """A graph of ONNX, node by node. Only what the two networks use is known."""
+    """Executes an ONNX graph node by node. It knows only the operators of these two networks."""
 
     def __init__(self, path: Path):
         super().__init__()
@@ -41,14 +41,14 @@ class Teacher(nn.Module):
         for at, (name, constant) in enumerate(constants.items()):
             value = torch.from_numpy(numpy_helper.to_array(constant).copy())
             if value.dtype == torch.int64:
-                # Stays with the program, which reads it.
+                # Shapes stay on the CPU, since the program reads them.
                 self.shapes[name] = value
             else:
                 self.places[name] = f"value_{at}"
                 self.register_buffer(self.places[name], value)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(n, 3, 80, 80), BGR, 0..255, to logits: printed, real, shown on a screen."""
+        """Maps (n, 3, 80, 80), BGR, 0..255, to logits: printed, real, shown on a screen."""
         known = {name: getattr(self, place) for name, place in self.places.items()} | self.shapes
         known[self.input] = pictures
         for operator, inputs, output, settings in self.nodes:

@@ -24,17 +24,17 @@ from network import Network, multiply_adds  # noqa: E402
 from scenes import REAL  # noqa: E402
 from teacher import Teacher, load  # noqa: E402
 
-# A batch has both crops of that many samples.
+# A batch has both crops of BATCH samples.
 EPOCHS, BATCH, RATE, DECAY = 14, 256, 2e-3, 0.02
-# The teacher is followed above all: it has seen real attacks, the simulation has not.
+# The teacher's weight is the largest: it has seen real attacks, the simulation has not.
 LABEL_WEIGHT, LABEL_SMOOTHING = 0.2, 0.1
-# Softens both sides, so that near certain answers still say how near (arXiv 1503.02531).
+# Softens both sides, so that nearly certain answers still differ in their certainty (arXiv 1503.02531).
 TEMPERATURE = 2.0
-# What cross entropy passes over: samples that no label is true of.
+# The label that cross entropy ignores: no label is true of the sample.
 UNKNOWN = -1
-# Weights of a layer with fewer stay in 32 bits.
+# Layers with fewer weights stay in 32 bits.
 HALVED_MIN = 8192
-# Of a folder of untouched pictures, how many are looked at.
+# The most pictures that are taken from a folder of untouched pictures.
 UNTOUCHED = 2000
 
 
@@ -52,7 +52,7 @@ def loss_of(logits: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -
 
 
 def train(samples: dict[str, numpy.ndarray], teachers: list[Teacher], epochs: int, device: str) -> Network:
-    """One network for the crops of both sizes: what it sees tells which it is, and the teacher of that size is followed."""
+    """Trains one network for both crop sizes: it infers the size from the picture, and follows that size's teacher."""
     torch.manual_seed(data.SEED)
     random = torch.Generator(device).manual_seed(data.SEED)
     rows = numpy.flatnonzero(~samples["held_out"])
@@ -81,7 +81,7 @@ def train(samples: dict[str, numpy.ndarray], teachers: list[Teacher], epochs: in
 
 @torch.no_grad()
 def lesson(crops: torch.Tensor, truth: torch.Tensor, teachers: list[Teacher], random: torch.Generator):
-    """Pictures of both crops, what the teachers say of them, and what they are where that is known."""
+    """Returns pictures of both crops, the teachers' answers, and the labels where they are known."""
     parts = []
     for which, teacher in enumerate(teachers):
         pictures, is_changed = mixtures.practised(planes(crops[:, which]), random)
@@ -93,19 +93,19 @@ def lesson(crops: torch.Tensor, truth: torch.Tensor, teachers: list[Teacher], ra
 
 
 def planes(pictures: torch.Tensor) -> torch.Tensor:
-    """(n, 80, 80, 3) of bytes as (n, 3, 80, 80) of floats."""
+    """Converts (n, 80, 80, 3) bytes to (n, 3, 80, 80) floats."""
     return pictures.permute(0, 3, 1, 2).float()
 
 
 @torch.no_grad()
 def real(network: nn.Module, pictures: torch.Tensor) -> numpy.ndarray:
-    """What a network gives for real, 0 to 1."""
+    """Returns a network's probability for real, 0 to 1."""
     parts = [network(part).softmax(1)[:, REAL] for part in pictures.split(256)]
     return torch.cat(parts).cpu().numpy().astype(numpy.float64)
 
 
 def export(network: Network, path: Path) -> None:
-    """ONNX, with the normalisations folded into the convolutions and nothing in it that differs from run to run."""
+    """Writes ONNX, with normalisations folded into the convolutions and nothing that differs between runs."""
     torch.onnx.export(
         network, (torch.zeros(1, 3, 80, 80),), path, dynamo=False, opset_version=17,
         input_names=["image"], output_names=["logits"], dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}},
@@ -144,13 +144,13 @@ def measured(samples: dict[str, numpy.ndarray], network: Network, teachers: list
 
 
 def answers(crops: numpy.ndarray, network: Network, teachers: list[Teacher], device: str):
-    """How real the samples are to the student, one row for each crop, and to the teachers."""
+    """Returns the probabilities for real by the student, one row for each crop, and by the teachers."""
     sizes = [planes(torch.from_numpy(crops[:, which]).to(device)) for which in (0, 1)]
     return [real(network, normal(pictures)) for pictures in sizes], [real(*one) for one in zip(teachers, sizes)]
 
 
 def compared(folder: Path, network: Network, teachers: list[Teacher], device: str) -> dict:
-    """Student and teachers on other people's pictures as they are."""
+    """Compares student and teachers on other people's unchanged pictures."""
     ours, theirs = (sum(two) / 2 for two in answers(data.untouched(folder, UNTOUCHED), network, teachers, device))
     return report.agreement(ours, theirs) | {"quantiles": report.quantiles(ours), "teachers'": report.quantiles(theirs)}
 

@@ -1,4 +1,4 @@
-//! A report on ages as people read it.
+//! The text form of a report on ages.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::ages::{Buffer, Decade, Errors, Rate, Report};
 use crate::measure::interval::Interval;
 use crate::measure::number::{grouped, percent};
 
-/// Longer lists of failures are cut; the JSON has them all.
+/// The text shows this many failures; the JSON has all of them.
 const FAILURES_SHOWN: usize = 20;
 
 impl fmt::Display for Report {
@@ -72,7 +72,7 @@ fn thresholds(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-/// `131: 6.5 % [5.46, 7.67]`
+/// Writes a rate as `131: 6.5 % [5.46, 7.67]`.
 fn rate(rate: &Rate) -> String {
     match (rate.rate, rate.interval) {
         (Some(share), Some(Interval { low, high })) => {

@@ -1,4 +1,4 @@
-//! From the cosines of different people to what a score means.
+//! Fits a calibration curve to the cosines of pairs of different people.
 
 use face::calibration::{Calibration, Knot, Origin, Tail};
 use face::values::score::Score;
@@ -8,54 +8,58 @@ use crate::measure::comparison::Comparison;
 use crate::measure::comparison::impostors::{ImpostorPair, Impostors};
 use crate::measure::pareto;
 
-/// The law of the tail is fitted to so many of the highest pairs: enough to know its scale to about 5 %,
-/// and so few that the law has to hold only where it is needed.
+/// The law of the tail is fitted to this many of the highest pairs: enough to know its scale to about 5 %, and few
+/// enough that the law has to hold only where it is needed.
 pub const TAIL_PAIRS: u64 = 1000;
-/// Of a small set to one pair in so many: the curve up to score 2500 is always measured.
+/// In a small set, the tail holds at most one pair in this many, so the curve up to score 2500 is always measured.
 pub const TAIL_SHARE_MAX: u64 = 100;
-/// With fewer than this nothing can be said about a false acceptance rate of 0.1 %.
+/// Fewer pairs than this allow no statement about a false acceptance rate of 0.1 %.
 const PAIRS_MIN: u64 = 5_000;
-/// The score at a false acceptance rate of 100 %: as low as scores mean anything.
+/// The score at a false acceptance rate of 100 %; lower scores mean nothing.
 const SCORE_ALL: f64 = 1500.0;
-/// The score at a cosine of -1, so that scores go on falling where every pair is accepted.
+/// The score at a cosine of -1: scores keep falling even where every pair is accepted.
 const SCORE_LOWEST: f64 = 0.0;
-/// Distance of measured knots: between them the rate changes by a quarter, and the curve is as good as straight.
+/// The distance between measured knots, in points of score. From one to the next the rate changes by a quarter, and the
+/// curve is nearly straight.
 const MEASURED_STEP: f64 = 50.0;
-/// Distance of extrapolated ones.
+/// The distance between extrapolated knots, in points of score.
 const TAIL_STEP: f64 = 250.0;
-/// Cosines and the tail's law are written with six digits, a tenth of what 16-bit templates resolve.
+/// Cosines and the parameters of the tail's law are written to a millionth, a tenth of the resolution of 16-bit
+/// templates.
 pub(super) const DIGITS: f64 = 1e6;
 
-/// A curve fitted, and how well.
+/// A fitted curve and its goodness of fit.
 #[derive(Debug, Clone)]
 pub struct Fit {
     pub calibration: Calibration,
-    /// To how many pairs the tail's law was fitted.
+    /// The number of pairs that the tail's law was fitted to.
     pub tail_pairs: usize,
-    /// The largest distance between the law and these pairs, as shares of them (Kolmogorov and Smirnov's).
+    /// The largest distance between the law and the distribution of these pairs, as a share of them
+    /// (Kolmogorov-Smirnov).
     pub tail_gap: f64,
     pub tail: Tailed,
 }
 
-/// The tail beside what it was fitted to.
+/// The law of the tail and the pairs that it was fitted to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tailed {
     pub law: Tail,
-    /// Of all pairs of two people, those beyond the tail's beginning.
+    /// The share of all impostor pairs that lie beyond the beginning of the tail.
     pub share: f64,
-    /// Cosines of these pairs, the highest first, with the share of all pairs that reaches each.
+    /// Cosines of these pairs, highest first, each with the share of all pairs that reaches it.
     pub observed: Vec<(f64, f64)>,
 }
 
-/// Fits a curve to the pairs of two people. `data` says in words what they are.
+/// Fits a curve to the pairs of two people. `data` describes them in words.
 ///
-/// - Knots every 50 points of score at the cosine that the share of pairs of that score reaches, up to where the tail begins.
-/// - The tail begins above all but the 1000 highest pairs, or 1 % of the pairs if these are fewer, with a generalised
-///   Pareto law of shape zero or more; knots from it up to a cosine of 1.
-/// - Below the lowest pair the score goes on falling to 0 at a cosine of -1.
-/// - It is called measured down to three in the number of pairs of *people* (the rule of three). Pairs of pictures are
-///   not independent: several come from the same two people. At rates so low, pairs of people that share one of them
-///   nearly are: next to none of a person's pairs lies beyond.
+/// - Knots lie every 50 points of score, up to the beginning of the tail. Each has the cosine that the share of pairs
+///   of its score reaches.
+/// - The tail begins above all but the 1000 highest pairs, or above all but 1 % of the pairs if that is fewer. It
+///   follows a generalised Pareto law with a shape of zero or more; its knots reach a cosine of 1.
+/// - Below the lowest pair, the score keeps falling to 0 at a cosine of -1.
+/// - The curve counts as measured down to a rate of three divided by the number of pairs of *people* (the rule of
+///   three). Pairs of pictures are not independent: several come from the same two people. At such low rates, pairs of
+///   people that share one person are nearly independent: hardly any of a person's pairs lie beyond the threshold.
 pub fn fit(comparison: &Comparison, data: String) -> Result<Fit, Error> {
     let impostors = &comparison.impostors;
     if impostors.pairs < PAIRS_MIN {
@@ -81,7 +85,7 @@ pub fn fit(comparison: &Comparison, data: String) -> Result<Fit, Error> {
     Ok(Fit { calibration, tail_pairs, tail_gap: gap(impostors, &tail), tail: tailed })
 }
 
-/// The law of what lies beyond the cosine that only the highest `pairs` exceed.
+/// Fits the law of the excesses over the cosine that only the highest `pairs` exceed.
 fn tail(impostors: &Impostors, pairs: usize) -> Option<Tail> {
     let cosine = rounded(f64::from(impostors.tail.get(pairs)?.cosine), DIGITS);
     let excesses: Vec<f64> =
@@ -90,7 +94,7 @@ fn tail(impostors: &Impostors, pairs: usize) -> Option<Tail> {
     Some(Tail { cosine, shape: rounded(law.shape, DIGITS), scale: rounded(law.scale, DIGITS).max(1.0 / DIGITS) })
 }
 
-/// Knots at the cosines that shares of the pairs reach, from all pairs to those of the tail.
+/// Returns the knots at the cosines that given shares of the pairs reach, from all pairs down to the tail's share.
 fn measured(impostors: &Impostors, tail: &Tail, tail_share: f64) -> Vec<Knot> {
     let lowest = Knot { cosine: -1.0, score: SCORE_LOWEST };
     let end = Score::from_far_percent(100.0 * tail_share).0;
@@ -103,14 +107,15 @@ fn measured(impostors: &Impostors, tail: &Tail, tail_share: f64) -> Vec<Knot> {
     std::iter::once(lowest).chain(below_tail).collect()
 }
 
-/// Knots along the tail's law, from its beginning to a cosine of 1. A law without shape is a straight line in the score.
+/// Returns knots along the tail's law, from its beginning to a cosine of 1. A law of shape zero is a straight line in
+/// the score.
 fn extrapolated(tail: &Tail, share: f64) -> Vec<Knot> {
     let score = |cosine: f64| Score::from_far_percent(100.0 * share * tail.beyond(cosine)).0;
     let (begin, end) = (score(tail.cosine), score(1.0));
     let steps = if tail.shape == 0.0 { 1 } else { ((end - begin) / TAIL_STEP).ceil().clamp(1.0, 100.0) as usize };
     (0..=steps)
         .map(|step| {
-            // Of the tail's own pairs, this share lies beyond the step.
+            // This share of the tail's own pairs lies beyond the step.
             let beyond = 10f64.powf((begin - end) / 500.0 * step as f64 / steps as f64);
             let excess = if tail.shape == 0.0 { -beyond.ln() } else { (beyond.powf(-tail.shape) - 1.0) / tail.shape }
                 * tail.scale;
@@ -120,7 +125,7 @@ fn extrapolated(tail: &Tail, share: f64) -> Vec<Knot> {
         .collect()
 }
 
-/// Leaves out knots that do not rise above the one before: where many pairs have one cosine, there are such.
+/// Drops knots that do not rise above the one before; they occur where many pairs have the same cosine.
 fn rising(knots: impl Iterator<Item = Knot>) -> Vec<Knot> {
     let mut kept: Vec<Knot> = Vec::new();
     for knot in knots {
@@ -155,12 +160,12 @@ mod tests {
     use super::*;
     use crate::measure::comparison::{Pairing, Sample};
 
-    /// Pictures of people whose templates point anywhere in 32 dimensions.
+    /// One picture of each person, with templates in random directions in 32 dimensions.
     fn strangers(people: usize, seed: u64) -> Comparison {
         let mut random = StdRng::seed_from_u64(seed);
         let samples: Vec<Sample> = (0..people)
             .map(|person| {
-                // Sums of four even numbers are near enough to normal ones for all directions to be alike.
+                // Sums of four uniform numbers are close enough to normal for all directions to be equally likely.
                 let values: Vec<f32> =
                     (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
                 Sample { person, template: Template::new(1, &values), ..Sample::default() }

@@ -1,4 +1,4 @@
-//! From pairs of different people's poor pictures to what their cosines count for.
+//! Fits discounts, which lower the cosines of poor pictures, to pairs of different people's poor pictures.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,28 @@ use crate::Error;
 use crate::fit::calibrate::{DIGITS, rounded};
 use crate::input::worse::Worse;
 
-/// Qualities of the better picture at which another discount begins, from the best down: good pictures need none.
+/// The step between qualities of the better picture at which discounts begin, from the best down; good pictures need
+/// none.
 const STEP: i32 = 50;
 const BEST: i32 = 100;
 const WORST: i32 = -200;
 /// Scores at which cosines are compared.
 const SCORES: [f64; 4] = [2000.0, 2500.0, 3000.0, 3500.0];
-/// The worst kind of degradation may have this many times the rate that is stated: all kinds together then keep to it.
+/// The worst kind of degradation may have this many times the stated rate; all kinds together then keep to the stated
+/// rate.
 const WORST_RATE: f64 = 1.5;
-/// So many pairs must lie beyond a cosine for it to be known.
+/// A cosine is known only if at least this many pairs lie beyond it.
 const EVENTS_MIN: f64 = 20.0;
-/// A group that lifts every cosine by less needs no discount.
+/// A group that raises every cosine by less than this needs no discount.
 const LIFT_MIN: f64 = 0.005;
 
-/// Fits the discounts to worse copies of photographs of different people.
+/// Fits the discounts to degraded copies of photographs of different people.
 ///
-/// Pairs are grouped by the quality of their better picture, in steps of 50 from 100 down, and by the kind of degradation.
-/// In each group, the cosine that 1.5 times a stated share of the pairs reaches is held against the one at which the
-/// calibration states that share; the kind that needs the highest cosine counts. A rate of which fewer than twenty pairs
-/// would be seen takes the difference of the lowest rate that was. No quality has a lower cosine than a better quality.
+/// Pairs are grouped by the quality of their better picture, in steps of 50 from 100 down, and by the kind of
+/// degradation. In each group, the cosine that 1.5 times a stated share of the pairs reaches is compared with the
+/// cosine at which the calibration states that share; the kind that needs the highest cosine counts. A rate with fewer
+/// than twenty expected pairs takes the difference of the lowest rate that has enough. No quality needs a lower cosine
+/// than a better quality.
 pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
     let groups = groups(worse);
     let mut needed: Vec<f64> = SCORES.map(|score| general.cosine(Score(score))).into();
@@ -52,7 +55,8 @@ pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
     Ok(discounts.try_into()?)
 }
 
-/// Cosines of pairs by the step of quality that they fall below, and by the kind of degradation, the highest first.
+/// Groups the cosines of pairs, highest first, by the step of quality that they fall below and by the kind of
+/// degradation.
 fn groups(worse: &[Worse]) -> BTreeMap<(i32, &'static str), Vec<f64>> {
     let mut groups: BTreeMap<(i32, &'static str), Vec<f64>> = BTreeMap::new();
     for set in worse {
@@ -74,7 +78,7 @@ fn groups(worse: &[Worse]) -> BTreeMap<(i32, &'static str), Vec<f64>> {
     groups
 }
 
-/// Lifts the cosines needed to what these pairs of two people need, where there are enough of them.
+/// Raises the needed cosines to those that these pairs of two people need, where there are enough of them.
 fn lift(needed: &mut [f64], good: &[f64], cosines: &[f64]) {
     let mut lifted = None;
     for (at, score) in SCORES.iter().enumerate() {
@@ -85,7 +89,7 @@ fn lift(needed: &mut [f64], good: &[f64], cosines: &[f64]) {
         let Some(lifted) = lifted else { return };
         needed[at] = needed[at].max(good[at] + lifted);
     }
-    // Where a lower rate needs no higher cosine, it is told from the next one by the last digit.
+    // Cosines must rise: a lower rate is at least two units of the last digit above the one before.
     for at in 1..needed.len() {
         needed[at] = needed[at].max(needed[at - 1] + 2.0 / DIGITS);
     }
@@ -104,7 +108,7 @@ mod tests {
     use crate::input::worse::Face;
     use crate::measure::comparison::{Comparison, Pairing, Sample};
 
-    /// A face that points anywhere in 32 dimensions, drawn towards one place as far as `blur` says.
+    /// A face with a random direction in 32 dimensions, drawn towards one common direction by `blur`.
     fn face(random: &mut StdRng, blur: f32, quality: i32) -> Described {
         let mut values: Vec<f32> = (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
         values[0] += blur;
@@ -149,7 +153,7 @@ mod tests {
             assert!(ratio(as_it_is) > 1.2, "{}", ratio(as_it_is));
             assert!((0.3..2.0).contains(&ratio(discounted)), "{}", ratio(discounted));
         }
-        // A good picture beside a poor one has no discount.
+        // A pair of a good and a poor picture has no discount.
         assert_eq!(discounts.left(0.4, [Some(300), Some(-60)]), 0.4);
     }
 

@@ -1,4 +1,4 @@
-//! A calibration with all that speaks for it: the curves, and how they do on people whom they have never seen.
+//! A calibration with its evidence: the curves, and their error rates on people who were not in the fit.
 
 use std::fmt;
 
@@ -24,18 +24,19 @@ use crate::measure::reliability::{self, Point};
 use crate::measure::table::Table;
 use crate::measure::tables;
 
-/// Shares of the pairs of two people whose cosines are told.
+/// Shares of the pairs of two people whose cosines are reported.
 const SHARES: [f64; 8] = [0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 
-/// Curves fitted to one half of the people of a collection, and checked on the other.
+/// Curves fitted to one half of the people of a collection, and checked on the other half.
 pub struct Fitting {
-    /// What the pictures are, in words.
+    /// Describes the pictures in words.
     pub data: String,
     pub caveats: Vec<String>,
     pub general: Fitted,
-    /// The pairs of types that occur, each with its curve or why it has none: then the general one is its.
+    /// The pairs of types that occur, each with its curve, or with the reason why it has none and uses the general
+    /// curve.
     pub by_types: Vec<(Types, Result<Fitted, Error>)>,
-    /// They say what cosines of poor pictures count for.
+    /// Lower the cosines of poor pictures.
     pub discounts: Discounts,
 }
 
@@ -44,12 +45,12 @@ pub struct Fitted {
     pub fit: Fit,
     pub on: Figures,
     pub held_out: Figures,
-    /// Of the people whom the curve was fitted to.
+    /// Quantiles of the people that the curve was fitted to.
     pub quantiles: Vec<Quantile>,
     pub histogram: Histogram,
-    /// Of the people whom it was fitted to, and of the others.
+    /// Error curves of the people that it was fitted to, and of the held-out people.
     pub curves: [Curve; 2],
-    /// Of the others.
+    /// Reliability on the held-out people.
     pub reliability: Vec<Point>,
 }
 
@@ -58,14 +59,15 @@ pub struct Fitted {
 pub struct Quantile {
     pub share: f64,
     pub cosine: f64,
-    /// Missing below the highest twentieth of many pairs, which are not known one by one, and where too few pairs reach it.
+    /// `None` below the highest twentieth of many pairs, where pairs are not known one by one, and where too few pairs
+    /// reach it.
     pub by_people: Option<Interval>,
 }
 
 impl Fitting {
-    /// Fits the general curve, and one for each pair of types that has pairs enough.
+    /// Fits the general curve, and one for each pair of types that has enough pairs.
     ///
-    /// `worse` are copies of pictures of the people it is fitted on.
+    /// `worse` are degraded copies of pictures of the people that it is fitted on.
     pub fn new(collection: &Collection, descriptions: &Descriptions, worse: &[Worse]) -> Result<Self, Error> {
         let fitted = |types: Option<Types>| {
             let [on, held_out] = [Half::Fitted, Half::HeldOut]
@@ -84,7 +86,7 @@ impl Fitting {
         })
     }
 
-    /// What goes into a pack's manifest.
+    /// Returns the curves for a pack's manifest.
     pub fn curves(&self) -> Curves {
         let by_types = self.by_types.iter().filter_map(|(types, fitted)| {
             let fitted = fitted.as_ref().ok()?;
@@ -114,7 +116,7 @@ impl Fitted {
         })
     }
 
-    /// How the tail was made and how well it fits, in words.
+    /// Describes in words how the tail was made and how well it fits.
     pub fn tail(&self) -> String {
         let Fit { calibration, tail_pairs, tail_gap, .. } = &self.fit;
         let tail = &calibration.origin().tail;
@@ -128,14 +130,14 @@ impl Fitted {
             tail.cosine,
             tail.shape,
             tail.scale,
-            // Kolmogorov's 95th percentile for many draws.
+            // The 95th percentile of Kolmogorov's distribution, for large samples.
             1.358 / (*tail_pairs as f64).sqrt(),
             number::percent(calibration.origin().measured_to_percent / 100.0),
             calibration.knots().len(),
         )
     }
 
-    /// The curve's figures. `whom` says of what pairs, if not of all.
+    /// Returns the tables of the curve's figures. `whom` names the pairs, if they are not all pairs.
     pub fn tables(&self, whom: &str) -> Vec<Table> {
         let title = |people: &str, half| format!("{people}{whom} ({half})");
         let row = |found: &Quantile| {

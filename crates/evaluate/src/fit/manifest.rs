@@ -1,4 +1,4 @@
-//! Calibrations as text of a pack's manifest.
+//! Writes calibrations as tables of a pack's manifest.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use face::discount::{Discount, Discounts};
 
 use crate::Error;
 
-/// The headers of tables that are written here, as packs write them.
+/// The headers of the tables that are written here, in the form that packs use.
 const HEADER: &str = "[calibration]";
 const HEADERS_BY_TYPES: &str = "[calibration_by_types.";
 const DISCOUNT: &str = "[[discount]]";
 const KNOTS: &str = "knots";
 const KNOTS_PER_LINE: usize = 4;
 
-/// The tables of a manifest that hold `curves`.
+/// Returns the tables of a manifest that hold `curves`.
 pub fn tables(curves: &Curves) -> Result<String, Error> {
     let by_types = curves.by_types.iter().map(|(types, curve)| (format!("{HEADERS_BY_TYPES}\"{types}\"]"), curve));
     let tables = std::iter::once((HEADER.to_owned(), &curves.general)).chain(by_types);
@@ -46,12 +46,13 @@ fn discount(discount: &Discount) -> String {
     format!("{DISCOUNT}\nbelow = {}\ncosines = [{}]\n", discount.below, places.join(", "))
 }
 
-/// The text of a manifest with all its curves replaced, or added at its end; everything else stays as it is.
+/// Returns the manifest's text with all its curves replaced, or appended if it has none; everything else stays the
+/// same.
 pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     let mut kept = String::new();
     let mut inside = false;
     for line in manifest.lines() {
-        // Inside a table, brackets at the beginning of a line only open the next table: arrays are indented.
+        // Inside a table, a bracket at the beginning of a line can only open the next table: arrays are indented.
         if line.starts_with('[') {
             inside = [HEADER, DISCOUNT].contains(&line.trim_end()) || line.starts_with(HEADERS_BY_TYPES);
         }
@@ -67,7 +68,7 @@ pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     if written == *curves { Ok(text) } else { Err(Error::Manifest("it is changed".into())) }
 }
 
-/// As much of a manifest as is written here.
+/// The part of a manifest that is written here.
 #[derive(serde::Deserialize)]
 struct Manifest {
     calibration: Calibration,

@@ -1,4 +1,4 @@
-//! Labelled pictures: who is on which, and which of them are compared.
+//! Labelled pictures: who is on each, and which of them are compared.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use face::values::picture::ImageType;
 use sha2::{Digest, Sha256};
 
-/// More pictures than this cannot be compared with each other in an hour.
+/// Comparing more pictures than this with each other takes more than an hour.
 pub const PICTURES_MAX: usize = 100_000;
 
-/// Pictures of people, and the comparisons that a test's protocol names.
+/// Pictures of people, and the comparisons that a test's protocol lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Collection {
-    /// What the pictures are, in words.
+    /// Describes the pictures in words.
     pub data: String,
-    /// What a reader of figures made with them must know, a sentence each.
+    /// Caveats for the reader of figures made with them, one sentence each.
     pub caveats: Vec<String>,
-    /// Names of what people or pairs are grouped by.
+    /// The columns by which people or pairs are grouped.
     pub columns: Vec<String>,
-    /// In the order of their people and then of their names, each once.
+    /// Sorted by person and then by name, without duplicates.
     pub pictures: Vec<Labelled>,
     pub trials: Trials,
 }
@@ -26,49 +26,49 @@ pub struct Collection {
 /// A picture file and the person on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Labelled {
-    /// The picture's own name where only pairs are labelled.
+    /// The picture's own name if only pairs are labelled.
     pub person: String,
-    /// What reports call it.
+    /// The picture's name in reports.
     pub name: String,
     pub path: PathBuf,
     pub image_type: Option<ImageType>,
-    /// One for each of the collection's columns, empty where it is not known; none at all where pairs are grouped.
+    /// One for each of the collection's columns, empty where it is unknown; no entries where pairs are grouped.
     pub groups: Vec<String>,
 }
 
 /// The comparisons that are made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Trials {
-    /// Every picture with every other.
+    /// Every picture with every other picture.
     #[default]
     All,
-    /// These for a cross-validation, and every picture with every other for all else.
+    /// These pairs for a cross-validation; every picture with every other picture for all other figures.
     Folds(Vec<Trial>),
-    /// Only these: who is on the pictures is not known.
+    /// Only these pairs: the people on the pictures are unknown.
     Listed(Vec<Trial>),
 }
 
 /// One comparison of a protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trial {
-    /// The part of a cross-validation that it belongs to, from 0.
+    /// The fold of the cross-validation that it belongs to, from 0.
     pub fold: usize,
-    /// Places in `Collection::pictures`.
+    /// Indices in `Collection::pictures`.
     pub pictures: [usize; 2],
-    /// Whether both show one person.
+    /// True if both pictures show one person.
     pub same: bool,
-    /// As `Labelled::groups`, where pairs are grouped.
+    /// The same as `Labelled::groups`, where pairs are grouped.
     pub groups: Vec<String>,
 }
 
 impl Collection {
-    /// How many people the pictures show; `None` where only pairs are labelled.
+    /// Returns the number of people on the pictures; `None` if only pairs are labelled.
     pub fn people(&self) -> Option<usize> {
         let people = || self.pictures.chunk_by(|a, b| a.person == b.person).count();
         self.listed().is_none().then(people)
     }
 
-    /// The trials of a cross-validation.
+    /// Returns the trials of a cross-validation.
     pub fn folds(&self) -> &[Trial] {
         match &self.trials {
             Trials::Folds(trials) => trials,
@@ -76,7 +76,7 @@ impl Collection {
         }
     }
 
-    /// The only pairs that may be compared.
+    /// Returns the pairs that may be compared, if no others may.
     pub fn listed(&self) -> Option<&[Trial]> {
         match &self.trials {
             Trials::Listed(trials) => Some(trials),
@@ -85,10 +85,10 @@ impl Collection {
     }
 }
 
-/// Which people a calibration is fitted on, and which are kept back to check it.
+/// The half of the people that a calibration is fitted on, and the half that is held out to check it.
 ///
-/// It follows from the name alone: the lowest bit of the first byte of its SHA-256. So it is the same on every
-/// machine, and stays the same when people are added.
+/// It follows from the name alone: the lowest bit of the first byte of its SHA-256. So it is the same on every machine,
+/// and stays the same when people are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Half {
     /// The bit is 0.

@@ -1,4 +1,4 @@
-//! All pictures of a collection to templates, on as many threads as there are engines.
+//! Extracts templates from all pictures of a collection, with one thread for each engine.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::Error;
 use crate::input::collection::Labelled;
 use crate::input::pictures;
 
-/// What is known of a face.
+/// A described face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
     pub template: Template,
-    /// As the contract has it: above 100 is good.
+    /// Quality as the contract defines it: above 100 is good.
     pub quality: i32,
 }
 
-/// The faces of a collection's pictures, in its order.
+/// The faces of a collection's pictures, in the collection's order.
 pub struct Descriptions {
-    /// Or why there is none.
+    /// The face of each picture, or the reason why there is none.
     pub faces: Vec<Result<Described, face::Error>>,
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
-    /// They say what cosines of poor pictures count for. Without any, cosines count as they are.
+    /// Lower the cosines of poor pictures. Without discounts, cosines stay as they are.
     pub discounts: Discounts,
 }
 
@@ -37,28 +37,29 @@ impl From<face::DescribedFace> for Described {
 }
 
 impl Descriptions {
-    /// Mean time that one thread spends on one picture.
+    /// Returns the mean time that one thread spends on one picture.
     pub fn ms_per_picture(&self) -> f64 {
         self.took.as_secs_f64() * 1e3 * self.threads as f64 / self.faces.len().max(1) as f64
     }
 
-    /// Cosines of poor pictures, and so all figures, are by these discounts.
+    /// Applies these discounts to the cosines of poor pictures, and so to all figures.
     #[must_use]
     pub fn discounted(self, discounts: Discounts) -> Self {
         Self { discounts, ..self }
     }
 
-    /// Gives what the cosine of two of the faces counts for; `None` if one is missing.
+    /// Returns the discounted cosine of two of the faces; `None` if one is missing.
     pub fn cosine(&self, faces: [usize; 2]) -> Option<f64> {
         let [Ok(a), Ok(b)] = faces.map(|place| self.faces[place].as_ref()) else { return None };
         Some(self.discounts.cosine(&a.template, &b.template))
     }
 }
 
-/// Describes the face in the middle of every picture: LFW's were cut out around the person whom they are named after, and
-/// in one of 150 somebody else is a little larger. `engines` has one entry per thread; `done` is called after each picture.
+/// Describes the face in the middle of every picture: LFW's pictures are centred on the person that they are named
+/// after, and in one of 150 somebody else's face is a little larger. `engines` has one entry per thread; `done` is
+/// called after each picture.
 ///
-/// A file that cannot be read ends it; a picture without a face does not.
+/// A file that cannot be read ends the whole call with an error; a picture without a face does not.
 pub fn all<C>(pictures: &[Labelled], engines: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Descriptions, Error>
 where
     C: FnMut(&Picture) -> Result<face::DescribedFace, face::Error> + Send,
@@ -89,7 +90,7 @@ mod tests {
         vec![file("Cargo.toml"), file("src/lib.rs"), file("Cargo.toml")]
     }
 
-    /// Codes a file by its length.
+    /// Turns a file into a template that holds the file's length.
     fn engine(picture: &Picture) -> Result<face::DescribedFace, face::Error> {
         assert_eq!(picture.wanted, WantedFace::Central);
         if picture.bytes.starts_with(b"[package]") {

@@ -1,4 +1,4 @@
-//! A film on disk: a folder of pictures, or JPEG pictures one after the other in one file (MJPEG).
+//! Reads a film from disk: a folder of pictures, or JPEG pictures one after the other in one file (MJPEG).
 
 use std::fs;
 use std::io::Cursor;
@@ -11,16 +11,17 @@ use image::ImageFormat;
 use crate::Error;
 use crate::input::files;
 
-/// Each picture of an MJPEG file begins with these bytes.
+/// The bytes that every picture of an MJPEG file begins with.
 const START: [u8; 3] = [0xff, 0xd8, 0xff];
-/// Markers of JPEG (ITU-T T.81, table B.1) that have no length: restarts, and the end of the picture, its last.
+/// Markers of JPEG (ITU-T T.81, table B.1) without a length: restarts, and the end of the picture, which is the last of
+/// them.
 const ALONE: std::ops::RangeInclusive<u8> = 0xd0..=0xd9;
 const END: u8 = 0xd9;
-/// Names of frames end with one of these, in any case.
+/// Extensions of frames, in upper or lower case.
 const ENDINGS: [&str; 3] = ["jpg", "jpeg", "png"];
 
-/// The pictures of a film as JPEG files, in the order of their names or in that of the file; larger ones are made so
-/// small that no side is longer than `side_max` pixels.
+/// Returns the pictures of a film as JPEG files, in the order of their names or of the file. A picture with a side
+/// longer than `side_max` pixels is shrunk to that length.
 pub fn pictures(path: &Path, side_max: u32) -> Result<Vec<Bytes>, Error> {
     if path.is_dir() {
         let mut frames = files::entries(path)?;
@@ -43,12 +44,12 @@ pub fn is_picture(path: &Path) -> bool {
     files::is_one_of(path, &ENDINGS)
 }
 
-/// Gives pictures the times of a camera that takes so many a second.
+/// Gives pictures the timestamps of a camera that takes `fps` of them a second.
 pub fn timed(pictures: impl IntoIterator<Item = Bytes>, fps: u32) -> Vec<Frame> {
     pictures.into_iter().zip(0..).map(|(jpeg, number)| Frame { t_ms: number * 1000 / fps.max(1), jpeg }).collect()
 }
 
-/// A picture as a JPEG file with no side longer than `side_max` pixels.
+/// Returns a picture as a JPEG file with no side longer than `side_max` pixels.
 pub fn picture(path: &Path, side_max: u32) -> Result<Bytes, Error> {
     let bytes = read(path)?;
     let undecodable = |source: image::ImageError| fault(path, source.to_string());
@@ -64,7 +65,7 @@ pub fn picture(path: &Path, side_max: u32) -> Result<Bytes, Error> {
     Ok(jpeg.into_inner().into())
 }
 
-/// The pictures of an MJPEG file; what lies between them is passed over, and so is a last one that breaks off.
+/// Splits an MJPEG file into its pictures; bytes between them and a truncated last picture are skipped.
 fn split(bytes: &[u8]) -> Vec<Bytes> {
     let mut found = vec![];
     let mut at = 0;
@@ -77,13 +78,13 @@ fn split(bytes: &[u8]) -> Vec<Bytes> {
     found
 }
 
-/// Follows the segments of the picture that begins here, one of which may hold a small picture of its own, and says how
-/// long it is; `None` if it breaks off.
+/// Follows the segments of the picture at the beginning of `bytes`, one of which may hold a thumbnail, and returns the
+/// picture's length; `None` if it is truncated.
 fn picture_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 2;
     loop {
         let [mark, marker] = *bytes.get(at..at + 2)? else { return None };
-        // Between markers lie the bytes of a scan, in which 0 follows FF.
+        // Between markers are the bytes of a scan, in which 0 follows FF.
         if mark != 0xff || marker == 0 || marker == 0xff {
             at += 1;
         } else if marker == END {
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(sides, [30, 40, 60]);
         fs::write(place("all.mjpeg"), made.concat()).expect("there is room");
         assert_eq!(pictures(&place("all.mjpeg"), 60).expect("it is a film"), made);
-        // The sample's own file has a small picture in its EXIF.
+        // The sample's own file has a thumbnail in its EXIF data.
         let sample = testkit::project::sample("obama.jpg");
         fs::write(place("thumbnails.mjpeg"), [&sample[..], &sample[..], &sample[..500]].concat())
             .expect("there is room");

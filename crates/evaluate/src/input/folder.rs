@@ -1,4 +1,4 @@
-//! A folder of pictures: one folder for each person, or one picture.
+//! Reads a folder of pictures: a subfolder for each person, or one picture of each.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use crate::Error;
 use crate::input::collection::{Collection, Labelled, PICTURES_MAX};
 use crate::input::files;
 
-/// What names of pictures end with, in any case.
+/// Extensions of pictures, in upper or lower case.
 const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 const ALONE: &str = "Every person has one picture: nothing is said about how often one person is not recognised.";
 
-/// Reads the names of the pictures in `folder`: those of a folder in it show the person whom that is named after,
-/// and each that lies in it directly shows somebody else. Other files, and folders further down, are passed over.
+/// Reads the names of the pictures in `folder`. The pictures of a subfolder show the person that it is named after;
+/// each picture that lies directly in `folder` shows a different person. Other files, and deeper folders, are skipped.
 pub fn read(folder: &Path) -> Result<Collection, Error> {
     let mut pictures = Vec::new();
     for path in files::entries(folder)? {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_a_person() {
+    fn each_folder_holds_one_person() {
         let folder = folder(&["Eve/2.PNG", "Ann/b.jpg", "Ann/a.jpeg", "Ann/notes.txt", "Ann/old/c.jpg", "Bob/x.webp"]);
         let found = read(folder.path()).expect("it has pictures");
         let expected = [("Ann", "Ann/a.jpeg"), ("Ann", "Ann/b.jpg"), ("Bob", "Bob/x.webp"), ("Eve", "Eve/2.PNG")];

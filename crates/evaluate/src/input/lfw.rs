@@ -1,4 +1,4 @@
-//! The layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`.
+//! Reads the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,14 +9,15 @@ use crate::input::collection::{Collection, Labelled, Trial, Trials};
 
 const PAIRS: &str = "pairs.txt";
 const DATA: &str = "LFW, the pictures of its standard pairs";
-/// Source: the errata of the data's own page.
+/// Source: the errata on the data set's own page.
 const CAVEAT: &str = "About 21 labels of LFW are known to be wrong. They are left as they are, and count as errors.";
-/// LFW's own has 6,000 lines in 155 kB.
+/// The largest `pairs.txt` that is read. LFW's own has 6,000 lines in 155 kB.
 const PAIRS_BYTES_MAX: u64 = 16 << 20;
 
-/// Reads `pairs.txt` of `folder`: ten folds, or as many as its first line says, of as many pairs of one person as of two.
+/// Reads `pairs.txt` of `folder`. Its first line states the number of folds, usually ten, and the number of pairs of
+/// one person in each; as many pairs of two people follow.
 ///
-/// The collection holds the pictures that it names, and only these; whether they exist is seen when they are read.
+/// The collection holds only the pictures that the file names; a missing one is noticed when it is read.
 pub fn read(folder: &Path) -> Result<Collection, Error> {
     let path = folder.join(PAIRS);
     let length = fs::metadata(&path).map_err(|source| Error::Read { path: path.clone(), source })?.len();
@@ -27,7 +28,7 @@ pub fn read(folder: &Path) -> Result<Collection, Error> {
     parse(folder, &text).map_err(|(line, expected)| Error::Line { path, line, fault: format!("expected {expected}") })
 }
 
-/// Which line, from 1, is wrong, and what was expected there.
+/// A line's number, from 1, and the text that was expected there.
 type Wrong = (usize, &'static str);
 
 fn parse(folder: &Path, text: &str) -> Result<Collection, Wrong> {
@@ -82,7 +83,7 @@ const HEAD: &str = "the number of folds and of pairs of one person in each";
 /// A person and the number of one of their pictures.
 type Name<'a> = (&'a str, u32);
 
-/// `Person 1 4`, or `Person 1 Another 2`.
+/// Parses `Person 1 4` or `Person 1 Another 2`.
 fn picture_names(line: &str) -> Result<[Name<'_>; 2], &'static str> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (a, first, b, second) = match fields[..] {
@@ -91,7 +92,7 @@ fn picture_names(line: &str) -> Result<[Name<'_>; 2], &'static str> {
         _ => return Err("a name and two numbers, or a name, a number, a name, a number"),
     };
     let number = |text: &str| text.parse().map_err(|_| "a picture's number");
-    // A name is a folder's: it must not lead out of the collection.
+    // A name is also a folder's name: it must not lead out of the collection.
     if [a, b].iter().any(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
         return Err("a person's name without slashes");
     }

@@ -1,4 +1,4 @@
-//! Lists of pictures, and of pairs of them, as CSV.
+//! Reads lists of pictures, and lists of pairs of pictures, from CSV files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,16 +9,16 @@ use csv::StringRecord;
 use crate::Error;
 use crate::input::collection::{Collection, Labelled, PICTURES_MAX, Trial, Trials};
 
-/// Room for ten million lines.
+/// The longest list that is read: room for ten million lines.
 const BYTES_MAX: u64 = 1 << 30;
 const PAIRS_MAX: usize = 10_000_000;
-/// A column with more values than this is no group of people, but says something of each.
+/// A column with more values than this does not group people: it describes each of them.
 const GROUPS_MAX: usize = 100;
 const UNKNOWN: &str = "Who is on the pictures is not known: intervals take the pairs as independent of each other, so they are too narrow \
      where one person is in several.";
 
-/// Reads a list of pictures. Its first line names the columns: `path`, from the list's own folder on, `person`, `type`
-/// (of the image, in the contract's words) if it is known, and any others, which are taken as groups.
+/// Reads a list of pictures. Its first line names the columns: `path`, relative to the list's own folder; `person`;
+/// `type`, the image type in the contract's words, if it is known; all others are groups.
 pub fn pictures(path: &Path) -> Result<Collection, Error> {
     let table = Table::read(path)?;
     let [file, person] = ["path", "person"].map(|name| table.needed(name));
@@ -53,8 +53,8 @@ pub fn pictures(path: &Path) -> Result<Collection, Error> {
     })
 }
 
-/// Reads a list of pairs. Its first line names the columns: `reference` and `candidate`, paths from the list's own folder
-/// on, `same` (1, true, yes or 0, false, no), and any others, which are taken as groups of pairs.
+/// Reads a list of pairs. Its first line names the columns: `reference` and `candidate`, paths relative to the list's
+/// own folder; `same` (1, true, yes or 0, false, no); all others are groups of pairs.
 pub fn pairs(path: &Path) -> Result<Collection, Error> {
     let table = Table::read(path)?;
     let [reference, candidate, same] = ["reference", "candidate", "same"].map(|name| table.needed(name));
@@ -97,7 +97,7 @@ pub fn pairs(path: &Path) -> Result<Collection, Error> {
     })
 }
 
-/// A list in memory, every line as long as the first.
+/// A list in memory; every row has as many fields as the first.
 struct Table<'a> {
     path: &'a Path,
     head: StringRecord,
@@ -132,7 +132,7 @@ impl<'a> Table<'a> {
     }
 
     fn column(&self, name: &str) -> Option<usize> {
-        // Tables written by spreadsheets begin with a mark of their encoding.
+        // Spreadsheets write a byte order mark at the beginning of a table.
         self.head.iter().position(|head| head.trim_start_matches('\u{feff}').trim() == name)
     }
 
@@ -140,7 +140,7 @@ impl<'a> Table<'a> {
         self.column(name).ok_or_else(|| self.wrong_line(1, format!("there is no column '{name}'")))
     }
 
-    /// Places and names of the columns that are not among `known`.
+    /// Returns the positions and names of the columns that are not among `known`.
     fn others(&self, known: &[&str]) -> Vec<(usize, String)> {
         let own: Vec<Option<usize>> = known.iter().map(|name| self.column(name)).collect();
         let others = self.head.iter().enumerate().filter(|(at, _)| !own.contains(&Some(*at)));

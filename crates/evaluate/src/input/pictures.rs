@@ -1,4 +1,4 @@
-//! Picture files through the networks, on as many threads as there are engines.
+//! Runs picture files through the networks, with one thread for each engine.
 
 use std::fs;
 use std::path::Path;
@@ -9,21 +9,22 @@ use face::{Picture, WantedFace};
 
 use crate::{Error, threads};
 
-/// The server's own default bound on a picture.
+/// The server's own default limit for a picture.
 const PICTURE_BYTES_MAX: u64 = 10 << 20;
 
-/// What was found in pictures, in their order.
+/// The results of the pictures, in their order.
 pub struct Looked<T> {
-    /// Or why nothing was.
+    /// The result for each picture, or the reason why there is none.
     pub found: Vec<Result<T, face::Error>>,
     /// The time from the first picture to the last.
     pub took: Duration,
     pub threads: usize,
 }
 
-/// Looks for the face in the middle of every picture. `engines` has one entry per thread; `done` is called after each picture.
+/// Runs the networks on the face in the middle of every picture. `engines` has one entry per thread; `done` is called
+/// after each picture.
 ///
-/// A file that cannot be read ends it; a picture without a face does not.
+/// A file that cannot be read ends the whole call with an error; a picture without a face does not.
 pub fn each<T, C>(paths: &[&Path], engines: Vec<C>, done: &(dyn Fn() + Sync)) -> Result<Looked<T>, Error>
 where
     T: Send,

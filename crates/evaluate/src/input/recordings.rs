@@ -1,15 +1,15 @@
-//! An operator's own recordings of people and of attacks, in a folder for each species.
+//! Lists an operator's own recordings of people and of attacks, in one folder for each species.
 
 use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::input::{files, film};
 
-/// The folder of what living people recorded.
+/// The folder of the recordings of living people.
 pub const BONA_FIDE: &str = "bonafide";
-/// The name of a film in one file ends with one of these.
+/// Extensions of films in one file.
 const MJPEG: [&str; 2] = ["mjpeg", "mjpg"];
-/// This follows a recording's name in that of a photograph of the person whom it shows, or is meant to show.
+/// Follows a recording's name in the name of a photograph of the person that the recording shows, or is meant to show.
 const REFERENCE: &str = "reference";
 
 /// One recording.
@@ -23,10 +23,10 @@ pub struct Recording {
     pub reference: Option<PathBuf>,
 }
 
-/// All recordings of a folder, those of living people first.
+/// Lists all recordings of a folder, those of living people first.
 ///
 /// `SPECIES/NAME/*.jpg`, `SPECIES/NAME.mjpeg` and `SPECIES/NAME.jpg` are recordings; `SPECIES/NAME.reference.jpg` is a
-/// photograph of the person of the recording `NAME`. Other files are passed over.
+/// photograph of the person of the recording `NAME`. Other files are skipped.
 pub fn read(folder: &Path) -> Result<Vec<Recording>, Error> {
     let mut found = vec![];
     for species in files::entries(folder)?.into_iter().filter(|path| path.is_dir()) {
@@ -57,7 +57,7 @@ fn is_recording(path: &Path) -> bool {
     path.is_dir() || files::is_one_of(path, &MJPEG) || film::is_picture(path) && !is_reference
 }
 
-/// The photograph beside a recording that belongs to it.
+/// Finds the photograph that belongs to a recording, among the files beside it.
 fn reference(recording: &Path, beside: &[PathBuf]) -> Option<PathBuf> {
     let stem = if recording.is_dir() { recording.file_name() } else { recording.file_stem() };
     let wanted = format!("{}.{REFERENCE}", stem?.to_string_lossy());

@@ -1,4 +1,4 @@
-//! Faces of different people, in copies of their photographs that were made worse.
+//! Faces of different people, in degraded copies of their photographs.
 
 use std::path::Path;
 
@@ -11,26 +11,27 @@ use crate::input::collection::{Half, Labelled};
 use crate::input::descriptions::Described;
 use crate::input::pictures;
 
-/// One photograph of each of several people, made worse in one way.
+/// One photograph of each of several people, all degraded in the same way.
 pub struct Worse {
     pub how: Degradation,
     pub grade: f32,
     pub faces: Vec<Face>,
 }
 
-/// A person's face, in the photograph and in its worse copy.
+/// A person's face, in the photograph and in its degraded copy.
 pub struct Face {
     pub good: Described,
-    /// None where no face was found any more.
+    /// `None` if no face was found in the copy.
     pub worse: Option<Described>,
 }
 
-/// Every way and grade.
+/// Returns every kind of degradation at each of its grades.
 pub fn ways() -> impl Iterator<Item = (Degradation, f32)> {
     Degradation::ALL.into_iter().flat_map(|how| how.grades().iter().map(move |grade| (how, *grade)))
 }
 
-/// One picture each of up to `count` people of a half, chosen by the SHA-256 of their names: the same on every machine.
+/// Picks one picture each of up to `count` people of a half, in the order of the SHA-256 of their names: the same on
+/// every machine.
 pub fn chosen(pictures: &[Labelled], half: Half, count: usize) -> Vec<&Labelled> {
     let firsts = pictures.chunk_by(|a, b| a.person == b.person).filter_map(<[_]>::first);
     let mut firsts: Vec<&Labelled> = firsts.filter(|picture| Half::of(&picture.person) == half).collect();
@@ -39,7 +40,7 @@ pub fn chosen(pictures: &[Labelled], half: Half, count: usize) -> Vec<&Labelled>
     firsts
 }
 
-/// Makes each picture worse in every way and describes it. Pictures without a face are left out.
+/// Degrades each picture in every way and describes the copies. Pictures without a face are left out.
 pub fn describe(pictures: &[&Labelled], engines: Vec<Networks>, done: &(dyn Fn() + Sync)) -> Result<Vec<Worse>, Error> {
     let paths: Vec<&Path> = pictures.iter().map(|picture| picture.path.as_path()).collect();
     let engine = |mut networks: Networks| {

@@ -1,20 +1,21 @@
-//! Both errors of the networks against spoofs over all thresholds.
+//! Both error rates of the networks against spoofs, over all thresholds.
 
 use face::liveness::judge::Evidence;
 
-/// At one threshold on what the networks give, the share of attacks accepted and of people refused.
+/// The share of attacks accepted and of people refused, at one threshold on the networks' output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     pub apcer: f64,
     pub bpcer: f64,
 }
 
-/// Says how real the captures look to the networks, of those that show a face.
+/// Returns the networks' output for each capture that shows a face; higher means more genuine.
 pub fn reals<'a>(measured: impl IntoIterator<Item = &'a Evidence>) -> Vec<f32> {
     measured.into_iter().filter_map(|evidence| evidence.real).collect()
 }
 
-/// Both errors at every value that a capture has, in rising order; none without people or attacks.
+/// Returns both error rates at every value that a capture has, in rising order; empty without people or without
+/// attacks.
 pub fn points(people: &[f32], attacks: &[f32]) -> Vec<Point> {
     if people.is_empty() || attacks.is_empty() {
         return vec![];
@@ -32,7 +33,7 @@ pub fn points(people: &[f32], attacks: &[f32]) -> Vec<Point> {
     thresholds.into_iter().map(point).collect()
 }
 
-/// The mean of both errors where they are nearest to each other.
+/// Returns the equal error rate: the mean of both rates where they are closest to each other.
 pub fn equal(people: &[f32], attacks: &[f32]) -> Option<f64> {
     let apart = |point: &Point| (point.apcer - point.bpcer).abs();
     let nearest = points(people, attacks).into_iter().min_by(|a, b| apart(a).total_cmp(&apart(b)))?;

@@ -1,4 +1,4 @@
-//! Trials on an operator's own recordings.
+//! Runs trials on an operator's own recordings.
 
 use bytes::Bytes;
 use face::networks::Networks;
@@ -11,19 +11,19 @@ use face::{Asked, ComparedFace, LivenessCapture, Picture, WantedFace};
 use crate::input::film;
 use crate::liveness::Trial;
 
-/// A best frame that scores so much against the person's photograph is taken for that person: a false acceptance rate of
+/// A best frame that reaches this score against the person's photograph counts as a match: a false acceptance rate of
 /// one in ten thousand.
 pub const MATCHED: Score = Score(3500.0);
 
-/// What must be known before a figure is believed.
+/// Sentences that a reader must know before trusting a figure.
 pub const CAVEATS: [&str; 3] = [
     "A film is judged by its first 150 frames; active checks are not measured, since nothing was asked of whom the recordings show.",
     "Unjudged are those refused only for NO_FACE, MULTIPLE_FACES, TOO_SHORT or POOR_QUALITY; they count as refused.",
     "IAPMR is the share of attacks that are accepted and score 3500 or more against the photograph beside them.",
 ];
 
-/// Trials of each passive type on a recording of so many frames a second; one frame alone is no film. `reference` is a
-/// photograph of the person.
+/// Runs a trial of each passive type on a recording with `fps` frames a second; a single frame is not a film.
+/// `reference` is a photograph of the person.
 pub fn trials(
     networks: &mut Networks,
     species: &str,
@@ -53,7 +53,7 @@ pub fn trials(
     Ok(trials)
 }
 
-/// False for a pack without calibration, which has no scores.
+/// True if both templates match; false for a pack without calibration, which has no scores.
 fn is_matched(networks: &Networks, known: &Template, found: &Template) -> bool {
     let side = |template, image_type| ComparedFace { template, image_type };
     let (known, found) = (side(known, ImageType::Selfie), side(found, ImageType::VideoFrame));

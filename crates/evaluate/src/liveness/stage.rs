@@ -1,4 +1,4 @@
-//! Trials on films that a performer makes of portraits.
+//! Runs trials on films that a performer makes from portraits.
 
 use face::find::{self, Turns};
 use face::image::Image;
@@ -16,26 +16,26 @@ use crate::performer::attack::{self, Attack};
 use crate::performer::portrait::Portrait;
 use crate::performer::{self, FRAME_MS, Performance};
 
-/// What these films ask for, as checks do by default.
+/// The number of challenges in these films, the default of a check.
 const CHALLENGES: usize = 2;
-/// Below that, a face fills too few pixels of its photograph to be filmed.
+/// Below this interocular distance, in pixels, a face is too small in its photograph to be filmed.
 const IOD_MIN: f32 = 40.0;
-/// Whoever starts a film looks at the camera, eyes open, mouth closed; so do the photographs that are filmed. Degrees
-/// from the mean pose of photographs, and openings as [`Shot`] has them.
+/// A person who starts a film looks at the camera with open eyes and a closed mouth; so must the photographs that are
+/// filmed. Angles are in degrees from the mean pose of photographs; openings are as in [`Shot`].
 const YAW_MAX: f32 = 12.0;
 const PITCH: std::ops::RangeInclusive<f32> = -8.0..=18.0;
 const EYES_MIN: f32 = 0.22;
 const MOUTH_MAX: f32 = 0.2;
-/// Of a picture's quality: good enough to be compared.
+/// The lowest quality of a picture that is good enough to be compared.
 const QUALITY_MIN: i32 = 0;
-/// What must be known before a figure is believed.
+/// Sentences that a reader must know before trusting a figure.
 pub const CAVEATS: [&str; 3] = [
     "All films are synthetic: portraits that a program moves, and prints and displays that it draws.",
     "They show whether the checks do what they are meant to; real people and real attacks will give other figures.",
     "The thresholds were chosen with such films in view.",
 ];
 
-/// A performer with networks to look at it.
+/// A performer, and the networks that judge its films.
 pub struct Stage {
     networks: Networks,
     other: Portrait,
@@ -47,7 +47,7 @@ impl Stage {
         Ok(Self { networks, other })
     }
 
-    /// Whether a picture shows a face as it is before a camera.
+    /// True if a picture shows a face in a pose that people take before a camera.
     pub fn takes(&mut self, picture: &Picture) -> Result<bool, face::Error> {
         let image = Image::decode(&picture.bytes, self.networks.settings().pixels_max, self.networks.memory())?;
         let Some(found) = find::largest(&mut self.networks, &image, Turns::None)? else { return Ok(false) };
@@ -59,13 +59,13 @@ impl Stage {
         Ok(is_ahead && shot.eyes >= EYES_MIN && shot.mouth <= MOUTH_MAX)
     }
 
-    /// A film for each kind of check by the person of a picture.
+    /// Makes a film of the picture's person for each kind of check, and measures it.
     pub fn bona_fide(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
         let (portrait, seed) = self.portrait(picture)?;
         checks(seed).into_iter().map(|asked| self.trial(&portrait, asked, None, seed)).collect()
     }
 
-    /// Each attack on each kind of check that it concerns.
+    /// Makes each attack on each kind of check that it concerns, and measures it.
     pub fn attacks(&mut self, picture: &Picture) -> Result<Vec<Trial>, face::Error> {
         let (portrait, seed) = self.portrait(picture)?;
         let mut trials = vec![];
@@ -77,7 +77,7 @@ impl Stage {
         Ok(trials)
     }
 
-    /// A portrait and the seed that follows from its picture.
+    /// Returns a portrait, and a seed derived from its picture.
     fn portrait(&mut self, picture: &Picture) -> Result<(Portrait, u64), face::Error> {
         let portrait = Portrait::read(&mut self.networks, &picture.bytes)?;
         let digest = Sha256::digest(&picture.bytes);
@@ -104,7 +104,7 @@ impl Stage {
     }
 }
 
-/// One check of each type, and one by light.
+/// Returns one check of each type, and one with light.
 fn checks(seed: u64) -> [Asked; 4] {
     let mut random = [0; 32];
     random[..8].copy_from_slice(&seed.to_be_bytes());

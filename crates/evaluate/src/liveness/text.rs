@@ -1,4 +1,4 @@
-//! A report on trials of liveness as people read it.
+//! The text form of a report on trials of liveness.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Report {
         }
     }
 
-    /// What a reader of the table must know.
+    /// Returns the notes that a reader of the table must know.
     pub fn notes(&self) -> Vec<String> {
         let errors =
             "The error of bona fide films is BPCER (refused), of attacks APCER (accepted), with 95 % intervals.";

@@ -1,4 +1,4 @@
-//! Templates against each other: the cosines of pairs of one person, and of pairs of two.
+//! Compares templates with each other: the cosines of genuine pairs (one person) and of impostor pairs (two people).
 
 use face::discount::Discounts;
 use face::values::template::Template;
@@ -10,48 +10,48 @@ use crate::measure::comparison::vectors::{Pair, Vectors};
 pub mod impostors;
 mod vectors;
 
-/// A person's picture, described; no template where there was no face to describe.
+/// A described picture of a person; without a template if no face could be described.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// Numbered from 0 without gaps.
     pub person: usize,
     pub template: Option<Template>,
-    /// Of the face.
+    /// The quality of the face.
     pub quality: i32,
-    /// 0 or 1: which of two kinds of pictures it is, where these are compared with each other.
+    /// 0 or 1: the kind of the picture, where pictures of two kinds are compared with each other.
     pub side: usize,
 }
 
-/// Which samples are compared.
+/// The samples that are compared with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairing {
-    /// Each with every other.
+    /// Each sample with every other.
     All,
-    /// Each of one side with each of the other.
+    /// Each sample of one side with each of the other side.
     Across,
 }
 
-/// A pair whose people are not known, but whether they are one.
+/// A labelled pair: it is known whether it shows one person, but not who that is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Listed {
     pub same: bool,
     /// `None` if a picture has no template.
     pub cosine: Option<f32>,
-    /// The lower of the two.
+    /// The lower of the two qualities.
     pub quality: i32,
 }
 
 /// All pairs of a set of samples.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// Whether it is known who is on the pictures. If not, everybody has the number 0.
+    /// True if it is known who is on the pictures. If not, everybody has the number 0.
     pub people_known: bool,
     pub pairing: Pairing,
-    /// How many of each person's pictures have a template, on either side, by the person's number.
+    /// The number of each person's pictures that have a template, for each side, indexed by the person's number.
     pub templates: Vec<[u32; 2]>,
     /// Pairs of one person, highest cosine first.
     ///
-    /// Pairs of which a picture has no template are among them: they match nothing, so their cosine is minus infinity.
+    /// A pair in which a picture has no template is included: it never matches, so its cosine is minus infinity.
     pub genuine: Vec<GenuinePair>,
     pub impostors: Impostors,
 }
@@ -60,17 +60,17 @@ pub struct Comparison {
 pub struct GenuinePair {
     pub cosine: f32,
     pub person: u32,
-    /// The lower of the two pictures'; 0 where one has no template.
+    /// The lower quality of the two pictures; 0 if one has no template.
     pub quality: i32,
 }
 
 impl Comparison {
-    /// Compares as `pairing` says. Results do not depend on the number of threads.
+    /// Compares the samples as `pairing` says. Results do not depend on the number of threads.
     pub fn new(samples: &[Sample], pairing: Pairing) -> Self {
         Self::discounted(samples, pairing, &Discounts::default())
     }
 
-    /// The same, where cosines of poor pictures count for less.
+    /// Does the same with discounted cosines for poor pictures.
     pub fn discounted(samples: &[Sample], pairing: Pairing, discounts: &Discounts) -> Self {
         let people = samples.iter().map(|sample| sample.person + 1).max().unwrap_or(0);
         let mut templates = vec![[0; 2]; people];
@@ -96,9 +96,9 @@ impl Comparison {
         Self { people_known: true, pairing, templates, genuine, impostors }
     }
 
-    /// The pairs of a list. `templates` is how many pictures of them have one.
+    /// Makes a comparison of a list of pairs. `templates` is the number of pictures that have a template.
     ///
-    /// Of pairs of two people, those of which a picture has no template are left out, as in all comparisons.
+    /// Impostor pairs in which a picture has no template are left out, as in all comparisons.
     pub fn listed(pairs: &[Listed], templates: usize) -> Self {
         let mut histogram = vec![0; BINS];
         let (mut genuine, mut tail) = (Vec::new(), Vec::new());
@@ -118,18 +118,18 @@ impl Comparison {
         Self { people_known: false, pairing: Pairing::All, templates, genuine, impostors }
     }
 
-    /// People of whom there is a template, if people are known.
+    /// Returns the number of people with a template, if people are known.
     pub fn people(&self) -> Option<usize> {
         self.people_known.then(|| self.templates.iter().filter(|count| **count != [0, 0]).count())
     }
 
-    /// Pictures with a template.
+    /// Returns the number of pictures with a template.
     pub fn pictures(&self) -> usize {
         self.templates.iter().flatten().map(|count| *count as usize).sum()
     }
 }
 
-/// What the first pass over all pairs collects.
+/// The results of the first pass over all pairs.
 struct First {
     histogram: Vec<u64>,
     genuine: Vec<GenuinePair>,
@@ -171,7 +171,7 @@ fn joined<T>(mut all: Vec<T>, more: Vec<T>) -> Vec<T> {
     all
 }
 
-/// How many pairs of people the pairs of two people come from.
+/// Returns the number of pairs of people that the impostor pairs come from.
 fn people_pairs(templates: &[[u32; 2]], pairing: Pairing) -> u64 {
     let shown = |on: fn(&[u32; 2]) -> bool| templates.iter().filter(|counts| on(counts)).count() as u64;
     let among = |people: u64| people * people.saturating_sub(1) / 2;
@@ -180,13 +180,13 @@ fn people_pairs(templates: &[[u32; 2]], pairing: Pairing) -> u64 {
         Pairing::Across => {
             let (first, second) = (shown(|counts| counts[0] > 0), shown(|counts| counts[1] > 0));
             let both = shown(|counts| counts[0] > 0 && counts[1] > 0);
-            // Two people who are on both sides meet twice.
+            // Two people who are both on both sides would be counted twice.
             first * second - both - among(both)
         }
     }
 }
 
-/// The pairs of one person of which at least one picture has no template.
+/// Returns the genuine pairs in which at least one picture has no template.
 fn unmatched(templates: &[[u32; 2]], missing: &[[u32; 2]], pairing: Pairing) -> Vec<GenuinePair> {
     let pairs = |[first, second]: [u32; 2]| match pairing {
         Pairing::All => (first + second) * (first + second).saturating_sub(1) / 2,
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!((all.impostors.pairs, all.impostors.people_pairs, all.people()), (2, 1, Some(2)));
     }
 
-    /// 900 people in five blocks' worth of pictures, with templates that point anywhere.
+    /// 900 people in 1200 pictures, which is five blocks, with templates in arbitrary directions.
     fn many() -> Vec<Sample> {
         let template = |at: usize| Template::new(1, &[0.7f32, 1.9, 3.3, 5.1, 7.7, 11.3].map(|k| (k * at as f32).sin()));
         (0..1200).map(|at| Sample { person: at % 900, template: template(at + 1), ..Sample::default() }).collect()
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn two_kinds_of_pictures_are_compared_across() {
-        // Person 0 is on both sides, with and without a template on the second; 1 on both; 2 on the first alone.
+        // Person 0 is on both sides, with and without a template on the second; 1 is on both; 2 is on the first alone.
         let mut samples = [(0, 0.0), (0, 60.0), (0, 0.0), (1, 90.0), (1, 180.0), (2, 90.0)].map(|(p, d)| sample(p, d));
         (samples[2].template, samples[1].quality) = (None, -3);
         for at in [1, 2, 4] {

@@ -1,4 +1,4 @@
-//! What scores are worth where pictures are poor, by what makes them poor.
+//! Error rates of scores on poor pictures, by the kind of degradation.
 
 use face::curves::Curves;
 use face::values::score::Score;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::input::worse::{Face, Worse};
 use crate::measure::interval::{self, Interval};
 
-/// Scores at which rates are told.
+/// Scores at which rates are reported.
 pub const SCORES: [u32; 3] = [2500, 3000, 3500];
 
 /// One kind of degradation at one grade.
@@ -16,36 +16,36 @@ pub const SCORES: [u32; 3] = [2500, 3000, 3500];
 #[serde(rename_all = "camelCase")]
 pub struct Degraded {
     pub kind: String,
-    /// In the unit of the kind.
+    /// The grade, in the unit of the kind.
     pub grade: f32,
     pub people: usize,
     /// People whose face was no longer found.
     pub lost: usize,
-    /// Pictures whose quality is below 0, of those found.
+    /// Pictures with a quality below 0, among those in which a face was found.
     pub refused: usize,
     pub median_quality: Option<i32>,
-    /// Pairs of two people, both pictures poor.
+    /// Pairs of two people, with both pictures degraded.
     pub impostor_pairs: u64,
     pub at_score: Vec<AtScore>,
 }
 
-/// At the score of one stated rate.
+/// The error rates at one score.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtScore {
     pub score: u32,
     pub stated_fmr: f64,
-    /// Pairs of two people, both poor, that reach the score.
+    /// Pairs of two people, with both pictures degraded, that reach the score.
     pub false_matches: u64,
     pub fmr: Option<f64>,
-    /// As if pairs were independent.
+    /// The interval under the assumption that pairs are independent.
     pub fmr_by_pairs: Option<Interval>,
-    /// Of the faces found, those that do not reach the score with the good picture they were made from.
+    /// The share of the faces found that do not reach the score against the good picture that they were made from.
     pub fnmr_against_good: Option<f64>,
 }
 
 impl Degraded {
-    /// Scores every pair of poor pictures of different people, and every poor picture with its good one.
+    /// Scores every pair of degraded pictures of different people, and every degraded picture against its original.
     pub fn new(worse: &Worse, curves: &Curves) -> Self {
         let found: Vec<(&Face, _)> = worse.faces.iter().filter_map(|face| Some((face, face.worse.as_ref()?))).collect();
         let score = |a: &Template, b: &Template| curves.general.score(curves.discounts.cosine(a, b));

@@ -1,4 +1,4 @@
-//! The trade of one error for the other over all thresholds.
+//! The DET curve: both error rates over all thresholds.
 
 use std::fmt::Write as _;
 
@@ -12,15 +12,15 @@ use crate::measure::rates::{Intervals, Marks, Rates};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     pub cosine: f64,
-    /// Of a pack with a calibration.
+    /// `None` for a pack without calibration.
     pub score: Option<f64>,
     pub fmr: f64,
     pub fnmr: f64,
-    /// What it is at this FMR; none above an FMR of a tenth.
+    /// The interval of the FNMR at this FMR; `None` above an FMR of 0.1.
     pub fnmr_by_people: Option<Interval>,
 }
 
-/// How one set of people's error rates are traded.
+/// The DET curve of one set of people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     pub name: &'static str,
@@ -28,10 +28,12 @@ pub struct Curve {
 }
 
 const POINTS_PER_DECADE: f64 = 20.0;
-/// Intervals are made up to this rate: nobody accepts more strangers, and each costs a walk over the pairs below it.
+/// The highest FMR with intervals: nobody accepts more strangers, and each interval costs a pass over the pairs below
+/// it.
 const FMR_BY_PEOPLE_MAX: f64 = 0.1;
 
-/// Thresholds from one that accepts all pairs of two people to the highest that accepts any, evenly by the logarithm of the rate.
+/// Returns points from the threshold that accepts all impostor pairs to the highest that accepts any, evenly spaced in
+/// the logarithm of the rate.
 pub fn points(comparison: &Comparison, calibration: Option<&Calibration>) -> Vec<Point> {
     let impostors = &comparison.impostors;
     let steps = ((impostors.pairs.max(1) as f64).log10() * POINTS_PER_DECADE).floor() as i32;
@@ -52,8 +54,8 @@ pub fn points(comparison: &Comparison, calibration: Option<&Calibration>) -> Vec
         .collect()
 }
 
-/// One line for each point of each curve. `tar`, for a ROC curve, is what `fnmr` leaves of one; between `fnmr_low` and
-/// `fnmr_high` lies its interval by people.
+/// Writes one line for each point of each curve. `tar`, for a ROC curve, is 1 - `fnmr`; `fnmr_low` and `fnmr_high`
+/// bound the interval by people.
 pub fn csv(curves: &[Curve]) -> String {
     let mut text = String::from("people,cosine,score,fmr,fnmr,tar,fnmr_low,fnmr_high\n");
     for curve in curves {

@@ -1,4 +1,4 @@
-//! Errors against discards: whether the pictures that quality calls poor are those that are not recognised.
+//! Error versus discard: shows if the pictures of low quality are those that are not recognised.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::measure::comparison::{Comparison, GenuinePair};
 use crate::measure::interval::Interval;
 use crate::measure::rates::{self, Marks, Rates};
 
-/// At the threshold of this false acceptance rate.
+/// The threshold is that of this false acceptance rate.
 const FAR: f64 = 1e-3;
-/// Shares of the pairs are rejected in steps of a hundredth, up to a half.
+/// Pairs are rejected in steps of a hundredth, up to a half.
 const STEPS: u32 = 50;
 const TENTH: f64 = 0.1;
 
-/// The share of the pairs of one person that is missed when the pairs of lowest quality are rejected. A pair is of the
-/// quality of its lower picture. Pairs of which a picture has no template have no quality, and are left out.
+/// The FNMR after the pairs of lowest quality are rejected. The quality of a pair is the lower one of its pictures.
+/// Pairs in which a picture has no template have no quality, and are left out.
 ///
 /// Source: Grother and Tabassi, "Performance of biometric quality measures", IEEE PAMI 29 (2007).
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -24,21 +24,21 @@ pub struct Discard {
     pub cosine: f64,
     pub pairs: usize,
     pub points: Vec<Point>,
-    /// By how much the rate falls when a tenth of the pairs is rejected; below zero if it rises.
+    /// The decrease of the FNMR when a tenth of the pairs is rejected; negative if it increases.
     pub fall_at_tenth: f64,
     pub fall_at_tenth_by_people: Option<Interval>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 pub struct Point {
-    /// Share of the pairs.
+    /// The share of the pairs that is rejected.
     pub rejected: f64,
-    /// Among the others.
+    /// The FNMR of the remaining pairs.
     pub fnmr: f64,
 }
 
 impl Discard {
-    /// `None` without pairs of one person, or with too few of two for the threshold.
+    /// Returns `None` without genuine pairs, or with too few impostor pairs for the threshold.
     pub fn new(comparison: &Comparison) -> Option<Self> {
         let ones = vec![1; comparison.templates.len()];
         let marks = Marks { fars: vec![FAR], cosines: Vec::new() };
@@ -59,7 +59,7 @@ impl Discard {
         })
     }
 
-    /// The rate when a hundredth of the pairs is rejected so many times.
+    /// Returns the FNMR after `percent` hundredths of the pairs are rejected.
     pub fn fnmr_at(&self, percent: usize) -> Option<f64> {
         self.points.get(percent).map(|point| point.fnmr)
     }
@@ -71,8 +71,8 @@ fn by_quality(genuine: &[GenuinePair]) -> Vec<GenuinePair> {
     pairs
 }
 
-/// The rate after each share of the pairs is rejected. Of pairs of one quality, any may go first: a part of them takes
-/// the same part of their errors along.
+/// Returns the FNMR after each share of the pairs is rejected. Pairs of equal quality are rejected in proportion: a
+/// part of them takes the same part of their errors along.
 fn fnmrs(pairs: &[GenuinePair], cosine: f64, weights: &[u32], shares: &[f64]) -> Option<Vec<f64>> {
     let weight = |pair: &GenuinePair| f64::from(weights[pair.person as usize]);
     let level = |level: &[GenuinePair]| {
@@ -127,12 +127,13 @@ mod tests {
         }
     }
 
-    /// Sixty people, a picture a degree beside their own place, or 40 degrees beside it: of one person in ten.
+    /// Sixty people with two pictures each. The second picture is a degree away from the first, but 40 degrees for
+    /// every tenth person.
     fn people(poor: i32) -> Comparison {
         let sample = |at: usize| {
             let (person, second) = (at / 2, at % 2 == 1);
             let off = if second && person.is_multiple_of(10) { 40.0 } else { 1.0 };
-            // No two of them are as near as two others.
+            // All distances between neighbours differ.
             let place = (person as f32 * (5.0 + 0.01 * person as f32)).to_radians();
             let lift = (if second { off } else { 0.0 } as f32).to_radians();
             let values = [place.cos() * lift.cos(), place.sin() * lift.cos(), lift.sin()];
@@ -149,12 +150,13 @@ mod tests {
         assert_eq!((found.fnmr_at(0), found.fnmr_at(10), found.fnmr_at(50)), (Some(0.1), Some(0.0), Some(0.0)));
         assert!((found.fall_at_tenth - 0.1).abs() < 1e-12);
         let Interval { low, high } = found.fall_at_tenth_by_people.expect("people are known");
-        // More than a tenth of poor pairs cannot all be rejected: no draw falls further than this one.
+        // If more than a tenth of the pairs is poor, a tenth cannot reject them all: the rate falls by at most a tenth
+        // in any draw.
         assert!(0.0 < low && low < 0.09 && (high - 0.1).abs() < 1e-9, "{low} {high}");
     }
 
     #[test]
-    fn quality_that_is_wrong_makes_it_worse() {
+    fn a_wrong_quality_raises_the_error() {
         let found = Discard::new(&people(1000)).expect("there are pairs");
         assert!(
             found.fall_at_tenth < 0.0 && found.fnmr_at(50).is_some_and(|fnmr| (fnmr - 0.2).abs() < 1e-12),

@@ -1,4 +1,4 @@
-//! How many pictures give no template.
+//! The failure to enrol: pictures that give no template.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,16 +7,16 @@ use crate::input::descriptions::Descriptions;
 use crate::measure::interval::{self, Interval};
 use crate::measure::rates;
 
-/// The failure to enrol, as a share of the pictures.
+/// The failure-to-enrol rate, as a share of the pictures.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Enrolment {
     pub pictures: usize,
     pub failures: usize,
     pub rate: f64,
-    /// As if all pictures were independent of each other.
+    /// The interval under the assumption that pictures are independent.
     pub rate_by_pictures: Option<Interval>,
-    /// Missing where people are not known, and where nothing failed.
+    /// `None` if people are unknown, or if nothing failed.
     pub rate_by_people: Option<Interval>,
 }
 
@@ -64,7 +64,7 @@ mod tests {
     use crate::input::collection::{Labelled, Trials};
     use crate::input::descriptions::Described;
 
-    /// Four pictures each of fifty people; of every tenth person, none has a template.
+    /// Fifty people with four pictures each; every tenth person has no template.
     fn toy() -> (Collection, Descriptions) {
         let picture = |at: usize| Labelled { person: format!("{:02}", at / 4), ..Labelled::default() };
         let face = |at: usize| {

@@ -1,4 +1,4 @@
-//! What a set of people says about a recognizer and its scores.
+//! The error rates of a recognizer and its scores on a set of people.
 
 use face::calibration::Calibration;
 use face::values::score::Score;
@@ -8,20 +8,20 @@ use crate::measure::comparison::Comparison;
 use crate::measure::interval::{self, Interval};
 use crate::measure::rates::{Intervals, Marks, Rates};
 
-/// The false acceptance rates at which true ones are stated.
+/// The false acceptance rates at which true acceptance rates are stated.
 pub const FARS: [f64; 4] = [1e-2, 1e-3, 1e-4, 1e-5];
-/// The scores that the contract names: a false acceptance rate of 1 %, 0.1 %, 0.01 % and 0.001 %.
+/// The scores that the contract names, for a false acceptance rate of 1 %, 0.1 %, 0.01 % and 0.001 %.
 pub const SCORES: [f64; 4] = [2500.0, 3000.0, 3500.0, 4000.0];
 
-/// All rates are shares, 0..1; all intervals hold 95 %. Those by pairs are as if all pairs were independent of each other;
-/// those by people are missing where it is not known who is on the pictures.
+/// All rates are shares, 0..1; all intervals are at 95 %. Intervals by pairs assume that pairs are independent;
+/// intervals by people are missing if the people on the pictures are unknown.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
-    /// Of whom there is at least one template, if people are known.
+    /// People with at least one template, if people are known.
     pub people: Option<usize>,
     pub templates: usize,
-    /// Pairs of pictures of one person, those without template included.
+    /// Pairs of pictures of one person, including those without a template.
     pub genuine_pairs: usize,
     /// Pairs of templates of two people.
     pub impostor_pairs: u64,
@@ -30,41 +30,41 @@ pub struct Figures {
     pub at_score: Vec<AtScore>,
 }
 
-/// Where one FAR is kept to. Nothing is stated that less than one pair of two people would have to support.
+/// The threshold that keeps to one FAR, and its TAR. Both are `None` if the FAR is less than one impostor pair.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtFar {
     pub far: f64,
-    /// The lowest threshold that keeps to it.
+    /// The lowest threshold that keeps to the FAR.
     pub cosine: Option<f64>,
     pub tar: Option<f64>,
     pub tar_by_pairs: Option<Interval>,
     pub tar_by_people: Option<Interval>,
 }
 
-/// At one score as the threshold.
+/// The errors with one score as the threshold.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtScore {
     pub score: f64,
-    /// The rate that the score means.
+    /// The false acceptance rate that the score stands for.
     pub stated_fmr: f64,
     #[serde(flatten)]
     pub errors: Errors,
 }
 
-/// Both errors at one threshold.
+/// Both error rates at one threshold.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Errors {
-    /// `None` if no pair can reach it.
+    /// `None` if no pair can reach the threshold.
     pub cosine: Option<f64>,
-    /// How many pairs of two people reach it.
+    /// The number of impostor pairs that reach the threshold.
     pub false_matches: u64,
     pub fmr: Option<f64>,
     pub fmr_by_pairs: Option<Interval>,
     pub fmr_by_people: Option<Interval>,
-    /// A picture without template never matches.
+    /// Includes pictures without a template, which never match.
     pub fnmr: Option<f64>,
     pub fnmr_by_pairs: Option<Interval>,
     pub fnmr_by_people: Option<Interval>,
@@ -95,7 +95,7 @@ impl Figures {
 }
 
 impl Errors {
-    /// The errors at each of some thresholds.
+    /// Returns the error rates at each of these thresholds.
     pub fn at(comparison: &Comparison, cosines: &[f64]) -> Vec<Self> {
         let marks = Marks { fars: Vec::new(), cosines: cosines.to_vec() };
         errors(comparison, cosines, &Rates::new(comparison, &marks), &Intervals::by_people(comparison, &marks))
@@ -124,7 +124,7 @@ fn errors(comparison: &Comparison, cosines: &[f64], rates: &Rates, intervals: &I
             false_matches,
             fmr: rates.fmrs[at],
             fmr_by_pairs: interval::of_rate(false_matches, impostors.pairs),
-            // Where there was no error, drawing the same people again says nothing about others.
+            // Without an error, resampling the same people says nothing about other people.
             fmr_by_people: intervals.fmrs[at].filter(|_| false_matches > 0),
             fnmr: rates.fnmrs[at],
             fnmr_by_pairs: interval::of_rate(misses, pairs),
@@ -134,7 +134,7 @@ fn errors(comparison: &Comparison, cosines: &[f64], rates: &Rates, intervals: &I
     cosines.iter().enumerate().map(at).collect()
 }
 
-/// How many pairs of one person reach a cosine.
+/// Returns the number of genuine pairs that reach a cosine.
 fn matches(comparison: &Comparison, cosine: f64) -> u64 {
     comparison.genuine.partition_point(|pair| f64::from(pair.cosine) >= cosine) as u64
 }
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::measure::comparison::Listed;
 
-    /// Ten pairs of one person with cosines .1 to 1, and a hundred of two with .0 to .99.
+    /// Ten genuine pairs with cosines from .1 to 1, and a hundred impostor pairs with cosines from .0 to .99.
     fn listed() -> Comparison {
         let pair = |same, cosine| Listed { same, cosine: Some(cosine), quality: 0 };
         let genuine = (1..=10).map(|at| pair(true, at as f32 / 10.0));
@@ -167,7 +167,8 @@ mod tests {
         let figures = Figures::new(&listed(), None);
         assert_eq!((figures.people, figures.templates), (None, 20));
         assert_eq!((figures.genuine_pairs, figures.impostor_pairs, figures.at_score.len()), (10, 100, 0));
-        // One of a hundred may pass: .99. Only a cosine of 1 reaches it.
+        // One of a hundred impostor pairs may pass, the one at .99. Only one genuine pair, with a cosine of 1, reaches
+        // it.
         let first = &figures.at_far[0];
         assert_eq!((first.tar, first.tar_by_pairs), (Some(0.1), interval::of_rate(1, 10)));
         assert!(first.cosine.is_some_and(|cosine| (cosine - 0.99).abs() < 1e-6));

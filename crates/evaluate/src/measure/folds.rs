@@ -1,4 +1,4 @@
-//! Accuracy by cross-validation, as the protocol of LFW has it.
+//! Accuracy by cross-validation, as the protocol of LFW defines it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Compared {
     pub fold: usize,
-    /// Whether both pictures show one person.
+    /// True if both pictures show one person.
     pub same: bool,
-    /// Minus infinity if a picture has no template: it matches nothing.
+    /// Minus infinity if a picture has no template, as it never matches.
     pub cosine: f64,
 }
 
-/// Over the folds, each with the threshold that is best on all others.
+/// The accuracy over the folds; each fold uses the threshold that is best on all others.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accuracy {
     pub folds: usize,
-    /// Share of the pairs that are told rightly, 0..1.
+    /// The share of the pairs that are classified correctly, 0..1.
     pub mean: f64,
-    /// Standard deviation of it between the folds (of these folds: divided by their number).
+    /// The standard deviation of the accuracy over the folds (population form: divided by their number).
     pub deviation: f64,
 }
 
+/// Computes the accuracy; `None` with fewer than two folds.
+///
 /// Source: Huang, Ramesh, Berg and Learned-Miller, "Labeled Faces in the Wild", 2007, section "Pair matching".
-/// `None` with less than two folds.
 pub fn accuracy(pairs: &[Compared]) -> Option<Accuracy> {
     let folds = pairs.iter().map(|pair| pair.fold + 1).max().filter(|folds| *folds >= 2)?;
     let accuracies: Vec<f64> = (0..folds)
@@ -41,10 +42,11 @@ pub fn accuracy(pairs: &[Compared]) -> Option<Accuracy> {
     Some(Accuracy { folds: accuracies.len(), mean, deviation: variance.sqrt() })
 }
 
-/// The threshold that tells most pairs rightly, half way between the cosines around it; of several, the middle one.
+/// Returns the threshold that classifies most pairs correctly, half way between the cosines around it; of several, the
+/// middle one.
 fn best_threshold(mut pairs: Vec<Compared>) -> f64 {
     pairs.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
-    // Above all pairs, everything is called different.
+    // A threshold above all pairs classifies every pair as different.
     let mut lead = 0i64;
     let mut best = (0i64, vec![f64::INFINITY]);
     for (at, pair) in pairs.iter().enumerate() {
@@ -83,7 +85,8 @@ mod tests {
             pair(1, false, 0.0),
         ];
         let found = accuracy(&pairs).expect("two folds");
-        // Fold 0 at fold 1's best, .3: .2 and .4 are wrong. Fold 1 at .15, one of fold 0's best two: .2 is wrong.
+        // Fold 0 with fold 1's best threshold, .3: .2 and .4 are wrong. Fold 1 with .15, one of fold 0's best two: .2
+        // is wrong.
         assert_eq!(found, Accuracy { folds: 2, mean: 0.625, deviation: 0.125 });
     }
 

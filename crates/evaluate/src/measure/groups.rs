@@ -1,4 +1,4 @@
-//! Errors by group of people, at the thresholds that hold for all of them.
+//! Error rates by group of people, at the thresholds of all people together.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::measure::part::{self, Part};
 
 /// The groups of one column, in the order of their names.
 ///
-/// As in Grother, Ngan and Hanaoka, "Face recognition vendor test part 3: demographic effects", NISTIR 8280 (2019): false
-/// matches are counted among pairs of two people of one group, which are the hardest to tell apart.
+/// False matches are counted among pairs of two people of the same group, which are the hardest to tell apart, as in
+/// Grother, Ngan and Hanaoka, "Face recognition vendor test part 3: demographic effects", NISTIR 8280 (2019).
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Column {
@@ -24,7 +24,7 @@ pub struct Column {
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     pub value: String,
-    /// Of whom there is at least one template, if people are known.
+    /// People with at least one template, if people are known.
     pub people: Option<usize>,
     pub templates: usize,
     pub genuine_pairs: usize,
@@ -32,7 +32,7 @@ pub struct Group {
     pub at_far: Vec<AtFarOfAll>,
 }
 
-/// At the threshold where all people together keep to one FAR.
+/// The errors at the threshold where all people together keep to one FAR.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtFarOfAll {
@@ -41,8 +41,8 @@ pub struct AtFarOfAll {
     pub errors: Errors,
 }
 
-/// The columns of a collection. `of_all` says where all of it keeps to each FAR; rows without threshold are passed over.
-/// Pictures, or listed pairs, with nothing in a column are in none of its groups.
+/// Returns the columns of a collection. `of_all` has the threshold of the whole collection for each FAR; rows without a
+/// threshold are skipped. Pictures, or listed pairs, with an empty value in a column belong to none of its groups.
 pub fn columns(collection: &Collection, descriptions: &Descriptions, of_all: &[AtFar]) -> Vec<Column> {
     let marks: Vec<(f64, f64)> = of_all.iter().filter_map(|row| Some((row.far, row.cosine?))).collect();
     let column = |(at, name): (usize, &String)| {
@@ -85,8 +85,9 @@ mod tests {
     use crate::input::collection::Labelled;
     use crate::input::descriptions::Described;
 
-    /// Twenty people with two pictures. Those of the group "near" are a degree apart, those of "far" fifteen; the second
-    /// picture of a person is half a degree beside the first, but four of "far" are thirty beside it. One is in no group.
+    /// Twenty people with two pictures each. Neighbours in the group "near" are a degree apart, those in "far" fifteen.
+    /// A person's second picture is half a degree from the first, but thirty degrees for four people of "far". One more
+    /// person is in no group.
     fn toy() -> (Collection, Descriptions) {
         let labelled = |at: usize| Labelled {
             person: format!("{:02}", at / 2),

@@ -1,25 +1,25 @@
-//! How the scores of pairs of one person and of two are spread.
+//! The distribution of the scores of genuine pairs and of impostor pairs.
 
 use face::calibration::Calibration;
 
 use crate::measure::comparison::Comparison;
 use crate::measure::comparison::impostors::BINS;
 
-/// Bins of one width; a share of all pairs of a kind in each.
+/// Bins of equal width; each holds a share of all pairs of its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     pub of: Measure,
-    /// Where the first bin begins.
+    /// The lower edge of the first bin.
     pub start: f64,
     pub width: f64,
     pub genuine: Vec<f64>,
     pub impostors: Vec<f64>,
 }
 
-/// What is spread.
+/// The quantity on the horizontal axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Of a pack with a calibration.
+    /// For a pack with a calibration.
     Score,
     Cosine,
 }
@@ -28,8 +28,8 @@ const SCORE_WIDTH: f64 = 50.0;
 const COSINE_WIDTH: f64 = 0.01;
 
 impl Histogram {
-    /// Over all that a cosine can be; pairs without a cosine are in no bin. Impostors are placed to the width of the
-    /// comparison's own bins.
+    /// Covers the whole range of cosines; pairs without a cosine are in no bin. The positions of impostor pairs are as
+    /// exact as the comparison's own bins.
     pub fn new(comparison: &Comparison, calibration: Option<&Calibration>) -> Self {
         let value = |cosine: f64| calibration.map_or(cosine, |calibration| calibration.score(cosine).0);
         let (of, width) =

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 use statrs::statistics::{Data, OrderStatistics};
 
-/// Bounds that hold the true figure in 95 of 100 repetitions.
+/// Bounds of a 95 % confidence interval: they hold the true value in 95 of 100 repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 pub struct Interval {
     pub low: f64,
@@ -14,26 +14,28 @@ pub struct Interval {
 const TAIL: f64 = 0.025;
 /// The 97.5th percentile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
-/// From so many hits and misses on, the series behind the exact bounds no longer converges, and the simpler bounds agree with it to 1 % of their width.
+/// From this many hits and misses on, the series for the exact bounds no longer converges, and the simpler bounds agree
+/// with them to 1 % of their width.
 const MANY: u64 = 2_000;
 
-/// Of a rate seen as `hits` of `trials` independent ones: Clopper and Pearson, Biometrika 26 (1934); where hits and misses
-/// are many, Wilson's score interval, JASA 22 (1927). `None` without trials.
+/// Returns the interval of a rate with `hits` in `trials` independent trials: Clopper and Pearson, Biometrika 26
+/// (1934); for many hits and misses Wilson's score interval, JASA 22 (1927). `None` without trials.
 ///
-/// Pairs of pictures are not independent when they share a person: of pairs this is the least that must be allowed for.
+/// Pairs of pictures that share a person are not independent: for pairs, this is the narrowest interval to allow for.
 pub fn of_rate(hits: u64, trials: u64) -> Option<Interval> {
     let misses = trials.checked_sub(hits).filter(|_| trials > 0)?;
     if hits >= MANY && misses >= MANY {
         return Some(wilson(hits as f64, trials as f64));
     }
     let (hits, misses) = (hits as f64, misses as f64);
-    // For no hit the lower bound is zero, and for no miss the upper one is one: the beta law does not exist there.
+    // Without a hit the lower bound is zero, and without a miss the upper bound is one: the beta distribution does not
+    // exist there.
     let low = Beta::new(hits, misses + 1.0).map_or(0.0, |beta| quantile(&beta, TAIL));
     let high = Beta::new(hits + 1.0, misses).map_or(1.0, |beta| quantile(&beta, 1.0 - TAIL));
     Some(Interval { low, high })
 }
 
-/// By halving: the library's own search does not end for rates of less than one in a million.
+/// Bisects: the library's own search does not end for rates below one in a million.
 fn quantile(beta: &Beta, share: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while high - low > 1e-9 * high {
@@ -55,12 +57,13 @@ fn wilson(hits: f64, trials: f64) -> Interval {
     Interval { low: centre - half, high: centre + half }
 }
 
-/// `None` without figures.
+/// Returns the mean; `None` without figures.
 pub fn mean(figures: &[f64]) -> Option<f64> {
     (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
 }
 
-/// Of the mean of independent figures, by Student's law: Biometrika 6 (1908). `None` for fewer than two.
+/// Returns the interval of the mean of independent figures by Student's t-distribution: Biometrika 6 (1908). `None` for
+/// fewer than two.
 pub fn of_mean(figures: &[f64]) -> Option<Interval> {
     let mean = mean(figures)?;
     let freedom = figures.len() as f64 - 1.0;
@@ -70,7 +73,7 @@ pub fn of_mean(figures: &[f64]) -> Option<Interval> {
     Some(Interval { low: mean - half, high: mean + half })
 }
 
-/// Between the percentiles 2.5 and 97.5 of repeated figures; `None` without any.
+/// Returns the range between the percentiles 2.5 and 97.5 of repeated figures; `None` without figures.
 pub fn percentiles(figures: Vec<f64>) -> Option<Interval> {
     if figures.is_empty() {
         return None;
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn rates_have_the_published_bounds() {
-        // R 4: binom.test(hits, trials)$conf.int
+        // Values of R 4: binom.test(hits, trials)$conf.int
         for (hits, trials, low, high) in [
             (0, 10, 0.0, 0.3084971),
             (10, 10, 0.6915029, 1.0),
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn rare_hits_have_poisson_bounds() {
-        // The exact bounds of a Poisson count: half of chi-squared quantiles.
+        // The exact bounds of a Poisson count are half of chi-squared quantiles.
         let trials = 10_000_000u64;
         for (hits, low, high) in
             [(0, 0.0, 3.688879), (1, 0.025318, 5.571643), (3, 0.618672, 8.767273), (100, 81.36364, 121.6269)]
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn means_have_the_published_bounds() {
-        // 5 and 2.77645 (Student, four degrees of freedom) times 4.06202 / sqrt(5).
+        // The mean is 5; half of the interval is 2.77645 (Student, four degrees of freedom) times 4.06202 / sqrt(5).
         let Interval { low, high } = of_mean(&[1.0, 2.0, 4.0, 7.0, 11.0]).expect("there are five");
         assert!((low + 0.043_66).abs() < 1e-4 && (high - 10.043_66).abs() < 1e-4, "{low} {high}");
         let many: Vec<f64> = (0..10_000).map(|at| f64::from(at % 2)).collect();

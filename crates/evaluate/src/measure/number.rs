@@ -1,8 +1,8 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
 use crate::measure::interval::Interval;
 
-/// A share in percent, with three significant digits.
+/// Formats a share in percent, with three significant digits.
 pub fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     if percent == 0.0 {
@@ -13,22 +13,22 @@ pub fn percent(share: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// An interval of shares in percent.
+/// Formats an interval of shares in percent, with three significant digits.
 pub fn percents(interval: Interval) -> String {
     format!("[{}, {}]", percent(interval.low), percent(interval.high))
 }
 
-/// A share in percent, with two decimals.
+/// Formats a share in percent, with two decimals.
 pub fn hundredths(share: f64) -> String {
     format!("{:.2}", 100.0 * share)
 }
 
-/// An interval of these.
+/// Formats an interval of shares in percent, with two decimals.
 pub fn hundredths_of(interval: Interval) -> String {
     format!("[{}, {}]", hundredths(interval.low), hundredths(interval.high))
 }
 
-/// With a comma before every three digits.
+/// Formats a number with a comma before every three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -41,7 +41,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// What stands where there is no figure.
+/// Stands in a table where there is no figure.
 pub fn dash() -> String {
     String::from("-")
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_as_people_read_them() {
+    fn numbers_are_formatted_for_people() {
         assert_eq!(["0", "999", "1,000", "29,640,749"].map(String::from), [0, 999, 1000, 29_640_749].map(grouped));
         for (share, text) in
             [(0.0, "0"), (1.0, "100"), (0.01, "1"), (0.012345, "1.23"), (1.31e-6, "0.000131"), (0.99999, "100")]

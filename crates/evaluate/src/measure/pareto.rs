@@ -1,6 +1,6 @@
-//! The generalised Pareto law of what lies beyond a high threshold.
+//! The generalised Pareto distribution of excesses over a high threshold.
 
-/// Of what exceeds the threshold, the share that exceeds it by more than `x` is `(1 + shape x / scale)^(-1 / shape)`.
+/// Among the excesses, the share above `x` is `(1 + shape x / scale)^(-1 / shape)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Law {
     /// Zero or more.
@@ -8,11 +8,11 @@ pub struct Law {
     pub scale: f64,
 }
 
-/// Fits the law to excesses, by probability-weighted moments: Hosking and Wallis, "Parameter and quantile estimation for
+/// Fits the law to excesses by probability-weighted moments: Hosking and Wallis, "Parameter and quantile estimation for
 /// the generalized Pareto distribution", Technometrics 29 (1987).
 ///
-/// A negative shape, a law that ends somewhere, is not believed: what was not seen is not impossible. It gives way to
-/// the exponential law of the same mean. `None` without two different positive excesses.
+/// A negative shape would mean an upper limit, and a value that was not seen is not impossible: the exponential law of
+/// the same mean takes its place. `None` without two different positive excesses.
 pub fn fit(excesses: &[f64]) -> Option<Law> {
     let mut rising = excesses.to_vec();
     rising.sort_by(f64::total_cmp);
@@ -22,7 +22,7 @@ pub fn fit(excesses: &[f64]) -> Option<Law> {
     if !(spread && rising[0] >= 0.0 && mean.is_finite()) {
         return None;
     }
-    // E[x (1 - F(x))], with the plotting positions that the authors advise.
+    // E[x (1 - F(x))], with the plotting positions that the authors recommend.
     let weighted = |(at, x): (usize, &f64)| x * (1.0 - (at as f64 + 0.65) / count);
     let moment = rising.iter().enumerate().map(weighted).sum::<f64>() / count;
     let shape = 2.0 - mean / (mean - 2.0 * moment);
@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
 
-    /// The excess that a share `u` of the law exceeds.
+    /// Returns the excess that a share `u` of the law exceeds.
     fn quantile(law: Law, u: f64) -> f64 {
         if law.shape == 0.0 { -law.scale * u.ln() } else { law.scale / law.shape * (u.powf(-law.shape) - 1.0) }
     }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_law_that_ends_gives_way_to_the_exponential_one() {
+    fn a_negative_shape_gives_way_to_the_exponential_law() {
         let even: Vec<f64> = (0..1000).map(f64::from).collect();
         assert_eq!(fit(&even), Some(Law { shape: 0.0, scale: 499.5 }));
         let found = fit(&drawn(Law { shape: -0.2, scale: 1.0 }, 10_000)).expect("they differ");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_fit() {
+    fn too_few_excesses_have_no_law() {
         assert_eq!(fit(&[]), None);
         assert_eq!(fit(&[0.5]), None);
         assert_eq!(fit(&[0.5, 0.5]), None);

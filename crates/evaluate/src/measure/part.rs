@@ -1,4 +1,4 @@
-//! Which faces of a collection are compared with which.
+//! Selects the faces of a collection that are compared with each other.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::input::collection::{Collection, Half, Labelled, Trial};
 use crate::input::descriptions::Descriptions;
 use crate::measure::comparison::{Comparison, Listed, Pairing, Sample};
 
-/// A part of a collection; by default, all of it.
+/// A part of a collection; the default is the whole collection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Part<'a> {
     /// Only these people.
     pub half: Option<Half>,
-    /// Only pictures, or listed pairs, that have this value in the column of this place.
+    /// Only pictures, or listed pairs, that have this value in the column with this index.
     pub group: Option<(usize, &'a str)>,
-    /// Only pairs of these two types of images.
+    /// Only pairs of these two image types.
     pub types: Option<Types>,
 }
 
@@ -32,7 +32,7 @@ pub fn compare(collection: &Collection, descriptions: &Descriptions, part: Part)
     Comparison::discounted(&samples(collection, descriptions, part), pairing, &descriptions.discounts)
 }
 
-/// The pairs of types that occur among a collection's pictures.
+/// Returns the pairs of image types that occur among a collection's pictures.
 pub fn types(collection: &Collection) -> Vec<Types> {
     let known: BTreeSet<ImageType> = collection.pictures.iter().filter_map(|picture| picture.image_type).collect();
     let pairs: BTreeSet<Types> = known.iter().flat_map(|a| known.iter().map(|b| Types::new(*a, *b))).collect();
@@ -43,7 +43,7 @@ fn in_group(part: Part, groups: &[String]) -> bool {
     part.group.is_none_or(|(column, value)| groups.get(column).is_some_and(|own| own == value))
 }
 
-/// The pictures of a part with their templates; people are numbered anew.
+/// Returns the samples of a part; people are renumbered from 0.
 fn samples(collection: &Collection, descriptions: &Descriptions, part: Part) -> Vec<Sample> {
     let side = |picture: &Labelled| match part.types {
         None => Some(0),
@@ -56,7 +56,7 @@ fn samples(collection: &Collection, descriptions: &Descriptions, part: Part) -> 
         if part.half.is_some_and(|half| Half::of(&picture.person) != half) || !in_group(part, &picture.groups) {
             continue;
         }
-        // Pictures are in the order of their people.
+        // Pictures are sorted by person.
         let new = last != Some(&picture.person);
         let person = samples.last().map_or(0, |sample| sample.person + usize::from(new));
         last = Some(&picture.person);
@@ -100,7 +100,7 @@ mod tests {
     use crate::input::collection::Trials;
     use crate::input::descriptions::Described;
 
-    /// Pictures a degree apart, of the people and types given; a tenth of a degree of quality each.
+    /// Pictures ten degrees apart, of the given people and types; the quality is the angle in degrees.
     fn toy(pictures: &[(&str, Option<ImageType>, &str)]) -> (Collection, Descriptions) {
         let labelled = |(at, (person, image_type, group)): (usize, &(&str, Option<ImageType>, &str))| Labelled {
             person: (*person).into(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_pairs_are_all_there_is() {
+    fn only_listed_pairs_are_compared() {
         let (mut collection, mut descriptions) = toy(&TOY);
         let trial = |a, b, same, group: &str| Trial { fold: 0, pictures: [a, b], same, groups: vec![group.into()] };
         descriptions.faces[4] = Err(face::Error::NoFace);

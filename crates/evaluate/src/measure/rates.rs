@@ -1,4 +1,4 @@
-//! Error rates of a comparison at thresholds, with intervals that say how far other people could have changed them.
+//! Error rates of a comparison at thresholds, with intervals by subject bootstrap.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -8,12 +8,12 @@ use crate::measure::comparison::impostors::ImpostorPair;
 use crate::measure::comparison::{Comparison, Pairing};
 use crate::measure::interval::{self, Interval};
 
-/// How many times the people are drawn again.
+/// The number of bootstrap draws.
 const DRAWS: u64 = 200;
-/// Draws that lack a figure (too few pairs) may be this share of them; with more, there is no interval.
+/// The largest share of draws that may lack a figure (too few pairs); with more, there is no interval.
 const LACKING_MAX: f64 = 0.1;
 
-/// Where rates are read.
+/// The points at which rates are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Marks {
     /// False acceptance rates at which the true acceptance rate is wanted, 0..1.
@@ -22,20 +22,20 @@ pub struct Marks {
     pub cosines: Vec<f64>,
 }
 
-/// The rates at the marks, in their order. `None`: there are too few pairs to tell.
+/// The rates at the marks, in their order. `None` means too few pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
-    /// The lowest threshold that keeps to each FAR: a pair is accepted from there on.
+    /// The lowest threshold that keeps to each FAR; a pair at or above it is accepted.
     pub thresholds: Vec<Option<f64>>,
-    /// The share of the pairs of one person that reaches it.
+    /// The share of the genuine pairs that reaches the threshold.
     pub tars: Vec<Option<f64>>,
-    /// The share of the pairs of two people that reaches each cosine.
+    /// The share of the impostor pairs that reaches each cosine.
     pub fmrs: Vec<Option<f64>>,
-    /// The share of the pairs of one person that does not.
+    /// The share of the genuine pairs that stays below each cosine.
     pub fnmrs: Vec<Option<f64>>,
 }
 
-/// 95 % intervals of the same.
+/// The 95 % intervals of these rates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intervals {
     pub thresholds: Vec<Option<Interval>>,
@@ -45,19 +45,20 @@ pub struct Intervals {
 }
 
 impl Rates {
-    /// The rates as they are.
+    /// Returns the observed rates.
     pub fn new(comparison: &Comparison, marks: &Marks) -> Self {
         let weights = vec![1; comparison.templates.len()];
         let mut rates = Self::weighted(comparison, marks, &weights);
         for (rate, cosine) in rates.fmrs.iter_mut().zip(&marks.cosines) {
-            // Below the tail, single pairs are not known, but their number is.
+            // Below the tail, single pairs are unknown, but their number is known.
             let exists = comparison.impostors.pairs > 0;
             *rate = rate.or(exists.then(|| comparison.impostors.share_from(*cosine)));
         }
         rates
     }
 
-    /// The rates if every person had been there as often as their weight says. Two copies of a person are no pair of two people.
+    /// Returns the rates with each person counted as often as their weight says. Two copies of a person are not an
+    /// impostor pair.
     fn weighted(comparison: &Comparison, marks: &Marks, weights: &[u32]) -> Self {
         let (thresholds, fmrs) = impostors(comparison, marks, weights);
         let genuine = Genuine::new(comparison, weights);
@@ -68,7 +69,7 @@ impl Rates {
 }
 
 impl Intervals {
-    /// By [`bootstrap`]. Where people are not known, there are none.
+    /// Computes the intervals by [`bootstrap`]; there are none if people are unknown.
     pub fn by_people(comparison: &Comparison, marks: &Marks) -> Self {
         let people = if comparison.people_known { comparison.templates.len() } else { 0 };
         let draws = draws(people, |weights| Rates::weighted(comparison, marks, weights));
@@ -84,11 +85,11 @@ impl Intervals {
     }
 }
 
-/// The 95 % interval of a figure by subject bootstrap: as many people as there are, drawn with replacement, 200 times,
-/// always the same ones; between the percentiles 2.5 and 97.5 of what these draws give. `figure` gets how often each
-/// person was drawn.
+/// Returns the 95 % interval of a figure by subject bootstrap: 200 draws of as many people as there are, with
+/// replacement, from fixed seeds. The interval lies between the percentiles 2.5 and 97.5 of the draws. `figure`
+/// receives the number of times that each person was drawn.
 ///
-/// Pairs that share a person are not independent of each other, people are: so it is people that are drawn.
+/// Pairs that share a person are not independent, but people are: so people are drawn, not pairs.
 pub fn bootstrap(people: usize, figure: impl Fn(&[u32]) -> Option<f64> + Sync) -> Option<Interval> {
     between(draws(people, figure).into_iter())
 }
@@ -104,7 +105,7 @@ fn between(figures: impl Iterator<Item = Option<f64>>) -> Option<Interval> {
     if lacking > LACKING_MAX { None } else { interval::percentiles(figures) }
 }
 
-/// How often each person was drawn.
+/// Returns the number of times that each person was drawn.
 fn weights(people: usize, draw: u64) -> Vec<u32> {
     let mut random = StdRng::seed_from_u64(draw);
     let mut weights = vec![0; people];
@@ -114,7 +115,7 @@ fn weights(people: usize, draw: u64) -> Vec<u32> {
     weights
 }
 
-/// The threshold for every FAR, and the FMR at every cosine, in one walk down the tail.
+/// Returns the threshold for every FAR and the FMR at every cosine, in one pass down the tail.
 fn impostors(comparison: &Comparison, marks: &Marks, weights: &[u32]) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
     let total = impostor_weight(comparison, weights);
     let mut fars = Asked::new(&marks.fars, f64::total_cmp);
@@ -145,9 +146,9 @@ fn impostors(comparison: &Comparison, marks: &Marks, weights: &[u32]) -> (Vec<Op
     (fars.answers, cosines.answers)
 }
 
-/// What is asked for, in the order in which a walk comes by it.
+/// Requested values, in the order in which a pass meets them.
 struct Asked {
-    /// With its place among the answers, next one last.
+    /// Each value with its index among the answers; the next one is last.
     open: Vec<(usize, f64)>,
     answers: Vec<Option<f64>>,
 }
@@ -171,10 +172,10 @@ fn pair_weight(pair: &ImpostorPair, weights: &[u32]) -> u64 {
     a * b
 }
 
-/// The number of pairs of two people if every person had been there as often as their weight says.
+/// Returns the number of impostor pairs if each person counts as often as their weight says.
 fn impostor_weight(comparison: &Comparison, weights: &[u32]) -> u64 {
     if !comparison.people_known {
-        // Everybody is number 0, and weighs one.
+        // Everybody is number 0, with a weight of one.
         return comparison.impostors.pairs;
     }
     let (mut sums, mut own, mut across) = ([0u64; 2], 0, 0);
@@ -190,10 +191,10 @@ fn impostor_weight(comparison: &Comparison, weights: &[u32]) -> u64 {
     }
 }
 
-/// Pairs of one person with running sums of their weights.
+/// Genuine pairs with cumulative weights.
 struct Genuine<'a> {
     comparison: &'a Comparison,
-    /// The weight of the first n pairs, from 0 pairs on.
+    /// The weight of the first n pairs, for n from 0.
     sums: Vec<u64>,
 }
 
@@ -226,8 +227,8 @@ mod tests {
         Sample { person, template: Template::new(1, &[angle.cos(), angle.sin()]), ..Sample::default() }
     }
 
-    /// Three people with two pictures each. Cosines of one person: those of 10, 20, 70 degrees.
-    /// Of two, in degrees: 30 40 40 50 60 60 90 100 110 130 160 170.
+    /// Three people with two pictures each. Angles between pictures of one person: 10, 20, 70 degrees. Between pictures
+    /// of two people, in degrees: 30 40 40 50 60 60 90 100 110 130 160 170.
     fn toy() -> Comparison {
         let samples = [(0, 0.0), (0, 10.0), (1, 40.0), (1, 60.0), (2, 100.0), (2, 170.0)].map(|(p, d)| sample(p, d));
         Comparison::new(&samples, Pairing::All)
@@ -242,7 +243,7 @@ mod tests {
         let marks = Marks { fars: vec![0.5, 0.05, 0.09, 1.0], cosines: vec![cosine(65.0), 0.999, -1.0, cosine(35.0)] };
         let rates = Rates::new(&toy(), &marks);
         let degrees = |at: usize| rates.thresholds[at].map(|cosine| cosine.acos().to_degrees().round());
-        // Of twelve pairs six may pass, then none, one, all.
+        // Six of twelve impostor pairs may pass, then none, one, all.
         assert_eq!(degrees(0), Some(60.0));
         assert_eq!((degrees(1), degrees(2)), (None, Some(30.0)));
         assert_eq!(degrees(3), Some(170.0));
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_weight_is_as_good_as_a_copy() {
-        // Person 1 twice, person 2 not at all; two copies of person 1 are no pair.
+        // Person 1 counts twice, person 2 not at all; two copies of person 1 are not a pair.
         let marks = Marks { fars: vec![0.25, 0.5], cosines: vec![cosine(45.0)] };
         let rates = Rates::weighted(&toy(), &marks, &[1, 2, 0]);
         assert_eq!(impostor_weight(&toy(), &[1, 2, 0]), 8);
@@ -271,7 +272,7 @@ mod tests {
             samples[at].side = 1;
         }
         let toy = Comparison::new(&samples, Pairing::Across);
-        // Pairs 0-1 twice, 0-2 and 1-2 once.
+        // Pair 0-1 counts twice, 0-2 and 1-2 once.
         for weights in [[1, 1, 1], [1, 2, 0], [3, 1, 2]] {
             let [a, b, c] = weights.map(u64::from);
             let expected = 2 * a * b + a * c + b * c;
@@ -289,7 +290,7 @@ mod tests {
         assert_eq!((at(0.4), at(0.7), at(1.0)), (None, Some(0.0), Some(-1.0)));
     }
 
-    /// 60 people with three pictures: a clear but imperfect recognizer.
+    /// 60 people with three pictures each: a good but imperfect recognizer.
     fn people() -> Comparison {
         let mut random = StdRng::seed_from_u64(7);
         let mut number = || random.random_range(-1.0..1.0f32);

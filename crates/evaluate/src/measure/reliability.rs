@@ -1,4 +1,4 @@
-//! Whether scores mean what they say: the rate that a score states against the rate that is seen.
+//! Reliability of scores: the false acceptance rate that a score states, against the observed rate.
 
 use face::calibration::Calibration;
 use face::values::score::Score;
@@ -8,25 +8,25 @@ use crate::measure::comparison::Comparison;
 use crate::measure::figures::Errors;
 use crate::measure::interval::Interval;
 
-/// At one score. Rates are shares.
+/// The stated and the observed rate at one score, as shares.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {
     pub score: f64,
     pub stated: f64,
-    /// How many pairs of two people reach the score.
+    /// The number of impostor pairs that reach the score.
     pub pairs: u64,
     pub observed: f64,
-    /// Missing where people are not known.
+    /// `None` if people are unknown.
     pub observed_by_people: Option<Interval>,
 }
 
-/// Distance of scores: from one to the next the rate falls to five eighths.
+/// The distance between scores: from one to the next, the rate falls to five eighths.
 const STEP: f64 = 100.0;
-/// The score at a false acceptance rate of 10 %: nobody accepts more strangers.
+/// The score at a false acceptance rate of 10 %; nobody accepts more strangers.
 const SCORE_MIN: f64 = 2000.0;
 
-/// From a rate of 10 % down, for as long as any pair of two people reaches the score.
+/// Returns points from a rate of 10 % down, as long as any impostor pair reaches the score.
 pub fn points(comparison: &Comparison, calibration: &Calibration) -> Vec<Point> {
     let last = calibration.knots().last().map_or(SCORE_MIN, |knot| knot.score);
     let steps = ((last - SCORE_MIN) / STEP).floor() as i32;
@@ -52,7 +52,7 @@ mod tests {
     use crate::measure::comparison::Listed;
 
     #[test]
-    fn what_is_stated_is_held_against_what_is_seen() {
+    fn stated_and_observed_rates_are_compared() {
         let origin = Origin {
             data: "a toy".into(),
             people: 20,
@@ -63,7 +63,7 @@ mod tests {
         };
         let knots = [(0.0, 1500.0), (1.0, 3500.0)].map(|(cosine, score)| Knot { cosine, score });
         let calibration = Calibration::new(knots.into(), origin).expect("it rises");
-        // A thousand pairs of two people, evenly from 0 to 0.4995: the curve is wrong for them.
+        // A thousand impostor pairs, evenly spaced from 0 to 0.4995: the curve is wrong for them.
         let pair = |at: u32| Listed { same: false, cosine: Some(at as f32 / 2000.0), quality: 0 };
         let comparison = Comparison::listed(&(0..1000).map(pair).collect::<Vec<_>>(), 2000);
         let points = points(&comparison, &calibration);

@@ -1,8 +1,8 @@
-//! A table of figures: on a terminal, in a page of HTML, in Markdown.
+//! A table of figures, as text for a terminal, as HTML or as Markdown.
 
 use std::fmt::{self, Write};
 
-/// Words and numbers in rows, all as long as the head. The first column says what a row is about.
+/// Words and numbers in rows as long as the head. The first column names the subject of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     pub title: String,
@@ -11,7 +11,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// In columns of one width, numbers to the right, under the title.
+    /// Writes the table under its title, in aligned columns with numbers to the right.
     pub fn text(&self, f: &mut dyn Write) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         let length = |text: &str| text.chars().count();
@@ -30,7 +30,7 @@ impl Table {
         Ok(())
     }
 
-    /// As a `table` element with its title as the caption.
+    /// Returns a `table` element with the title as its caption.
     pub fn html(&self) -> String {
         let mut html = format!("<table>\n<caption>{}</caption>\n<tr>", escaped(&self.title));
         for name in &self.head {
@@ -47,7 +47,7 @@ impl Table {
         html + "</table>\n"
     }
 
-    /// The title as a line of its own, and a table as GitHub reads it.
+    /// Returns the title on a line of its own, and a table in GitHub's Markdown.
     pub fn markdown(&self) -> String {
         let mut markdown = format!("**{}**\n\n|", self.title);
         for name in &self.head {
@@ -65,7 +65,7 @@ impl Table {
     }
 }
 
-/// Text that may stand between tags, and in attributes.
+/// Escapes text for use between tags and in attributes.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn one_table_in_three_forms() {
+    fn a_table_is_written_as_text_html_and_markdown() {
         let mut text = String::new();
         toy().text(&mut text).expect("a string takes it");
         assert_eq!(text, "Toy\n    who      n\n  a & b      1\n   <c>|  1,234\n");

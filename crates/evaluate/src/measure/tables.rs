@@ -1,4 +1,4 @@
-//! The tables that an evaluation is told in, whatever they are written into.
+//! The tables of an evaluation report, independent of the output format.
 
 use crate::measure::degraded::Degraded;
 use crate::measure::discard::Discard;
@@ -10,10 +10,10 @@ use crate::measure::number::{dash, grouped, hundredths, hundredths_of, percent, 
 use crate::measure::reliability::Point;
 use crate::measure::table::Table;
 
-/// Shares of the pairs, in percent, that the table of discards shows.
+/// Shares of rejected pairs, in percent, that the table of discards shows.
 const DISCARDS_SHOWN: [usize; 6] = [0, 5, 10, 20, 30, 50];
 
-/// How many pairs of each kind there are, in words.
+/// States the number of pairs of each kind in words.
 pub fn pairs(figures: &Figures) -> String {
     format!("{} of one person, {} of two", grouped(figures.genuine_pairs as u64), grouped(figures.impostor_pairs))
 }
@@ -32,7 +32,7 @@ pub fn by_far(title: String, rows: &[AtFar]) -> Table {
     Table { title, head, rows: rows.iter().map(row).collect() }
 }
 
-/// `whom` says whose pairs these are.
+/// `whom` names the people of the pairs.
 pub fn by_score(whom: &str, figures: &Figures) -> Table {
     let row = |AtScore { score, stated_fmr, errors }: &AtScore| {
         vec![
@@ -88,14 +88,15 @@ pub fn discard(found: &Discard) -> Table {
     Table { title, head: vec!["rejected %", "FNMR %"], rows: DISCARDS_SHOWN.into_iter().filter_map(row).collect() }
 }
 
-/// What rejecting a tenth is worth, in words.
+/// States in words the effect of rejecting a tenth of the pairs.
 pub fn fall(found: &Discard) -> String {
     let people =
         found.fall_at_tenth_by_people.map_or_else(String::new, |i| format!(", {} by people", hundredths_of(i)));
     format!("Rejecting a tenth lowers FNMR by {} points of percent{people}.", hundredths(found.fall_at_tenth))
 }
 
-/// Poor pictures of two people against each other, and of one person against the good picture, by what makes them poor.
+/// Shows the error rates of poor pictures by kind of degradation: of two people against each other, and of one person
+/// against the good picture.
 pub fn degraded(rows: &[Degraded]) -> Table {
     let row = |row: &Degraded| {
         let share = |part: usize, of: usize| if of == 0 { dash() } else { hundredths(part as f64 / of as f64) };

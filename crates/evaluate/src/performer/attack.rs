@@ -1,4 +1,4 @@
-//! Attacks: what is held before a camera in the place of a person, and films that were tampered with.
+//! Attacks: artefacts that are held before a camera in place of a person, and films that were tampered with.
 
 use face::Asked;
 use face::values::lights::lights;
@@ -20,32 +20,32 @@ use crate::performer::{self, Performance};
 pub enum Attack {
     /// A print, moved, tilted and bent by a hand.
     Print,
-    /// A display in a hand that shows a film of the person, who does something else than is asked.
+    /// A display in a hand that shows a film of the person doing something other than the check asks for.
     Screen,
     /// A display in a hand that shows a photograph.
     #[strum(serialize = "screen, still")]
     ScreenStill,
-    /// One picture again and again, with a camera's noise.
+    /// A single picture repeated, with a camera's noise.
     Still,
-    /// A film of the person that was made for other challenges or other light, sent in the place of what the camera sees.
+    /// A film of the person that was made for other challenges or other light, injected in place of the camera.
     Replayed,
-    /// What is asked, in another order.
+    /// The challenges that the check asks for, in another order.
     #[strum(serialize = "wrong order")]
     WrongOrder,
-    /// A film of one person that goes on with another.
+    /// A film that switches from one person to another.
     #[strum(serialize = "two people")]
     TwoPeople,
-    /// A film whose parts were exchanged.
+    /// A film with two of its parts swapped.
     Reordered,
-    /// A film from the middle of which a part was cut.
+    /// A film with a part cut from its middle.
     Dropped,
 }
 
 face::named!(Attack);
 
 impl Attack {
-    /// True if it is an attack on this kind of check: a replayed film is one only where something is asked, and frame order
-    /// matters only for films.
+    /// True if it is an attack on this kind of check: a replayed film is an attack only if the check asks for
+    /// challenges or light, and frame order matters only for films.
     pub fn concerns(self, asked: &Asked) -> bool {
         match self {
             Self::Print | Self::Screen | Self::ScreenStill | Self::Still => true,
@@ -59,7 +59,7 @@ impl Attack {
 /// A check's seed is positive.
 const OTHER: i32 = -1;
 
-/// An attack on the check that `performance` would pass. `other` is a second person.
+/// Stages an attack on the check that `performance` would pass. `other` is a second person.
 pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance: &Performance) -> Vec<Frame> {
     let mut random = StdRng::seed_from_u64(performance.seed ^ 0xa77a_c4ed);
     match attack {
@@ -106,8 +106,8 @@ pub fn attack(attack: Attack, portrait: &Portrait, other: &Portrait, performance
     }
 }
 
-/// The same performance with other challenges, none of which is what is asked in its place, and with the light of another
-/// check.
+/// Returns the same performance with other challenges, none of which matches the one asked for in its place, and with
+/// the light of another check.
 fn asked_otherwise(performance: &Performance) -> Performance {
     let other = |challenge: &Challenge| {
         let place = Challenge::ALL.iter().position(|known| known == challenge).unwrap_or_default();
@@ -120,7 +120,7 @@ fn asked_otherwise(performance: &Performance) -> Performance {
     otherwise
 }
 
-/// The challenges, the last one first; where that is the same, other ones.
+/// Reverses the challenges; if that changes nothing, takes other challenges.
 fn in_wrong_order(performance: &Performance) -> Performance {
     let challenges: Vec<Challenge> = performance.asked.challenges.iter().rev().copied().collect();
     if challenges == performance.asked.challenges {
@@ -129,27 +129,27 @@ fn in_wrong_order(performance: &Performance) -> Performance {
     with(performance, challenges)
 }
 
-/// The same performance with these challenges.
+/// Returns the same performance with these challenges.
 fn with(performance: &Performance, challenges: Vec<Challenge>) -> Performance {
     Performance { asked: Asked { challenges, ..performance.asked.clone() }, ..performance.clone() }
 }
 
-/// Something flat that shows a picture.
+/// A flat object that shows a picture.
 struct Sheet<'a> {
-    /// What is on it at a frame.
+    /// Returns the picture on it at a frame.
     shown: Box<dyn Fn(u32) -> Canvas + 'a>,
-    /// How far it is bent, in its widths.
+    /// The bend, in widths of the sheet.
     bend: f32,
-    /// Of its edge.
+    /// The colour of its edge.
     border: [f32; 3],
-    /// A display's glare, 0..1, and where it lies.
+    /// A display's glare, 0..1, and its position.
     glare: (f32, [f32; 2]),
-    /// The share of light that it reflects like skin: all of it for paper, little for glass, beside what a display shows.
+    /// The share of light that it reflects as skin does: all of it for paper, little for glass.
     reflects: f32,
 }
 
 impl<'a> Sheet<'a> {
-    /// Fewer tones, a tint, dots.
+    /// A print has fewer tones, a tint and dots.
     fn print(portrait: &Portrait, random: &mut StdRng) -> Self {
         let (contrast, lift) = (random.random_range(0.65..0.9), random.random_range(10.0..35.0));
         let tint: [f32; 3] = std::array::from_fn(|_| random.random_range(0.94..1.04));
@@ -178,7 +178,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// Its own gamma and white, its pixels' grid against the camera's, glare.
+    /// A screen has its own gamma and white point, a moiré of its pixels with the camera's, and glare.
     fn screen(film: impl Fn(u32) -> Canvas + 'a, random: &mut StdRng) -> Self {
         let (gamma, blue) = (random.random_range(0.75..1.3), random.random_range(1.0..1.15));
         let (pitch, angle): (f32, f32) = (random.random_range(2.1..7.0), random.random_range(0.0..1.5));
@@ -204,7 +204,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// The sheet before a camera, in a hand that is never still.
+/// Films the sheet in a hand that is never still.
 fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Frame> {
     let film = Film::of(performance, random);
     let hand = Film::of_a_hand(&film, random);
@@ -231,7 +231,7 @@ fn held(sheet: &Sheet, performance: &Performance, random: &mut StdRng) -> Vec<Fr
     performer::frames(performance.frame_ms, shots.into_iter())
 }
 
-/// A wall, nearly grey, on which light falls from one side.
+/// Draws a nearly grey wall that is lit from one side.
 fn wall(random: &mut StdRng) -> Canvas {
     let grey = random.random_range(60.0..190.0);
     let tint: [f32; 3] = std::array::from_fn(|_| grey * random.random_range(0.92..1.08));
@@ -256,7 +256,7 @@ fn bordered(mut picture: Canvas, border: [f32; 3]) -> Canvas {
     picture
 }
 
-/// A plane of squares, each two triangles, in this pose; bent about its upright middle.
+/// Returns a grid of squares, each of two triangles, in this pose, bent about its vertical centre line.
 fn surface(pose: &Pose, bend: f32, size: f32) -> (Vec<Vertex>, Vec<[usize; 3]>) {
     const ACROSS: usize = 12;
     const DOWN: usize = 8;

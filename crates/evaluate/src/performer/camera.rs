@@ -1,4 +1,4 @@
-//! A camera: exposure that breathes, a lens that is not perfect, a sensor's noise, JPEG.
+//! A camera with varying exposure, an imperfect lens, a sensor's noise and JPEG compression.
 
 use bytes::Bytes;
 use image::ExtendedColorType;
@@ -8,14 +8,14 @@ use rand::rngs::StdRng;
 
 use crate::performer::raster::Canvas;
 
-/// Values of noise that are drawn from: more than anyone could see repeat.
+/// The number of noise values to draw from: enough that no repetition is visible.
 const NOISE_LEN: usize = 1 << 14;
 
 pub struct Camera {
     random: StdRng,
-    /// Standard normal.
+    /// Standard normal values.
     noise: Vec<f32>,
-    /// Levels of brightness.
+    /// The standard deviation of the noise, in levels of brightness.
     noise_size: f32,
     exposure: f32,
     quality: u8,
@@ -33,7 +33,7 @@ impl Camera {
         }
     }
 
-    /// The next picture, as a JPEG file.
+    /// Takes the next picture and returns it as a JPEG file.
     pub fn shot(&mut self, seen: &Canvas) -> Bytes {
         self.exposure = (self.exposure + 0.004 * normal(&mut self.random)).clamp(0.85, 1.15);
         let mut bytes = Vec::with_capacity(3 * seen.pixels.len());
@@ -53,12 +53,12 @@ impl Camera {
     }
 }
 
-/// The sum of twelve uniform numbers, less their mean: normal enough for noise.
+/// Returns the sum of twelve uniform numbers minus their mean: close enough to normal for noise.
 fn normal(random: &mut StdRng) -> f32 {
     (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0
 }
 
-/// A lens: 1 2 1 along rows and columns, by half.
+/// Blurs like a lens: half of a 1 2 1 filter along rows and columns.
 fn soft(canvas: &Canvas) -> Canvas {
     let (width, height) = (canvas.width, canvas.height);
     let blurred = |pixels: &[[f32; 3]], step: usize, at: &dyn Fn(usize) -> bool| -> Vec<[f32; 3]> {

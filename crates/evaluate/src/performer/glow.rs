@@ -1,4 +1,4 @@
-//! The light of a screen on what is before it.
+//! The light of a screen on the scene before it.
 
 use face::values::lights::{LIGHT_MS, ShownLight};
 use rand::rngs::StdRng;
@@ -6,10 +6,10 @@ use rand::{RngExt, SeedableRng};
 
 use crate::performer::Performance;
 
-/// From a colour's time to the light of that colour on a frame, in milliseconds.
+/// The delay from the start of a colour to its light on a frame, in milliseconds.
 const DELAY_MS: u32 = 120;
-/// The light of a white screen on skin that faces it, in that of the room: a phone of 500 candela a square metre, 0.3 m away,
-/// gives some 50 lux, and rooms have 150 to 500.
+/// The light of a white screen on skin that faces it, relative to the room's: a phone of 500 candela per square metre
+/// at 0.3 m gives about 50 lux, and rooms have 150 to 500.
 const STRENGTH: std::ops::Range<f32> = 0.1..0.3;
 /// The exponent of a display's transfer function.
 const GAMMA: f32 = 2.2;
@@ -20,7 +20,7 @@ pub struct Glow {
     strength: f32,
 }
 
-/// The light of one moment: linear, red, green and blue, in that of the room.
+/// The light at one moment, relative to the room's: linear red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Lit([f32; 3]);
 
@@ -30,7 +30,7 @@ impl Glow {
         Self { lights: performance.asked.lights.clone(), strength }
     }
 
-    /// Dark where no colour is shown.
+    /// Returns the light at a time; dark if no colour is shown.
     pub fn at(&self, t_ms: u32) -> Lit {
         let since = |shown: &&ShownLight| t_ms.checked_sub(shown.from_ms + DELAY_MS).is_some_and(|ms| ms < LIGHT_MS);
         let srgb = self.lights.iter().rfind(since).map_or([0; 3], |shown| shown.light.srgb());
@@ -39,7 +39,8 @@ impl Glow {
 }
 
 impl Lit {
-    /// A colour of the picture (0..255) under this light as well; `facing` is the share of it that arrives there, 0..1.
+    /// Adds this light to a colour of the picture (0..255); `facing` is the share of the light that arrives there,
+    /// 0..1.
     pub fn on(self, colour: [f32; 3], facing: f32) -> [f32; 3] {
         if self == Self::default() {
             return colour;

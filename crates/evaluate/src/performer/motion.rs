@@ -1,4 +1,4 @@
-//! How a head and a face move over time.
+//! The motion of a head and a face over time.
 
 use face::values::lights::LIGHT_MS;
 use face::values::liveness::{Challenge, LivenessType};
@@ -7,28 +7,28 @@ use rand::rngs::StdRng;
 
 use crate::performer::Performance;
 
-/// A film goes on for so long after the last colour of a screen.
+/// A film continues for this long after the last colour of a screen.
 const AFTER_LIGHT_MS: u32 = 500;
 
-/// Where a head is, and what its face does.
+/// The position of a head, and the state of its face.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pose {
-    /// Degrees: nose to the picture's right, down, head clockwise.
+    /// Degrees; positive if the nose points to the picture's right, or down, or if the head tilts clockwise.
     pub yaw: f32,
     pub pitch: f32,
     pub roll: f32,
-    /// Of the head, in widths of the face.
+    /// The head's shift, in widths of the face.
     pub x: f32,
     pub y: f32,
-    /// How much nearer, as a share.
+    /// The share by which the head is nearer to the camera.
     pub nearer: f32,
-    /// 0 open as in the photograph, 1 closed.
+    /// 0 is as open as in the photograph, 1 is closed.
     pub lids: f32,
-    /// 0 closed as in the photograph, 1 wide open.
+    /// 0 is as closed as in the photograph, 1 is wide open.
     pub mouth: f32,
 }
 
-/// A movement: it begins, is held and ends.
+/// A movement: it rises, is held, and falls.
 #[derive(Debug, Clone, Copy)]
 struct Movement {
     start_s: f32,
@@ -42,7 +42,7 @@ impl Movement {
         self.start_s + 2.0 * self.rise_s + self.hold_s
     }
 
-    /// 0..1
+    /// Returns the strength of the movement at a time, in 0..1.
     fn strength(&self, t_s: f32) -> f32 {
         let up = (t_s - self.start_s) / self.rise_s;
         let down = (self.end_s() - t_s) / self.rise_s;
@@ -51,11 +51,11 @@ impl Movement {
     }
 }
 
-/// All that happens before the camera.
+/// Everything that happens before the camera.
 #[derive(Debug, Clone)]
 pub struct Film {
     movements: Vec<Movement>,
-    /// What nobody can help: slow swaying, of each part its own.
+    /// Involuntary slow sway, separate for each part of the pose.
     sway: [Sway; 6],
     length_s: f32,
     frame_s: f32,
@@ -109,7 +109,7 @@ impl Film {
         self.length_s = t_s + 0.2;
     }
 
-    /// Until when it lasts.
+    /// Performs a challenge; returns the time at which it ends.
     fn challenge(&mut self, challenge: Challenge, start_s: f32, random: &mut StdRng) -> f32 {
         let yaw = random.random_range(23.0..32.0);
         let pitch = random.random_range(17.0..23.0);
@@ -128,7 +128,7 @@ impl Film {
         movement.end_s()
     }
 
-    /// Deliberate, as people blink who are asked to: longer than by nature.
+    /// Blinks deliberately, as people do on request: longer than in a natural blink.
     fn blink(&mut self, start_s: f32, random: &mut StdRng) -> f32 {
         let what = Pose { lids: random.random_range(0.92..1.0), ..Pose::default() };
         let movement = Movement { start_s, rise_s: 0.12, hold_s: random.random_range(0.2..0.35), what };
@@ -154,7 +154,7 @@ impl Film {
         pose
     }
 
-    /// A hand that holds a sheet or a display before the camera of a film: slower and wider than a head's swaying.
+    /// Returns the motion of a hand that holds a sheet or a display: slower and wider than a head's sway.
     pub fn of_a_hand(held: &Self, random: &mut StdRng) -> Self {
         let sway = [9.0, 7.0, 2.5, 0.12, 0.08, 0.08].map(|size| Sway::new(size, random));
         Self { movements: vec![], sway, ..*held }

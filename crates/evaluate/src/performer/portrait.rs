@@ -1,4 +1,4 @@
-//! A photograph that can be made to move.
+//! An animated portrait, made from a photograph.
 
 use face::find::{self, Turns};
 use face::image::Image;
@@ -11,41 +11,41 @@ use crate::performer::raster::{self, Canvas, Vertex};
 use crate::performer::setting::{self, Person};
 use crate::performer::triangulate::{self, Triangle};
 
-/// Of a frame, as phones held upright give them after scaling.
+/// The size of a frame, in pixels: that of an upright phone's after scaling.
 pub const WIDTH: usize = 480;
 pub const HEIGHT: usize = 640;
-/// Of the face in it, in pixels.
+/// The width of the face in a frame, in pixels.
 const FACE_WIDTH: f32 = 205.0;
-/// Where the middle of the face is.
+/// The middle of the face in a frame, in pixels.
 const FACE_PLACE: [f32; 2] = [240.0, 290.0];
-/// Between the points around the face, in pixels.
+/// The distance between the points around the face, in pixels.
 const GRID: usize = 24;
-/// Of the rings of points close around the face: so many times its outline.
+/// The sizes of the rings of points close around the face, relative to its outline.
 const RINGS: [f32; 3] = [1.1, 1.22, 1.38];
-/// What a photograph from the front hardly shows cannot be turned to the front: depth beyond the first of these grows ever
-/// less, and is never deeper than their sum. In widths of the face.
+/// A frontal photograph shows little of the sides of a head. So depth beyond the first of these values grows ever more
+/// slowly, and never exceeds their sum. In widths of the face.
 const DEEP: [f32; 2] = [0.14, 0.29];
-/// The camera is so many widths of the face away.
+/// The distance of the camera, in widths of the face.
 const DISTANCE: f32 = 4.5;
-/// The head turns about a point so far behind the middle of its face, in widths of the face.
+/// The distance from the middle of the face back to the point that the head turns about, in widths of the face.
 const PIVOT: f32 = 0.45;
 
-/// The share of a screen's light that reaches what is behind the person.
+/// The share of a screen's light that reaches the background.
 const FAR: f32 = 0.05;
 
-/// Where nothing is drawn, which nobody sees.
+/// Marks pixels where nothing is drawn; no frame shows it.
 pub const NOTHING: [f32; 3] = [-1.0; 3];
-/// How far apart the lips are when the mouth is wide open, in widths of the mouth; those that the photograph shows apart
-/// go on from there. The lower one goes down by no less and no more than so many distances from it to the chin.
+/// The gap between the lips of a wide open mouth, in widths of the mouth; a gap in the photograph counts towards it.
+/// The lower lip moves down by a multiple of its distance to the chin within this range.
 const GAPE: f32 = 0.75;
 const OPENS: std::ops::RangeInclusive<f32> = 0.25..=1.1;
-/// Of the upper teeth, as far as they are seen where the photograph shows none, in pixels.
+/// The visible height of the upper teeth if the photograph shows none, in pixels.
 const TEETH_HEIGHT: f32 = 9.0;
-/// Where lids meet, on the way from the upper one to the lower one; and how dark lashes are there.
+/// The place where lids meet, as a share of the way from the upper to the lower one; and the darkness of lashes there.
 const MEETING: f32 = 0.85;
 const LASHES: f32 = 0.6;
 
-/// Inside of a mouth, in the light that white skin would be in: its depth, teeth, the tongue.
+/// Colours inside a mouth, as bright as in the light of white skin: its depth, the teeth, the tongue.
 const DEPTH: [f32; 3] = [38.0, 18.0, 18.0];
 const TEETH: [f32; 3] = [196.0, 184.0, 168.0];
 const TONGUE: [f32; 3] = [128.0, 66.0, 66.0];
@@ -55,9 +55,9 @@ pub struct Portrait {
     picture: Canvas,
     vertices: Vec<Still>,
     triangles: Vec<Triangle>,
-    /// What each triangle is of.
+    /// The part of the face that each triangle belongs to.
     parts: Vec<Part>,
-    /// Of the light on the face, about 1.
+    /// The brightness of the light on the face, about 1.
     light: f32,
     iod: f32,
 }
@@ -71,28 +71,28 @@ enum Part {
     Mouth,
 }
 
-/// A point of the sheet, as the photograph has it.
+/// A point of the sheet, at rest as in the photograph.
 #[derive(Clone, Copy)]
 struct Still {
     place: [f32; 3],
-    /// How much it moves with the head, 0..1.
+    /// The share of the head's motion that it follows, 0..1.
     follows: f32,
-    /// How far it moves down when the mouth is wide open, in pixels.
+    /// Its downward shift when the mouth is wide open, in pixels.
     opens: f32,
-    /// 1 at the edges of lids and on the lower lip, less the further away.
+    /// 1 at the edges of lids and on the lower lip, less further away.
     shade: f32,
 }
 
 impl Portrait {
-    /// The largest face of a photograph.
+    /// Makes a portrait of the largest face of a photograph.
     ///
     /// # Errors
-    /// It cannot be read, or shows nobody.
+    /// The photograph cannot be read, or shows no face.
     pub fn read(networks: &mut Networks, bytes: &[u8]) -> Result<Self, face::Error> {
         let image = Image::decode(bytes, networks.settings().pixels_max, networks.memory())?;
         let found = find::largest(networks, &image, Turns::None)?.ok_or(face::Error::NoFace)?;
         let square = found.mesh.square_of(1.0);
-        // The frame's pixels in the photograph, whose face is turned upright.
+        // Maps a frame's pixels to the photograph, so that the face is upright.
         let scale = FACE_WIDTH / width(&found.mesh.points).max(1.0);
         let (sin, cos) = square.angle.sin_cos();
         let [middle_x, middle_y] = FACE_PLACE;
@@ -126,7 +126,7 @@ impl Portrait {
         Ok(Self::new(picture, &points, skin, found.mesh.iod()))
     }
 
-    /// `points` are the mesh's, in pixels of `picture`.
+    /// `points` are the mesh's points, in pixels of `picture`.
     fn new(picture: Canvas, points: &[[f32; 3]], skin: [f32; 3], iod: f32) -> Self {
         let mut vertices: Vec<Still> =
             points.iter().enumerate().map(|(place, point)| face_point(points, place, *point)).collect();
@@ -149,7 +149,7 @@ impl Portrait {
         let (upper, lower) = (&landmarks::UPPER_LIP[landmarks::INNER], &landmarks::LOWER_LIP[landmarks::INNER]);
         let inner = [upper, lower, &landmarks::MOUTH_CORNERS].concat();
         let part = |triangle: &Triangle| {
-            // From lip to lip, whichever of their lines is the innermost in this face.
+            // The mouth lies between the lips, whichever of their lines is the innermost in this face.
             let across = is_of(triangle, &landmarks::UPPER_LIP) && is_of(triangle, &landmarks::LOWER_LIP);
             if across || triangle.iter().all(|place| inner.contains(place)) {
                 Part::Mouth
@@ -160,7 +160,7 @@ impl Portrait {
             }
         };
         let parts = triangles.iter().map(part).collect();
-        // Skin in good light, be it dark or fair, is seldom outside of these.
+        // The brightness of well-lit skin, dark or fair, is seldom outside this range.
         let light = (skin.iter().sum::<f32>() / 3.0 / 160.0).clamp(0.5, 1.1);
         Self { picture, vertices, triangles, parts, light, iod }
     }
@@ -170,12 +170,12 @@ impl Portrait {
         self.iod
     }
 
-    /// What a camera sees of the person in this pose.
+    /// Draws the person in this pose, as a camera sees them.
     pub fn drawn(&self, pose: &Pose) -> Canvas {
         self.lit(pose, Lit::default())
     }
 
-    /// The same before a screen that gives this light.
+    /// Draws the same in the light of a screen.
     pub fn lit(&self, pose: &Pose, light: Lit) -> Canvas {
         let corners = self.places(pose).into_iter().zip(self.pictures(pose)).zip(&self.vertices);
         let vertices: Vec<Vertex> =
@@ -198,8 +198,8 @@ impl Portrait {
         canvas
     }
 
-    /// The share of a screen's light that a triangle gets: the cosine of its angle (Lambert), less the less it goes with the
-    /// head, since what stays is far behind.
+    /// Returns the share of a screen's light that a triangle receives: the cosine of its angle (Lambert) where it
+    /// follows the head, and [`FAR`] where it stays, far behind.
     fn facing(&self, vertices: &[Vertex], triangle: &Triangle) -> f32 {
         let [a, b, c] = triangle.map(|place| vertices[place].place);
         let [ab, ac] = [b, c].map(|to| [to[0] - a[0], to[1] - a[1], to[2] - a[2]]);
@@ -213,7 +213,8 @@ impl Portrait {
         setting::mix([FAR; 3], [cosine; 3], near)[0]
     }
 
-    /// Between the lips: `shade` goes from 0 at the upper one to 1 at the lower one, `colour` is the photograph's.
+    /// Returns the colour between the lips: `shade` is 0 at the upper and 1 at the lower lip, `colour` is the
+    /// photograph's.
     fn mouth(&self, open: f32, shade: f32, colour: [f32; 3]) -> [f32; 3] {
         let [upper, lower] =
             [landmarks::UPPER_LIP_MIDDLE, landmarks::LOWER_LIP_MIDDLE].map(|place| self.vertices[place]);
@@ -227,7 +228,8 @@ impl Portrait {
         setting::mix(colour, inside.map(|value| value * self.light), setting::step(open, 0.0, 0.2))
     }
 
-    /// Where in the photograph each point's colour is. The edges of closed lids are of skin, not of what was between them.
+    /// Returns the place in the photograph of each point's colour. The edges of closed lids take the colour of skin,
+    /// not of the eye.
     fn pictures(&self, pose: &Pose) -> Vec<[f32; 2]> {
         let mut pictures: Vec<[f32; 2]> = self.vertices.iter().map(|Still { place: [x, y, _], .. }| [*x, *y]).collect();
         let lids = pose.lids.clamp(0.0, 1.0);
@@ -259,7 +261,7 @@ impl Portrait {
     }
 }
 
-/// Where the points lie when lips and lids are apart: so no triangle lies across a closed mouth.
+/// Returns the points with lips and lids apart, so that no triangle crosses a closed mouth.
 fn apart(vertices: &[Still]) -> Vec<[f32; 2]> {
     let mut places: Vec<[f32; 2]> =
         vertices.iter().map(|Still { place: [x, y, _], opens, .. }| [*x, y + 0.6 * opens]).collect();
@@ -270,7 +272,7 @@ fn apart(vertices: &[Still]) -> Vec<[f32; 2]> {
     places
 }
 
-/// The mean colour of the cheeks.
+/// Returns the mean colour of the cheeks.
 fn skin(picture: &Canvas, points: &[[f32; 3]]) -> [f32; 3] {
     mean_colour(&landmarks::CHEEKS.map(|place| picture.at(points[place][0], points[place][1])))
 }
@@ -289,7 +291,7 @@ impl Turn {
     fn of(pose: &Pose) -> Self {
         let [(ys, yc), (ps, pc), (rs, rc)] =
             [pose.yaw, pose.pitch, pose.roll].map(|angle| angle.to_radians().sin_cos());
-        // As `face::mesh` reads them: x to the right, y down, z away; first pitch, then yaw, then roll.
+        // The axes are those of `face::mesh`: x to the right, y down, z away; first pitch, then yaw, then roll.
         let pitch = [[1.0, 0.0, 0.0], [0.0, pc, -ps], [0.0, ps, pc]];
         let yaw = [[yc, 0.0, -ys], [0.0, 1.0, 0.0], [ys, 0.0, yc]];
         let roll = [[rc, -rs, 0.0], [rs, rc, 0.0], [0.0, 0.0, 1.0]];
@@ -306,7 +308,7 @@ impl Turn {
             own[axis] + follows * (turned[axis] + self.shift[axis] - own[axis]) + pivot[axis]
         });
         let (camera, rest) = (DISTANCE * FACE_WIDTH, place[2]);
-        // The photograph has its own perspective: what has not moved stays where it is.
+        // The photograph has its own perspective: a point that has not moved stays in place.
         let scale = (camera + rest) / (camera + mixed[2]);
         let [x, y] = [0, 1].map(|axis| FACE_PLACE[axis] + (mixed[axis] - FACE_PLACE[axis]) * scale);
         [x, y, mixed[2]]
@@ -317,7 +319,7 @@ fn product(a: [[f32; 3]; 3], b: [[f32; 3]; 3]) -> [[f32; 3]; 3] {
     std::array::from_fn(|row| std::array::from_fn(|column| (0..3).map(|k| a[row][k] * b[k][column]).sum()))
 }
 
-/// The darkest third of what is just outside of the face's upper half.
+/// Returns the mean of the darkest third of the colours just outside the face's upper half.
 fn hair(picture: &Canvas, points: &[[f32; 3]]) -> [f32; 3] {
     let around = landmarks::OUTLINE
         .map(|place| [0, 1].map(|axis| FACE_PLACE[axis] + 1.1 * (points[place][axis] - FACE_PLACE[axis])));
@@ -328,7 +330,8 @@ fn hair(picture: &Canvas, points: &[[f32; 3]]) -> [f32; 3] {
     mean_colour(&colours)
 }
 
-/// How a point of the mesh moves when the mouth opens: the lower lip most in its middle, the jaw with it.
+/// Returns a point of the mesh with its motion when the mouth opens: the middle of the lower lip moves most, the jaw
+/// follows.
 fn face_point(points: &[[f32; 3]], place: usize, point: [f32; 3]) -> Still {
     let [mouth, lower, chin] =
         [landmarks::UPPER_LIP_MIDDLE, landmarks::LOWER_LIP_MIDDLE, landmarks::CHIN].map(|place| points[place]);
@@ -338,7 +341,7 @@ fn face_point(points: &[[f32; 3]], place: usize, point: [f32; 3]) -> Still {
     let is_lip = landmarks::LOWER_LIP.contains(&place);
     let below = (point[1] - mouth[1]) / length;
     let aside = ((point[0] - mouth[0]) / (1.6 * length)).abs();
-    // Of the inner lips' half width; the outer lips are wider.
+    // Half of the mouth's width at the inner lips; the outer lips are wider.
     let half = 0.5 * (right - left) * if landmarks::LOWER_LIP[landmarks::INNER].contains(&place) { 1.0 } else { 1.12 };
     let along = ((point[0] - f32::midpoint(left, right)) / half.max(1.0)).abs().min(1.0);
     let lip = (1.0 - along * along).powf(0.6);
@@ -362,8 +365,8 @@ fn face_point(points: &[[f32; 3]], place: usize, point: [f32; 3]) -> Still {
     Still { place: [x, y, z], follows: 1.0, opens, shade }
 }
 
-/// Hair and neck go with the head, the rest stays where it is, as do the edges of the picture. The head is as deep there as
-/// the face's outline nearby, and rounds off.
+/// Returns a point around the face. Hair and neck follow the head; the background and the picture's edges stay. The
+/// head's depth there is that of the nearby outline, and rounds off.
 fn surrounding(place: [f32; 2], outline: &[Still]) -> Still {
     let near = |still: &Still| {
         let away = (still.place[0] - place[0]).hypot(still.place[1] - place[1]);
@@ -374,7 +377,7 @@ fn surrounding(place: [f32; 2], outline: &[Still]) -> Still {
     let away = nearest(outline, place) / FACE_WIDTH;
     let to_edge = place[0].min(WIDTH as f32 - place[0]).min(place[1]).min(HEIGHT as f32 - place[1]) / FACE_WIDTH;
     let depth = mean(|still| still.place[2]) + 0.55 * away.min(0.5) * FACE_WIDTH;
-    // A neck turns less than a head.
+    // A neck turns less than a head does.
     let is_below = setting::step(place[1] - FACE_PLACE[1], 0.3 * FACE_WIDTH, 0.7 * FACE_WIDTH);
     let follows = 1.0 - setting::step(away, 0.22 - 0.2 * is_below, 0.9 - 0.2 * is_below);
     Still {
@@ -385,7 +388,7 @@ fn surrounding(place: [f32; 2], outline: &[Still]) -> Still {
     }
 }
 
-/// How far the nearest of the vertices is, in pixels.
+/// Returns the distance to the nearest of the vertices, in pixels.
 fn nearest(vertices: &[Still], [x, y]: [f32; 2]) -> f32 {
     vertices.iter().map(|still| (still.place[0] - x).hypot(still.place[1] - y)).fold(f32::MAX, f32::min)
 }

@@ -1,8 +1,8 @@
-//! Draws triangles with a picture on them.
+//! Draws textured triangles.
 
 use crate::performer::triangulate::Triangle;
 
-/// A picture: red, green and blue, 0..255, in rows.
+/// A picture in rows of pixels: red, green and blue, 0..255.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Canvas {
     pub width: usize,
@@ -15,7 +15,7 @@ impl Canvas {
         Self { width, height, pixels: vec![colour; width * height] }
     }
 
-    /// Straight lines between pixels; the nearest one outside.
+    /// Returns the colour at a point by bilinear interpolation; outside, that of the nearest pixel.
     pub fn at(&self, x: f32, y: f32) -> [f32; 3] {
         let x = x.clamp(0.0, self.width as f32 - 1.001);
         let y = y.clamp(0.0, self.height as f32 - 1.001);
@@ -36,16 +36,16 @@ impl Canvas {
 /// A corner of a triangle.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vertex {
-    /// On the canvas, and away from the camera.
+    /// The position on the canvas, and the distance from the camera.
     pub place: [f32; 3],
-    /// In the picture that it carries.
+    /// The position in the picture that it carries.
     pub picture: [f32; 2],
-    /// A number that goes from corner to corner as places do, for whoever tints.
+    /// A number that is interpolated across the triangle like positions; `tint` receives it.
     pub shade: f32,
 }
 
-/// Draws triangles that carry `picture`; of two in one place the nearer one is seen. `tint` changes the picture's colour; it
-/// is told the triangle and the shade.
+/// Draws triangles that carry `picture`; where two overlap, the nearer one is visible. `tint` changes the picture's
+/// colour; it receives the triangle's index and the shade.
 pub fn draw(
     canvas: &mut Canvas,
     picture: &Canvas,
@@ -66,7 +66,7 @@ pub fn draw(
                 (a[axis].min(b[axis]).min(c[axis]).floor(), a[axis].max(b[axis]).max(c[axis]).ceil() + 1.0);
             low.clamp(0.0, side as f32) as usize..high.clamp(0.0, side as f32) as usize
         };
-        // What the second and the third corner have of a pixel, and how that changes along a row.
+        // The weights of the second and third corner at a pixel, and their change along a row.
         let (second_x, third_x) = ((c[1] - a[1]) / double, (a[1] - b[1]) / double);
         for y in range(1, canvas.height) {
             let py = y as f32 - a[1];

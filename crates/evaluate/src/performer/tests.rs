@@ -31,7 +31,7 @@ fn gap(mesh: &Mesh, [one, other]: [usize; 2]) -> f32 {
 #[test]
 fn a_face_moves_as_it_is_told() {
     let mut networks = built_in();
-    // One who smiles, and two with closed lips.
+    // One person smiles; two have closed lips.
     for (name, bytes) in [samples::ONE[0], samples::ONE[2], samples::OTHER] {
         let portrait = Portrait::read(&mut networks, bytes).expect("it shows a face");
         let mut camera = Camera::new(&mut StdRng::seed_from_u64(3));

@@ -1,12 +1,12 @@
-//! Triangles between points (Bowyer 1981, Watson 1981).
+//! Triangulates points (Bowyer 1981, Watson 1981).
 
-/// Three points, by their places.
+/// Three points, by index.
 pub type Triangle = [usize; 3];
 
-/// The Delaunay triangulation of points in a plane: none lies inside the circle through a triangle's three.
+/// Returns the Delaunay triangulation of points in a plane: no point lies inside the circumcircle of a triangle.
 pub fn delaunay(points: &[[f32; 2]]) -> Vec<Triangle> {
     let count = points.len();
-    // Three more, so far out that all others lie between them.
+    // Three extra points, so far out that all others lie between them.
     let far = 1e5;
     let all: Vec<[f64; 2]> = points
         .iter()
@@ -19,14 +19,14 @@ pub fn delaunay(points: &[[f32; 2]]) -> Vec<Triangle> {
         triangles = rest;
         let edges: Vec<[usize; 2]> =
             touched.iter().flat_map(|Circle { of: [a, b, c], .. }| [[*a, *b], [*b, *c], [*c, *a]]).collect();
-        // The outline of what was taken away: edges that no two of those triangles share.
+        // The outline of the removed triangles consists of the edges that no two of them share.
         let outline = edges.iter().filter(|[a, b]| !edges.contains(&[*b, *a]));
         triangles.extend(outline.map(|[a, b]| Circle::around(&all, [*a, *b, place])));
     }
     triangles.into_iter().map(|circle| circle.of).filter(|of| of.iter().all(|place| *place < count)).collect()
 }
 
-/// A triangle, anticlockwise or clockwise as the first one is, and the circle through its corners.
+/// A triangle with the orientation of the first one, and its circumcircle.
 struct Circle {
     of: Triangle,
     centre: [f64; 2],
@@ -57,7 +57,7 @@ mod tests {
         let mut points = vec![];
         for row in 0..7 {
             for column in 0..9 {
-                // Shaken, so that no four lie on a circle.
+                // Points are shifted so that no four lie on a circle.
                 let shake = ((row * 31 + column * 17) % 11) as f32 / 30.0;
                 points.push([column as f32 + shake, row as f32 - shake]);
             }

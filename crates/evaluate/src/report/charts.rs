@@ -1,4 +1,4 @@
-//! What the figures of an evaluation and of a calibration look like.
+//! The charts of evaluations and calibrations.
 
 use std::ops::Range;
 
@@ -11,32 +11,32 @@ use crate::measure::histogram::{Histogram, Measure};
 use crate::measure::reliability::Point;
 use crate::report::plot::{Axis, BLUE, GREEN, GREY, ORANGE, Plot, Scale, Series, Shape};
 
-/// The lowest rates that are drawn: no one measures below them with thousands of people.
+/// The lowest rates that are drawn: nobody can measure below them with thousands of people.
 const FMR_MIN: f64 = 1e-7;
 const FNMR_MIN: f64 = 1e-3;
 
-/// From the least to the greatest of these rates, of those that are not below `least`.
+/// Returns the range of the rates that are not below `least`.
 fn shown(rates: impl Iterator<Item = f64>, least: f64) -> Range<f64> {
     let drawn: Vec<f64> = rates.filter(|rate| (least..=1.0).contains(rate)).collect();
     let low = drawn.iter().copied().reduce(f64::min).unwrap_or(least);
     let high = drawn.iter().copied().reduce(f64::max).unwrap_or(1.0);
-    // An axis has a length, though there is one rate alone.
+    // An axis needs a length, even with a single rate.
     if low < high { low..high } else { (low / 10.0).max(least)..(10.0 * high).min(1.0) }
 }
 
-/// The words below the drawing of these curves.
+/// Returns the caption of the chart of these curves.
 pub fn bands(curves: &[Curve]) -> &'static str {
     let is_drawn = curves.iter().flat_map(|curve| &curve.points).any(|point| point.fnmr_by_people.is_some());
     if is_drawn { "The bands hold 95 %, by people, at each false match rate." } else { "All pairs." }
 }
 
-/// The words below [`reliability()`] of these people.
+/// Returns the caption of [`reliability()`] of these people.
 pub fn bars(whom: &str, points: &[Point]) -> String {
     let is_drawn = points.iter().any(|point| point.observed_by_people.is_some());
     if is_drawn { format!("{whom}; the bars hold 95 %, by people.") } else { format!("{whom}.") }
 }
 
-/// False matches against false non-matches, with the 95 % band of each curve that has one.
+/// Draws the DET curve, with the 95 % band of each curve that has one.
 pub fn det(curves: &[Curve]) -> Plot {
     let mut series = Vec::new();
     for (curve, colour) in curves.iter().zip([BLUE, ORANGE, GREEN].into_iter().cycle()) {
@@ -60,7 +60,8 @@ pub fn det(curves: &[Curve]) -> Plot {
     }
 }
 
-/// Attacks accepted against people refused, a curve for each type of check: of each species, that which is accepted most.
+/// Draws attacks accepted against people refused, one curve for each type of check, for the species with the largest
+/// error.
 pub fn attacks(curves: &[(&'static str, Vec<Errors>)]) -> Plot {
     let series = curves.iter().zip([BLUE, ORANGE, GREEN].into_iter().cycle()).map(|((name, points), colour)| {
         let line = points.iter().map(|point| (point.apcer, point.bpcer)).collect();
@@ -76,7 +77,7 @@ pub fn attacks(curves: &[(&'static str, Vec<Errors>)]) -> Plot {
     }
 }
 
-/// How the scores of both kinds of pairs are spread, over what any pair reaches.
+/// Draws the distribution of the scores of both kinds of pairs, over the range that any pair reaches.
 pub fn histogram(found: &Histogram) -> Plot {
     let both = || found.genuine.iter().zip(&found.impostors);
     let shown = both().position(|(a, b)| a + b > 0.0).zip(both().rposition(|(a, b)| a + b > 0.0));
@@ -105,7 +106,7 @@ pub fn histogram(found: &Histogram) -> Plot {
     }
 }
 
-/// Beside the rate, what it would be if quality knew every error.
+/// Draws error versus discard, and the ideal in which quality predicts every error.
 pub fn discard(found: &Discard) -> Plot {
     let line = found.points.iter().map(|point| (point.rejected, point.fnmr)).collect();
     let all = found.fnmr_at(0).unwrap_or_default();
@@ -124,7 +125,7 @@ pub fn discard(found: &Discard) -> Plot {
     }
 }
 
-/// Seen rates against stated ones; they are true on the diagonal.
+/// Draws observed rates against stated ones; they agree on the diagonal.
 pub fn reliability(points: &[Point]) -> Plot {
     let bars = points.iter().filter_map(|point| {
         let interval = point.observed_by_people?;
@@ -146,13 +147,13 @@ pub fn reliability(points: &[Point]) -> Plot {
     }
 }
 
-/// Seen rates of poor pictures against stated ones: a point for each kind, grade and score with as many pairs as an event
-/// at the stated rate takes. Those above the upper line are seen more than twice as often as stated.
+/// Draws observed rates of poor pictures against stated ones: a point for each kind, grade and score with enough pairs
+/// to expect one event at the stated rate. Points above the upper line are observed more than twice as often as stated.
 pub fn degraded(rows: &[Degraded]) -> Plot {
     let enough = |row: &Degraded, stated: f64| row.impostor_pairs as f64 * stated >= 1.0;
     let points = rows.iter().flat_map(|row| {
         let seen = row.at_score.iter().filter(|at| enough(row, at.stated_fmr));
-        // What was never seen lies on the lower edge.
+        // A rate of zero is drawn on the lower edge.
         seen.filter_map(|at| Some((at.stated_fmr, at.fmr?.max(FMR_MIN))))
     });
     let points: Vec<(f64, f64)> = points.collect();
@@ -171,7 +172,7 @@ pub fn degraded(rows: &[Degraded]) -> Plot {
     }
 }
 
-/// The share of the pairs of two people beyond each cosine of the tail, and by its law.
+/// Draws the share of impostor pairs beyond each cosine of the tail, as observed and by its law.
 pub fn tail(tail: &Tailed) -> Plot {
     let lowest = tail.observed.iter().map(|(_, share)| *share).fold(tail.share, f64::min);
     let law = (0..=100).map(|step| {

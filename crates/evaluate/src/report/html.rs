@@ -1,4 +1,4 @@
-//! A page of HTML that needs nothing else: tables, and drawings within it.
+//! A self-contained page of HTML with tables and drawings.
 
 use crate::Error;
 use crate::measure::table::{self, Table};
@@ -9,8 +9,8 @@ pub mod calibration;
 pub mod liveness;
 pub mod recognition;
 
-/// Drawings keep their own light ground in the dark, where their colours were chosen for it. A table that is too wide scrolls by
-/// itself.
+/// Drawings keep a light background in dark mode, since their colours were chosen for it. A table that is too wide
+/// scrolls by itself.
 const STYLE: &str = ":root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ccc }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #161a1e; --line: #555 } }
 body { font: 15px/1.5 sans-serif; color: var(--ink); background: var(--paper); max-width: 64rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
@@ -24,7 +24,7 @@ svg { width: 100%; max-width: 36rem; height: auto; background: #fff }
 footer { border-top: 1px solid var(--line); margin-top: 2rem }
 ";
 
-/// What a page says, from top to bottom. It is well-formed XML, too, apart from its first line.
+/// A page under construction, from top to bottom. Apart from its first line it is also well-formed XML.
 pub struct Page {
     title: String,
     body: String,
@@ -60,7 +60,7 @@ impl Page {
         self.body += "</div>\n";
     }
 
-    /// Draws a plot, with words below it.
+    /// Adds a plot with a caption.
     pub fn figure(&mut self, plot: &Plot, words: &str) -> Result<(), Error> {
         self.body += "<figure>\n";
         self.body += &plot::svg(plot)?;
@@ -69,7 +69,7 @@ impl Page {
         Ok(())
     }
 
-    /// The page, which ends with how it was made.
+    /// Returns the page, which ends with how it was made.
     pub fn finish(mut self, made: &Made) -> String {
         self.body += "<footer>\n";
         for (name, value) in made.lines() {
@@ -88,7 +88,7 @@ impl Page {
     }
 }
 
-/// Panics unless a page is well-formed, shows as many drawings as it should, and asks for nothing from elsewhere.
+/// Panics unless a page is well-formed, holds this number of drawings, and loads nothing from elsewhere.
 #[cfg(test)]
 pub fn assert_whole(html: &str, drawings: usize) {
     let mut reader = quick_xml::Reader::from_str(html);

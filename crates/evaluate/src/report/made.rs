@@ -3,18 +3,18 @@
 /// The program, the time, the command and the networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// This is the version of the program.
+    /// The version of the program.
     pub version: String,
-    /// In UTC, as answers state it.
+    /// The date in UTC, in the format of the server's answers.
     pub date: String,
-    /// As it was given on the command line.
+    /// The command line.
     pub command: String,
-    /// [`face::pack::Pack::digest`]; `None` of a report in which no pack of this machine takes part.
+    /// [`face::pack::Pack::digest`]; `None` if no pack of this machine takes part in the report.
     pub pack_digest: Option<String>,
 }
 
 impl Made {
-    /// Each a line of its own: its name and what it is.
+    /// Returns each fact as its name and its value.
     pub fn lines(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let Self { version, date, command, pack_digest } = self;
         let digest = pack_digest.as_deref().map(|digest| ("SHA-256 of the pack", digest));

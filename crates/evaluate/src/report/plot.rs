@@ -1,4 +1,4 @@
-//! Lines, bands and points on two axes, as SVG.
+//! Draws lines, bands and points on two axes as SVG.
 
 use std::ops::Range;
 
@@ -29,13 +29,13 @@ pub struct Axis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     Linear,
-    /// The range begins above zero.
+    /// Logarithmic; the range begins above zero.
     Log,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Series without a name are not in the key.
+    /// A series without a name is not in the legend.
     pub name: &'static str,
     pub colour: RGBColor,
     pub shape: Shape,
@@ -43,13 +43,13 @@ pub struct Series {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// Points outside of the axes are left out.
+    /// A line; points outside the axes are left out.
     Line(Vec<(f64, f64)>),
-    /// Likewise.
+    /// Single points; those outside the axes are left out.
     Points(Vec<(f64, f64)>),
-    /// Each at an x, from a lower to a higher y, cut off where an axis ends.
+    /// An area from a lower to a higher y at each x, clipped at the axes.
     Band(Vec<(f64, [f64; 2])>),
-    /// Likewise, each by itself.
+    /// A vertical bar from a lower to a higher y at each x, clipped at the axes.
     Bars(Vec<(f64, [f64; 2])>),
 }
 
@@ -58,14 +58,14 @@ pub const ORANGE: RGBColor = RGBColor(200, 90, 20);
 pub const GREEN: RGBColor = RGBColor(30, 120, 70);
 pub const GREY: RGBColor = RGBColor(130, 130, 130);
 
-/// So small that its text, of 12 pixels, is no smaller on a phone.
+/// Small enough that its text, of 12 pixels, does not shrink on a phone.
 const SIZE: (u32, u32) = (350, 320);
-/// The library writes four fifths of such a size as the height of letters.
+/// The library draws letters four fifths of this size high.
 const TEXT: (&str, u32) = ("sans-serif", 15);
-/// Labels of an axis, so that they stand apart.
+/// The most labels on an axis, so that they do not touch.
 const LABELS_MAX: usize = 5;
 
-/// The drawing as one `svg` element.
+/// Returns the drawing as one `svg` element.
 pub fn svg(plot: &Plot) -> Result<String, Error> {
     let mut text = String::new();
     draw(&mut text, plot).map_err(|error| Error::Plot(error.to_string()))?;
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_is_left_out_or_cut() {
+    fn points_outside_the_axes_are_left_out_or_cut() {
         let toy = toy(Scale::Log);
         assert_eq!(toy.inside(&[(0.2, 0.3), (0.05, 0.3), (0.2, 1.5)]).collect::<Vec<_>>(), [(0.2, 0.3)]);
         let outline = toy.outline(&[(0.2, [0.0, 0.4]), (0.4, [0.3, 9.0]), (3.0, [0.2, 0.3])]);

@@ -1,4 +1,4 @@
-//! A report held against what a published profile asks for, line by line.
+//! Compares a report with the limits of a published profile, line by line.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
@@ -11,8 +11,8 @@ use crate::report::Report;
 /// A published set of limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 pub enum Profile {
-    /// NIST SP 800-63A-4, comparison of a live picture with that of the evidence: at a false match rate of one in 10,000 at
-    /// most one in 100 genuine pairs may be missed, in every group of people.
+    /// NIST SP 800-63A-4, comparison of a live picture with the picture of the evidence: at a false match rate of one
+    /// in 10,000, at most one in 100 genuine pairs may fail, in every group of people.
     #[strum(serialize = "800-63A")]
     Nist80063A,
 }
@@ -23,24 +23,24 @@ face::named!(Profile);
 const FMR: f64 = 1e-4;
 const FNMR_MAX: f64 = 0.01;
 
-/// What the figures say of a limit.
+/// The verdict of the figures on a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Verdict {
-    /// The whole interval keeps to it.
+    /// The whole interval is within the limit.
     Met,
-    /// The whole interval lies beyond it.
+    /// The whole interval is beyond the limit.
     Missed,
-    /// The interval holds the limit: more people are needed.
+    /// The interval contains the limit: more people are needed.
     Open,
-    /// There are no pairs that could tell.
+    /// No pairs can decide.
     NoData,
 }
 
-/// One limit and what was found.
+/// One limit and the figures for it.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// Whose pairs these are.
+    /// The people whose pairs these are.
     pub whom: String,
     pub genuine_pairs: usize,
     pub fnmr: Option<f64>,
@@ -49,7 +49,8 @@ pub struct Line {
 }
 
 impl Profile {
-    /// All pairs, and those of each group. Thresholds are those where all pairs together keep to the rate.
+    /// Returns a line for all pairs and one for each group, at the thresholds where all pairs together keep to the
+    /// rate.
     pub fn lines(self, report: &Report) -> Vec<Line> {
         let all = report.all.at_far.iter().find(|row| is_rate(row.far));
         let missed = |rate: f64| 1.0 - rate;
@@ -71,7 +72,7 @@ impl Profile {
         std::iter::once(of_all).chain(groups).collect()
     }
 
-    /// The verdicts as a table.
+    /// Returns the verdicts as a table.
     pub fn table(self, lines: &[Line]) -> Table {
         let row = |line: &Line| {
             vec![
@@ -94,7 +95,7 @@ impl Profile {
         Table { title, head, rows: lines.iter().map(row).collect() }
     }
 
-    /// What no figure of a report can show, in words.
+    /// States in words the requirements that no figure of a report can show.
     pub fn caveats(self) -> &'static str {
         "The profile is about live pictures against pictures of identity evidence, in the population that a service proves: \
          figures on other pictures and other people only hint at it. It also asks for presentation attack detection, which \
@@ -142,7 +143,7 @@ mod tests {
         let lines = Profile::Nist80063A.lines(&report);
         let whom: Vec<&str> = lines.iter().map(|line| line.whom.as_str()).collect();
         assert_eq!(whom, ["all", "number high", "number low"]);
-        // 3,000 pairs of two people cannot support a rate of one in 10,000.
+        // 3,000 impostor pairs cannot support a rate of one in 10,000.
         assert!(lines.iter().all(|line| line.verdict == Verdict::NoData), "{lines:?}");
         assert_eq!(Profile::Nist80063A.table(&lines).rows.len(), 3);
     }

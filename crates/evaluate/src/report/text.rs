@@ -1,4 +1,4 @@
-//! A report as people read it on a terminal.
+//! The text form of a report for a terminal.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::measure::table::Table;
 use crate::measure::tables;
 use crate::report::Report;
 
-/// Longer lists of failures are cut; the JSON has them all.
+/// The text shows this many failures; the JSON has all of them.
 const FAILURES_SHOWN: usize = 20;
 
 impl fmt::Display for Report {
@@ -45,13 +45,13 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// How much was evaluated, in words.
+    /// States in words the number of pictures and people.
     pub fn size(&self) -> String {
         let of = self.people.map_or_else(String::new, |people| format!(" of {} people", grouped(people as u64)));
         format!("{} pictures{of}", grouped(self.pictures as u64))
     }
 
-    /// All figures of the report.
+    /// Returns all figures of the report.
     pub fn tables(&self) -> Vec<Table> {
         let mut tables = vec![tables::enrolment(&self.enrolment)];
         let title = format!("All pairs of pictures: {}", tables::pairs(&self.all));
@@ -69,7 +69,7 @@ impl Report {
         tables
     }
 
-    /// Where the meaning of scores comes from, in words.
+    /// States in words what the meaning of scores is based on.
     pub fn meaning(&self) -> String {
         let Some(data) = &self.calibration else {
             return "The pack has no calibration: its scores mean nothing yet. `bioserver calibrate` makes one.".into();
@@ -81,7 +81,7 @@ impl Report {
         format!("Scores are calibrated on: {data}{measured}.")
     }
 
-    /// How intervals were made, in words.
+    /// States in words how intervals were made.
     pub fn intervals(&self) -> &'static str {
         if self.people.is_some() {
             "Intervals hold 95 %: by pairs as if these were independent (Clopper and Pearson; Wilson where there are many), \

@@ -1,6 +1,6 @@
-//! Evaluation on real photographs, with the built-in pack.
+//! Evaluates real photographs with the built-in pack.
 //!
-//! Read from `../shared`, or from where `BIOSERVER_SHARED` says. All of LFW takes minutes:
+//! They are read from `../shared`, or from the folder that `BIOSERVER_SHARED` names. All of LFW takes minutes:
 //! `cargo run --release -- evaluate --lfw ../shared/faces/lfw`.
 
 mod worse;
@@ -19,7 +19,7 @@ use face::pack::Pack;
 use face::values::score::Score;
 use face::values::template::Template;
 
-/// How many trials of each of the ten folds are looked at: 3 pairs of one person and 3 of two.
+/// Trials of each kind in each of the ten folds: 3 pairs of one person and 3 of two.
 const TRIALS_PER_KIND: usize = 3;
 
 fn code(pack: &Pack, pictures: &[Labelled]) -> Descriptions {
@@ -32,7 +32,7 @@ fn code(pack: &Pack, pictures: &[Labelled]) -> Descriptions {
     descriptions::all(pictures, (0..threads).map(engine).collect(), &|| ()).expect("the pictures can be read")
 }
 
-/// The first trials of each kind in each fold, and the pictures that they name.
+/// Returns the first trials of each kind in each fold, and the pictures that they name.
 fn part(whole: &Collection) -> Collection {
     let folds = whole.folds().chunk_by(|a, b| a.fold == b.fold && a.same == b.same);
     let trials: Vec<Trial> = folds.flat_map(|kind| kind.iter().take(TRIALS_PER_KIND)).cloned().collect();
@@ -75,7 +75,7 @@ fn a_part_of_lfw_is_told_apart() {
     );
     assert!(report.to_string().contains("score"));
 
-    // The page of it and of the same by another name sets the two side by side.
+    // A page of this report and of a copy under another name compares the two.
     let json = serde_json::to_string(&report).expect("it is JSON");
     let other = json.replacen("\"standard\"", "\"other\"", 1);
     let parsed = |json: &str| Evaluation::parse(Path::new("lfw.json"), json).expect("it is an evaluation");

@@ -1,4 +1,4 @@
-//! Photographs made worse: what their quality says, and why.
+//! Degraded photographs: their quality and the reasons that it names.
 
 use evaluate::degrade::{Degradation, Photograph};
 use face::networks::{Compiled, Networks, Settings};
@@ -7,7 +7,7 @@ use face::values::picture::QualityReason;
 use face::{Picture, WantedFace};
 use testkit::project::sample;
 
-/// The reason that a kind must name at the strongest grade at which a face is still found, where it is sure.
+/// Returns the reason that a kind must name at the strongest grade with a face found; `None` if no reason is certain.
 fn reason(how: Degradation) -> Option<QualityReason> {
     match how {
         Degradation::Small => Some(QualityReason::EyesTooClose),
@@ -16,8 +16,8 @@ fn reason(how: Degradation) -> Option<QualityReason> {
         Degradation::Compressed => Some(QualityReason::Compressed),
         Degradation::Mask | Degradation::Sunglasses | Degradation::Bar => Some(QualityReason::Occluded),
         Degradation::CutBelow => Some(QualityReason::OutOfPicture),
-        // Faces have less detail along rows than along other ways, so that a movement along those is not always seen for
-        // what it is; fingers leave something to be seen; landmarks of half a face crowd into what there is of it.
+        // Faces have less detail along rows than in other directions, so motion blur is not always recognised in those
+        // directions; fingers leave parts visible; the landmarks of half a face crowd into the visible half.
         Degradation::MovedDownwards
         | Degradation::MovedDown
         | Degradation::MovedUpwards
@@ -32,7 +32,7 @@ fn the_worse_a_photograph_the_lower_its_quality() {
     let compiled = Compiled::new(&Pack::built_in().expect("it is whole"), Settings::default()).expect("it compiles");
     let mut networks = Networks::new(&compiled);
     for name in ["obama.jpg", "biden.jpg"] {
-        // Of a picture of moderate size every copy is quickly made.
+        // Copies of a picture of moderate size are made quickly.
         let small = image::load_from_memory(&sample(name)).expect("it is a picture").thumbnail(400, 400);
         let mut png = std::io::Cursor::new(Vec::new());
         small.write_to(&mut png, image::ImageFormat::Png).expect("memory takes it");

@@ -10,8 +10,8 @@ use super::*;
 use crate::input::collection::Labelled;
 use crate::input::descriptions::Described;
 
-/// A selfie and a document each of so many people. What all documents have in common draws them together: they are
-/// closer to each other than selfies are. Ten more people have a video frame.
+/// A selfie and a document for each of `people` people. All documents have a component in common, so they are closer to
+/// each other than selfies are. Ten more people have a video frame.
 pub fn typed(people: usize) -> (Collection, Descriptions) {
     let mut random = StdRng::seed_from_u64(11);
     let mut number = || (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum::<f32>();

@@ -14,7 +14,7 @@ fn read(reading: Reading, text: &str) -> Result<Collection, Error> {
     reading(&written(text).path().join("toy.csv"))
 }
 
-/// What is said about a list after its own name.
+/// Returns the part of the error message after the list's own name.
 fn refused(reading: Reading, text: &str) -> String {
     let message = read(reading, text).expect_err(text).to_string();
     message.split_once("toy.csv").expect("it names the file").1.to_owned()
@@ -52,7 +52,7 @@ fn wrong_lists_are_refused_with_the_line() {
 }
 
 #[test]
-fn a_column_of_everyones_own_is_no_group() {
+fn a_column_with_too_many_values_is_refused() {
     let mut text = String::from("path,person,number\n");
     for number in 0..=GROUPS_MAX {
         text += &["a", &number.to_string(), ".jpg,A,", &number.to_string(), "\n"].concat();

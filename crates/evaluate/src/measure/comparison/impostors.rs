@@ -1,14 +1,14 @@
-//! Pairs of two people: how often each cosine occurs, and the highest ones one by one.
+//! Impostor pairs: a histogram of their cosines, and the highest cosines one by one.
 
-/// Pairs of two people, both with templates: a histogram of all, and the highest one by one.
+/// Pairs of two people, both with templates: a histogram of all, and the highest ones individually.
 #[derive(Debug, Clone)]
 pub struct Impostors {
     pub pairs: u64,
-    /// How many pairs of people these come from; the pairs themselves where people are not known.
+    /// The number of pairs of people that the pairs come from; the number of pairs itself if people are unknown.
     pub people_pairs: u64,
-    /// Counts over -1..1, in [`BINS`] bins of one width.
+    /// Counts over -1..1, in [`BINS`] bins of equal width.
     pub histogram: Vec<u64>,
-    /// Highest cosine first; every pair from the lower edge of some bin upwards.
+    /// The highest pairs, in falling order of cosine: all pairs from the lower edge of some bin upwards.
     pub tail: Vec<ImpostorPair>,
 }
 
@@ -18,25 +18,27 @@ pub struct ImpostorPair {
     pub people: [u32; 2],
 }
 
-/// Width 3e-5: less than a point of any score.
+/// Each bin is 3e-5 wide: less than one point of any score.
 pub const BINS: usize = 1 << 16;
-/// The tail holds one pair in so many, five times what a false acceptance rate of 1 % needs: a resampled set's threshold may lie lower.
+/// The tail holds one pair in this many, five times what a false acceptance rate of 1 % needs: the threshold of a
+/// resampled set may be lower.
 const TAIL_SHARE: u64 = 20;
-/// And at least so many (12 MB), which is all pairs of a small set.
+/// The tail also holds at least this many pairs (12 MB), which is all pairs of a small set.
 const TAIL_PAIRS_MIN: u64 = 1_000_000;
 
 impl Impostors {
-    /// Whether every pair is known by itself.
+    /// True if the tail holds every pair.
     pub fn whole(&self) -> bool {
         self.tail.len() as u64 == self.pairs
     }
 
-    /// The share of the pairs whose cosine is `cosine` or more: exact within the tail, to a fraction of a bin below it.
+    /// Returns the share of the pairs whose cosine is at least `cosine`: exact within the tail, interpolated within a
+    /// bin below it.
     pub fn share_from(&self, cosine: f64) -> f64 {
         self.count_from(cosine) / self.pairs as f64
     }
 
-    /// How many these are.
+    /// Returns the number of these pairs.
     pub fn count_from(&self, cosine: f64) -> f64 {
         if self.whole() || self.tail.last().is_some_and(|last| f64::from(last.cosine) <= cosine) {
             return self.tail.partition_point(|pair| f64::from(pair.cosine) >= cosine) as f64;
@@ -47,7 +49,8 @@ impl Impostors {
         above as f64 + self.histogram[bin] as f64 * (bin as f64 + 1.0 - place)
     }
 
-    /// The cosine that a share of the pairs reaches, 0 < `share` <= 1; `None` if there are no pairs, or less than one of them is asked for.
+    /// Returns the cosine that a share of the pairs reaches, 0 < `share` <= 1; `None` without pairs, or if the share is
+    /// less than one pair.
     pub fn cosine_at(&self, share: f64) -> Option<f64> {
         let wanted = share * self.pairs as f64;
         if !(wanted >= 1.0 && share <= 1.0) {
@@ -69,12 +72,12 @@ impl Impostors {
     }
 }
 
-/// The bin of the histogram that a cosine falls into.
+/// Returns the bin of the histogram that a cosine falls into.
 pub fn bin(cosine: f32) -> usize {
     (f64::midpoint(f64::from(cosine), 1.0) * BINS as f64).clamp(0.0, BINS as f64 - 1.0) as usize
 }
 
-/// The lowest bin of the tail.
+/// Returns the lowest bin of the tail.
 pub fn tail_bin(histogram: &[u64]) -> usize {
     let pairs: u64 = histogram.iter().sum();
     let wanted = (pairs / TAIL_SHARE).max(TAIL_PAIRS_MIN);

@@ -1,4 +1,4 @@
-//! The cosines of all pairs of templates, block by block on all cores.
+//! Computes the cosines of all pairs of templates, block by block on all cores.
 
 use face::discount::Discounts;
 use face::values::template::Template;
@@ -7,18 +7,18 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::measure::comparison::{Pairing, Sample};
 
-/// Templates per side of a block of the matrix of cosines: it and its sides stay in a core's cache.
+/// Templates on each side of a block of the matrix of cosines: the block and its sides fit into a core's cache.
 const BLOCK: usize = 256;
 
 /// Two templates.
 pub struct Pair {
     pub cosine: f32,
     pub people: [u32; 2],
-    /// The lower of the two.
+    /// The lower of the two qualities.
     pub quality: i32,
 }
 
-/// Templates of length one, as the rows of a matrix and as the columns of another.
+/// Unit vectors of the templates, as the rows of one matrix and as the columns of another.
 pub struct Vectors {
     rows: DMatrix<f32>,
     columns: DMatrix<f32>,
@@ -32,7 +32,7 @@ struct Label {
     person: u32,
     side: usize,
     quality: i32,
-    /// That which the template knows of.
+    /// The quality that is stored in the template.
     kept_quality: Option<i32>,
 }
 
@@ -41,7 +41,7 @@ impl Vectors {
         let described: Vec<(&Sample, &Template)> =
             samples.iter().filter_map(|sample| Some((sample, sample.template.as_ref()?))).collect();
         let dimension = described.first().map_or(0, |(_, template)| template.values().len());
-        // A template's values are rounded to 16 bits, which leaves its length a little off one.
+        // A template's values are rounded to 16 bits, so its length differs slightly from one.
         let unit = described.iter().flat_map(|(_, template)| {
             let values = template.values();
             let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
@@ -83,7 +83,7 @@ impl Vectors {
         let mut cosines = DMatrix::zeros(height, width);
         cosines.gemm(1.0, &self.rows.rows(from_i, height), &self.columns.columns(from_j, width), 0.0);
         for column in 0..width {
-            // Of a block on the diagonal, only what lies above the diagonal.
+            // In a block on the diagonal, only pairs above the diagonal count.
             let rows = if i == j { column } else { height };
             let b = self.labels[from_j + column];
             for (row, a) in self.labels[from_i..from_i + rows].iter().enumerate() {

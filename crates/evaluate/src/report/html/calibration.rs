@@ -1,4 +1,4 @@
-//! What a calibration rests on, as a page.
+//! The page of a calibration and its evidence.
 
 use crate::Error;
 use crate::fit::fitting::{Fitted, Fitting};
@@ -7,7 +7,7 @@ use crate::report::charts;
 use crate::report::html::Page;
 use crate::report::made::Made;
 
-/// The page of a fitting of the pack with this name.
+/// Returns the page of a fitting of the pack with this name.
 pub fn page(pack: &str, fitting: &Fitting, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("Calibration of {pack} on {}", fitting.data));
     page.text(
@@ -52,7 +52,7 @@ mod tests {
         let (collection, descriptions) = fitting::tests::typed(250);
         let fitting = Fitting::new(&collection, &descriptions, &[]).expect("there are enough");
         let html = page("toy & co", &fitting, &html::made()).expect("it can be drawn");
-        // Four curves with four drawings each.
+        // There are four curves with four drawings each.
         html::assert_whole(&html, 16);
         for words in
             ["toy &amp; co", "typed toys", "ID_DOCUMENT SELFIE", "generalised Pareto", "never seen", "No curve"]

@@ -1,4 +1,4 @@
-//! What trials of liveness found, as a page.
+//! The page of trials of liveness.
 
 use face::values::liveness::LivenessType;
 
@@ -10,7 +10,7 @@ use crate::report::charts;
 use crate::report::html::Page;
 use crate::report::made::Made;
 
-/// The page; its drawing needs what a report holds beside its JSON.
+/// Returns the page; its drawing needs data that a report does not keep in its JSON.
 pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("Liveness by pack {}, {}", report.pack, report.data));
     page.list(&report.notes());
@@ -25,7 +25,7 @@ pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     Ok(page.finish(made))
 }
 
-/// The curve of the species whose errors are largest where both are equal.
+/// Returns the curve of the species with the largest equal error rate.
 fn worst(report: &Report, liveness_type: LivenessType) -> Vec<Point> {
     let rows: Vec<&Refused> = report.rows.iter().filter(|row| row.liveness_type == liveness_type.name()).collect();
     let people = rows.iter().find(|row| row.species == BONA_FIDE).map(|row| errors::reals(&row.evidence));

@@ -1,4 +1,4 @@
-//! What an evaluation found, as a page.
+//! The page of a recognition evaluation.
 
 use crate::Error;
 use crate::measure::tables;
@@ -6,7 +6,7 @@ use crate::report::html::Page;
 use crate::report::made::Made;
 use crate::report::{Report, charts};
 
-/// The page; its drawings need what a report holds beside its JSON.
+/// Returns the page; its drawings need data that a report does not keep in its JSON.
 pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("{} on {}", report.pack, report.data));
     page.text(&format!(
