@@ -1,4 +1,4 @@
-//! The same network on burn tensors: slower than a plan, and the reference it is tested against.
+//! Runs a network on burn tensors: slower than a plan, and the reference that plans are tested against.
 //!
 //! Ranks are known at run time only, so every value is a `Tensor<4>` whose shape has leading ones.
 
@@ -25,7 +25,7 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Fails if the network has tensors of more than four axes, which its values cannot hold.
+    /// Fails if the network has tensors of more than four axes: its values cannot hold them.
     pub fn new(net: &Net) -> Result<Self, Error> {
         let device = Device::flex();
         for node in &net.nodes {
@@ -49,7 +49,7 @@ impl Executor {
         })
     }
 
-    /// As [`crate::worker::Worker::run`].
+    /// Runs the network, with the contract of [`crate::worker::Worker::run`].
     pub fn run(&self, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
         let mut values = self.constants.clone();
         for (&id, given) in self.inputs.iter().zip(inputs) {
@@ -142,13 +142,13 @@ impl Executor {
     }
 }
 
-/// `shape` with leading ones.
+/// Returns `shape` with leading ones; `None` for more than four axes.
 fn full(shape: &[usize]) -> Option<[usize; RANK]> {
     let missing = RANK.checked_sub(shape.len())?;
     Some(std::array::from_fn(|axis| axis.checked_sub(missing).map_or(1, |own| shape[own])))
 }
 
-/// A list `[C]` laid along axis 1 of a tensor of `rank`.
+/// Lays a list `[C]` along axis 1 of a tensor of `rank` axes.
 fn per_channel(list: Tensor<RANK>, rank: usize) -> Tensor<RANK> {
     let mut shape = [1; RANK];
     shape[RANK - rank + 1] = list.dims()[RANK - 1];
@@ -167,7 +167,7 @@ fn pool(kind: Pool, window: &Window, x: Tensor<RANK>) -> Tensor<RANK> {
             options.padding = padding(window);
             module::max_pool2d(x, options)
         }
-        // Several times faster than a pooling window of the same size.
+        // Two means are several times faster than a pooling window of the same size.
         Pool::Average { .. } if x.dims()[2..] == window.kernel => x.mean_dim(3).mean_dim(2),
         Pool::Average { count_padding } => {
             let mut options = AvgPoolOptions::new(window.kernel);

@@ -6,8 +6,8 @@
 use crate::operator::{Binary, Op};
 use crate::tensor::{Data, Tensor};
 
-/// The result, or `None` for operators that constants do not meet in practice; those then run
-/// with the rest of the network.
+/// Returns the result; `None` for operators that exporters do not apply to constants. Those then run with the rest of
+/// the network.
 pub fn constant(op: &Op, inputs: &[&Tensor], shape: &[usize]) -> Option<Tensor> {
     let first = inputs.first()?;
     let values: Vec<f64> = match op {
@@ -50,7 +50,7 @@ pub fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Row-major strides seen from a result of `rank`: zero along every repeated axis.
+/// Returns row-major strides for a broadcast result of `rank` axes: zero along every repeated axis.
 fn broadcast_strides(shape: &[usize], rank: usize) -> Vec<usize> {
     let own = strides(shape);
     let repeated = |axis: usize| if shape[axis] == 1 { 0 } else { own[axis] };
@@ -90,7 +90,7 @@ fn apply(binary: Binary, a: f64, b: f64, integers: bool) -> f64 {
         Binary::Add => a + b,
         Binary::Sub => a - b,
         Binary::Mul => a * b,
-        // Integer division by zero has no result; zero then fails the shape check that follows.
+        // Integer division by zero has no result. The zero in its place fails the shape check that follows.
         Binary::Div if integers && b == 0.0 => 0.0,
         Binary::Div if integers => (a / b).trunc(),
         Binary::Div => a / b,

@@ -1,4 +1,4 @@
-//! An ONNX file as it stands: named nodes with raw attributes, constants, inputs and outputs.
+//! A decoded ONNX file: named nodes with raw attributes, constants, inputs and outputs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,7 +27,7 @@ pub struct Graph {
     pub opset: i64,
 }
 
-/// A named input; `None` where the file leaves a dimension open, as it may for the batch.
+/// A named input. A dimension is `None` if the file leaves it open, as it may for the batch.
 #[derive(Clone, Debug)]
 pub struct Input {
     pub name: String,
@@ -121,7 +121,7 @@ fn raw_node(index: usize, proto: NodeProto) -> RawNode {
     } else {
         proto.name
     };
-    // A foreign domain makes another operator of the same name.
+    // The same name in a foreign domain is another operator.
     let op = match proto.domain.as_str() {
         "" | "ai.onnx" => proto.op_type,
         domain => format!("{domain}.{}", proto.op_type),
@@ -129,7 +129,7 @@ fn raw_node(index: usize, proto: NodeProto) -> RawNode {
     RawNode { name, op, inputs: proto.input, outputs: proto.output, attributes: proto.attribute }
 }
 
-/// The value of a Constant node, in any of the dense forms the standard allows.
+/// Returns the value of a Constant node, in any of the dense forms that the standard allows.
 fn constant(node: &NodeProto, external: &External) -> Result<Tensor, Error> {
     let attribute = node.attribute.first();
     let scalar = |mut tensor: Tensor| {
@@ -146,7 +146,7 @@ fn constant(node: &NodeProto, external: &External) -> Result<Tensor, Error> {
     })
 }
 
-/// Old files list initialisers among the inputs as well; those are not inputs.
+/// Returns the inputs without the initialisers, which old files list among them.
 fn read_inputs(graph: &GraphProto, consts: &HashMap<String, Arc<Tensor>>) -> Result<Vec<Input>, Error> {
     let real = graph.input.iter().filter(|info| !consts.contains_key(&info.name));
     real.map(|info| {
@@ -157,7 +157,7 @@ fn read_inputs(graph: &GraphProto, consts: &HashMap<String, Arc<Tensor>>) -> Res
     .collect()
 }
 
-/// `None` for anything but a float tensor.
+/// Returns the shape of a float tensor; `None` for anything else.
 fn declared_shape(info: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     let tensor = info.r#type.as_ref()?.tensor_type.as_ref()?;
     let dims = tensor.shape.as_ref().map(|s| s.dim.as_slice()).unwrap_or_default();
@@ -165,7 +165,7 @@ fn declared_shape(info: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     (tensor.elem_type == data_type::FLOAT).then(|| dims.iter().map(|d| size(d.dim_value)).collect())
 }
 
-/// Part of a weight file, which must lie in `folder` itself: a model may not name any other file.
+/// Reads part of a weight file, which must lie in `folder` itself: a model may not name any other file.
 fn read_range(folder: &Path, location: &str, offset: u64, length: Option<u64>) -> Result<Vec<u8>, Error> {
     let mut parts = Path::new(location).components();
     if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {

@@ -1,4 +1,4 @@
-//! An ONNX file in, tensors out: on burn tensors, or through packed CPU kernels. Knows tensors, not faces.
+//! Runs ONNX files on burn tensors or through packed CPU kernels. The crate knows tensors, not faces.
 //!
 //! ```text
 //! file --graph--> Graph --resolve, lower, fold, simplify--> Net --plan--> packed kernels
@@ -39,7 +39,7 @@ mod step;
 pub mod tensor;
 mod worker;
 
-/// Which executor runs a network.
+/// The executor that runs a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Engine {
@@ -60,7 +60,7 @@ pub struct Port {
     pub shape: Vec<usize>,
 }
 
-/// A network compiled for fixed shapes. A clone shares its weights, on any number of threads.
+/// A network compiled for fixed shapes. Clones share the weights and may run on any number of threads.
 #[derive(Clone)]
 pub struct Executable {
     program: Program,
@@ -77,7 +77,7 @@ enum Program {
 impl Executable {
     /// Compiles `graph` for the given input shapes; inputs not named keep the file's shape, with a batch of one.
     ///
-    /// Fails on operators, parameters or shapes that are not known, naming the node.
+    /// Fails, naming the node, on operators, parameters or shapes that are not known.
     pub fn new(graph: &Graph, engine: Engine, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
         let net = resolve::network(graph, shapes)?;
         let program = match engine {
@@ -87,7 +87,7 @@ impl Executable {
         Ok(Self::of(&net, program))
     }
 
-    /// As [`Executable::new`] with packed kernels for one instruction set of this processor.
+    /// Compiles like [`Executable::new`], with packed kernels for one instruction set of this processor.
     pub fn for_isa(graph: &Graph, isa: Isa, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
         let net = resolve::network(graph, shapes)?;
         let program = Program::Packed(Arc::new(Plan::for_isa(&net, isa)?));
@@ -110,7 +110,7 @@ impl Executable {
     }
 }
 
-/// Runs a network on one thread, with memory of its own for what lies between input and output.
+/// Runs a network on one thread, with its own memory for intermediate values.
 pub struct Runner {
     memory: Memory,
     inputs: Arc<[Port]>,
@@ -125,7 +125,7 @@ impl Runner {
     pub fn new(executable: &Executable) -> Self {
         let memory = match &executable.program {
             Program::Burn(executor) => {
-                // A pool of its own keeps one runner's operators from queueing behind another's.
+                // Each runner has its own pool, so that its operators do not queue behind those of another runner.
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
                 Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
             }

@@ -1,4 +1,4 @@
-//! From ONNX nodes to [`Op`]: reads attributes, settles parameters, infers shapes.
+//! Lowers ONNX nodes to [`Op`]: reads attributes, resolves parameters, infers shapes.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ mod shape;
 struct Lowering<'a> {
     net: &'a mut Net,
     raw: &'a RawNode,
-    /// `None` for an optional input left out.
+    /// `None` for an optional input that the node leaves out.
     inputs: Vec<Option<ValueId>>,
     opset: i64,
 }
@@ -35,7 +35,7 @@ pub fn node(net: &mut Net, raw: &RawNode, names: &HashMap<String, ValueId>, opse
         "Split" => lowering.split()?,
         _ => vec![lowering.single()?],
     };
-    // Executors rely on tensors that hold something and whose sizes do not overflow.
+    // Executors rely on tensors that are not empty and whose sizes do not overflow.
     for &id in &outputs {
         let value = &net.values[id];
         let len = tensor::checked_len(&value.shape).filter(|&len| len > 0);
@@ -47,7 +47,7 @@ pub fn node(net: &mut Net, raw: &RawNode, names: &HashMap<String, ValueId>, opse
 }
 
 impl Lowering<'_> {
-    /// Every operator with one output.
+    /// Lowers every operator with one output.
     fn single(&mut self) -> Result<ValueId, Error> {
         let raw = self.raw;
         match raw.op.as_str() {
@@ -113,14 +113,14 @@ impl Lowering<'_> {
         self.net.values[id].shape.clone()
     }
 
-    /// Input `index` as an image shape `[N, C, H, W]`.
+    /// Returns the shape of input `index`, which must be an image `[N, C, H, W]`.
     fn image(&self, index: usize) -> Result<[usize; 4], Error> {
         let shape = self.shape(self.input(index)?);
         let found = format!("its input is {shape:?}, not [N, C, H, W]");
         shape.try_into().map_err(|_| self.raw.error(found))
     }
 
-    /// A constant input; `None` if left out, an error if it is computed at run time.
+    /// Returns a constant input; `None` if the node leaves it out. Fails if it is computed at run time.
     fn constant(&self, index: usize) -> Result<Option<&Tensor>, Error> {
         let Some(id) = self.optional(index) else { return Ok(None) };
         let constant = self.net.values[id].constant.as_deref();
@@ -139,7 +139,7 @@ impl Lowering<'_> {
         constant.map(|t| t.as_i64().map(<[i64]>::to_vec).ok_or_else(wrong)).transpose()
     }
 
-    /// Integers that older operator sets keep in an attribute and newer ones in an input.
+    /// Returns integers that older operator sets keep in an attribute and newer ones in an input.
     fn ints(&self, attribute: &str, index: usize) -> Result<Option<Vec<i64>>, Error> {
         match self.raw.ints(attribute) {
             Some(values) => Ok(Some(values.to_vec())),

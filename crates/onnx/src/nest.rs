@@ -10,7 +10,7 @@ pub struct View {
 }
 
 impl View {
-    /// Whether the elements lie in row-major order without gaps.
+    /// Returns true if the elements lie in row-major order without gaps.
     pub fn is_plain(&self) -> bool {
         let mut expected = 1;
         for (&size, &stride) in self.shape.iter().zip(&self.strides).rev() {
@@ -22,7 +22,7 @@ impl View {
         true
     }
 
-    /// The strides seen from a broadcast result of `rank`: zero along every repeated axis.
+    /// Returns the strides for a broadcast result of `rank` axes: zero along every repeated axis.
     pub fn broadcast_strides(&self, rank: usize) -> Vec<usize> {
         let missing = rank - self.shape.len();
         let own = |axis: usize| if self.shape[axis] == 1 { 0 } else { self.strides[axis] };
@@ -30,7 +30,7 @@ impl View {
     }
 }
 
-/// A nest of loops that walks `N` tensors in step; the innermost loop is handed out as a row.
+/// A nest of loops that walks `N` tensors in step. The caller receives the innermost loop as a row.
 #[derive(Debug)]
 pub struct Nest<const N: usize> {
     starts: [usize; N],

@@ -8,8 +8,8 @@ use crate::fold;
 use crate::operator::Op;
 use crate::tensor::{self, Tensor};
 
-/// Broadcasting and joining make large constants of small ones: larger than this, and than what they are made of, they
-/// are left to the run, whose sizes are checked.
+/// Broadcasting and concatenation turn small constants into large ones. A result that is larger than this, and larger
+/// than its largest input, is computed at run time, where sizes are checked.
 const FOLDED_LEN_MAX: usize = 1 << 20;
 
 /// Index into [`Net::values`].
@@ -17,7 +17,7 @@ pub type ValueId = usize;
 
 #[derive(Debug, Default)]
 pub struct Net {
-    /// In an order in which every node follows the producers of its inputs.
+    /// Every node follows the producers of its inputs.
     pub nodes: Vec<Node>,
     pub values: Vec<Value>,
     pub inputs: Vec<ValueId>,
@@ -52,7 +52,7 @@ impl Net {
         id
     }
 
-    /// Appends a node, or computes it now where every input is a constant.
+    /// Appends a node, or folds it into a constant if every input is one.
     pub fn emit(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> ValueId {
         let constants: Option<Vec<&Tensor>> = inputs.iter().map(|&id| self.values[id].constant.as_deref()).collect();
         let foldable = constants.filter(|inputs| {
@@ -67,13 +67,13 @@ impl Net {
         output
     }
 
-    /// The constant behind `id`, which the operator's contract says is a float tensor.
+    /// Returns the constant behind `id`, which the operator's contract says is a float tensor.
     pub fn weights(&self, id: ValueId) -> &[f32] {
         let constant = self.values[id].constant.as_deref();
         constant.and_then(Tensor::as_f32).expect("lowering made this input a float constant")
     }
 
-    /// How often each value is read; a network output counts as a reader.
+    /// Counts the readers of each value; a network output counts as a reader.
     pub fn readers(&self) -> Vec<usize> {
         let mut readers = vec![0; self.values.len()];
         let read = self.nodes.iter().flat_map(|node| &node.inputs).chain(&self.outputs);

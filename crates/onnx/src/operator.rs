@@ -1,6 +1,6 @@
-//! What a node does, with every parameter settled.
+//! The operators that nodes are lowered to.
 
-/// An operator with every parameter resolved. Shapes in ONNX order: images are `[N, C, H, W]`.
+/// An operator with every parameter resolved. Shapes are in ONNX order: images are `[N, C, H, W]`.
 #[derive(Clone, Debug)]
 pub enum Op {
     /// Image, weight `[O, C / group, kh, kw]`, bias `[O]`; weight and bias are constants.
@@ -24,8 +24,8 @@ pub enum Op {
         rows: Vec<Tap>,
         columns: Vec<Tap>,
     },
-    /// Images `[N, C, H, W]`, and where to read them `[N, H', W', 2]`: x and y, -1 to 1 from edge to edge, between pixels
-    /// by straight lines.
+    /// Samples images `[N, C, H, W]` at the points of a grid `[N, H', W', 2]`: x and y, each -1 to 1 from edge to edge,
+    /// with bilinear interpolation.
     GridSample(GridSample),
     Softmax {
         axis: usize,
@@ -42,7 +42,7 @@ pub enum Op {
     Concat {
         axis: usize,
     },
-    /// Parts of one axis, in this order.
+    /// Takes these indices of one axis, in this order.
     Gather {
         axis: usize,
         indices: Vec<usize>,
@@ -115,14 +115,14 @@ pub enum Pool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridSample {
-    /// Whether -1 and 1 are the middles of the outermost pixels, or their outer edges.
+    /// If true, -1 and 1 are the centres of the outermost pixels; else their outer edges.
     pub align_corners: bool,
-    /// Whether pixels outside the image are those at its border, or zeros.
+    /// If true, a point outside the image reads the border; else pixels outside count as zero.
     pub border: bool,
 }
 
 impl GridSample {
-    /// A place from -1 to 1 in a line of `len` pixels, in pixels: the middle of the first one is 0.
+    /// Converts a place from -1 to 1 on a line of `len` pixels to pixels: 0 is the centre of the first one.
     pub fn pixel(self, place: f32, len: usize) -> f32 {
         let len = len as f32;
         let at = if self.align_corners {
@@ -162,7 +162,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Output height and width, or `None` if the window is larger than the padded image.
+    /// Returns output height and width; `None` if the window is larger than the padded image.
     pub fn output(&self, size: [usize; 2]) -> Option<[usize; 2]> {
         let along = |d: usize| {
             let reach = (self.kernel[d] - 1) * self.dilation[d] + 1;

@@ -1,4 +1,4 @@
-//! A network compiled to steps on one arena: channels last, fused, all places settled.
+//! A network compiled to steps on one arena: images are channels last, layers are fused, every place is fixed.
 
 use crate::arena::Arena;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::step::Step;
 mod layer;
 mod movement;
 
-/// Floats after the last buffer: vector reads of a pixel may run past its channels.
+/// Floats after the last buffer: vector loads of a pixel may run past its channels.
 const SLACK: usize = 64;
 
 /// A compiled network, shared by any number of [`crate::worker::Worker`]s.
@@ -21,7 +21,7 @@ const SLACK: usize = 64;
 pub struct Plan {
     steps: Vec<Step>,
     arena_len: usize,
-    /// Constants that are not packed into a layer, and where they lie.
+    /// Constants that are not packed into a layer, each with the arena index of its first float.
     constants: Vec<(usize, Vec<f32>)>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
@@ -31,7 +31,7 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Port {
     pub(crate) view: View,
-    /// Arena, then the caller's row-major tensor.
+    /// Walks the arena (first) and the caller's row-major tensor (second).
     pub(crate) walk: Nest<2>,
 }
 
@@ -53,7 +53,7 @@ impl Plan {
         Self::for_isa(net, Isa::best())
     }
 
-    /// Fails on arrangements the kernels do not know, naming the node.
+    /// Compiles for `isa`. Fails, naming the node, if intermediate values are too large for 32-bit places.
     pub fn for_isa(net: &Net, isa: Isa) -> Result<Self, Error> {
         let mut compiler = Compiler::new(net, isa);
         let constants = compiler.place_constants();
@@ -84,7 +84,7 @@ impl Plan {
         &self.steps
     }
 
-    /// Floats of memory a worker needs.
+    /// Floats of memory that a worker needs.
     pub fn arena_len(&self) -> usize {
         self.arena_len
     }
@@ -94,13 +94,13 @@ impl Plan {
     }
 }
 
-/// A plan in the making.
+/// A plan under construction.
 struct Compiler<'a> {
     net: &'a Net,
     isa: Isa,
     arena: Arena,
     steps: Vec<Step>,
-    /// Where each value lies, once produced.
+    /// The place of each value, once it is produced.
     views: Vec<Option<View>>,
     /// Readers still to come, for each value.
     readers: Vec<usize>,
@@ -110,7 +110,7 @@ struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     fn new(net: &'a Net, isa: Isa) -> Self {
-        // Zeros for taps outside the image: as many as one pixel of the widest layer reads.
+        // Taps outside the image read zeros: as many as one pixel of the widest layer has channels.
         let widest = net.nodes.iter().filter_map(|node| net.values[node.inputs[0]].shape.get(1));
         let zeros = widest.max().map_or(0, |channels| channels.next_multiple_of(Isa::GRANULE));
         Self {
@@ -124,7 +124,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Gives constants that steps read like any other value a place of their own.
+    /// Gives a place to each constant that a step reads like any other value.
     fn place_constants(&mut self) -> Vec<(usize, Vec<f32>)> {
         let mut placed = Vec::new();
         let outputs = self.net.outputs.clone();
@@ -143,7 +143,7 @@ impl<'a> Compiler<'a> {
         placed
     }
 
-    /// Images come in as channels last, without gaps; everything else in row-major order.
+    /// Gives an input its place: images lie channels last without gaps, other tensors in row-major order.
     fn place_input(&mut self, id: ValueId) -> Port {
         let value = &self.net.values[id];
         let mut view = self.plain(&value.shape);
@@ -152,7 +152,7 @@ impl<'a> Compiler<'a> {
             view.strides = vec![height * row, 1, row, channels];
         }
         self.views[id] = Some(view.clone());
-        // An input nobody reads keeps its place all the same.
+        // An input that nobody reads keeps its place too.
         self.readers[id] = self.readers[id].max(1);
         Port::new(view)
     }
@@ -189,14 +189,14 @@ impl<'a> Compiler<'a> {
         self.views[id].clone().expect("nodes follow their producers")
     }
 
-    /// A new buffer in row-major order.
+    /// Allocates a buffer in row-major order.
     fn plain(&mut self, shape: &[usize]) -> View {
         let buffer = self.arena.allocate(shape.iter().product());
         let start = self.arena.start(buffer);
         View { buffer, start, shape: shape.to_vec(), strides: fold::strides(shape) }
     }
 
-    /// A new buffer for an image, channels last and padded to whole vectors.
+    /// Allocates a buffer for an image, channels last and padded to whole vectors.
     fn image(&mut self, [n, channels, height, width]: [usize; 4]) -> View {
         let pixel = channels.next_multiple_of(Isa::GRANULE);
         let row = width * pixel;
@@ -209,7 +209,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// A new buffer in the layout that suits the shape.
+    /// Allocates a buffer in the layout that suits the shape.
     fn place(&mut self, shape: &[usize]) -> View {
         match *shape {
             [n, c, h, w] => self.image([n, c, h, w]),
@@ -226,7 +226,7 @@ impl<'a> Compiler<'a> {
         self.steps.push(Step::Conv(Conv::new(self.isa, parts)));
     }
 
-    /// One reader of `id` is done.
+    /// Counts one reader of `id` as done, and frees the buffer after the last reader.
     fn release(&mut self, id: ValueId) {
         self.readers[id] -= 1;
         if let (0, Some(view)) = (self.readers[id], &self.views[id]) {

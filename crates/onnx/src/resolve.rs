@@ -1,4 +1,4 @@
-//! From a graph as it stands in a file to a network that both executors accept.
+//! Turns the graph of a file into a network that both executors accept.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use crate::graph::{Graph, Input};
 use crate::network::Net;
 use crate::{lower, simplify, tensor};
 
-/// Resolves `graph` for the given input shapes; inputs not named there keep the file's shape,
-/// with a batch of one where the file leaves it open.
+/// Resolves `graph` for the given input shapes. An input that is not named there keeps the file's shape, with a batch
+/// of one if the file leaves the batch open.
 ///
-/// Fails on operators, parameters or shapes we do not know, naming the node.
+/// Fails, naming the node, on operators, parameters or shapes that we do not know.
 pub fn network(graph: &Graph, shapes: &[(&str, &[usize])]) -> Result<Net, Error> {
     let mut net = Net::default();
     let mut names = HashMap::new();

@@ -11,15 +11,15 @@ pub fn run(net: &mut Net) {
         fold_into_producer(net, index);
     }
     drop_unused(net);
-    // The order of nodes changes from here on, and not who reads what.
+    // From here on the order of nodes changes, but not the number of readers of a value.
     let readers = net.readers();
     for index in (0..net.nodes.len()).rev() {
         bring_to_addition(net, &readers, index);
     }
 }
 
-/// Moves a layer whose result is only added to something else right before the addition: the other addend is there by
-/// then, and an executor can add it in the layer's own pass.
+/// Moves a layer to right before the addition, if that is all that reads it. The other addend exists by then, so an
+/// executor can add it in the layer's own pass.
 fn bring_to_addition(net: &mut Net, readers: &[usize], index: usize) {
     let Node { op, output, .. } = &net.nodes[index];
     if !matches!(op, Op::Conv { .. } | Op::Linear) || readers[*output] != 1 {
@@ -32,7 +32,7 @@ fn bring_to_addition(net: &mut Net, readers: &[usize], index: usize) {
     }
 }
 
-/// `Affine` after `Conv`, `Linear` or `Affine` becomes part of it, if nothing else reads between.
+/// Folds an `Affine` into the `Conv`, `Linear` or `Affine` before it, if nothing else reads the value between.
 fn fold_into_producer(net: &mut Net, index: usize) {
     if !matches!(net.nodes[index].op, Op::Affine) {
         return;
@@ -42,7 +42,7 @@ fn fold_into_producer(net: &mut Net, index: usize) {
     if net.readers()[input] != 1 {
         return;
     }
-    // A dense layer's last axis is its channels; an affine works on axis 1.
+    // The channels of a dense layer are its last axis; an affine works on axis 1.
     let fits = match net.nodes[producer].op {
         Op::Conv { .. } | Op::Affine => true,
         Op::Linear => net.values[input].shape.len() == 2,
@@ -54,12 +54,12 @@ fn fold_into_producer(net: &mut Net, index: usize) {
     let scale = net.weights(net.nodes[index].inputs[1]).to_vec();
     let shift = net.weights(net.nodes[index].inputs[2]).to_vec();
     scale_layer(net, producer, &scale, &shift);
-    // The folded node leaves the list when unused nodes are dropped.
+    // `drop_unused` removes the folded node later.
     net.nodes[producer].output = net.nodes[index].output;
     net.nodes[index].output = input;
 }
 
-/// Replaces the weights of the layer at `index` so that its result is scaled and shifted.
+/// Scales and shifts the weights of the layer at `index`, and so its result.
 fn scale_layer(net: &mut Net, index: usize, scale: &[f32], shift: &[f32]) {
     let Node { name, inputs, .. } = net.nodes[index].clone();
     let mut weight = net.weights(inputs[1]).to_vec();
@@ -79,7 +79,7 @@ fn scale_layer(net: &mut Net, index: usize, scale: &[f32], shift: &[f32]) {
     net.nodes[index].inputs[2] = net.constant(&format!("{name}.bias"), Tensor::f32(&[channels], bias));
 }
 
-/// Removes nodes nobody reads, and the constants only they held.
+/// Removes nodes that nobody reads, and the constants that only they held.
 fn drop_unused(net: &mut Net) {
     let mut needed = vec![false; net.values.len()];
     net.outputs.iter().for_each(|&id: &ValueId| needed[id] = true);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::operator::{Unary, Window};
 
-    /// A layer, then another branch, then the sum of both: as blocks with a pooled shortcut are written.
+    /// A layer, then another branch, then their sum: the order in which exporters write blocks with a pooled shortcut.
     #[test]
     fn a_layer_is_brought_to_the_addition_that_reads_it() {
         let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0], after: [0, 0] };

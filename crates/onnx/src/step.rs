@@ -1,4 +1,4 @@
-//! What a plan does, one step after the other, on the floats of its arena.
+//! The steps of a plan. They run one after the other on the floats of the plan's arena.
 
 use crate::kernels::conv::Conv;
 use crate::kernels::tile;
@@ -11,15 +11,15 @@ const ROW_MAX: usize = 1024;
 #[derive(Debug)]
 pub enum Step {
     Conv(Conv),
-    /// Output, input.
+    /// Walks output and input.
     Copy(Nest<2>),
     Fill {
         output: Nest<1>,
         value: f32,
     },
-    /// Output, input.
+    /// Walks output and input.
     Unary(Unary, Nest<2>),
-    /// Output, left, right.
+    /// Walks output, left and right.
     Binary(Binary, Nest<3>),
     Average(AverageStep),
     Resize(ResizeStep),
@@ -37,7 +37,7 @@ pub struct AverageStep {
     pub output: View,
 }
 
-/// As [`AverageStep`].
+/// Channels-last images, as in [`AverageStep`].
 #[derive(Debug)]
 pub struct ResizeStep {
     pub rows: Vec<Tap>,
@@ -46,7 +46,7 @@ pub struct ResizeStep {
     pub output: View,
 }
 
-/// As [`AverageStep`]; `grid` is `[N, H, W, 2]`.
+/// Channels-last images, as in [`AverageStep`]; `grid` is `[N, H, W, 2]`.
 #[derive(Debug)]
 pub struct GridSampleStep {
     pub sample: GridSample,
@@ -55,7 +55,7 @@ pub struct GridSampleStep {
     pub output: View,
 }
 
-/// Elements that are reduced together: for each start (output, input), those at these distances.
+/// Elements that are reduced together: `output` and `input` hold their distances from each pair of starts.
 #[derive(Debug)]
 pub struct Lines {
     pub starts: Nest<2>,
@@ -204,7 +204,7 @@ impl GridSampleStep {
         }
     }
 
-    /// The input at a place (y, x) between four pixels, written at `to`; pixels outside the image are zero.
+    /// Writes the input at (y, x) to `to`, with bilinear interpolation. Pixels outside the image count as zero.
     fn read(&self, arena: &mut [f32], image: usize, at: [f32; 2], to: usize) {
         let channels = self.output.shape[1];
         let sides = [self.input.shape[2], self.input.shape[3]];
@@ -225,7 +225,7 @@ impl GridSampleStep {
     }
 }
 
-/// Where a pixel of an image begins.
+/// Returns the arena index of a pixel's first channel.
 fn pixel(view: &View, image: usize, [y, x]: [usize; 2]) -> usize {
     view.start + image * view.strides[0] + y * view.strides[2] + x * view.strides[3]
 }

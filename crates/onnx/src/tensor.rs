@@ -40,7 +40,7 @@ impl Tensor {
         self.len() == 0
     }
 
-    /// The values, or `None` for an integer tensor.
+    /// Returns the values; `None` for an integer tensor.
     pub fn as_f32(&self) -> Option<&[f32]> {
         match &self.data {
             Data::F32(values) => Some(values),
@@ -48,7 +48,7 @@ impl Tensor {
         }
     }
 
-    /// The values, or `None` for a float tensor.
+    /// Returns the values; `None` for a float tensor.
     pub fn as_i64(&self) -> Option<&[i64]> {
         match &self.data {
             Data::I64(values) => Some(values),
@@ -85,7 +85,7 @@ fn checked_shape(dims: &[i64]) -> Option<Vec<usize>> {
     checked_len(&shape).map(|_| shape)
 }
 
-/// The number of elements, or `None` if no tensor we accept is that large.
+/// Returns the number of elements; `None` if it is above `ELEMENTS_MAX`.
 pub fn checked_len(shape: &[usize]) -> Option<usize> {
     let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
     (len <= ELEMENTS_MAX).then_some(len)
@@ -98,7 +98,8 @@ fn read_external(proto: &TensorProto, external: &External) -> Result<Vec<u8>, Er
     external(location, number("offset").unwrap_or(0), number("length"))
 }
 
-/// Element bytes, either `raw` little-endian or in the typed field of the message.
+/// Decodes the elements from `raw` (little-endian) or, if that is empty, from the typed field of the message. Returns
+/// `None` for an unsupported element type.
 fn decode(proto: &TensorProto, raw: &[u8]) -> Option<Data> {
     let is_raw = !raw.is_empty();
     Some(match proto.data_type {
@@ -121,7 +122,7 @@ fn words<T, const N: usize>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     raw.as_chunks().0.iter().map(|&word| read(word)).collect()
 }
 
-/// IEEE 754 binary16 to f32, subnormals, infinities and NaN included.
+/// Converts an IEEE 754 binary16 to f32, including subnormals, infinities and NaN.
 fn half(bits: u16) -> f32 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let exponent = i32::from(bits >> 10 & 0x1f);

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Port};
 pub struct Worker {
     plan: Arc<Plan>,
     memory: Vec<f32>,
-    /// First float of the arena within `memory`.
+    /// Index in `memory` of the arena's first float, which lies on a cache line.
     first: usize,
 }
 
@@ -42,7 +42,7 @@ impl Worker {
 /// Copies an input into the arena, images as channels last.
 fn enter(arena: &mut [f32], port: &Port, values: &[f32]) {
     if let [_, 3, height, width] = port.view.shape[..] {
-        // Colour images are most inputs; three planes at once is several times faster.
+        // Most inputs are colour images: to copy three planes at once is several times faster.
         let plane = height * width;
         let pixels = arena[port.view.start..][..port.len()].as_chunks_mut::<3>().0;
         for (image, pixels) in values.chunks(3 * plane).zip(pixels.chunks_mut(plane)) {

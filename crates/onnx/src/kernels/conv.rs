@@ -1,12 +1,12 @@
 //! Convolution of channels-last images, with bias, residual and activation in the same pass.
 //!
-//! No patches are copied: a table says where in the arena the pixel of each tap lies, and a tap
-//! outside the image points to the zeros at the start of the arena. A register tile is a few
-//! output pixels times one or two vectors of output channels.
+//! A table holds the arena index of the pixel that each tap reads, so no patches are copied (no im2col). A tap outside
+//! the image points to the zeros at the start of the arena. A register tile is a few output pixels times one or two
+//! vectors of output channels.
 
 use crate::kernels::isa::Isa;
 
-/// Floats in a cache line, on which weights and arena start: vectors then never straddle two.
+/// Floats in a cache line. Weights and arena start on one, so that vectors never straddle two.
 pub const LINE: usize = 16;
 
 /// A convolution ready to run. Places are float indices into the arena.
@@ -18,25 +18,25 @@ pub struct Conv {
     pub(super) weights: Vec<f32>,
     pub(super) bias: Vec<f32>,
     pub(super) activation: Activation,
-    /// Where the first output pixel lies, and the distance from one pixel to the next.
+    /// Arena index of the first output pixel, and the distance from one pixel to the next.
     pub(super) output: usize,
     pub(super) stride: usize,
     /// First pixel of an image to add before the activation; its pixels lie `stride` apart.
     pub(super) residual: Option<usize>,
     pub(super) tiles: Vec<Tile>,
     pub(super) offsets: Vec<u32>,
-    /// Floats of arena that reads and writes stay within.
+    /// Reads and writes stay below this arena index.
     pub(super) reach: usize,
 }
 
-/// What one output channel reads.
+/// The input channels that one output channel reads.
 #[derive(Debug)]
 pub(super) enum Depth {
-    /// Its own channel; weights `[tap][channel]` from this place on.
+    /// Its own channel. The weights `[tap][channel]` start at `weights`.
     Channelwise { weights: usize },
-    /// The same with [`SHARED`] columns, which neighbouring output pixels share: offsets are `[row][column of the tile]`.
+    /// The same with [`SHARED`] columns, which neighbouring output pixels share; offsets are `[row][tile column]`.
     Shared { weights: usize },
-    /// Its own channel, of which the largest tap is taken; there are no weights.
+    /// Its own channel. The result is the largest tap; there are no weights.
     Largest,
     /// `channels` of its group; weights `[panel][tap][channel][lane]`.
     Dense { channels: usize, panels: Vec<Panel> },
@@ -48,11 +48,11 @@ pub(super) const SHARED: usize = 3;
 /// Output channels that share a group, as many as one kernel takes: see [`width`].
 #[derive(Debug)]
 pub(super) struct Panel {
-    /// First output channel, first input channel of the group, place in the weights.
+    /// First output channel, first input channel of the group, index of the first weight.
     pub(super) output: usize,
     pub(super) input: usize,
     pub(super) weights: usize,
-    /// Output channels, with those that only fill the last vector.
+    /// Output channels, including those that only pad the last vector.
     pub(super) width: usize,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Tile {
     pub(super) offsets: usize,
 }
 
-/// Applied to each output channel; the vectors are padded like the bias.
+/// The activation of each output channel. The vectors are padded like the bias.
 #[derive(Clone, Debug)]
 pub enum Activation {
     None,
@@ -130,7 +130,7 @@ impl Conv {
         conv
     }
 
-    /// The largest tap of each window instead of a weighted sum.
+    /// Takes the largest tap of each window instead of a weighted sum.
     pub fn largest(isa: Isa, channels: usize, taps: usize, places: &[u32], output: usize) -> Self {
         let (tiles, offsets) = tile(isa, taps, places);
         let mut conv = Self {
@@ -151,7 +151,7 @@ impl Conv {
         conv
     }
 
-    /// One past the last float that is read or written.
+    /// Returns one past the last arena index that is read or written.
     fn bound(&self) -> usize {
         let pixels = self.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
         let images = self.residual.unwrap_or(0).max(self.output) + pixels * self.stride;
@@ -206,13 +206,13 @@ fn pack(isa: Isa, parts: &Parts) -> (Depth, Vec<f32>) {
     (Depth::Dense { channels, panels }, packed)
 }
 
-/// The channels that one kernel takes of those that are left: two long vectors, or what is less than that. Of short
-/// vectors at most the end of the last is idle.
+/// Returns how many of the `left` channels one kernel takes, with padding: at most two long vectors. Rounds up to short
+/// vectors, so that at most the end of the last one is idle.
 pub(super) fn width(isa: Isa, left: usize) -> usize {
     left.next_multiple_of(Isa::GRANULE).min(2 * isa.lanes())
 }
 
-/// An empty list with room for `len` floats from its end on, which lies on a cache line.
+/// Returns a list whose end lies on a cache line, with room for `len` more floats.
 fn on_a_line(len: usize) -> Vec<f32> {
     let mut list: Vec<f32> = Vec::with_capacity(len + LINE);
     let skip = list.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
@@ -220,7 +220,7 @@ fn on_a_line(len: usize) -> Vec<f32> {
     list
 }
 
-/// Cuts the output into register tiles. A last tile may repeat pixels of the one before it.
+/// Cuts the output into register tiles. The last tile may repeat pixels of the one before it.
 fn tile(isa: Isa, taps: usize, places: &[u32]) -> (Vec<Tile>, Vec<u32>) {
     let pixels = places.len() / taps;
     let (mut tiles, mut offsets) = (Vec::new(), Vec::with_capacity(places.len()));
@@ -241,8 +241,8 @@ fn tile(isa: Isa, taps: usize, places: &[u32]) -> (Vec<Tile>, Vec<u32>) {
     (tiles, offsets)
 }
 
-/// Cuts the output into tiles whose pixels share columns of the input: each pixel's taps are those of its neighbour, one
-/// column further. `None` where few do, as with a stride.
+/// Cuts the output into tiles whose pixels share input columns: the taps of each pixel are those of its neighbour,
+/// shifted by one column. Returns `None` if the tiles would be too small, as with a stride.
 fn tile_shared(isa: Isa, parts: &Parts) -> Option<(Vec<Tile>, Vec<u32>)> {
     let (taps, rows) = (parts.taps, parts.taps / SHARED);
     let pixels = parts.places.len() / taps;

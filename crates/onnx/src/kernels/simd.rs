@@ -20,7 +20,7 @@ pub(super) trait Simd {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
-    /// The first floats.
+    /// Returns the first floats of `a` as a short vector.
     unsafe fn low(a: Self::V) -> <Self::Short as Simd>::V;
 }
 
@@ -142,7 +142,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // Where the base instruction set has no fused form, `mul_add` would be a library call.
+        // In a base instruction set without a fused form, `mul_add` would be a library call.
         let fused = cfg!(target_arch = "aarch64");
         let each = |lane| {
             if fused { f32::mul_add(a[lane], b[lane], c[lane]) } else { a[lane] * b[lane] + c[lane] }

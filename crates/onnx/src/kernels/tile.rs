@@ -14,7 +14,7 @@ use crate::kernels::simd::Avx2;
 use crate::kernels::simd::Avx512;
 use crate::kernels::simd::{Portable, Simd};
 
-/// Input floats worked on before the next panel of weights: they stay in the second-level cache.
+/// Input floats that are processed before the next panel of weights: they stay in the second-level cache.
 const CHUNK_FLOATS: usize = 1 << 16;
 
 /// Computes every output pixel. Panics if the arena is shorter than the places demand.
@@ -28,7 +28,7 @@ pub fn run(conv: &Conv, arena: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Kind::Avx2 => unsafe { run_avx2(conv, base) },
-        // SAFETY: as above; this one needs nothing of the processor.
+        // SAFETY: as above; plain Rust runs on any processor.
         Kind::Portable => unsafe { run_tiles::<Portable>(conv, base) },
     }
 }
@@ -84,7 +84,7 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
     }
 }
 
-/// Functions of vectors, made of those of [`Simd`].
+/// Defines methods of [`Vectors`] that apply the [`Simd`] function of the same name to every vector.
 macro_rules! lanewise {
     ($($(#[$about:meta])* $function:ident($($other:ident),*);)*) => {
         $($(#[$about])*
@@ -119,10 +119,10 @@ impl<S: Simd, const L: usize, const N: usize> Clone for Vectors<S, L, N> {
 
 impl<S: Simd, const L: usize, const N: usize> Copy for Vectors<S, L, N> {}
 
-/// Loops, because closures would not be compiled for the instruction set.
+/// The methods use loops: closures would not be compiled for the instruction set.
 ///
 /// # Safety
-/// The processor has `S`; pointers are to as many floats as the vectors have.
+/// The processor has `S`. Pointers point to as many floats as the vectors hold.
 impl<S: Simd, const L: usize, const N: usize> Vectors<S, L, N> {
     const FLOATS: usize = L * S::LANES + N * S::Short::LANES;
 
@@ -190,16 +190,16 @@ struct Job<'a> {
     base: *mut f32,
     tile: &'a Tile,
     channel: usize,
-    /// Place of the first weight, and of the first input channel within a pixel.
+    /// Index of the first weight. `input` is the first input channel within a pixel.
     weights: usize,
     input: usize,
 }
 
 impl Job<'_> {
-    /// `width` is that of [`width`].
+    /// Runs the kernel. `width` must be a result of the function [`width`].
     ///
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, channels: usize, width: usize) {
         let vectors = (width / S::LANES, width % S::LANES / S::Short::LANES);
@@ -218,7 +218,7 @@ impl Job<'_> {
                 }
             };
         }
-        // Others are not even compiled.
+        // The condition is constant, so the other branch is not compiled.
         if const { S::LANES > S::Short::LANES } {
             tile!([14 7 4 2 1] [2 0 1 1 1 0 0 1]);
         } else {
@@ -227,7 +227,7 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn tile<S: Simd, const P: usize, const L: usize, const N: usize>(&self, channels: usize) {
         match self.conv.depth {
@@ -243,7 +243,7 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn dense<S: Simd, const P: usize, const L: usize, const N: usize>(&self, channels: usize) {
         // SAFETY: the bound covers the places; weights hold taps x channels vectors here.
@@ -270,7 +270,7 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn channelwise<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
         // SAFETY: the bound covers the places; weights hold taps x stride floats.
@@ -292,10 +292,10 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn shared<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
-        // SAFETY: as for `channelwise`; of each row, a tile has as many places as its pixels see columns.
+        // SAFETY: as for `channelwise`; for each row, a tile has one place for each column that its pixels see.
         unsafe {
             let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
@@ -321,7 +321,7 @@ impl Job<'_> {
     }
 
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn largest<S: Simd, const P: usize, const L: usize, const N: usize>(&self) {
         // SAFETY: the bound covers the places.
@@ -339,10 +339,10 @@ impl Job<'_> {
         }
     }
 
-    /// Sums that start from the bias.
+    /// Returns sums that start from the bias.
     ///
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn start<S: Simd, const P: usize, const L: usize, const N: usize>(&self) -> [Vectors<S, L, N>; P] {
         let bias = self.conv.bias[self.channel..].as_ptr();
@@ -353,7 +353,7 @@ impl Job<'_> {
     /// Adds the residual, applies the activation and stores.
     ///
     /// # Safety
-    /// As [`run_tiles`].
+    /// The contract is that of [`run_tiles`].
     #[inline(always)]
     unsafe fn finish<S: Simd, const P: usize, const L: usize, const N: usize>(&self, mut sums: [Vectors<S, L, N>; P]) {
         let conv = self.conv;

@@ -76,7 +76,8 @@ impl Lowering<'_> {
         Ok(self.emit(Op::Binary(binary), vec![a, b], shape))
     }
 
-    /// Arithmetic with one constant per channel, as scale and shift: these fold into convolutions.
+    /// Returns the scale and shift that arithmetic with one constant per channel amounts to: these fold into
+    /// convolutions.
     fn as_affine(
         &self,
         binary: Binary,
@@ -157,7 +158,7 @@ impl Lowering<'_> {
         let shape = self.shape(input);
         let default = if self.opset >= 13 { -1 } else { 1 };
         let axis = self.axis(self.raw.int("axis", default), shape.len())?;
-        // Before set 13 all axes from `axis` on were normalised together.
+        // Before operator set 13, softmax normalised all axes from `axis` on together.
         if self.opset < 13 && shape[axis + 1..].iter().any(|&size| size != 1) {
             return Err(self.raw.error("over several axes at once"));
         }
@@ -186,7 +187,7 @@ impl Lowering<'_> {
     }
 }
 
-/// The common shape of two tensors under the usual broadcasting, aligned at the last axis.
+/// Returns the common shape of two tensors under ONNX broadcasting, aligned at the last axis.
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let size = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
@@ -198,7 +199,7 @@ fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     (0..rank).map(pair).collect()
 }
 
-/// `values` as one per index of axis 1 of `shape`, if that is how they broadcast against it.
+/// Returns `values` as one per index of axis 1 of `shape`; `None` if they do not broadcast that way.
 fn per_channel(values: &[f32], from: &[usize], shape: &[usize]) -> Option<Vec<f32>> {
     let channels = *shape.get(1)?;
     if values.len() == 1 {

@@ -6,7 +6,7 @@ use crate::network::ValueId;
 use crate::operator::{GridSample, Op, Pool, Tap, Window};
 use crate::tensor::Tensor;
 
-/// Largest kernel, stride, padding or image side: sums of a few never overflow.
+/// Largest kernel, stride, padding or image side. Sums of a few such sizes never overflow.
 const SIZE_MAX: usize = 1 << 16;
 
 impl Lowering<'_> {
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         Ok(self.emit(Op::GridSample(sample), inputs, vec![n, channels, grid[1], grid[2]]))
     }
 
-    /// Where each of `out` samples lies in a line of `len`, by the node's coordinate convention.
+    /// Returns the taps of `out` samples on a line of `len` pixels, by the node's coordinate convention.
     fn taps(&self, len: usize, out: usize, scale: f32) -> Result<Vec<Tap>, Error> {
         let convention = match self.opset {
             ..=10 => "asymmetric",
@@ -201,7 +201,7 @@ fn same_padding(window: &mut Window, size: [usize; 2], side: &str) {
     }
 }
 
-/// Rounds the output size up, unless the extra window would lie wholly in the padding.
+/// Rounds the output size up, unless the extra window would lie entirely in the padding.
 fn extend_to_ceil(window: &mut Window, size: [usize; 2]) {
     let Some(out) = window.output(size) else { return };
     for d in 0..2 {

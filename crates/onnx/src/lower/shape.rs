@@ -20,7 +20,7 @@ impl Lowering<'_> {
     pub(super) fn flatten(&mut self) -> Result<ValueId, Error> {
         let from = self.shape(self.input(0)?);
         let axis = self.raw.int("axis", 1);
-        // The axis may also be the rank itself.
+        // The axis may also equal the rank.
         let axis = if axis == from.len() as i64 { from.len() } else { self.axis(axis, from.len())? };
         let (outer, inner) = from.split_at(axis);
         self.reshape_to(vec![outer.iter().product(), inner.iter().product()])
@@ -38,7 +38,7 @@ impl Lowering<'_> {
                 size => usize::try_from(size).unwrap_or(0),
             });
         }
-        // Files exported for one image say so in the shape; the batch we were asked for wins.
+        // A file exported for one image has a batch of 1 in this shape: the requested batch replaces it.
         let len: usize = from.iter().product();
         if let Some(open) = wanted.iter().position(|&size| size == -1) {
             let known = tensor::checked_len(&shape).unwrap_or(0);
@@ -199,7 +199,7 @@ impl Lowering<'_> {
         Ok(self.new_constant("shape", Tensor::i64(sizes)))
     }
 
-    /// By constant indices. Of a constant list it is what exporters emit to take a size out of a shape.
+    /// Gathers by constant indices. Exporters gather from a constant list to take one size out of a shape.
     pub(super) fn gather(&mut self) -> Result<ValueId, Error> {
         let input = self.input(0)?;
         let from = self.shape(input);
@@ -223,12 +223,12 @@ impl Lowering<'_> {
         if picked.len() == 1 {
             return Ok(gathered);
         }
-        // One index without a list takes its axis away.
+        // A scalar index removes its axis.
         let left = [&from[..axis], &from[axis + 1..]].concat();
         Ok(self.emit(Op::Reshape, vec![gathered], left))
     }
 
-    /// Between floats nothing happens: every run-time value is f32.
+    /// Does nothing between floats: every run-time value is f32.
     pub(super) fn cast(&mut self) -> Result<ValueId, Error> {
         let input = self.input(0)?;
         let to = self.raw.int("to", 0) as i32;

@@ -1,4 +1,4 @@
-//! Layers with weights, each as one convolution that takes in what follows it.
+//! Layers with weights. Each becomes one convolution that includes the nodes after it where it can.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use crate::network::{Node, ValueId};
 use crate::operator::{Binary, Op, Unary, Window};
 use crate::plan::Compiler;
 
-/// A window that sees one pixel: dense layers and per-channel arithmetic.
+/// A 1 x 1 window: dense layers and per-channel arithmetic.
 const POINT: Window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], before: [0, 0], after: [0, 0] };
 
-/// What follows a layer and happens in the same pass.
+/// The nodes after a layer that run in the layer's own pass.
 struct Tail {
     residual: Option<ValueId>,
     activation: Activation,
@@ -62,7 +62,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// The input as an image with channel stride 1, and the buffer of the copy if it took one.
+    /// Returns the input as an image with channel stride 1, and the buffer of its copy if it had to be copied.
     fn layer_input(&mut self, node: &Node) -> (View, Option<usize>) {
         let view = self.view(node.inputs[0]);
         let shape = view.shape.clone();
@@ -72,13 +72,13 @@ impl<'a> Compiler<'a> {
                 View { shape: vec![n, c, 1, 1], strides: vec![view.strides[0], view.strides[1], 0, 0], ..view }
             }
             (Op::Linear, _) => return self.rows_of(&view),
-            // Any further axes are pixels of one row.
+            // All further axes become the pixels of one line.
             _ => return self.columns_of(&view),
         };
         self.channels_last(folded)
     }
 
-    /// `[.., K]` as `[rows, K, 1, 1]`.
+    /// Copies `[.., K]` to an image `[rows, K, 1, 1]`.
     fn rows_of(&mut self, view: &View) -> (View, Option<usize>) {
         let depth = view.shape.last().copied().unwrap_or(1);
         let rows = view.shape.iter().product::<usize>() / depth.max(1);
@@ -88,7 +88,7 @@ impl<'a> Compiler<'a> {
         (View { shape: vec![rows, depth, 1, 1], strides: vec![depth, 1, 0, 0], ..plain }, Some(buffer))
     }
 
-    /// `[N, C, ..]` as `[N, C, L, 1]`.
+    /// Copies `[N, C, ..]` to an image `[N, C, L, 1]`.
     fn columns_of(&mut self, view: &View) -> (View, Option<usize>) {
         let (n, c) = (view.shape[0], view.shape[1]);
         let line: usize = view.shape[2..].iter().product();
@@ -104,7 +104,7 @@ impl<'a> Compiler<'a> {
         (last, copied)
     }
 
-    /// The same image with channel stride 1, copied only if it has another.
+    /// Returns the image with channel stride 1, and the buffer of its copy if its channel stride was another.
     pub(super) fn channels_last(&mut self, view: View) -> (View, Option<usize>) {
         if view.strides[1] == 1 || view.shape[1] == 1 {
             return (view, None);
@@ -116,7 +116,7 @@ impl<'a> Compiler<'a> {
         (image, Some(buffer))
     }
 
-    /// Weights `[out, in / group, taps]` and bias.
+    /// Returns the weights `[out, in / group, taps]` and the bias.
     fn layer_weights(&self, node: &Node) -> (Cow<'a, [f32]>, Cow<'a, [f32]>) {
         let net = self.net;
         let weights = |index: usize| net.weights(node.inputs[index]);
@@ -129,8 +129,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Fuses the addition and the activation that follow node `index`, if nobody else sees the
-    /// values between and the other addend already lies like `output`.
+    /// Fuses the addition and the activation that follow node `index`, if nothing else reads the values between and the
+    /// other addend already has the layout of `output`.
     fn tail(&mut self, index: usize, node: &Node, output: &View) -> Tail {
         let mut tail = Tail { residual: None, activation: Activation::None, output: node.output };
         if let Op::PRelu = node.op {
@@ -151,7 +151,7 @@ impl<'a> Compiler<'a> {
             };
             Some((next, activation))
         });
-        // Slopes go by axis 1, which are the layer's channels unless a dense layer has more axes.
+        // Slopes apply along axis 1. These are the layer's channels, unless a dense layer has more axes.
         if let Some((next, activation)) = activation.filter(|_| output.strides.get(1) == Some(&1)) {
             tail.activation = activation;
             self.fuse(next, &mut tail);
@@ -165,7 +165,7 @@ impl<'a> Compiler<'a> {
         tail.output = self.net.nodes[node].output;
     }
 
-    /// The one node that reads `value`, if there is only one and it is not an output.
+    /// Returns the node that reads `value`, if there is only one and `value` is not an output.
     fn only_reader(&self, index: usize, value: ValueId) -> Option<usize> {
         let after = self.net.nodes[index + 1..].iter();
         let mut readers = after.enumerate().filter(|(_, node)| node.inputs.contains(&value)).map(|(i, _)| i);
@@ -173,7 +173,7 @@ impl<'a> Compiler<'a> {
         (self.readers[value] == 1).then_some(index + 1 + first)
     }
 
-    /// The addition that alone reads `value`, and what it adds.
+    /// Returns the addition that alone reads `value`, and its other addend.
     fn addition_after(&self, index: usize, value: ValueId, output: &View) -> Option<(usize, ValueId)> {
         let next = self.only_reader(index, value)?;
         let Node { op: Op::Binary(Binary::Add), inputs, .. } = &self.net.nodes[next] else {
@@ -185,13 +185,13 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// A layer's output pixels seen with the shape the network gives them.
+/// Views a layer's output pixels in the shape that the network gives them.
 fn unfold(pixels: &View, shape: &[usize]) -> View {
     let strides = match *shape {
         [_, _, _, _] => pixels.strides.clone(),
         [_, _] => vec![pixels.strides[0], 1],
         _ if pixels.shape[2..] == [1, 1] => {
-            // Rows of a dense layer: the last axis is the channels.
+            // Rows of a dense layer: the channels are the last axis.
             let mut strides = vec![1; shape.len()];
             let mut step = pixels.strides[0];
             for axis in (0..shape.len().saturating_sub(1)).rev() {
@@ -201,7 +201,7 @@ fn unfold(pixels: &View, shape: &[usize]) -> View {
             strides
         }
         _ => {
-            // Columns: axes from the third on step over pixels.
+            // Columns: the axes from the third on step over pixels.
             let mut strides = vec![pixels.strides[0], 1];
             let inner = fold::strides(&shape[2..]);
             strides.extend(inner.iter().map(|s| s * pixels.strides[2]));
@@ -211,7 +211,7 @@ fn unfold(pixels: &View, shape: &[usize]) -> View {
     View { shape: shape.to_vec(), strides, ..pixels.clone() }
 }
 
-/// Where each tap of each output pixel lies. Fails if a place does not fit 32 bits.
+/// Returns the arena index of each tap of each output pixel. Fails if an index does not fit 32 bits.
 pub(super) fn places(node: &Node, input: &View, window: &Window, size: [usize; 2]) -> Result<Vec<u32>, Error> {
     let too_large = |_| Error::Node {
         node: node.name.clone(),

@@ -1,5 +1,4 @@
-//! Nodes without weights. Most that only move data cost nothing: they look at the same buffer
-//! in another way.
+//! Nodes without weights. Most nodes that only move data cost nothing: their output is another view of the same buffer.
 
 use crate::error::Error;
 use crate::fold;
@@ -12,7 +11,7 @@ use crate::plan::layer::places;
 use crate::step::{AverageStep, GridSampleStep, Lines, ResizeStep, Step};
 
 impl Compiler<'_> {
-    /// Output and input of a node that treats every element alike.
+    /// Returns the walk over output and input of an element-wise node.
     pub(super) fn elementwise(&mut self, node: &Node) -> Nest<2> {
         let input = self.view(node.inputs[0]);
         let output = self.place(&input.shape);
@@ -146,7 +145,7 @@ impl Compiler<'_> {
         self.views[node.output] = Some(output);
     }
 
-    /// Indices that follow each other are copied at once.
+    /// Copies each run of consecutive indices at once.
     pub(super) fn gather(&mut self, node: &Node, axis: usize, indices: &[usize]) {
         let input = self.view(node.inputs[0]);
         let output = self.place(self.shape(node.output));
@@ -174,13 +173,13 @@ impl Compiler<'_> {
     }
 }
 
-/// Lets taps outside the image look at one inside: that leaves the largest as it is.
+/// Replaces each tap outside the image by one inside, which does not change the maximum.
 fn only_inside(taps: &mut [u32]) {
     let inside = taps.iter().copied().find(|&place| place != OUTSIDE).unwrap_or(OUTSIDE);
     taps.iter_mut().filter(|place| **place == OUTSIDE).for_each(|place| *place = inside);
 }
 
-/// Every place that differs outside `axes`, in output and input.
+/// Returns a walk over all positions outside `axes`, in output and input.
 fn starts(shape: &[usize], axes: &[usize], output: &View, input: &View) -> Nest<2> {
     let mut outside = shape.to_vec();
     for &axis in axes {
