@@ -1,4 +1,4 @@
-//! One face to the age that it looks.
+//! Estimates the age of one face.
 
 use crate::Error;
 use crate::image::View;
@@ -6,15 +6,15 @@ use crate::mesh::Mesh;
 use crate::networks::Networks;
 use crate::values::picture::Quality;
 
-/// The quality of a picture that shows nobody.
+/// The quality of a picture that shows no face.
 pub const NO_PERSON: i32 = -10_000;
 
-/// The side of what the network is shown, as a multiple of what the mesh spans.
+/// The side of the age network's crop, as a multiple of the extent of the mesh.
 const SQUARE: f32 = 1.0;
-/// Nobody is older. The network's number has no bounds of its own.
+/// The highest age that is stated: the network's output has no bounds of its own.
 const YEARS_MAX: f32 = 120.0;
 
-/// In years, from 0 to 120: the mean of what the network says of the face and of its mirror image.
+/// Returns the age in years, 0 to 120: the mean of the network's outputs for the face and for its mirror image.
 pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Error> {
     let crop = networks.age_crop(view, mesh.square_of(SQUARE));
     let plain = networks.years(&crop)?;
@@ -27,17 +27,17 @@ pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Er
     }
 }
 
-/// True if an age, as answers state it, reaches the threshold; both in years.
+/// Returns true if an age, as answers state it, reaches the threshold; both in years.
 pub fn is_above(years: f32, threshold: i32) -> bool {
     years >= threshold as f32
 }
 
-/// An age as answers state it: in years, to a tenth.
+/// Rounds an age as answers state it: in years, to a tenth.
 pub fn stated(years: f32) -> f32 {
     (10.0 * years).round() / 10.0
 }
 
-/// True if an age may be stated for a face: from quality 0 on, below which answers ask for another picture.
+/// Returns true if an age may be stated for a face: from quality 0 on. Below that, answers ask for another picture.
 pub fn is_enough(quality: &Quality) -> bool {
     quality.value >= 0
 }

@@ -1,4 +1,4 @@
-//! Where a recognizer wants the points of a face.
+//! The places that a recognizer expects the points of a face in.
 
 use serde::Deserialize;
 
@@ -12,13 +12,13 @@ use crate::values::picture::Point;
 pub enum Alignment {
     /// Vertices of the mesh.
     Mesh { vertices: Vec<usize>, points: Vec<Point> },
-    /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
+    /// Eyes, nose and corners of the mouth: the detector's own if it gives them, else the mesh's.
     Five(Five),
 }
 
 impl Alignment {
-    /// From the picture to the recognizer's input; `None` when the points lie in one place. `five` are those of the
-    /// face whose mesh it is.
+    /// Returns the map from the picture to the recognizer's input; `None` if the points lie in one place. `mesh` and
+    /// `five` must show the same face.
     pub fn fit(&self, mesh: &Mesh, five: &Five) -> Option<Similarity> {
         match self {
             Self::Mesh { vertices, points } => {
@@ -30,7 +30,7 @@ impl Alignment {
     }
 }
 
-/// As it is written in a pack's manifest: `{ vertices = […], points = [[x, y], …] }` or `{ five = [[x, y], …] }`.
+/// The form in a pack's manifest: `{ vertices = […], points = [[x, y], …] }` or `{ five = [[x, y], …] }`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {

@@ -1,13 +1,13 @@
-//! From the cosine of two templates to a score that means a false acceptance rate.
+//! Maps the cosine of two templates to a score that means a false acceptance rate.
 
 use serde::{Deserialize, Serialize};
 
 use crate::values::score::Score;
 
-/// What a recognizer's cosines mean, as measured on pictures of different people.
+/// The curve from cosine to score, measured on pictures of different people.
 ///
-/// Between knots the score is a straight line in the cosine; outside of them it stays that of the nearest.
-/// A value that exists has passed the checks of [`Fault`], so [`Calibration::score`] never falls as the cosine rises.
+/// Between knots the score is linear in the cosine; outside of them it is that of the nearest knot. A value that exists
+/// has passed the checks of [`Fault`], so [`Calibration::score`] never falls as the cosine rises.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Table", into = "Table")]
 pub struct Calibration {
@@ -23,45 +23,45 @@ pub struct Knot {
     pub score: f64,
 }
 
-/// How a calibration was measured.
+/// The measurement that a calibration comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// The pictures, in words.
     pub data: String,
-    /// How many people they show.
+    /// The number of people that they show.
     pub people: usize,
-    /// How many templates were compared.
+    /// The number of templates that were compared.
     pub templates: usize,
-    /// How many pairs of different people these gave.
+    /// The number of pairs of templates of different people.
     pub impostor_pairs: u64,
-    /// The lowest false acceptance rate, in percent, that these people can support: three in the number of pairs of
-    /// people (the "rule of three"; pictures of the same two people are no independent trials). What is stated below
-    /// it comes from the tail alone.
+    /// The lowest false acceptance rate, in percent, that these people can support: three divided by the number of
+    /// pairs of people (the "rule of three"; pictures of the same two people are not independent trials). Lower rates
+    /// come from the tail alone.
     pub measured_to_percent: f64,
     pub tail: Tail,
 }
 
-/// The generalised Pareto law that the curve follows above `cosine`: of the pairs beyond it, the share beyond
+/// The generalised Pareto distribution that the curve follows above `cosine`: among the pairs above it, the share above
 /// `cosine + x` is `(1 + shape x / scale)^(-1 / shape)`, or `exp(-x / scale)` for a shape of zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tail {
-    /// Where it begins.
+    /// The cosine where the tail begins.
     pub cosine: f64,
-    /// Never negative: such a law would end before a cosine of one and call everything beyond impossible.
+    /// Never negative: such a tail could end before a cosine of one and declare everything beyond impossible.
     pub shape: f64,
     /// Above zero, in units of the cosine.
     pub scale: f64,
 }
 
 impl Tail {
-    /// The share of the pairs beyond the tail's beginning that lie beyond `cosine`; one below its beginning.
+    /// Returns the share of the tail's pairs that lie above `cosine`; 1 for a cosine below the tail.
     pub fn beyond(&self, cosine: f64) -> f64 {
         let x = (cosine - self.cosine).max(0.0) / self.scale;
         if self.shape == 0.0 { (-x).exp() } else { (1.0 + self.shape * x).powf(-1.0 / self.shape) }
     }
 }
 
-/// Why a table is no calibration.
+/// The reasons why a table is not a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Fault {
     #[error("a calibration needs at least two knots")]
@@ -100,7 +100,7 @@ impl Calibration {
         if fits { Ok(Self { knots, origin }) } else { Err(Fault::Tail) }
     }
 
-    /// The score of two templates by their cosine. What is not a number scores as low as can be.
+    /// Returns the score of two templates with this cosine. A cosine that is not a number gets the lowest score.
     pub fn score(&self, cosine: f64) -> Score {
         let above = self.knots.partition_point(|knot| knot.cosine <= cosine);
         let last = self.knots.len() - 1;
@@ -116,7 +116,7 @@ impl Calibration {
         Score(score)
     }
 
-    /// The lowest cosine that reaches `score`; above 1 when none does.
+    /// Returns the lowest cosine that reaches `score`; infinity if none does.
     pub fn cosine(&self, score: Score) -> f64 {
         let above = self.knots.partition_point(|knot| knot.score < score.0);
         match above {
@@ -130,7 +130,7 @@ impl Calibration {
         }
     }
 
-    /// The points of the curve, in rising order.
+    /// Returns the points of the curve, in rising order.
     pub fn knots(&self) -> &[Knot] {
         &self.knots
     }
@@ -140,7 +140,7 @@ impl Calibration {
     }
 }
 
-/// As it is written in a pack's manifest.
+/// The form in a pack's manifest.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -152,7 +152,7 @@ struct Table {
     tail_cosine: f64,
     tail_shape: f64,
     tail_scale: f64,
-    /// Cosine and score.
+    /// Cosine and score of each knot.
     knots: Vec<[f64; 2]>,
 }
 

@@ -1,4 +1,4 @@
-//! A picture file made smaller, to be looked at.
+//! Makes a picture file smaller, for people to look at.
 
 use std::sync::LazyLock;
 
@@ -9,13 +9,14 @@ use crate::Error;
 use crate::image::Image;
 use crate::memory::Memory;
 
-/// Of 1 to 100; below 80 faces lose what the recogniser looks at.
+/// JPEG quality, 1 to 100; below 80 faces lose detail that the recognizer uses.
 const QUALITY: u8 = 85;
 
-/// Room for the largest picture that is decoded: others wait for it.
+/// Memory for decoding. The largest picture takes all of it, and others wait meanwhile.
 static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::new(150_000_000));
 
-/// The picture as a JPEG, upright. Blocks this thread while it works, and while others' large pictures do.
+/// Returns the picture as an upright JPEG. Blocks this thread while it works or waits for memory that other pictures
+/// hold.
 pub fn jpeg(bytes: &[u8], pixels_max: u64) -> Result<Vec<u8>, Error> {
     let image = Image::decode(bytes, pixels_max, &MEMORY)?;
     let view = image.view();

@@ -1,4 +1,4 @@
-//! The curves by which a pack scores: one for any two pictures, and others for pictures of two types.
+//! The calibration curves of a pack: one for any two pictures, and others for pictures of two types.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::discount::Discounts;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
 
-/// The types of two pictures, whichever of them is the reference.
+/// The types of two pictures; either picture may be the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Types {
@@ -30,13 +30,14 @@ impl Types {
         self.first != self.second
     }
 
-    /// On which side of such a pair, 0 or 1, a picture stands; 0 for both if the types are one. `None` for others.
+    /// Returns the side of such a pair, 0 or 1, on which a picture of this type stands; 0 if both types are the same.
+    /// `None` for other types.
     pub fn side(self, image_type: ImageType) -> Option<usize> {
         [self.first, self.second].iter().position(|own| *own == image_type)
     }
 }
 
-/// The names of both in the contract's words, with a space between them.
+/// Writes both names in the contract's words, separated by a space.
 impl fmt::Display for Types {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.first, self.second)
@@ -46,7 +47,7 @@ impl fmt::Display for Types {
 impl FromStr for Types {
     type Err = String;
 
-    /// In either order.
+    /// Reads the names in either order.
     fn from_str(names: &str) -> Result<Self, String> {
         let (a, b) = names.split_once(' ').ok_or_else(|| format!("'{names}' is not two types of images"))?;
         Ok(Self::new(a.parse()?, b.parse()?))
@@ -67,23 +68,23 @@ impl From<Types> for String {
     }
 }
 
-/// What the cosines of a pack mean.
+/// The calibrations of a pack, and its discounts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
-    /// For pairs of types that have no curve of their own.
+    /// The curve for pairs of types that have no curve of their own.
     pub general: Calibration,
     pub by_types: BTreeMap<Types, Calibration>,
-    /// For pairs of poor pictures.
+    /// The discounts for pairs of poor pictures.
     pub discounts: Discounts,
 }
 
 impl Curves {
-    /// The curve for pictures of these types.
+    /// Returns the curve for pictures of these types.
     pub fn of(&self, types: Types) -> &Calibration {
         self.by_types.get(&types).unwrap_or(&self.general)
     }
 
-    /// The score of two faces by the curve of their types, for what their pictures leave of the cosine.
+    /// Returns the score of two faces: the curve of their types, at the discounted cosine.
     pub fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         let types = Types::new(reference.image_type, candidate.image_type);
         self.of(types).score(self.discounts.cosine(reference.template, candidate.template))

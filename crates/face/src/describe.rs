@@ -1,4 +1,4 @@
-//! The whole pipeline, once for each picture.
+//! Runs the whole pipeline on one picture.
 
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,7 @@ impl Networks {
         face(self, view, &found, digest(&picture.bytes))
     }
 
-    /// Finds the face of a picture and says how old it looks, on this thread. Nobody in it is no error.
+    /// Finds the face of a picture and estimates its age, on this thread. A picture without a face is not an error.
     pub fn estimate_age(&mut self, picture: &Picture) -> Result<AgeEstimate, Error> {
         let image = match Image::decode(&picture.bytes, self.settings().pixels_max, self.memory()) {
             Err(Error::TooNarrow { .. }) => return Ok(AgeEstimate { digest: digest(&picture.bytes), face: None }),
@@ -33,7 +33,7 @@ impl Networks {
         Ok(AgeEstimate { digest: digest(&picture.bytes), face: found.map(aged).transpose()? })
     }
 
-    /// The face that the picture's sender means.
+    /// Returns the wanted face of the picture; `None` if there is no face. Fails if there are too many.
     fn wanted(&mut self, image: &Image, picture: &Picture) -> Result<Option<Found>, Error> {
         let turns = if picture.rotation { Turns::Quarters } else { Turns::None };
         let found = match picture.wanted {
@@ -55,7 +55,7 @@ pub fn face(networks: &mut Networks, view: View, found: &Found, digest: String) 
     Ok(measured(networks, view, found, digest)?.0)
 }
 
-/// Does the same, and gives what its quality was made of.
+/// Does the same, and also returns the measures that the quality was made from.
 pub fn measured(
     networks: &mut Networks,
     view: View,
@@ -69,12 +69,12 @@ pub fn measured(
     Ok((DescribedFace { digest, landmarks, template: template.with_quality(quality.value), quality }, measures))
 }
 
-/// SHA-256 of an image file, in lower-case hex.
+/// Returns the SHA-256 of an image file, in lower-case hex.
 pub fn digest(file: &[u8]) -> String {
     format!("{:x}", Sha256::digest(file))
 }
 
-/// The part of a box that lies in the picture.
+/// Clips a box to the picture.
 fn within(view: View, face_box: FaceBox) -> FaceBox {
     let cut = |start: f32, len: f32, side: usize| {
         let (low, high) = (start.clamp(0.0, side as f32), (start + len).clamp(0.0, side as f32));

@@ -1,4 +1,4 @@
-//! What a detector says about a picture: possible faces, and where their eyes are.
+//! Detectors find possible faces in a picture, and their eyes.
 
 use crate::geometry::Five;
 use crate::values::picture::{FaceBox, Point};
@@ -6,39 +6,39 @@ use crate::values::picture::{FaceBox, Point};
 pub mod blazeface;
 pub mod yunet;
 
-/// Rows that the network may call a face are kept above this.
+/// A row shows a possible face if its confidence is above this.
 pub const CONFIDENCE_MIN: f32 = 0.5;
-/// Rows that overlap more than this show one face.
+/// Two rows show one face if their boxes overlap by more than this.
 pub const OVERLAP_MAX: f32 = 0.3;
-/// So many of the surest rows are looked at: a picture made to please the network must not stall it.
+/// The most rows that are merged, most confident first: a picture made to please the network must not stall it.
 const ROWS_MAX: usize = 1000;
 
 /// A possible face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
     pub face_box: FaceBox,
-    /// The one on the left of the picture first.
+    /// The eye on the left of the picture comes first.
     pub eyes: [Point; 2],
-    /// Of detectors that know them.
+    /// `None` for detectors that do not give them.
     pub five: Option<Five>,
     /// 0..1
     pub confidence: f32,
 }
 
-/// How the numbers of one kind of detector are read.
+/// Reads the outputs of one kind of detector.
 pub trait Reader: Send + Sync {
-    /// Sides of the network's input are multiples of this.
+    /// Returns the step of the network's input: its sides are multiples of this.
     fn side_step(&self) -> usize;
 
-    /// Names and shapes of the outputs for an input of `width` x `height` pixels.
+    /// Returns names and shapes of the outputs for an input of `width` x `height` pixels.
     fn outputs(&self, width: usize, height: usize) -> Vec<(String, Vec<usize>)>;
 
-    /// The faces in these outputs, in pixels of the input.
+    /// Returns the faces in these outputs, in pixels of the input.
     fn read(&self, outputs: &[Vec<f32>], width: usize, height: usize) -> Vec<Detection>;
 }
 
 impl Detection {
-    /// Every point and corner moved by `place`, which keeps upright rectangles upright.
+    /// Maps every point and corner with `place`, which must keep upright rectangles upright.
     #[must_use]
     pub fn moved(self, place: impl Fn(Point) -> Point) -> Self {
         let FaceBox { x, y, width, height } = self.face_box;
@@ -54,7 +54,7 @@ impl Detection {
     }
 }
 
-/// Whether a row is a box that can be drawn.
+/// Returns true if the box has a size and all numbers are finite.
 pub fn usable(found: &Detection) -> bool {
     let FaceBox { x, y, width, height } = found.face_box;
     let [left, right] = found.eyes;
@@ -62,7 +62,8 @@ pub fn usable(found: &Detection) -> bool {
     width > 0.0 && height > 0.0 && finite
 }
 
-/// Joins what overlaps a surer one: the mean of all, weighted by confidence. Surest first.
+/// Merges each detection with those it overlaps that are less confident: their mean, weighted by confidence. Returns
+/// the most confident first.
 pub fn merged(mut found: Vec<Detection>) -> Vec<Detection> {
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     found.truncate(ROWS_MAX);
@@ -78,7 +79,7 @@ pub fn merged(mut found: Vec<Detection>) -> Vec<Detection> {
     merged
 }
 
-/// The mean of boxes and points, weighted by confidence.
+/// Returns the mean of boxes and points, weighted by confidence.
 fn mean(all: &[Detection]) -> Detection {
     let total: f32 = all.iter().map(|d| d.confidence).sum();
     let of = |value: &dyn Fn(&Detection) -> f32| all.iter().map(|d| d.confidence * value(d)).sum::<f32>() / total;
@@ -89,7 +90,7 @@ fn mean(all: &[Detection]) -> Detection {
         height: of(&|d| d.face_box.height),
     };
     let eye = |k: usize| Point { x: of(&|d| d.eyes[k].x), y: of(&|d| d.eyes[k].y) };
-    // A detector knows them of all faces, or of none.
+    // A detector gives the five points of all faces or of none.
     let five = all.iter().all(|d| d.five.is_some()).then(|| {
         let at = |d: &Detection, k: usize| d.five.map_or(Point { x: 0.0, y: 0.0 }, |five| five[k]);
         std::array::from_fn(|k| Point { x: of(&|d| at(d, k).x), y: of(&|d| at(d, k).y) })
@@ -97,7 +98,7 @@ fn mean(all: &[Detection]) -> Detection {
     Detection { face_box, eyes: [eye(0), eye(1)], five, confidence: total }
 }
 
-/// The area two boxes share, as a part of the area they cover together; 0..1.
+/// Returns the intersection over union of two boxes, 0..1.
 pub fn overlap(a: FaceBox, b: FaceBox) -> f32 {
     let shared = |a0: f32, a: f32, b0: f32, b: f32| ((a0 + a).min(b0 + b) - a0.max(b0)).max(0.0);
     let both = shared(a.x, a.width, b.x, b.width) * shared(a.y, a.height, b.y, b.height);
@@ -112,7 +113,7 @@ pub fn centre(face_box: FaceBox) -> Point {
     Point { x: face_box.x + face_box.width / 2.0, y: face_box.y + face_box.height / 2.0 }
 }
 
-/// Whether `point` lies in `face_box`.
+/// Returns true if `point` lies in `face_box`.
 pub fn holds(face_box: FaceBox, point: Point) -> bool {
     let within = |at: f32, start: f32, len: f32| (start..start + len).contains(&at);
     within(point.x, face_box.x, face_box.width) && within(point.y, face_box.y, face_box.height)

@@ -1,33 +1,33 @@
-//! What the cosine of two poor pictures counts for.
+//! Discounts the cosine of two poor pictures.
 //!
-//! Pictures without detail resemble each other whoever is on them, so a cosine means less the poorer the *better* one of
-//! two pictures is. (One poor picture alone resembles nobody.) A discount says for such pairs which cosine of good
-//! pictures is as rare among different people. It was measured on photographs that were made worse, by the kind of
-//! degradation that needs the largest discount.
+//! Pictures without detail resemble each other whoever they show, so a cosine means less the poorer the *better* one of
+//! two pictures is. (One poor picture alone resembles nobody.) A discount maps the cosine of such a pair to the cosine
+//! of good pictures that is as rare among different people. It was measured on photographs that were made worse, with
+//! the kind of degradation that needs the largest discount.
 
 use serde::{Deserialize, Serialize};
 
 use crate::values::template::Template;
 
-/// For pairs whose better picture has a quality within a range.
+/// The discount for pairs whose better picture has a quality within one range.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discount {
     /// The quality of the better picture is below this, and not below that of the next discount.
     pub below: i32,
-    /// Cosines of such pairs, and the cosines of good pictures that are as rare; both rise.
+    /// Cosines of such pairs, each with the cosine of good pictures that is as rare; both rise.
     pub cosines: Vec<[f64; 2]>,
 }
 
 /// The discounts of a pack, from the best quality to the worst.
 ///
-/// A value that exists has passed the checks of [`Fault`]: what is left of a cosine rises with it, and never rises as
-/// the quality falls.
+/// A value that exists has passed the checks of [`Fault`]: the discounted cosine rises with the cosine, and never rises
+/// as the quality falls.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Vec<Discount>", into = "Vec<Discount>")]
 pub struct Discounts(Vec<Discount>);
 
-/// Why a list holds no discounts.
+/// The reasons why a list holds no discounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("discount {0} has no cosines, or some that are not within -1..1")]
@@ -41,7 +41,7 @@ pub enum Fault {
 }
 
 impl Discount {
-    /// Straight lines between the places given, and the same difference outside of them.
+    /// Interpolates linearly between the given cosines. Outside of them, the difference is that of the nearest one.
     fn of(&self, cosine: f64) -> f64 {
         let above = self.cosines.partition_point(|[own, _]| *own <= cosine);
         let (low, high) = (above.checked_sub(1).map(|at| self.cosines[at]), self.cosines.get(above));
@@ -71,7 +71,7 @@ impl TryFrom<Vec<Discount>> for Discounts {
             }
             let left_by_better = |cosine: f64| better.map_or(cosine, |better| better.of(cosine));
             let places = discount.cosines.iter().chain(better.iter().flat_map(|better| &better.cosines));
-            // Six digits are written.
+            // Manifests round to six digits.
             if places.clone().any(|[own, _]| discount.of(*own) > left_by_better(*own) + 1e-6) {
                 return Err(Fault::TooMuch(at));
             }
@@ -87,14 +87,14 @@ impl From<Discounts> for Vec<Discount> {
 }
 
 impl Discounts {
-    /// What is left of the cosine of two pictures. Of a picture whose quality is not known nothing bad is thought.
+    /// Returns the discounted cosine of two pictures. There is no discount if the quality of one is not known.
     pub fn left(&self, cosine: f64, qualities: [Option<i32>; 2]) -> f64 {
         let [Some(one), Some(other)] = qualities else { return cosine };
         let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
         discount.map_or(cosine, |discount| discount.of(cosine))
     }
 
-    /// The same, for two templates, which know the quality of their pictures.
+    /// Returns the discounted cosine of two templates, which hold the quality of their pictures.
     pub fn cosine(&self, one: &Template, other: &Template) -> f64 {
         self.left(one.cosine(other), [one.quality(), other.quality()])
     }

@@ -1,5 +1,5 @@
-//! Finds faces of every size: a coarse look first, finer ones only while nothing is found, and no face is
-//! believed that the landmark network does not confirm.
+//! Finds faces of every size. A coarse look comes first, and finer looks follow only while no face is found. The
+//! landmark network must confirm each face.
 
 use crate::detect::{self, Detection};
 use crate::geometry::Five;
@@ -9,25 +9,27 @@ use crate::networks::Networks;
 use crate::values::picture::{Eyes, FaceBox, Point};
 use crate::{Error, resample, tile};
 
-/// A mesh less present than this is no face's.
+/// A mesh with a lower presence shows no face.
 const PRESENCE_MIN: f32 = 0.5;
-/// A face counts beside the largest one from this share of its area on.
+/// Another face counts if it has at least this share of the largest face's area.
 const AREA_SHARE_MIN: f32 = 0.25;
-/// In a finer look a larger face breaks into pieces, and an eye or a mouth passes for a face; pixels of the network.
+/// The widest box that a finer look keeps, in pixels of the network. A wider face breaks into pieces in such a look,
+/// and an eye or a mouth passes for a face.
 const FINE_WIDTH_MAX: f32 = tile::WIDTH_MAX;
-/// A finer look that follows places smaller faces better; pixels of the network.
+/// The narrowest box that a look keeps if a finer one follows, which places smaller faces better; pixels of the
+/// network.
 const COARSE_WIDTH_MIN: f32 = 20.0;
-/// A finer look follows when it shows the picture at no less than 3/4 of its size there.
+/// A finer look follows if it enlarges the picture by no more than this.
 const GROWTH_MAX: f32 = 4.0 / 3.0;
-/// How much of the coarse look a picture takes when a border is laid around it, so that a face which
-/// touches its edges has an outline.
+/// The share of the coarse look that the picture takes in a look with a border. The border gives an outline to a face
+/// that touches the edges of the picture.
 const BORDERED: f32 = 0.65;
-/// So many candidates of a look are shown to the landmark network: a wall of portraits must not stall it.
+/// The most candidates of a look that the landmark network checks: a wall of portraits must not stall it.
 const CONFIRMED_MAX: usize = 16;
-/// The eyes of an upright face lie on a line less inclined than this, in radians.
+/// The line through the eyes of an upright face is less inclined than this, in radians.
 const INCLINED_MAX: f32 = std::f32::consts::FRAC_PI_4;
 
-/// The largest face of a picture, in pixels of the upright picture.
+/// A face that was found, in pixels of the upright picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     pub detection: Detection,
@@ -36,43 +38,43 @@ pub struct Found {
     pub others: Vec<Found>,
 }
 
-/// Which turns of the picture are looked at.
+/// The quarter turns in which a picture is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turns {
     /// The picture is upright.
     None,
-    /// It may lie on any side.
+    /// The picture may lie on any side.
     Quarters,
 }
 
-/// One look at the whole picture.
+/// One search of the whole picture at one scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
-    /// Of the picture, in pixels of the network.
+    /// The longer side of the picture, in pixels of the network.
     longer_side: usize,
-    /// Of the network's input, which is a square then; else as small as the picture allows.
+    /// The side of the network's square input; `None` for an input as small as the picture allows.
     square: Option<usize>,
-    /// Of boxes that are kept, in pixels of the network.
+    /// The widths of boxes that are kept, in pixels of the network.
     width_min: f32,
     width_max: f32,
 }
 
-/// Which of the faces that count is wanted.
+/// The face that is wanted among those that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Largest,
-    /// The one nearest the middle of the picture.
+    /// The face nearest the middle of the picture.
     Central,
 }
 
-/// The largest face, and those that count beside it; `None` when there is none.
+/// Finds the largest face, and those that count beside it; `None` if there is no face.
 pub fn largest(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
     let found = search(networks, image, turns, Wanted::Largest);
     networks.end_detection();
     found
 }
 
-/// The face nearest the middle of the picture, of those that count beside the largest one.
+/// Finds the face nearest the middle of the picture, among those that count; `None` if there is no face.
 pub fn central(networks: &mut Networks, image: &Image, turns: Turns) -> Result<Option<Found>, Error> {
     let found = search(networks, image, turns, Wanted::Central);
     networks.end_detection();
@@ -102,7 +104,7 @@ fn search(networks: &mut Networks, image: &Image, turns: Turns, wanted: Wanted) 
     Ok(None)
 }
 
-/// From coarse to fine, for a detector whose coarsest input has `side` pixels.
+/// Returns the looks from coarse to fine, for a detector whose coarsest input has sides of `side` pixels.
 fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
     let follows = move |fine: usize| fine as f32 <= longer_side as f32 * GROWTH_MAX;
     let width_min = move |next: usize| if follows(next) { COARSE_WIDTH_MIN } else { 0.0 };
@@ -120,7 +122,7 @@ fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
     [coarse, bordered].into_iter().chain(fines)
 }
 
-/// What the detector sees in `small`, in pixels of `view`; largest first.
+/// Returns the faces that the detector sees in `small`, in pixels of `view`; largest first.
 fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Vec<Detection>, Error> {
     let step = networks.detector_step();
     let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(step));
@@ -149,7 +151,7 @@ fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> R
     Ok(found)
 }
 
-/// The wanted one of the candidates that the landmark network confirms, and the others.
+/// Returns the wanted one of the candidates that the landmark network confirms, together with the others.
 fn confirmed(
     networks: &mut Networks,
     view: View,
@@ -181,40 +183,40 @@ fn confirmed(
     let (detection, first) = accepted.remove(chosen);
     let other = |(detection, mesh)| Found { detection, mesh, others: vec![] };
     let others = accepted.into_iter().map(other).collect();
-    // The second pass looks straight at what the first has found, and is nearly always the better one.
+    // The second pass is centred on the mesh of the first, so its mesh is nearly always the better one.
     let second = networks.landmarks(view, first.square())?;
     let mesh = if second.presence >= PRESENCE_MIN && shows_eyes(view, &second) { second } else { first };
     Ok(Some(Found { detection, mesh, others }))
 }
 
-/// Whether both eyes lie in the picture: of what lies outside of it landmarks are guesses.
+/// Returns true if both eyes lie in the picture: landmarks outside of it are guesses.
 fn shows_eyes(view: View, mesh: &Mesh) -> bool {
     let Eyes { left, right } = mesh.eyes();
     view.holds(left) && view.holds(right)
 }
 
-/// Distance of a point from the middle of the picture, in pixels.
+/// Returns the distance of a point from the middle of the picture, in pixels.
 fn off_middle(view: View, point: Point) -> f32 {
     (point.x - view.width as f32 / 2.0).hypot(point.y - view.height as f32 / 2.0)
 }
 
-/// Whether two boxes are of one face.
+/// Returns true if two boxes show one face.
 fn same(larger: FaceBox, smaller: FaceBox) -> bool {
     detect::holds(larger, detect::centre(smaller)) || detect::overlap(larger, smaller) > detect::OVERLAP_MAX
 }
 
 impl Found {
-    /// The number of faces that count, this one included.
+    /// Returns the number of faces that count, including this one.
     pub fn faces(&self) -> usize {
         1 + self.others.len()
     }
 
-    /// Eyes, nose and corners of the mouth: the detector's own where it knows them, else the mesh's.
+    /// Returns eyes, nose and corners of the mouth: the detector's own if it gives them, else the mesh's.
     pub fn five(&self) -> Five {
         self.detection.five.unwrap_or_else(|| self.mesh.five())
     }
 
-    /// Found in `view` turned by so many quarters: where it lies in `view`.
+    /// Maps a face that was found in `view`, turned by `quarters` quarter turns, back to `view`.
     fn turned_back(self, view: View, quarters: usize) -> Self {
         let place = |point| view.unturned(quarters, point);
         let others = self.others.into_iter().map(|other| other.turned_back(view, quarters)).collect();

@@ -5,9 +5,9 @@ use crate::values::picture::Point;
 /// Eye on the left of the picture, the other eye, tip of the nose, corner of the mouth on the left, the other corner.
 pub type Five = [Point; 5];
 
-/// A turn, a scale and a shift: `(x, y)` becomes `(a x - b y + shift_x, b x + a y + shift_y)`.
+/// A rotation, a scale and a translation: `(x, y)` becomes `(a x - b y + shift_x, b x + a y + shift_y)`.
 ///
-/// Both sides count pixels from the centre of the first one.
+/// On both sides, the centre of the first pixel is (0, 0).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {
     pub a: f64,
@@ -16,7 +16,7 @@ pub struct Similarity {
     pub shift_y: f64,
 }
 
-/// A square of a picture, turned by `angle` (radians, clockwise in the picture).
+/// A square of a picture, rotated by `angle` (radians, clockwise in the picture).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Square {
     pub centre: Point,
@@ -25,7 +25,7 @@ pub struct Square {
 }
 
 impl Square {
-    /// From the picture to a crop of `size` x `size` pixels that shows this square upright.
+    /// Returns the map from the picture to a crop of `size` x `size` pixels that shows this square upright.
     pub fn crop(self, size: usize) -> Similarity {
         let scale = size as f64 / f64::from(self.side);
         let (sin, cos) = f64::from(self.angle).sin_cos();
@@ -37,8 +37,8 @@ impl Square {
 }
 
 impl Similarity {
-    /// The one that takes `from` to `to` with the least sum of squared distances; `None` when all of `from`
-    /// lie in one place, or something is not finite.
+    /// Returns the similarity that takes `from` to `to` with the least sum of squared distances; `None` if all of
+    /// `from` lie in one place, or something is not finite.
     pub fn fit(from: &[Point], to: &[Point]) -> Option<Self> {
         let n = from.len().min(to.len()) as f64;
         let mean = |points: &[Point]| {
@@ -60,7 +60,7 @@ impl Similarity {
         usable.then_some(Self { a, b, shift_x: shift.0, shift_y: shift.1 })
     }
 
-    /// How many pixels one becomes.
+    /// Returns the number of output pixels per input pixel, along one axis.
     pub fn scale(self) -> f64 {
         self.a.hypot(self.b)
     }

@@ -1,7 +1,7 @@
-//! An image file to pixels: sRGB, 8 bits, upright; or the reason why not.
+//! Decodes an image file to upright sRGB pixels of 8 bits, or says why it cannot.
 //!
-//! Pixels are stored once, as the file orders them; a [`View`] says how to walk them, so that neither EXIF
-//! orientation nor a search through quarter turns copies a picture of 150 MB.
+//! Pixels are stored once, in the order of the file. A [`View`] says how to walk them, so that neither EXIF orientation
+//! nor a search through quarter turns copies a picture of 150 MB.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -20,18 +20,18 @@ mod record;
 mod unread;
 mod webp;
 
-/// Most pixels decoded, unless the operator says otherwise: a sheet of A4 scanned at 600 dpi has 35 million.
+/// The most pixels that are decoded, unless the operator sets another limit: an A4 sheet scanned at 600 dpi has 35
+/// million.
 pub const PIXELS_MAX: u64 = 50_000_000;
 
-/// Most bytes that one file may take while it is decoded. Forms that need many bytes per pixel (progressive JPEG, WebP)
-/// are therefore held to fewer pixels than [`PIXELS_MAX`].
+/// The most bytes that decoding one file may take. Formats that need many bytes per pixel (progressive JPEG, WebP) are
+/// therefore limited to fewer pixels than [`PIXELS_MAX`].
 const BYTES_MAX: u64 = 250_000_000;
 
-/// A side this many times as long as the other one leaves too few pixels for a face, however finely the picture is
-/// looked at.
+/// The highest ratio of the sides. A longer picture has too few pixels for a face at any scale.
 const ASPECT_MAX: u64 = 256;
 
-/// A decoded picture. Holds its share of [`Memory`] as long as it lives.
+/// A decoded picture. It holds its share of [`Memory`] as long as it lives.
 pub struct Image {
     /// Red, green, blue; rows of `width` pixels, as the file has them.
     pixels: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct Image {
     _reserved: Option<Reserved>,
 }
 
-/// A picture as it is looked at: upright, mirrored or turned without a copy.
+/// A picture as the pipeline sees it: upright, mirrored or turned without a copy.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pixels: &'a [u8],
@@ -57,13 +57,13 @@ pub struct View<'a> {
 struct Header {
     width: u64,
     height: u64,
-    /// Needed at the peak of decoding, for each pixel.
+    /// Bytes for each pixel at the peak of decoding.
     bytes_per_pixel: f64,
-    /// Needed beside the pixels.
+    /// Bytes needed beside the pixels.
     bytes_beside: u64,
 }
 
-/// The format of a picture file, by its first bytes.
+/// Returns the format of a picture file, by its first bytes; `None` if it is not read.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
     match bytes {
         [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
@@ -75,32 +75,32 @@ pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// The picture file in what was sent: that of the first face in an ISO/IEC 19794-5 record, else all of it. Refuses what
-/// is of no format that is read, and names it.
+/// Returns the picture file in `sent`: that of the first face in an ISO/IEC 19794-5 record, else all of `sent`. Refuses
+/// a format that is not read, and names it.
 pub fn file(sent: &[u8]) -> Result<(ImageFormat, &[u8]), Error> {
     let file = record::picture(sent)?;
     format(file).map(|format| (format, file)).ok_or_else(|| undecodable(unread::reason(file)))
 }
 
-/// Width and height of a JPEG file as stored, read from its headers alone; `None` if it is none.
+/// Returns width and height of a JPEG file as stored, read from its headers alone; `None` if it is no JPEG.
 pub fn jpeg_size(bytes: &[u8]) -> Option<(u32, u32)> {
     jpeg::size(bytes)
 }
 
 impl Image {
-    /// An upright picture of `width` x `height` pixels, red, green and blue.
+    /// Makes an upright picture of `width` x `height` pixels from red, green and blue.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         assert_eq!(pixels.len(), 3 * width * height, "three bytes for each pixel");
         Self { pixels, width, height, orientation: Orientation::NoTransforms, _reserved: None }
     }
 
-    /// Reads JPEG, PNG, WebP or JPEG 2000, known by their first bytes, also in an ISO/IEC 19794-5 record. Of an animation
-    /// the first picture is read.
+    /// Reads JPEG, PNG, WebP or JPEG 2000, recognised by their first bytes, also in an ISO/IEC 19794-5 record. Reads
+    /// the first picture of an animation.
     ///
-    /// Waits until `memory` has room for the picture. Nothing is read but what pixels are made from and the
-    /// orientation; colours are taken for sRGB.
+    /// Waits until `memory` has room for the picture. Reads only the pixels and the orientation, and takes colours for
+    /// sRGB.
     pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
-        // The decoders are not ours. What makes one of them panic is a broken file, not a broken server.
+        // The decoders are third-party code. If one panics, the file is broken, not the server.
         let decoded = catch_unwind(AssertUnwindSafe(|| Self::decode_file(bytes, pixels_max, memory)));
         decoded.unwrap_or_else(|_| Err(undecodable("its decoder gave up")))
     }
@@ -120,23 +120,23 @@ impl Image {
         Self { pixels, width: width as usize, height: height as usize, orientation, _reserved: Some(reserved) }
     }
 
-    /// The same picture in another size, from pixels stored as this one's are.
+    /// Returns the same picture in another size, from pixels stored in the same order.
     #[must_use]
     pub fn like(&self, width: usize, height: usize, pixels: Vec<u8>) -> Self {
         Self { orientation: self.orientation, ..Self::new(width, height, pixels) }
     }
 
-    /// Width and height of the picture as stored, before its orientation.
+    /// Returns width and height of the picture as stored, before its orientation.
     pub fn stored_size(&self) -> (usize, usize) {
         (self.width, self.height)
     }
 
-    /// Row `y` of the picture as stored.
+    /// Returns row `y` of the picture as stored.
     pub fn stored_row(&self, y: usize) -> &[u8] {
         &self.pixels[3 * y * self.width..3 * (y + 1) * self.width]
     }
 
-    /// Upright, as its EXIF orientation asks.
+    /// Returns the picture upright, as its EXIF orientation asks.
     pub fn view(&self) -> View<'_> {
         let stored = View {
             pixels: &self.pixels,
@@ -160,7 +160,7 @@ impl Image {
 }
 
 impl View<'_> {
-    /// As it looks after so many quarter turns clockwise.
+    /// Turns the view by `quarters` quarter turns clockwise.
     #[must_use]
     pub fn turned(self, quarters: usize) -> Self {
         (0..quarters % 4).fold(self, |view, _| View {
@@ -173,13 +173,13 @@ impl View<'_> {
         })
     }
 
-    /// Left and right exchanged.
+    /// Exchanges left and right.
     #[must_use]
     pub fn mirrored(self) -> Self {
         Self { origin: self.origin + (self.width as isize - 1) * self.step_x, step_x: -self.step_x, ..self }
     }
 
-    /// Where `point` of this view turned by so many quarters lies in this view.
+    /// Maps `point` of this view, turned by `quarters` quarter turns, back to this view.
     pub fn unturned(self, quarters: usize, point: Point) -> Point {
         let last = |side: usize| side as f32 - 1.0;
         match quarters % 4 {
@@ -190,10 +190,10 @@ impl View<'_> {
         }
     }
 
-    /// Red, green and blue.
+    /// Returns red, green and blue.
     ///
     /// # Panics
-    /// If it lies outside.
+    /// If the pixel lies outside. Without debug assertions, it may return another pixel instead.
     pub fn pixel(self, x: usize, y: usize) -> [u8; 3] {
         debug_assert!(x < self.width && y < self.height, "{x}, {y}");
         let at = 3 * (self.origin + x as isize * self.step_x + y as isize * self.step_y) as usize;
@@ -201,16 +201,16 @@ impl View<'_> {
         [pixel[0], pixel[1], pixel[2]]
     }
 
-    /// The luma of one pixel (ITU-R BT.601), 0 to 255.
+    /// Returns the luma of one pixel (ITU-R BT.601), 0 to 255.
     ///
     /// # Panics
-    /// If it lies outside.
+    /// Like [`View::pixel`].
     pub fn luma(self, x: usize, y: usize) -> f32 {
         let [red, green, blue] = self.pixel(x, y).map(f32::from);
         0.299 * red + 0.587 * green + 0.114 * blue
     }
 
-    /// Whether a point lies in the picture.
+    /// Returns true if a point lies in the picture.
     pub fn holds(self, point: Point) -> bool {
         let within = |at: f32, side: usize| (0.0..side as f32).contains(&(at + 0.5));
         within(point.x, self.width) && within(point.y, self.height)
@@ -228,7 +228,7 @@ impl Header {
         Ok(memory.reserve(bytes))
     }
 
-    /// The bytes that the picture takes. Refuses one that is too large, or that can hold no face.
+    /// Returns the bytes that the picture takes. Refuses one that is too large, or that can hold no face.
     fn check(&self, pixels_max: u64) -> Result<u64, Error> {
         let &Self { width, height, bytes_per_pixel, bytes_beside } = self;
         let pixels = width * height;

@@ -1,4 +1,4 @@
-//! The pipeline: a photograph in, one face out, described so that it can be compared.
+//! The pipeline: finds one face in a photograph and describes it so that it can be compared.
 
 use std::time::Duration;
 
@@ -38,31 +38,31 @@ pub mod tile;
 pub mod values;
 pub mod workers;
 
-/// An image file, and how its face is found.
+/// An image file, and the face that is wanted from it.
 #[derive(Clone)]
 pub struct Picture {
     /// JPEG, PNG, WebP or JPEG 2000, or an ISO/IEC 19794-5 record of one, as sent.
     pub bytes: Bytes,
-    /// Whether it may lie on its side or upside down, whatever its EXIF says.
+    /// True if the picture may lie on its side or upside down, whatever its EXIF says.
     pub rotation: bool,
     pub wanted: WantedFace,
 }
 
-/// Which face is meant where a picture shows several.
+/// The face that is wanted if a picture shows several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WantedFace {
-    /// Refuse it.
+    /// Refuse the picture.
     Only,
-    /// Take the largest face where the others are second prints of it, as documents bear them; else refuse the picture.
+    /// Take the largest face if the others are second prints of it, as on identity documents; else refuse the picture.
     Portrait,
     /// Take the largest face.
     Largest,
-    /// Take the face nearest the middle, where pictures were cut out around the person whom they are said to show.
+    /// Take the face nearest the middle: for pictures that were cropped around the person whom they are said to show.
     Central,
 }
 
 impl WantedFace {
-    /// The face that somebody means who sends a picture of this type.
+    /// Returns the face that a sender of a picture of this type means.
     pub fn of(image_type: ImageType) -> Self {
         match image_type {
             ImageType::IdDocument => Self::Portrait,
@@ -81,62 +81,63 @@ pub struct DescribedFace {
     pub template: Template,
 }
 
-/// How old the person of a picture looks.
+/// The estimated age of the person in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgeEstimate {
     /// SHA-256 of the image file, in lower-case hex.
     pub digest: String,
-    /// None where nobody is to be seen.
+    /// `None` if the picture shows no face.
     pub face: Option<AgedFace>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgedFace {
     pub quality: Quality,
-    /// See [`age::years`]. How much it is worth, `quality` says.
+    /// See [`age::years`]. `quality` says how reliable it is.
     pub years: f32,
 }
 
-/// A capture must show this.
+/// The actions and the light that a capture must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub liveness_type: LivenessType,
-    /// Movements, in this order; of active liveness only.
+    /// Movements, in this order; empty unless liveness is active.
     pub challenges: Vec<Challenge>,
-    /// The colours that a screen showed, as they were asked for, and when; empty where no light was asked for.
+    /// The colours that a screen showed, in the order asked for, with their times; empty if no light was asked for.
     pub lights: Vec<ShownLight>,
 }
 
 impl Asked {
-    /// A film or a look for which nothing is asked of the person.
+    /// Returns a film or a look for which nothing is asked of the person.
     pub fn passive(liveness_type: LivenessType) -> Self {
         Self { liveness_type, challenges: vec![], lights: vec![] }
     }
 
-    /// True if a film is asked for, not a single look.
+    /// Returns true if a film is asked for, not a single look.
     pub fn is_film(&self) -> bool {
         self.liveness_type != LivenessType::Passive
     }
 }
 
-/// A capture, and what it is held to.
+/// A capture, and the demands it is judged by.
 #[derive(Debug, Clone)]
 pub struct LivenessCapture {
     pub asked: Asked,
     pub level: SecurityLevel,
-    /// The camera calls itself a program that shows films in the place of one. `None`: it says nothing of itself.
+    /// True if the camera names itself as a program that plays films in the place of a camera. `None` if it gives no
+    /// name.
     pub is_virtual: Option<bool>,
     pub frames: Vec<Frame>,
 }
 
-/// What a capture shows.
+/// The outcome of a liveness check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Why it is refused, worst first; none: a living person, who did what was asked.
+    /// The reasons for refusal, worst first; empty for a living person who did what was asked.
     pub reasons: Vec<Reason>,
     /// The measures that the verdict rests on.
     pub measures: Vec<Measure>,
-    /// The frame that shows the person best; none where none shows a usable face.
+    /// The frame that shows the person best; `None` if no frame shows a usable face.
     pub best: Option<Best>,
 }
 
@@ -157,10 +158,10 @@ pub struct ComparedFace<'a> {
     pub image_type: ImageType,
 }
 
-/// Why a picture gave no face.
+/// The reasons why a picture gave no face.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// Not a picture, or a damaged one; says why.
+    /// The file is not a picture, or is damaged; holds the reason.
     #[error("the image cannot be decoded: {0}")]
     Undecodable(String),
     #[error("the image has {pixels} pixels; at most {pixels_max} are read")]
@@ -171,10 +172,10 @@ pub enum Error {
     NoFace,
     #[error("{0} faces were found in the image")]
     MultipleFaces(usize),
-    /// The queue is longer than its limit; its estimated wait.
+    /// The queue is full; holds its estimated wait.
     #[error("the networks are busy for the next {} ms", retry_after.as_millis())]
     Busy { retry_after: Duration },
-    /// A fault of this server; says which.
+    /// This server is at fault; holds the reason.
     #[error("the networks failed: {0}")]
     Failed(String),
 }
@@ -184,11 +185,11 @@ pub enum Error {
 pub struct WorkersHealth {
     pub started: usize,
     pub alive: usize,
-    /// They have been at one job for longer than any takes.
+    /// Threads that have been at one job for longer than any job takes.
     pub stuck: usize,
 }
 
-/// Describes and compares faces: by the networks of a pack, or as a test tells it to.
+/// Describes and compares faces with the networks of a pack, or as a test scripts it.
 pub trait FaceEngine: Send + Sync {
     /// Finds the face of a picture and describes it. The work waits in a bounded queue and runs on another thread.
     fn describe(&self, picture: Picture) -> BoxFuture<'_, Result<DescribedFace, Error>>;
@@ -199,23 +200,23 @@ pub trait FaceEngine: Send + Sync {
     /// Judges whether a capture shows a living person, in the same queue. A refusal is a [`Verdict`], not an error.
     fn check_liveness(&self, capture: LivenessCapture) -> BoxFuture<'_, Result<Verdict, Error>>;
 
-    /// The score of two faces. Their templates must have this engine's version.
+    /// Returns the score of two faces. Their templates must have this engine's version.
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score;
 
-    /// The state of the threads that do the work. An engine without threads of its own is always well.
+    /// Returns the state of the worker threads. An engine without threads of its own is always healthy.
     fn workers(&self) -> WorkersHealth {
         WorkersHealth::default()
     }
 
-    /// The name of the pack.
+    /// Returns the name of the pack.
     fn pack(&self) -> &str;
 
-    /// Templates of another version cannot be compared.
+    /// Returns the version of this engine's templates. Templates of different versions cannot be compared.
     fn template_version(&self) -> u16;
 
-    /// The data that the scores were calibrated on; `None` if they are not calibrated.
+    /// Returns the data that the scores were calibrated on; `None` if they are not calibrated.
     fn calibration(&self) -> Option<&Origin>;
 
-    /// The networks against spoofs and their measured error rates; `None` if there are none.
+    /// Returns the networks against spoofs and their measured error rates; `None` if there are none.
     fn spoof(&self) -> Option<&spoof::Origin>;
 }

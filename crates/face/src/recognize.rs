@@ -1,4 +1,4 @@
-//! One face to a template.
+//! Makes a template of one face.
 
 use crate::Error;
 use crate::find::Found;
@@ -6,16 +6,17 @@ use crate::image::View;
 use crate::networks::Networks;
 use crate::values::template::Template;
 
-/// What the recognizers say of a face.
+/// The template of a face, and how certain the recognizers are of it.
 pub struct Recognized {
     pub template: Template,
-    /// How far they recognise anybody: the length of their vectors as a share of the length that a good picture gives. `None`
-    /// for recognizers whose length says nothing.
+    /// The length of the recognizers' vectors as a share of the length that a good picture gives, mean over the
+    /// recognizers. `None` if no recognizer's length says how certain it is.
     pub certainty: Option<f32>,
 }
 
-/// What the recognizers say of the aligned face, side by side, each at one length: so the cosine of two templates is
-/// the mean of the cosines by each recognizer. Of each it is the mean for the face and its mirror image.
+/// Joins the recognizers' vectors for the aligned face, each at length one, so that the cosine of two templates is the
+/// mean of the cosines of the single recognizers. Each recognizer's vector is the mean for the face and its mirror
+/// image.
 pub fn recognize(networks: &mut Networks, view: View, found: &Found) -> Result<Recognized, Error> {
     let (mut values, mut certainties) = (Vec::new(), Vec::new());
     for which in 0..networks.recognizers() {
@@ -36,7 +37,7 @@ fn length(vector: &[f32]) -> f64 {
     vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
 }
 
-/// At length one; `None` without a direction.
+/// Scales a vector to length one; `None` if it has no direction.
 fn unit(vector: &[f32]) -> Option<impl Iterator<Item = f32>> {
     let length = length(vector);
     (length.is_normal()).then(|| vector.iter().map(move |v| (f64::from(*v) / length) as f32))

@@ -1,12 +1,12 @@
-//! The rows of BlazeFace (Bazarevsky et al., "BlazeFace", 2019; the back-camera model): a box and six points around
-//! each anchor.
+//! Reads the output of BlazeFace (Bazarevsky et al., "BlazeFace", 2019; the back-camera model): rows that hold a box
+//! and six points around each anchor.
 
 use crate::detect::{self, CONFIDENCE_MIN, Detection, Reader};
 use crate::values::picture::{FaceBox, Point};
 
 /// Numbers in a row: a box, and six points (eye on the left of the picture, the other eye, nose, mouth, ears).
 const ROW: usize = 16;
-/// The grids of the network: pixels from one anchor to the next, and anchors in each place.
+/// The grids of the network: pixels from one cell to the next, and anchors in each cell.
 const GRIDS: [(usize, usize); 2] = [(16, 2), (32, 6)];
 
 pub struct Blazeface;
@@ -35,7 +35,7 @@ fn rows(width: usize, height: usize) -> usize {
     GRIDS.iter().map(|(stride, anchors)| (width / stride) * (height / stride) * anchors).sum()
 }
 
-/// Centres of the places that rows speak of, in the order of the rows.
+/// Returns the centre of each row's anchor, in the order of the rows.
 fn anchors(width: usize, height: usize) -> impl Iterator<Item = Point> {
     GRIDS.into_iter().flat_map(move |(stride, count)| {
         let columns = width / stride;

@@ -1,12 +1,12 @@
-//! The grids of YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023): in each cell of three grids
-//! one box and five points.
+//! Reads the output of YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023): one box and five
+//! points in each cell of three grids.
 
 use crate::detect::{self, CONFIDENCE_MIN, Detection, Reader};
 use crate::values::picture::{FaceBox, Point};
 
 /// Pixels from one cell to the next.
 const STRIDES: [usize; 3] = [8, 16, 32];
-/// Of each stride, the outputs in this order, and numbers per cell: class, object, box, points.
+/// The outputs for each stride, in this order, with their numbers per cell: class, object, box, points.
 const PARTS: [(&str, usize); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)];
 
 pub struct Yunet;
@@ -31,7 +31,7 @@ impl Reader for Yunet {
     }
 }
 
-/// The cells of one grid that may show a face.
+/// Returns the faces in the cells of one grid.
 fn cells(stride: usize, columns: usize, [class, object, boxes, points]: &[Vec<f32>; 4]) -> Vec<Detection> {
     let numbers = boxes.as_chunks::<4>().0.iter().zip(points.as_chunks::<10>().0);
     let cells = class.iter().zip(object).zip(numbers).enumerate();
@@ -44,7 +44,7 @@ fn cells(stride: usize, columns: usize, [class, object, boxes, points]: &[Vec<f3
         .collect()
 }
 
-/// Boxes and points are told in strides from the cell's corner; sizes by their logarithm.
+/// Decodes a cell: boxes and points are in strides from the cell's corner, and sizes are logarithms of strides.
 fn detection(
     stride: f32,
     (column, row): (f32, f32),
@@ -73,7 +73,8 @@ mod tests {
     fn cells_become_faces() {
         let mut outputs: Vec<Vec<f32>> =
             Yunet.outputs(64, 32).iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect();
-        // Of the grid of 16 pixels, the second row's third cell; and one whose box is no number.
+        // In the grid of 16 pixels, the third cell of the second row is a face. A cell of another grid has a box that
+        // is no number.
         let cell = 4 + 2;
         outputs[4][cell] = 0.81;
         outputs[5][cell] = 1.2;

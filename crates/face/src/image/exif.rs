@@ -1,14 +1,14 @@
-//! The orientation that EXIF data ask for.
+//! Reads the orientation in EXIF data.
 
 use image::metadata::Orientation;
 
-/// It stands before EXIF data in JPEG, and some programs put it there in other formats, too.
+/// The prefix of EXIF data in JPEG. Some programs write it in other formats, too.
 pub const PREFIX: &[u8] = b"Exif\0\0";
 
 const ORIENTATION: u16 = 0x0112;
 const ENTRY_LEN: usize = 12;
 
-/// A type of values; those that are not read are left out.
+/// The types of values that are read.
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 
@@ -19,13 +19,13 @@ enum Order {
     Big,
 }
 
-/// The orientation in EXIF data, with or without [`PREFIX`]; no turn where they give none that can be read.
+/// Returns the orientation in EXIF data, with or without [`PREFIX`]; no turn if it cannot be read.
 pub fn orientation(exif: Option<&[u8]>) -> Orientation {
     let tiff = exif.map(|exif| exif.strip_prefix(PREFIX).unwrap_or(exif));
     tiff.and_then(found).unwrap_or(Orientation::NoTransforms)
 }
 
-/// The orientation in the first directory of a TIFF.
+/// Returns the orientation in the first directory of a TIFF.
 fn found(tiff: &[u8]) -> Option<Orientation> {
     let order = match tiff.first_chunk()? {
         b"II*\0" => Order::Little,
@@ -66,7 +66,7 @@ impl Order {
 mod tests {
     use super::*;
 
-    /// A directory with an entry before the orientation.
+    /// Makes a directory with an entry before the orientation.
     fn tiff(order: Order, value_type: u16, value: u32) -> Vec<u8> {
         let short = |number: u16| match order {
             Order::Little => number.to_le_bytes(),

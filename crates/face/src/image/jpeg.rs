@@ -1,5 +1,5 @@
-//! JPEG, all kinds that libjpeg-turbo reads: in one scan, in several or progressive, with Huffman or arithmetic codes;
-//! grey, colour, CMYK.
+//! Decodes all kinds of JPEG that libjpeg-turbo reads: in one scan, in several or progressive, with Huffman or
+//! arithmetic codes; grey, colour, CMYK.
 
 use crate::Error;
 use crate::image::exif::orientation;
@@ -13,8 +13,8 @@ mod library;
 
 const BYTES_PER_PIXEL: f64 = 3.0;
 
-/// Headers may be sloppy, as those of some cameras are, and the end may be missing; picture data may not: where it is cut
-/// short or damaged, a lenient decoder paints the rest grey, and grey is no face.
+/// Tolerates sloppy headers, which some cameras write, and a missing end marker, but no missing or damaged picture
+/// data: a lenient decoder would paint the rest grey, and grey is no face.
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
     let head = Head::read(bytes);
     let decoder = Decoder::new(bytes)?;
@@ -31,7 +31,7 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
     Ok(Image::finish(pixels, (width, height), orientation(head.exif), reserved))
 }
 
-/// Width and height, from the headers alone.
+/// Reads width and height from the headers alone.
 pub fn size(bytes: &[u8]) -> Option<(u32, u32)> {
     Decoder::new(bytes).ok().map(|decoder| decoder.size())
 }

@@ -1,4 +1,4 @@
-//! JPEG 2000, as portraits lie on the chips of passports: a JP2 file, or a codestream alone.
+//! Decodes JPEG 2000, which the chips of passports hold portraits in: a JP2 file, or a bare codestream.
 
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecodedImage, DecoderContext, Image as Decoder};
 use image::metadata::Orientation;
@@ -13,7 +13,7 @@ use crate::memory::Memory;
 mod boxes;
 mod codestream;
 
-/// Colours need three components; inks, or colours and transparency, four.
+/// The most components: colours have three; inks, or colours and transparency, have four.
 const COMPONENTS_MAX: u16 = 4;
 
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
@@ -32,13 +32,13 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
     let header = Header {
         width: codestream.width.into(),
         height: codestream.height.into(),
-        // Components as numbers of four bytes, twice where they are put in order; coefficients and two steps of the
+        // Components as numbers of four bytes, held twice while they are reordered; coefficients and two steps of the
         // transform, for one component at a time; samples; and pixels.
         bytes_per_pixel: 2.0 * 4.0 * components + 3.0 * 4.0 + components + 3.0,
         bytes_beside: codestream.bytes_beside() + bytes.len() as u64,
     };
     let reserved = header.admit(pixels_max, memory)?;
-    // A file of these parts alone: the decoder finds no other codestream than was measured.
+    // The decoder gets a file of these parts alone, so that it cannot find another codestream than was measured.
     let file = boxes.file();
     let decoder = Decoder::new(&file, &DecodeSettings::default()).map_err(|_| damaged())?;
     let size = (decoder.width(), decoder.height());
@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
     Ok(Image::finish(pixels, size, Orientation::NoTransforms, reserved))
 }
 
-/// The pixels: red, green, blue.
+/// Converts the components to red, green, blue.
 fn rgb(decoded: &DecodedImage, colours: &ColorSpace, (width, height): (u32, u32)) -> Result<Vec<u8>, Error> {
     let count = width as usize * height as usize;
     let channels = decoded.components().len();
@@ -73,7 +73,7 @@ fn rgb(decoded: &DecodedImage, colours: &ColorSpace, (width, height): (u32, u32)
     Ok(pixels)
 }
 
-/// The decoder tells apart hundreds of faults, in words for those who write one.
+/// Gives one reason for all faults: the decoder describes hundreds of them, in words for authors of decoders.
 fn damaged() -> Error {
     undecodable("its data are cut short or damaged")
 }

@@ -1,24 +1,24 @@
-//! Samples of any kind to red, green and blue of eight bits.
+//! Converts samples of any kind to red, green and blue of eight bits.
 
-/// A middle grey shows through transparent pixels.
+/// The middle grey that shows through transparent pixels.
 pub const GREY: u8 = 128;
 
-/// The samples that a row of a PNG file is made of.
+/// The layout of the samples in a row of pixels.
 #[derive(Clone, Copy)]
 pub struct Samples {
-    /// Samples of a pixel: grey, grey and alpha, colours, or colours and alpha.
+    /// Samples of a pixel: 1 for grey, 2 for grey and alpha, 3 for colours, 4 for colours and alpha.
     pub channels: usize,
     /// Each sample has sixteen bits, the upper eight first; otherwise it has eight.
     pub wide: bool,
 }
 
 impl Samples {
-    /// The pixels of a row.
+    /// Returns the number of pixels in a row.
     pub fn count(self, row: &[u8]) -> usize {
         row.len() / (self.channels * (1 + usize::from(self.wide)))
     }
 
-    /// Writes as many pixels as both have.
+    /// Converts as many pixels as both slices hold.
     pub fn to_rgb(self, row: &[u8], rgb: &mut [u8]) {
         match (self.channels, self.wide) {
             (1, false) => each(row, rgb, |[l]| [l; 3]),
@@ -36,7 +36,7 @@ impl Samples {
     }
 }
 
-/// The nearest of 256 levels to one of 65536.
+/// Returns the nearest of 256 levels to one of 65536.
 fn byte(sample: [u8; 2]) -> u8 {
     ((u32::from(u16::from_be_bytes(sample)) + 128) / 257) as u8
 }
@@ -52,13 +52,14 @@ fn each<const N: usize>(samples: &[u8], rgb: &mut [u8], to_rgb: impl Fn([u8; N])
     }
 }
 
-/// Cyan, magenta, yellow and black as Adobe's programs write them, with 255 for no ink. Writes as many pixels as both have.
+/// Converts cyan, magenta, yellow and black, with 255 for no ink, as Adobe's programs write them. Converts as many
+/// pixels as both slices hold.
 pub fn inks_to_rgb(inks: &[u8], rgb: &mut [u8]) {
     let shown = |ink: u8, black: u8| ((u32::from(ink) * u32::from(black) + 127) / 255) as u8;
     each(inks, rgb, |[c, m, y, k]| [c, m, y].map(|ink| shown(ink, k)));
 }
 
-/// In place: a large picture is not held twice.
+/// Blends the pixels over grey, in place: a large picture is not held twice.
 pub fn without_alpha(mut samples: Vec<u8>) -> Vec<u8> {
     let pixels = samples.len() / 4;
     for at in 0..pixels {

@@ -1,4 +1,4 @@
-//! PNG, row by row: no more than a few rows are held beside the picture.
+//! Decodes PNG row by row: no more than a few rows are held beside the picture.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -11,18 +11,18 @@ use crate::image::pixels::Samples;
 use crate::image::{Header, Image, undecodable};
 use crate::memory::Memory;
 
-/// Most bytes of a chunk that is read (EXIF), and of a row; texts and profiles are not read.
+/// The most bytes of a chunk that is read (EXIF), and of a row. Texts and profiles are not read.
 const CHUNK_BYTES_MAX: usize = 4 << 20;
-/// A chunk is held twice and grows by doubling, and so does the window of rows.
+/// Bytes held beside the pixels. A chunk is held twice and grows by doubling, and so does the window of rows.
 const BYTES_BESIDE: u64 = 6 * CHUNK_BYTES_MAX as u64;
 const BYTES_PER_PIXEL: u8 = 3;
 
 const SIGNATURE_LEN: usize = 8;
 /// Length, name and checksum.
 const CHUNK_LEN: usize = 12;
-/// The last chunk, whole.
+/// The whole last chunk.
 const END: &[u8] = b"\0\0\0\0IEND\xaeB`\x82";
-/// A chunk of Apple's own, before the header of pictures that are packed into apps.
+/// Apple's own chunk, which comes before the header in pictures that are packed into apps.
 const APPLE: &[u8] = b"CgBI";
 
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
@@ -48,7 +48,8 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
     Ok(Image::finish(pixels(&mut reader)?, (width, height), orientation, reserved))
 }
 
-/// The file with its last chunk, which some programs leave out. One that is cut within a chunk stays so.
+/// Adds the last chunk if it is missing, as some programs leave it out. A file that is cut within a chunk stays as it
+/// is.
 fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut rest = bytes.get(SIGNATURE_LEN..).unwrap_or_default();
     while let Some((length, after)) = rest.split_first_chunk() {
@@ -65,7 +66,7 @@ fn ended(bytes: &[u8]) -> Cow<'_, [u8]> {
     bytes.into()
 }
 
-/// Red, green and blue.
+/// Reads the pixels: red, green, blue.
 fn pixels(reader: &mut Reader<Cursor<&[u8]>>) -> Result<Vec<u8>, Error> {
     let (colours, depth) = reader.output_color_type();
     let samples = Samples { channels: colours.samples(), wide: depth as u8 == 16 };
@@ -110,7 +111,7 @@ mod tests {
         [&(data.len() as u32).to_be_bytes()[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
     }
 
-    /// Rows of filter 0, in one block that is not compressed.
+    /// Makes an interlaced file: rows of filter 0, in one block that is not compressed.
     fn interlaced() -> Vec<u8> {
         let mut rows = Vec::new();
         for [left, top, right, down] in PASSES {

@@ -1,4 +1,4 @@
-//! The picture in a record of a face as ISO/IEC 19794-5:2005 has it: on the chips of passports, and from their readers.
+//! Finds the picture in a face record of ISO/IEC 19794-5:2005, which the chips of passports and their readers give.
 
 use crate::Error;
 use crate::image::undecodable;
@@ -7,13 +7,13 @@ const MAGIC: &[u8] = b"FAC\0";
 const VERSION: &[u8] = b"010\0";
 /// Magic, version, length of the record, number of faces.
 const HEADER_LEN: usize = 14;
-/// The facts about a face. Its length and the number of its points come first.
+/// Length of the facts about a face. Its own length and the number of its points come first.
 const FACE_LEN: usize = 20;
 const POINT_LEN: usize = 8;
-/// The facts about the picture, after the points.
+/// Length of the facts about the picture, after the points.
 const PICTURE_LEN: usize = 12;
 
-/// The file of the first face's picture; `file` itself if it is no such record.
+/// Returns the file of the first face's picture; `file` itself if it is no such record.
 pub fn picture(file: &[u8]) -> Result<&[u8], Error> {
     match file.strip_prefix(MAGIC) {
         None => Ok(file),

@@ -1,13 +1,13 @@
-//! Names for what is sent in the place of a picture that is read.
+//! Names the formats that people send in the place of a picture that is read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::image::format;
 
-/// An SVG may begin with declarations and comments.
+/// An SVG is recognised within this many bytes: it may begin with declarations and comments.
 const SVG_WITHIN: usize = 1024;
-/// As many characters of base64 stand for the first bytes of a file; a multiple of four.
+/// Characters of base64 that stand for the first bytes of a file; a multiple of four.
 const BASE64_CHARACTERS: usize = 24;
 
 /// Completes "the image cannot be decoded: ".

@@ -1,4 +1,4 @@
-//! WebP: of all that a file may hold, the first picture and the orientation.
+//! Decodes the first picture of a WebP file, and its orientation.
 
 use std::io::Cursor;
 
@@ -13,7 +13,7 @@ use crate::memory::Memory;
 mod tables;
 
 const RIFF_HEADER_LEN: usize = 12;
-/// Place, size, duration and flags of an animation's frame.
+/// Place, size, duration and flags of an animation frame.
 const FRAME_HEADER_LEN: usize = 16;
 const FLAG_ALPHA: u8 = 0x10;
 const FLAG_ANIMATION: u8 = 0x02;
@@ -22,12 +22,12 @@ const LOSSLESS_HEADER_LEN: usize = 5;
 /// These bits of the first byte say how transparency is coded; this value means a lossless picture.
 const ALPHA_METHOD: u8 = 0b11;
 const ALPHA_LOSSLESS: u8 = 0b01;
-/// Compressed data are held three times while they are decoded.
+/// Compressed data are held in three copies while they are decoded.
 const COPIES: u64 = 3;
 
 type Size = (u32, u32);
 
-/// A picture as the file has it; a frame may take a part of the canvas.
+/// A picture as the file stores it. A frame may take a part of the canvas.
 struct Still<'a> {
     canvas: Size,
     place: Size,
@@ -44,7 +44,7 @@ struct Chunk<'a> {
     data: &'a [u8],
 }
 
-/// The chunks of a file, or of a frame; those that are cut short are left out.
+/// The chunks of a file, or of a frame. Chunks that are cut short are left out.
 #[derive(Clone)]
 struct Chunks<'a>(&'a [u8]);
 
@@ -55,7 +55,7 @@ pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, E
     let tables = still.table_bytes().ok_or_else(|| undecodable("its codes are damaged"))?;
     let header = Header { bytes_beside: header.bytes_beside + tables, ..header };
     let reserved = header.admit(pixels_max, memory)?;
-    // A file of the picture alone: the decoder reads nothing else, and finds no other picture than we have.
+    // The decoder gets a file of the picture alone, so that it cannot find another picture than was checked.
     let mut decoder = WebPDecoder::new(Cursor::new(still.file())).map_err(undecodable)?;
     let len = decoder.output_buffer_size().ok_or_else(|| undecodable("it is too large"))?;
     let mut samples = vec![0; len];
@@ -97,7 +97,7 @@ impl<'a> Still<'a> {
 
     fn header(&self) -> Header {
         let bytes_per_pixel = match (self.picture.is_lossless(), self.transparent) {
-            // Four bytes, which become three where nothing is transparent; and tables for every few pixels.
+            // Four bytes, which become three if nothing is transparent; and tables for every few pixels.
             (true, true) => 4.7,
             (true, false) => 7.7,
             (false, false) => 4.5,
@@ -115,7 +115,7 @@ impl<'a> Still<'a> {
         }
     }
 
-    /// See [`tables::bytes`].
+    /// Returns the bytes of the tables: see [`tables::bytes`].
     fn table_bytes(&self) -> Option<u64> {
         match (self.picture.is_lossless(), self.alpha) {
             (true, _) => tables::bytes(self.picture.data.get(LOSSLESS_HEADER_LEN..)?, self.size, BYTES_MAX),
@@ -126,7 +126,7 @@ impl<'a> Still<'a> {
         }
     }
 
-    /// A file of this picture and nothing else.
+    /// Makes a file of this picture and nothing else.
     fn file(&self) -> Vec<u8> {
         let compressed = self.picture.data.len() + self.alpha.map_or(0, <[u8]>::len);
         let mut file = Vec::with_capacity(compressed + 64);
@@ -146,7 +146,7 @@ impl<'a> Still<'a> {
         file
     }
 
-    /// A frame that takes a part of its canvas only: the rest of it shows as what is transparent does.
+    /// Puts a frame that takes a part of its canvas into place. The rest of the canvas shows as transparent pixels do.
     fn on_canvas(&self, pixels: &[u8]) -> Vec<u8> {
         let stride = |(width, _): Size| 3 * width as usize;
         let mut canvas = vec![GREY; stride(self.canvas) * self.canvas.1 as usize];
@@ -163,7 +163,7 @@ impl Chunk<'_> {
         self.name == b"VP8L"
     }
 
-    /// Width and height, as a picture's own header has them.
+    /// Reads width and height from the picture's own header.
     fn size(&self) -> Option<Size> {
         let bits = self.lossless_header();
         let (width, height) = match self.name {
@@ -208,13 +208,13 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
-/// Three bytes, the lowest first.
+/// Reads a number of three bytes, lowest first.
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let &[low, middle, high] = bytes.get(at..)?.first_chunk::<3>()?;
     Some(u32::from_le_bytes([low, middle, high, 0]))
 }
 
-/// Sizes are written as one less than they are.
+/// Reads a size, which is stored as one less.
 fn plus_one(bytes: &[u8], at: usize) -> Option<u32> {
     Some(number(bytes, at)? + 1)
 }

@@ -12,22 +12,23 @@ const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 const APP1: u8 = 0xe1;
 
-/// The facts that the decoder does not tell.
+/// The facts that the decoder does not report.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Head<'a> {
-    /// The first EXIF segment, without its prefix. Programs that edit a picture put a new one first and may keep the old one.
+    /// The first EXIF segment, without its prefix. Programs that edit a picture write a new one first and may keep the
+    /// old one.
     pub exif: Option<&'a [u8]>,
     /// The marker of the frame header, which says how the picture is coded.
     frame: Option<u8>,
 }
 
-/// A marker, and the body of its segment; empty where the marker stands alone.
+/// A marker, and the body of its segment; empty if the marker stands alone.
 struct Segment<'a> {
     marker: u8,
     body: &'a [u8],
 }
 
-/// Ends where the file does, or where a segment is cut short.
+/// The segments of a file. They end where the file does, or where a segment is cut short.
 struct Segments<'a>(&'a [u8]);
 
 impl<'a> Head<'a> {
@@ -45,7 +46,8 @@ impl<'a> Head<'a> {
         head
     }
 
-    /// Only Huffman codes in one pass tell a picture whose end marker is missing from one that is cut short.
+    /// Returns true if the end marker may be missing. Only Huffman codes in one pass tell a missing marker from a
+    /// picture that is cut short.
     pub fn may_lack_end(&self) -> bool {
         matches!(self.frame, Some(SOF_BASELINE | SOF_EXTENDED))
     }

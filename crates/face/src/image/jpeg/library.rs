@@ -1,6 +1,6 @@
-//! The JPEG decoder of libjpeg-turbo, as mozjpeg carries it, behind safe functions.
+//! Wraps the JPEG decoder of libjpeg-turbo, as mozjpeg ships it, in safe functions.
 //!
-//! Its errors leave C by unwinding, which it is compiled for. Each call stands in [`guarded`], which catches them.
+//! The C code is compiled so that its errors can unwind. Each call stands in [`guarded`], which catches them.
 
 use std::marker::PhantomData;
 use std::os::raw::{c_int, c_long, c_ulong};
@@ -21,32 +21,32 @@ use crate::Error;
 use crate::image::pixels::inks_to_rgb;
 use crate::image::undecodable;
 
-/// Ten are usual in a progressive file. Each may cost as much as the first.
+/// The most scans. A progressive file usually has ten, and each may cost as much as the first.
 const SCANS_MAX: c_int = 100;
-/// Sixty-four numbers of two bytes.
+/// Bytes of a block: 64 numbers of two bytes.
 const BLOCK_BYTES: u64 = 128;
 /// Rows of samples that the library holds for each component: five blocks of eight, and some that it upsamples.
 const ROWS_HELD: u64 = 48;
-/// Tables and whatever else does not grow with the picture.
+/// Bytes of tables and of all else that does not grow with the picture.
 const FIXED_BYTES: u64 = 1 << 20;
-/// Stands for an error of ours among the library's codes, which are positive.
+/// Our own error among the library's codes, which are positive.
 const TOO_MANY_SCANS: c_int = -1;
 
 /// A file whose headers are read, up to the first scan.
 pub struct Decoder<'a> {
-    /// From a box. The library keeps pointers into it, so it is never moved or borrowed as a whole.
+    /// Comes from a box. The library keeps pointers into it, so it is never moved or borrowed as a whole.
     state: *mut State,
     file: PhantomData<&'a [u8]>,
 }
 
 struct State {
     library: jpeg_decompress_struct,
-    /// `num_warnings` counts the times that the end of the file came too early.
+    /// `num_warnings` counts how often the end of the file came too early.
     errors: jpeg_error_mgr,
     progress: jpeg_progress_mgr,
 }
 
-/// The code of an error, on its way out of the library.
+/// The code of an error that unwinds out of the library.
 struct Failure(c_int);
 
 impl<'a> Decoder<'a> {
@@ -77,7 +77,8 @@ impl<'a> Decoder<'a> {
         (self.library().image_width, self.library().image_height)
     }
 
-    /// The bytes of the coefficients of the whole picture, which are kept where it is spread over several scans.
+    /// Returns the bytes of all coefficients if the picture is spread over several scans, since the library then keeps
+    /// them; else zero.
     pub fn coefficient_bytes(&self) -> u64 {
         // SAFETY: the headers are read.
         if unsafe { jpeg_has_multiple_scans(self.library()) } == 0 {
@@ -91,12 +92,12 @@ impl<'a> Decoder<'a> {
         BLOCK_BYTES * blocks.sum::<u64>()
     }
 
-    /// The bytes that the library takes beside pixels and coefficients.
+    /// Returns the bytes that the library takes beside pixels and coefficients.
     pub fn row_bytes(&self) -> u64 {
         ROWS_HELD * u64::from(self.size().0) * self.components().len() as u64 + FIXED_BYTES
     }
 
-    /// The pixels: red, green, blue. The end marker may be missing if `may_lack_end`.
+    /// Reads the pixels: red, green, blue. The end marker may be missing if `may_lack_end`.
     pub fn read(self, may_lack_end: bool) -> Result<Vec<u8>, Error> {
         let width = self.size().0 as usize;
         let mut pixels = vec![0; 3 * width * self.size().1 as usize];
@@ -126,20 +127,20 @@ impl<'a> Decoder<'a> {
     }
 
     fn library(&self) -> &jpeg_decompress_struct {
-        // SAFETY: the library changes it during calls only, and none is under way.
+        // SAFETY: the library changes it during calls only, and no call is in progress.
         unsafe { &(*self.state).library }
     }
 
     fn components(&self) -> &[jpeg_component_info] {
         let library = self.library();
-        // SAFETY: the library has made as many of them when it has read the headers.
+        // SAFETY: the library allocated this many when it read the headers.
         unsafe { slice::from_raw_parts(library.comp_info, library.num_components as usize) }
     }
 }
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        // SAFETY: the state came from a box, and whatever state the library is in, it may be destroyed.
+        // SAFETY: the state came from a box, and the library may be destroyed in any state.
         unsafe {
             jpeg_destroy_decompress(&mut (*self.state).library);
             drop(Box::from_raw(self.state));
@@ -147,7 +148,7 @@ impl Drop for Decoder<'_> {
     }
 }
 
-/// Makes the library's failure an error.
+/// Turns a failure of the library into an error.
 fn guarded(call: impl FnOnce()) -> Result<(), Error> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| match panic.downcast::<Failure>() {
         Ok(failure) => undecodable(reason(failure.0)),
@@ -161,7 +162,7 @@ unsafe extern "C-unwind" fn fail(common: &mut jpeg_common_struct) {
     resume_unwind(Box::new(Failure(code)));
 }
 
-/// Missing and damaged picture data are errors here. What is tolerated is about headers, and about bytes too many.
+/// Turns missing and damaged picture data into errors. Tolerates faults of headers, and surplus bytes.
 unsafe extern "C-unwind" fn warned(common: &mut jpeg_common_struct, level: c_int) {
     // SAFETY: as above.
     let errors = unsafe { &mut *common.err };

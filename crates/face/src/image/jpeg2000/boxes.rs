@@ -1,4 +1,4 @@
-//! The boxes of a JP2 file that its picture is made from.
+//! Finds the boxes of a JP2 file that its picture is made from.
 
 /// The first box of a JP2 file.
 pub const SIGNATURE: &[u8] = b"\0\0\0\x0cjP  \r\n\x87\n";
@@ -6,16 +6,16 @@ const FILE_TYPE: &[u8] = b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 ";
 const HEAD_LEN: usize = 8;
 
 pub struct Boxes<'a> {
-    /// The colours; none beside a codestream that stands alone.
+    /// The colours; `None` for a bare codestream.
     header: Option<&'a [u8]>,
     pub codestream: &'a [u8],
 }
 
-/// Name and content of each box. One that says that it is longer than the file ends where the file does.
+/// Iterates over name and content of each box. A box that claims to be longer than the file ends where the file does.
 struct Each<'a>(&'a [u8]);
 
 impl<'a> Boxes<'a> {
-    /// The first header and the first codestream of a file; `None` if one is missing.
+    /// Finds the first header and the first codestream of a file; `None` if one is missing.
     pub fn find(file: &'a [u8]) -> Option<Self> {
         if !file.starts_with(SIGNATURE) {
             return Some(Self { header: None, codestream: file });
@@ -24,12 +24,12 @@ impl<'a> Boxes<'a> {
         Some(Self { header: Some(first(b"jp2h")?), codestream: first(b"jp2c")? })
     }
 
-    /// True if pixels stand for colours of a list.
+    /// Returns true if pixels are indices into a palette.
     pub fn has_palette(&self) -> bool {
         self.header.is_some_and(|header| Each(header).any(|(name, _)| name == b"pclr"))
     }
 
-    /// A file of these boxes and nothing else.
+    /// Makes a file of these boxes and nothing else.
     pub fn file(&self) -> Vec<u8> {
         let Some(header) = self.header else { return self.codestream.to_vec() };
         let head = |name: &[u8], content: &[u8]| [&((HEAD_LEN + content.len()) as u32).to_be_bytes(), name].concat();

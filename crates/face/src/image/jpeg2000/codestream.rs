@@ -1,4 +1,4 @@
-//! The headers of a codestream: what it takes to decode it.
+//! Reads the headers of a codestream, to know what decoding it takes.
 
 use crate::Error;
 use crate::image::undecodable;
@@ -14,31 +14,31 @@ const POC: u8 = 0x5f;
 const SOT: u8 = 0x90;
 const SOD: u8 = 0x93;
 const EOC: u8 = 0xd9;
-/// Marker, length, and the facts about a part of a tile.
+/// Length of a tile-part header: marker, length, and the facts about the part.
 const SOT_LEN: usize = 12;
-/// The facts about a picture, without three bytes for each component.
+/// Length of the facts about a picture, without the three bytes for each component.
 const SIZ_LEN: usize = 36;
-/// The style of coding, without the sizes of precincts.
+/// Length of the coding style, without the sizes of precincts.
 const COD_LEN: usize = 10;
-/// A picture halved as often has one pixel.
+/// The most levels: a picture that is halved 31 times has one pixel.
 const LEVELS_MAX: u8 = 31;
 
-/// Each tile costs a kilobyte or two, and some time.
+/// The most tiles: each costs a kilobyte or two, and some time.
 const TILES_MAX: u64 = 1024;
 const TILE_BYTES: u64 = 2048;
-/// Each level of the transform has three.
+/// Each level of the transform has three bands.
 const BANDS: u64 = 3;
-/// A set of code blocks, and the trees that say which of them are coded.
+/// Bytes of a precinct: a set of code blocks, and the trees that say which of them are coded.
 const PRECINCT_BYTES: u64 = 512;
-/// A code block with its leaves in those trees.
+/// Bytes of a code block with its leaves in those trees.
 const BLOCK_BYTES: u64 = 256;
-/// A layer of a code block, and the piece of data in it.
+/// Bytes of one layer of a code block, and of its piece of data.
 const LAYER_BYTES: u64 = 64;
-/// Lists grow by doubling, and the old one lies beside the new one meanwhile.
+/// Copies of a list: it grows by doubling, and the old list lies beside the new one meanwhile.
 const COPIES: u64 = 3;
-/// Where each pass over a block has data of its own, so many bytes are held for each byte of data.
+/// Bytes that are held for each byte of data if each coding pass has data of its own.
 const BYTES_PER_PASS_BYTE: u64 = 100;
-/// The styles of coding that have it so: selective bypass, and an end after each pass.
+/// The coding styles in which passes have their own data: selective bypass, and termination after each pass.
 const PASSES_APART: u8 = 0b0000_0101;
 
 /// The size of a picture and the parts it is divided into.
@@ -52,7 +52,7 @@ pub struct Codestream {
     precincts: u64,
     blocks: u64,
     layers: u64,
-    /// The length of the data if [`PASSES_APART`].
+    /// The length of the data if the style has [`PASSES_APART`]; else zero.
     pass_bytes: u64,
 }
 
@@ -83,7 +83,7 @@ impl Codestream {
         Ok(found)
     }
 
-    /// The bytes that its parts take beside its pixels.
+    /// Returns the bytes that its parts take beside its pixels.
     pub fn bytes_beside(&self) -> u64 {
         let block_bytes = BLOCK_BYTES + LAYER_BYTES * self.layers;
         let parts =
@@ -114,7 +114,8 @@ impl Codestream {
         })
     }
 
-    /// With the parts of the whole picture as if it were one tile; several tiles have their parts one after the other.
+    /// Counts the parts of the whole picture as if it were one tile: several tiles have their parts one after the
+    /// other.
     fn styled(self, body: &[u8], len: usize) -> Option<Self> {
         let &[flags, _progression, l0, l1, _mixed, levels, block_width, block_height, passes, _transform] =
             body.first_chunk()?;
@@ -125,7 +126,7 @@ impl Codestream {
         let (mut precincts, mut blocks) = (0u64, 0u64);
         for level in 0..=levels {
             let size = sizes.get(usize::from(level)).copied().unwrap_or(0xff);
-            // The finest level has the full size, each one before it half of that.
+            // The finest level has the full size, and each level before it half the size of the next.
             let half = |side: u32| u64::from(side >> (levels - level)) + 1;
             let parts = |side: u32, size: u8| (half(side) >> size) + 2;
             let pieces = |side: u32, size: u8, block: u8| {
@@ -148,8 +149,8 @@ impl Codestream {
     }
 }
 
-/// Refuses parts of tiles that are coded otherwise than the main header says: they might take any amount of memory. So
-/// might those whose end is not where they say. What is cut short would be blurred.
+/// Refuses tile-parts whose coding differs from the main header, and those that do not end where they say: they might
+/// take any amount of memory. Refuses a part that is cut short: it would be blurred.
 fn check_tiles(mut parts: &[u8]) -> Result<(), Error> {
     while parts.starts_with(&[0xff, SOT]) {
         let length = parts.get(6..).and_then(<[u8]>::first_chunk).map(|length| u32::from_be_bytes(*length));
@@ -180,8 +181,8 @@ fn varied() -> Error {
 }
 
 impl<'a> Segment<'a> {
-    /// True if it has the length that its content asks for. The decoder goes by the content, and would find other
-    /// segments than were looked at here in what is left.
+    /// Returns true if the segment has the length that its content needs. The decoder goes by the content, and would
+    /// read what is left as segments that were not checked here.
     fn is_exact(&self) -> bool {
         let is_steps = |steps: &[u8]| match steps.first().map(|style| style & 0x1f) {
             Some(0) => true,
@@ -218,7 +219,7 @@ mod tests {
         [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat()
     }
 
-    /// The headers of a picture of 480 x 640 pixels in tiles of `tile` pixels, and one part of a tile.
+    /// Makes the headers of a picture of 480 x 640 pixels in tiles of `tile` pixels, and one tile-part.
     fn stream(tile: u32, style: &[u8], in_part: &[u8]) -> Vec<u8> {
         let sides = [480, 640, 0, 0, tile, tile, 0, 0].map(u32::to_be_bytes).concat();
         let size = [&[0, 0][..], &sides, &[0, 3], &[7, 1, 1].repeat(3)].concat();
@@ -259,7 +260,7 @@ mod tests {
     fn what_varies_within_a_picture_is_refused() {
         assert!(reason(&stream(8, &USUAL, &[])).contains("tiles"));
         assert!(reason(&stream(1024, &USUAL, &segment(COD, &USUAL))).contains("changes"));
-        // A style that hides behind the end of another one.
+        // A style is hidden behind the end of another one.
         let hidden = [&USUAL[..], &segment(COD, &[0, 0, 0, 32, 1, 5, 0, 0, 0, 0])].concat();
         assert!(reason(&stream(1024, &hidden, &[])).contains("damaged"));
         assert!(reason(&stream(1024, &USUAL, &segment(RGN, &[0; 16]))).contains("damaged"));

@@ -1,5 +1,5 @@
-//! The memory that a lossless picture's tables will take, before they are built: a file of a megabyte can ask for
-//! hundreds. It is read up to its codes for entropy, as the specification of lossless WebP has it (RFC 9649, 3).
+//! Counts the memory of a lossless picture's tables before they are built: a file of a megabyte can ask for hundreds.
+//! The file is read up to its entropy codes, as the specification of lossless WebP has them (RFC 9649, 3).
 
 use crate::image::webp::Size;
 
@@ -10,7 +10,7 @@ const ALPHABETS: [usize; 5] = [256 + 24, 256, 256, 256, 40];
 const CACHED_FROM: usize = 256 + 24;
 const LENGTHS_FROM: usize = 256;
 
-/// The decoder looks up so many bits at once, four bytes each; longer codes go on in a tree.
+/// Bits that the decoder looks up at once, with four bytes for each entry. Longer codes continue in a tree.
 const LOOKED_UP_BITS: usize = 10;
 const LOOKED_UP_BYTES: u64 = 4;
 /// Bytes of the tree for each longer code.
@@ -19,7 +19,7 @@ const LONGER_BYTES: u64 = 2 * 16;
 const GROUP_BYTES: u64 = 1024;
 const MULTIPLIER: u32 = 0x1e35_a7bd;
 
-/// Pixels nearby, in the order of their codes: how far to the left (to the right if negative), and how far up.
+/// Nearby pixels in the order of their codes: the distance to the left (to the right if negative), and the distance up.
 #[rustfmt::skip]
 const NEARBY: [(i8, i8); 120] = [
     (0, 1), (1, 0), (1, 1), (-1, 1), (0, 2), (2, 0), (1, 2), (-1, 2), (2, 1), (-2, 1), (2, 2), (-2, 2), (0, 3), (3, 0),
@@ -33,8 +33,8 @@ const NEARBY: [(i8, i8); 120] = [
     (-6, 7), (7, 6), (-7, 6), (8, 5), (7, 7), (-7, 7), (8, 6), (8, 7),
 ];
 
-/// The bytes that the tables of a picture of this size take. `None` if it is damaged: then it cannot be decoded.
-/// `data` begin after the header that names the size. Stops counting where there are more than `bytes_max`.
+/// Returns the bytes that the tables of a picture of this size take; `None` if it is damaged and cannot be decoded.
+/// `data` must begin after the header that gives the size. Counting stops above `bytes_max`.
 pub fn bytes(data: &[u8], size: Size, bytes_max: u64) -> Option<u64> {
     let mut reader = Reader { bits: Bits { data, at: 0 }, table_bytes: 0, bytes_max };
     let width = reader.transforms(size)?;
@@ -48,26 +48,26 @@ struct Reader<'a> {
     bytes_max: u64,
 }
 
-/// Bits, the lowest first.
+/// Reads bits, lowest first.
 struct Bits<'a> {
     data: &'a [u8],
     at: usize,
 }
 
-/// A canonical code (RFC 1951, 3.2.2): how many codes have each length, and the symbols in the order of their codes.
+/// A canonical code (RFC 1951, 3.2.2): the number of codes of each length, and the symbols in the order of their codes.
 struct Code {
     counts: [usize; LEN_MAX + 1],
     symbols: Vec<usize>,
 }
 
-/// Colours that were seen lately, by a hash of them.
+/// Recent colours, by a hash of them.
 struct Cache {
     bits: u32,
     colours: Vec<u32>,
 }
 
 impl Reader<'_> {
-    /// Passes over the transforms; the width of what is coded after them.
+    /// Skips the transforms. Returns the width of what is coded after them.
     fn transforms(&mut self, (width, height): Size) -> Option<u32> {
         let mut coded_width = width;
         let mut seen = [false; 4];
@@ -77,14 +77,14 @@ impl Reader<'_> {
                 return None;
             }
             match kind {
-                // Predictors and changes of colour, for each block.
+                // Predictors and changes of colour have data for each block.
                 0 | 1 => {
                     let shift = self.bits.take(3)? + 2;
                     self.image((blocks(coded_width, shift), blocks(height, shift)))?;
                 }
-                // Subtracts green, and has no data.
+                // The transform that subtracts green has no data.
                 2 => {}
-                // A palette; of few colours several share a pixel.
+                // A palette. If it has few colours, several pixels are packed into one.
                 _ => {
                     let colours = self.bits.take(8)? as u32 + 1;
                     self.image((colours, 1))?;
@@ -101,7 +101,7 @@ impl Reader<'_> {
         Some(coded_width)
     }
 
-    /// An image within the file: its colours as alpha, red, green, blue.
+    /// Reads an image within the file. Returns its colours as alpha, red, green, blue.
     fn image(&mut self, size: Size) -> Option<Vec<u32>> {
         let (codes, mut cache) = self.groups(size, false)?;
         let [green, red, blue, alpha, distance] = &codes[..] else { return None };
@@ -131,7 +131,8 @@ impl Reader<'_> {
         Some(colours)
     }
 
-    /// The codes of the first group, and the cache; counts the tables of all of them. The picture itself may have many.
+    /// Returns the codes of the first group, and the cache. Counts the tables of all groups, of which the picture may
+    /// have many.
     fn groups(&mut self, size: Size, of_picture: bool) -> Option<(Vec<Code>, Option<Cache>)> {
         let cache = if self.bits.take(1)? == 1 { Some(Cache::new(self.bits.take(4)?)?) } else { None };
         let mut count = 1;
@@ -176,7 +177,7 @@ impl Reader<'_> {
         Code::of(&self.lengths(&Code::of(&lengths)?, alphabet)?)
     }
 
-    /// The lengths of a code's symbols, which are coded themselves.
+    /// Reads the lengths of a code's symbols, which are coded themselves.
     fn lengths(&mut self, code: &Code, alphabet: usize) -> Option<Vec<usize>> {
         let mut left = if self.bits.take(1)? == 1 {
             let len = 2 + 2 * self.bits.take(3)?;
@@ -206,14 +207,14 @@ impl Reader<'_> {
 }
 
 impl Code {
-    /// `None` if there is no symbol, or if some sequence of bits means nothing.
+    /// Returns `None` if there is no symbol, or if some sequence of bits has no meaning.
     fn of(lengths: &[usize]) -> Option<Self> {
         let mut counts = [0; LEN_MAX + 1];
         lengths.iter().filter(|length| **length > 0).for_each(|length| counts[*length] += 1);
         let mut symbols: Vec<usize> = (0..lengths.len()).filter(|symbol| lengths[*symbol] > 0).collect();
         symbols.sort_by_key(|symbol| lengths[*symbol]);
         if symbols.len() == 1 {
-            // Nothing is written for it.
+            // A single symbol takes no bits.
             counts = [0; LEN_MAX + 1];
             counts[0] = 1;
             return Some(Self { counts, symbols });
@@ -263,7 +264,7 @@ impl Bits<'_> {
         Some(number)
     }
 
-    /// A length or a distance, of which the symbol gives the highest bits.
+    /// Reads a length or a distance. The symbol gives its highest bits.
     fn number(&mut self, symbol: usize) -> Option<usize> {
         if symbol < 4 {
             return Some(symbol + 1);
@@ -273,7 +274,7 @@ impl Bits<'_> {
     }
 }
 
-/// The number of pixels that a distance's code leads back.
+/// Returns the number of pixels that a distance code leads back.
 fn back(code: usize, width: usize) -> usize {
     let Some((left, up)) = NEARBY.get(code - 1) else { return code - NEARBY.len() };
     (isize::from(*left) + isize::from(*up) * width as isize).max(1) as usize
@@ -298,9 +299,9 @@ mod tests {
 
     #[test]
     fn the_tables_of_each_group_are_counted() {
-        // One more group is that of the image that says which group is where.
+        // One more group belongs to the image that says which group is where.
         assert_eq!(of_picture(1 << 16, ANY), Some((1 << 16) * GROUP + GROUP_BYTES));
-        // Nobody waits for the end of what is refused anyway.
+        // Counting stops once the file must be refused.
         assert_eq!(of_picture(3, 2 * GROUP), Some(2 * GROUP + GROUP_BYTES));
         assert_eq!(of_picture(3, ANY), None, "it announces more groups than it has");
     }
