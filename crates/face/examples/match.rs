@@ -11,9 +11,9 @@ use face::values::picture::ImageType;
 use face::values::score::Score;
 use face::{ComparedFace, DescribedFace, Picture, WantedFace};
 
-/// The score of the only faces of two photographs: 3500 and more is reached by one of 10,000 pairs of different people.
+/// Returns the score of the only faces of two photographs. One of 10,000 pairs of different people reaches 3500.
 pub fn score(one: &Path, other: &Path) -> Result<Score, Box<dyn Error>> {
-    // Compiled once; each thread that describes pictures has its own `Networks`.
+    // The networks are compiled once; each thread that describes pictures has its own `Networks`.
     let compiled = Compiled::new(&Pack::built_in()?, Settings::default())?;
     let mut networks = Networks::new(&compiled);
     let (one, other) = (describe(&mut networks, one)?, describe(&mut networks, other)?);

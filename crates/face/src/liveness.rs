@@ -1,4 +1,4 @@
-//! Whether a capture shows a living person who does what was asked: what it shows is measured, then judged.
+//! Checks whether a capture shows a living person who does what was asked: it is measured, then judged.
 
 use bytes::Bytes;
 
@@ -24,17 +24,17 @@ pub mod track;
 
 /// Frames that the networks against spoofs see, spread over the capture.
 const SPOOF_FRAMES: usize = 6;
-/// Parts of a film whose faces are compared; a recognizer takes longer than all else.
+/// Parts of a film whose faces are compared: few, since a recognizer takes longer than all else.
 const PARTS: usize = 3;
 
-/// What was measured on a capture, and its best frame.
+/// The measurements of a capture, and its best frame.
 pub struct Measured {
     pub evidence: Evidence,
     pub best: Option<Best>,
 }
 
 impl Networks {
-    /// Looks whether a capture shows a living person who does what was asked, on this thread.
+    /// Measures and judges, on this thread, whether a capture shows a living person who does what was asked.
     pub fn check_liveness(&mut self, replay: &LivenessCapture) -> Result<Verdict, Error> {
         let Measured { evidence, best } = self.measure(replay)?;
         let reasons = evidence.judge(&replay.asked, replay.level, self.liveness());
@@ -42,7 +42,7 @@ impl Networks {
         Ok(Verdict { reasons, measures: evidence.measures(&replay.asked), best })
     }
 
-    /// What a capture shows, whatever it is held to.
+    /// Measures a capture without judging it.
     pub fn measure(&mut self, replay: &LivenessCapture) -> Result<Measured, Error> {
         let frames = track::looked_at(&replay.frames);
         let track = track::follow(self, &frames)?;
@@ -65,8 +65,8 @@ impl Networks {
     }
 }
 
-/// Of each part of a film the shot that shows the face best: eyes open, at rest. Only faces that look ahead are compared:
-/// turned ones score less, whoever they are. Of one look, one shot.
+/// Returns, for each part of a film, the shot that shows the face best: eyes open, at rest. Only faces that look ahead
+/// are compared, since turned faces score lower, whoever they are. For a single look, returns one shot.
 fn parts(shots: &[Shot], rest: &Rest, is_film: bool) -> Vec<usize> {
     let parts = if is_film { PARTS.min(shots.len()) } else { 1 };
     let fault = |shot: &Shot| rest.away(shot).max(0.0) + (1.0 - shot.eyes / rest.eyes.max(1e-3)).max(0.0);
@@ -85,7 +85,7 @@ struct Look {
     sight: i32,
 }
 
-/// `None` where the frame shows nobody after all.
+/// Returns `None` if no face is found in the frame after all.
 fn look(networks: &mut Networks, jpeg: &Bytes) -> Result<Option<Look>, Error> {
     let image = Image::decode(jpeg, networks.settings().pixels_max, networks.memory())?;
     let view = image.view();
@@ -99,7 +99,7 @@ fn side(look: &Look) -> ComparedFace<'_> {
     ComparedFace { template: &look.best.described.template, image_type: ImageType::VideoFrame }
 }
 
-/// The least score of two of them; `None` of fewer, or without a calibration.
+/// Returns the lowest score of any two looks; `None` for fewer than two, or without a calibration.
 fn least_score(networks: &Networks, looks: &[Look]) -> Option<Score> {
     let curves = networks.curves()?;
     let pairs = looks.iter().enumerate().flat_map(|(place, one)| looks[..place].iter().map(move |other| (one, other)));
@@ -107,7 +107,8 @@ fn least_score(networks: &Networks, looks: &[Look]) -> Option<Score> {
     scores.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// The mean of what the networks against spoofs give; frames in which the face is not at rest are passed over.
+/// Returns the mean output of the networks against spoofs over frames at rest, or over any frames if none is at rest.
+/// `None` without such networks, or without a face.
 fn reality(
     networks: &mut Networks,
     frames: &[Frame],
@@ -131,7 +132,8 @@ fn reality(
     Ok((count > 0).then(|| total / count as f32))
 }
 
-/// From the first to the last of frames in a row that show no face: frames that are missing are another fault.
+/// Returns the longest time from the first to the last of consecutive frames without a face: missing frames are another
+/// fault.
 fn unseen_ms_max(frames: &[Frame], shots: &[Shot]) -> u32 {
     let shown: Vec<usize> = shots.iter().map(|shot| shot.frame).collect();
     let (mut longest, mut from) = (0, None);
@@ -146,7 +148,7 @@ fn unseen_ms_max(frames: &[Frame], shots: &[Shot]) -> u32 {
     longest
 }
 
-/// Everything but what further networks say. `all` holds the frames that were not looked at, too.
+/// Returns everything but the outputs of further networks. `all` also holds the frames that were skipped.
 fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> Evidence {
     let shots = &track.shots;
     let shown: Vec<u32> = shots.iter().map(|shot| shot.t_ms).collect();
@@ -176,7 +178,7 @@ fn seen(all: &[Frame], frames: &[Frame], track: &Track, rest: Option<&Rest>) -> 
     }
 }
 
-/// Fails unless `docs/liveness.md` has this phrase: thresholds that it repeats are checked where they are set.
+/// Fails unless `docs/liveness.md` has this phrase, so that thresholds repeated there are checked where they are set.
 #[cfg(test)]
 #[track_caller]
 pub fn assert_documented(phrase: &str) {

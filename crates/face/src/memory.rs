@@ -1,8 +1,8 @@
-//! Room for decoded pictures: many small ones at once, but large ones one after the other.
+//! Memory for decoded pictures: many small ones at once, but large ones one after the other.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// A number of bytes that workers share. A clone shares them too.
+/// A number of bytes that workers share. Clones share them too.
 #[derive(Clone)]
 pub struct Memory(Arc<Shared>);
 
@@ -23,7 +23,7 @@ impl Memory {
         Self(Arc::new(Shared { bytes_max, used: Mutex::new(0), freed: Condvar::new() }))
     }
 
-    /// Waits until there is room. What needs more than there is in all has it alone.
+    /// Waits until there is room. A request for more bytes than there are waits until it can have all of them alone.
     pub fn reserve(&self, bytes: u64) -> Reserved {
         let used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |used: &mut u64| *used > 0 && *used + bytes > self.0.bytes_max;

@@ -1,4 +1,4 @@
-//! The 468 points of FaceMesh: where they are looked for, and what they tell.
+//! The 468 points of FaceMesh: the crop they are found in, and the pose and the landmarks that follow from them.
 
 use nalgebra::{Matrix3, Vector3};
 
@@ -6,19 +6,19 @@ use crate::detect::{self, Detection};
 use crate::geometry::{Five, Similarity, Square};
 use crate::values::picture::{Eyes, Point};
 
-/// Points of a mesh.
+/// The number of points of a mesh.
 pub const POINTS: usize = 468;
-/// A crop shows a face with so much around it.
+/// The side of a crop, as a multiple of the face's.
 const MARGIN: f32 = 1.5;
 /// Outer corners of the eyes, left of the picture first: the line that is level in an upright face.
 const EYE_CORNERS: [usize; 2] = [33, 263];
 /// Corners and lids of the eyes, left of the picture first.
 const EYES: [[usize; 8]; 2] = [[33, 133, 160, 144, 159, 145, 158, 153], [263, 362, 387, 373, 386, 374, 385, 380]];
-/// Its tip, and the corners of the mouth, left of the picture first.
+/// Tip of the nose, and corners of the mouth, left of the picture first.
 const NOSE_TIP: usize = 4;
 const MOUTH_CORNERS: [usize; 2] = [57, 287];
 
-/// The mean of 2,500 faces: x to the right, y down, z away from the camera, outer eye corners 1 apart, the same
+/// The mean of 2,500 faces: x to the right, y down, z away from the camera, outer eye corners 1 apart, the same if
 /// mirrored. `f32`, little endian, x, y and z of each point.
 const MEAN_MESH: &[u8; 12 * POINTS] = include_bytes!("mean_mesh.bin");
 
@@ -27,11 +27,11 @@ const MEAN_MESH: &[u8; 12 * POINTS] = include_bytes!("mean_mesh.bin");
 pub struct Mesh {
     /// x, y in pixels of the picture; z in the same unit, away from the camera, zero about the head's centre.
     pub points: Vec<[f32; 3]>,
-    /// How sure the network is that these are a face's; 0..1.
+    /// The network's confidence that these are the points of a face, 0..1.
     pub presence: f32,
 }
 
-/// How a head is turned, in degrees; all zero for the mean pose of many photographs.
+/// The pose of a head, in degrees; all zero for the mean pose of many photographs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pose {
     /// Positive: the nose points to the picture's right.
@@ -42,7 +42,7 @@ pub struct Pose {
     pub roll: f32,
 }
 
-/// Where to look for the mesh of a face that was just detected.
+/// Returns the square in which the mesh of a detected face is looked for.
 pub fn square_of_detection(detection: &Detection) -> Square {
     let [left, right] = detection.eyes;
     Square {
@@ -52,7 +52,7 @@ pub fn square_of_detection(detection: &Detection) -> Square {
     }
 }
 
-/// The points in the network's output for the crop that `map` made.
+/// Reads the points from the network's output for the crop that `map` made.
 pub fn read(output: &[f32], presence: f32, map: Similarity) -> Mesh {
     let (back, scale) = (map.inverse(), map.scale() as f32);
     let place = |&[x, y, z]: &[f32; 3]| {
@@ -70,7 +70,7 @@ impl Mesh {
         Point { x, y }
     }
 
-    /// Every point moved by `place`; depths stay.
+    /// Maps every point with `place`; depths stay.
     #[must_use]
     pub fn moved(&self, place: impl Fn(Point) -> Point) -> Self {
         let moved = |&[x, y, z]: &[f32; 3]| {
@@ -80,18 +80,19 @@ impl Mesh {
         Self { points: self.points.iter().map(moved).collect(), presence: self.presence }
     }
 
-    /// Of the line through the outer corners of the eyes; radians, clockwise.
+    /// Returns the angle of the line through the outer corners of the eyes; radians, clockwise.
     pub fn angle(&self) -> f32 {
         let [left, right] = EYE_CORNERS.map(|corner| self.point(corner));
         (right.y - left.y).atan2(right.x - left.x)
     }
 
-    /// The upright square around all points, with a margin: where to look for them once more.
+    /// Returns the square around all points that is upright as the face is, with a margin, for another pass of the
+    /// network.
     pub fn square(&self) -> Square {
         self.square_of(MARGIN)
     }
 
-    /// The same, its side `factor` times the longer side of what the points span.
+    /// Returns the same square with sides of `factor` times the longer side of the points' extent.
     pub fn square_of(&self, factor: f32) -> Square {
         let angle = self.angle();
         let (sin, cos) = angle.sin_cos();
@@ -104,20 +105,20 @@ impl Mesh {
         Square { centre, side: factor * (right - left).max(low - top), angle }
     }
 
-    /// The centres of corners and lids, by their place in the picture.
+    /// Returns the eyes, as centres of corners and lids, by their place in the picture.
     pub fn eyes(&self) -> Eyes {
         let [one, other] = self.eye_centres();
         // In a picture that lies upside down they have changed places.
         if one.x <= other.x { Eyes { left: one, right: other } } else { Eyes { left: other, right: one } }
     }
 
-    /// Interocular distance in pixels, in space: as it would be if the head were not turned.
+    /// Returns the interocular distance in pixels, measured in space: it does not depend on how the head is turned.
     pub fn iod(&self) -> f32 {
         let [one, other] = EYES.map(|eye| self.centre(eye));
         one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
     }
 
-    /// The eye that is on the left of an upright face comes first.
+    /// Returns the centres of the eyes. The eye on the left of an upright face comes first.
     fn eye_centres(&self) -> [Point; 2] {
         EYES.map(|eye| {
             let [x, y, _] = self.centre(eye);
@@ -125,13 +126,13 @@ impl Mesh {
         })
     }
 
-    /// x, y and z.
+    /// Returns the mean x, y and z of these vertices.
     fn centre(&self, vertices: [usize; 8]) -> [f32; 3] {
         let of = |axis: usize| vertices.iter().map(|vertex| self.points[*vertex][axis]).sum::<f32>();
         std::array::from_fn(|axis| of(axis) / vertices.len() as f32)
     }
 
-    /// Centres of the eyes, tip of the nose, corners of the mouth; left is what would be left if the face were upright,
+    /// Returns centres of the eyes, tip of the nose and corners of the mouth. Left is the left of the upright face,
     /// however it lies in the picture.
     pub fn five(&self) -> Five {
         let [left, right] = self.eye_centres();
@@ -140,7 +141,7 @@ impl Mesh {
         [left, right, nose, left_corner, right_corner]
     }
 
-    /// By a least-squares rotation (Procrustes) of the mean mesh; `None` when the points have no shape.
+    /// Returns the pose by a least-squares rotation (Procrustes) of the mean mesh; `None` if the points have no shape.
     pub fn pose(&self) -> Option<Pose> {
         let own: Vec<Vector3<f64>> = self.points.iter().map(|p| Vector3::from(p.map(f64::from))).collect();
         let reference = mean_mesh();
@@ -175,7 +176,7 @@ fn mean_mesh() -> Vec<Vector3<f64>> {
 mod tests {
     use super::*;
 
-    /// The mean mesh, 60 pixels between the outer eye corners, turned about the three axes.
+    /// Returns the mean mesh with 60 pixels between the outer eye corners, turned by `roll` and `yaw`.
     fn mesh(roll: f64, yaw: f64) -> Mesh {
         let (rs, rc) = roll.to_radians().sin_cos();
         let (ys, yc) = yaw.to_radians().sin_cos();

@@ -25,13 +25,13 @@ use crate::resample::{self, Planes};
 use crate::values::picture::FaceBox;
 use crate::values::template::Template;
 
-/// Room for decoded pictures, all workers together: three of 25 megapixels, or one of the largest.
+/// Memory for decoded pictures of all workers together: three of 25 megapixels, or one of the largest.
 const PICTURE_BYTES_MAX: u64 = 250_000_000;
 
-/// The time that a network takes for one picture, by its role.
+/// The name of the metric: a network's time for one picture, by its role.
 pub const INFERENCE_SECONDS: &str = "bioserver_inference_seconds";
 
-/// How networks are run.
+/// The settings that networks run with.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub engine: Engine,
@@ -51,7 +51,7 @@ pub struct Compiled(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
-    /// The detector takes every size: it is compiled for the pass at hand.
+    /// The detector takes every size: finer passes compile it anew.
     detector: Detector,
     landmarks: Stage,
     film_landmarks: Stage,
@@ -84,11 +84,11 @@ struct Spoof {
 
 /// A network for one size of input.
 struct Stage {
-    /// Names the network where times are told, as in `detector`.
+    /// The network's name in metrics, such as `detector`.
     role: &'static str,
     executable: Executable,
     input: Input,
-    /// Of each output that is wanted, its place among those of the network.
+    /// The index among the network's outputs of each wanted output.
     places: Vec<usize>,
 }
 
@@ -96,7 +96,7 @@ struct Stage {
 pub struct Networks {
     shared: Compiled,
     coarse: Runner,
-    /// The detector for the finer pass that was last made.
+    /// The detector for the latest finer pass.
     finer: Option<Finer>,
     landmarks: Runner,
     film_landmarks: Runner,
@@ -105,8 +105,8 @@ pub struct Networks {
     spoofs: Vec<Runner>,
 }
 
-/// The detector for one size of a finer pass. Compiling takes as long as running, and the two together some 80 MB:
-/// it is kept for the parts of one picture, not for the next picture.
+/// The detector for one size of a finer pass. Compiling takes as long as running, and both together some 80 MB of
+/// memory: it is kept for the parts of one picture, not for the next picture.
 struct Finer {
     width: usize,
     height: usize,
@@ -156,7 +156,7 @@ impl Detector {
         }
         let graph = graph(network)?;
         let coarse = Self::stage(network, reader, &graph, engine, [side; 2])?;
-        let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph has it all
+        let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph holds all of it
         Ok(Self { network, reader, graph, coarse })
     }
 
@@ -177,7 +177,7 @@ impl Detector {
     }
 }
 
-/// How a detector's numbers are read; `None` if the read-out is no detector's.
+/// Returns the reader of a detector's outputs; `None` if the read-out is not that of a detector.
 fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
     match read_out {
         ReadOut::Blazeface => Some(&Blazeface),
@@ -192,8 +192,8 @@ fn graph(network: &Network) -> Result<Graph, Fault> {
 }
 
 impl Stage {
-    /// Fails when the network does not take one picture of this size, or lacks an output of that name and shape;
-    /// an output without a name is the only one.
+    /// Fails if the network does not take one picture of this size, or lacks a wanted output of that name and shape. An
+    /// output without a name is the only one.
     fn new(
         role: &'static str,
         network: &Network,
@@ -227,7 +227,7 @@ impl Stage {
         Ok(Self { role, executable, input: network.input, places })
     }
 
-    /// The outputs that were wanted, in that order. The time is told to whoever keeps numbers in this process.
+    /// Returns the wanted outputs, in that order. Records the time as a metric.
     fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Vec<Vec<f32>>, Error> {
         let begun = Instant::now();
         let mut outputs = runner.run(&[&self.input.fill(planes)]).map_err(failed)?;
@@ -244,7 +244,7 @@ impl Stage {
 }
 
 impl Networks {
-    /// Cheap: weights are shared, working memory is new.
+    /// Cheap to call: weights are shared, working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
         let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {
@@ -263,22 +263,23 @@ impl Networks {
         &self.shared.0.settings
     }
 
-    /// Room for decoded pictures, shared with the networks of all threads.
+    /// Returns the memory for decoded pictures, which the networks of all threads share.
     pub fn memory(&self) -> &Memory {
         &self.shared.0.memory
     }
 
-    /// Side of the coarsest pass of the detector, in pixels.
+    /// Returns the side of the coarsest pass of the detector, in pixels.
     pub fn detector_side(&self) -> usize {
         self.shared.0.detector.network.input.width
     }
 
-    /// What the sides of the detector's input are multiples of.
+    /// Returns the step of the detector's input: its sides are multiples of this.
     pub fn detector_step(&self) -> usize {
         self.shared.0.detector.reader.side_step()
     }
 
-    /// Possible faces, in pixels of `planes`, whose sides are multiples of [`Networks::detector_step`]; surest first.
+    /// Returns possible faces in pixels of `planes`, most confident first. Sides must be multiples of
+    /// [`Networks::detector_step`].
     pub fn detect(&mut self, planes: &Planes) -> Result<Vec<Detection>, Error> {
         let Shared { detector, settings, .. } = &*self.shared.0;
         let (width, height) = (planes.width, planes.height);
@@ -297,27 +298,27 @@ impl Networks {
         Ok(detect::merged(detector.reader.read(&outputs, width, height)))
     }
 
-    /// Frees what finer passes over a picture needed.
+    /// Frees the memory of finer passes over a picture.
     pub fn end_detection(&mut self) {
         self.finer = None;
     }
 
-    /// The mesh of the face in a square of the picture.
+    /// Returns the mesh of the face in a square of the picture.
     pub fn landmarks(&mut self, view: View, square: Square) -> Result<Mesh, Error> {
         self.shared.0.landmarks.mesh(&mut self.landmarks, view, square)
     }
 
-    /// The same of a film's frame: slower, and lids and lips lie where they are.
+    /// Does the same for a film's frame: slower, and exact about lids and lips.
     pub fn film_landmarks(&mut self, view: View, square: Square) -> Result<Mesh, Error> {
         self.shared.0.film_landmarks.mesh(&mut self.film_landmarks, view, square)
     }
 
-    /// How many recognizers the pack has.
+    /// Returns the number of recognizers of the pack.
     pub fn recognizers(&self) -> usize {
         self.recognizers.len()
     }
 
-    /// The picture of a face as a recognizer takes it; `None` when the points lie in one place.
+    /// Returns the aligned face as a recognizer takes it; `None` if the points lie in one place.
     ///
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
@@ -326,7 +327,7 @@ impl Networks {
         Some(resample::warped(view, alignment.fit(mesh, five)?, stage.input.width))
     }
 
-    /// What a recognizer says of an aligned face: a vector whose direction counts.
+    /// Returns a recognizer's vector for an aligned face. Its direction describes the face.
     ///
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
@@ -335,7 +336,7 @@ impl Networks {
         Ok(outputs.into_iter().flatten().collect())
     }
 
-    /// The length of the vector that a good picture gives, if poor ones give shorter ones.
+    /// Returns the length of a good picture's vector; `None` if the length says nothing.
     ///
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
@@ -343,24 +344,24 @@ impl Networks {
         self.shared.0.recognizers[which].length
     }
 
-    /// A square of the picture as the age network takes it.
+    /// Returns a square of the picture as the age network takes it.
     pub fn age_crop(&self, view: View, square: Square) -> Planes {
         let side = self.shared.0.age.input.width;
         resample::warped_over_edges(view, square.crop(side), side)
     }
 
-    /// What the age network says of such a picture: years, unbounded.
+    /// Returns the age network's output for such a crop: years, unbounded.
     pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
         let outputs = self.shared.0.age.run(&mut self.age, crop)?;
         Ok(outputs[0][0])
     }
 
-    /// Of each network against spoofs, how much of the picture around a face it is shown: sides in those of its box.
+    /// Returns the crop of each network against spoofs: its sides as multiples of those of the face's box.
     pub fn spoof_crops(&self) -> Vec<f32> {
         self.shared.0.spoofs.iter().map(|spoof| spoof.crop).collect()
     }
 
-    /// What a network against spoofs says of this part of a picture: how much speaks for print, a face and a display.
+    /// Returns a network's logits for this part of a picture: print, real face, display.
     ///
     /// # Panics
     /// If `which` is not one of [`Networks::spoof_crops`].
@@ -371,23 +372,23 @@ impl Networks {
         Ok(outputs.into_iter().flatten().collect())
     }
 
-    /// What the pack holds a capture to.
+    /// Returns the thresholds of the pack's liveness checks.
     pub fn liveness(&self) -> &Liveness {
         &self.shared.0.liveness
     }
 
-    /// How this pack scores templates; `None` if it cannot.
+    /// Returns the curves by which this pack scores templates; `None` for a pack without calibration.
     pub fn curves(&self) -> Option<&Curves> {
         self.shared.0.curves.as_ref()
     }
 
-    /// A template of this pack from the recognizers' vectors; `None` when it has no direction.
+    /// Makes a template of this pack from the recognizers' vectors; `None` if they have no direction.
     pub fn template(&self, vector: &[f32]) -> Option<Template> {
         Template::new(self.shared.0.template_version, vector)
     }
 }
 
-/// Sides without those of length one at the end, which exporters leave or not.
+/// Returns the shape without trailing dimensions of 1, which exporters keep or drop.
 fn extents(shape: &[usize]) -> &[usize] {
     let len = shape.iter().rposition(|side| *side != 1).map_or(0, |last| last + 1);
     &shape[..len]

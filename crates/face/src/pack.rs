@@ -1,34 +1,34 @@
-//! A pack: a folder of networks, and the manifest `pack.toml` that says what each of them is.
+//! A pack: a folder of networks, and the manifest `pack.toml` that describes each of them.
 //!
 //! ```toml
 //! name = "mine"
-//! template_version = 40000      # another one for every set of recognizers: only templates of one version are compared
+//! template_version = 40000      # a new one for every set of recognizers: only templates of one version are compared
 //!
-//! [[recognizer]]                # one or several: a template holds the vectors of all, its cosine is the mean of theirs
+//! [[recognizer]]                # one or several: a template joins the vectors of all, its cosine is the mean of theirs
 //! file = "recognizer.onnx"      # in the same folder
-//! sha256 = "…"                  # of the file, in lower-case hex
+//! sha256 = "…"                  # the digest of the file, in lower-case hex
 //! licence = "…"                 # in words
 //! licence_files = ["…"]         # its texts, in the same folder or below; may be left out
-//! origin = "…"                  # who made it, from what
-//! read_out = "unit-vector"      # what its numbers mean: see `manifest::ReadOut`
+//! origin = "…"                  # its author and its source
+//! read_out = "unit-vector"      # the meaning of its outputs: see `manifest::ReadOut`
 //! input = { width = 112, height = 112, colours = "rgb", mean = […], scale = […] }    # (colour - mean) / scale
-//! dimension = 512               # how many numbers it gives
-//! alignment = { five = […] }    # where points of the face lie in its input, in pixels: see `align`
-//! length = 8.1                  # of the vector for a good picture, if poor pictures give shorter ones
+//! dimension = 512               # the length of its output
+//! alignment = { five = […] }    # the places of the face's points in its input, in pixels: see `align`
+//! length = 8.1                  # the length of a good picture's vector, if poor pictures give shorter ones
 //!
 //! [detector]                    # likewise [landmarks], [film_landmarks] (in films, where lids and lips count) and [age];
-//!                               # those left out are the built-in pack's
+//!                               # the built-in pack lends those that are left out
 //!
 //! [[spoof]]                     # one or several whose mean counts; left out: the built-in pack's; `spoof = []`: none
-//! crop = 2.7                    # sides of what it is shown, in those of the face's box
+//! crop = 2.7                    # the sides of its crop, as multiples of those of the face's box
 //!
-//! [liveness]                    # what captures are held to: see `liveness`
+//! [liveness]                    # the thresholds of liveness checks: see `liveness`
 //!
-//! [calibration]                 # what cosines mean; without it, no scores
+//! [calibration]                 # the curve from cosine to score; without it, no scores
 //!
-//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # what they mean for pictures of these types, if it is something else
+//! [calibration_by_types."ID_DOCUMENT SELFIE"]    # another curve for pictures of these types
 //!
-//! [[discount]]                  # what is left of them where both pictures are poor: see `discount`
+//! [[discount]]                  # the discount of cosines if both pictures are poor: see `discount`
 //! ```
 
 use std::collections::BTreeMap;
@@ -51,12 +51,12 @@ pub mod liveness;
 pub mod manifest;
 
 pub const MANIFEST: &str = "pack.toml";
-/// Numbers in a template: what [`crate::values::template::Template`] can hold.
+/// The most numbers in a template: as many as [`crate::values::template::Template`] can hold.
 const DIMENSION_MAX: usize = 4096;
-/// Sides of what a network against spoofs is shown, in those of the face's box.
+/// The crops that a network against spoofs may have: sides as multiples of those of the face's box.
 const CROPS: std::ops::RangeInclusive<f32> = 1.0..=8.0;
 
-/// The files of the pack inside of the program.
+/// The files of the built-in pack.
 const BUILT_IN: [(&str, &[u8]); 11] = [
     (MANIFEST, include_bytes!("../../../models/pack.toml")),
     ("blazeface.onnx", include_bytes!("../../../models/blazeface.onnx")),
@@ -71,7 +71,7 @@ const BUILT_IN: [(&str, &[u8]); 11] = [
     ("licences/MIT-face-api.txt", include_bytes!("../../../models/licences/MIT-face-api.txt")),
 ];
 
-/// Networks that belong together, as their manifest describes them; files checked, not yet compiled.
+/// Networks that belong together, as their manifest describes them. Their files are checked, but not yet compiled.
 #[derive(Clone)]
 pub struct Pack {
     pub name: String,
@@ -79,7 +79,7 @@ pub struct Pack {
     pub template_version: u16,
     pub detector: Network,
     pub landmarks: Network,
-    /// As `landmarks`, in films: there it counts how far lids and lips are open.
+    /// Replaces `landmarks` in films, where the opening of lids and lips counts.
     pub film_landmarks: Network,
     pub age: Network,
     /// At least one.
@@ -88,9 +88,9 @@ pub struct Pack {
     pub liveness: Liveness,
     /// Without it the pack makes templates, but no scores.
     pub calibration: Option<Calibration>,
-    /// Takes its place for pictures of these types.
+    /// Curves that replace `calibration` for pictures of these types.
     pub calibration_by_types: BTreeMap<Types, Calibration>,
-    /// Of pairs of poor pictures.
+    /// The discounts for pairs of poor pictures.
     pub discounts: Discounts,
 }
 
@@ -98,10 +98,10 @@ pub struct Pack {
 #[derive(Clone)]
 pub struct Network {
     pub file: String,
-    /// Of the file, in lower-case hex.
+    /// The SHA-256 of the file, in lower-case hex.
     pub sha256: String,
     pub licence: String,
-    /// The licence's texts, by the files' names.
+    /// The file names of the licence's texts.
     pub licence_files: Vec<String>,
     pub origin: String,
     pub read_out: ReadOut,
@@ -113,10 +113,10 @@ pub struct Network {
 #[derive(Clone)]
 pub struct Recognizer {
     pub network: Network,
-    /// How many numbers it gives.
+    /// The length of its output.
     pub dimension: usize,
     pub alignment: Alignment,
-    /// Of the vector that a good picture gives, where shorter ones are less certain.
+    /// The length of a good picture's vector; shorter ones are less certain. `None` if the length says nothing.
     pub length: Option<f32>,
 }
 
@@ -124,11 +124,11 @@ pub struct Recognizer {
 #[derive(Clone)]
 pub struct Spoof {
     pub network: Network,
-    /// Sides of what it is shown, in those of the face's box.
+    /// The sides of its crop, as multiples of those of the face's box.
     pub crop: f32,
 }
 
-/// Why a folder is no usable pack.
+/// The reasons why a folder is not a usable pack.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error("cannot read {file}: {source}")]
@@ -146,24 +146,24 @@ pub enum Fault {
 }
 
 impl Pack {
-    /// The pack in `folder`, or the built-in one.
+    /// Opens the pack in `folder`, or the built-in one.
     pub fn open(folder: Option<&Path>) -> Result<Self, Fault> {
         folder.map_or_else(Self::built_in, Self::read)
     }
 
-    /// The pack inside of the program.
+    /// Opens the pack inside the program.
     pub fn built_in() -> Result<Self, Fault> {
         let read = |name: &str| Self::built_in_file(name).ok_or_else(|| io::ErrorKind::NotFound.into());
         Self::from_files("the built-in pack", &read)
     }
 
-    /// A file of it.
+    /// Returns a file of the built-in pack.
     pub fn built_in_file(name: &str) -> Option<Bytes> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name);
         found.map(|(_, bytes)| Bytes::from_static(bytes))
     }
 
-    /// The pack in a folder.
+    /// Opens the pack in a folder.
     pub fn read(folder: &Path) -> Result<Self, Fault> {
         let read = |name: &str| fs::read(folder.join(name)).map(Bytes::from);
         Self::from_files(&folder.display().to_string(), &read)
@@ -188,7 +188,7 @@ impl Pack {
             };
         let detectors = [ReadOut::Blazeface, ReadOut::Yunet];
         let (spoofs, thresholds) = match (manifest.spoof, &lender) {
-            // What was measured was the whole check, with the lender's recognizer.
+            // The error rates were measured on the whole check, with the lender's recognizer, so they are left out.
             (None, Some(lender)) => (lender.spoofs.clone(), Liveness { measured: None, ..lender.liveness.clone() }),
             (entries, _) => {
                 let spoofs = entries.into_iter().flatten().map(|entry| files.spoof(entry));
@@ -213,7 +213,7 @@ impl Pack {
         })
     }
 
-    /// How its cosines are scored; `None` for a pack without calibration.
+    /// Returns the curves by which its cosines are scored; `None` for a pack without calibration.
     pub fn curves(&self) -> Option<Curves> {
         Some(Curves {
             general: self.calibration.clone()?,
@@ -222,12 +222,12 @@ impl Pack {
         })
     }
 
-    /// Numbers in a template.
+    /// Returns the length of a template.
     pub fn dimension(&self) -> usize {
         self.recognizers.iter().map(|recognizer| recognizer.dimension).sum()
     }
 
-    /// Tells its networks from those of other packs: the SHA-256 of their roles and digests, in lower-case hex.
+    /// Returns the SHA-256 of its networks' roles and digests, in lower-case hex: packs of other networks have another.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for (role, network) in self.networks() {
@@ -236,7 +236,7 @@ impl Pack {
         format!("{:x}", digest.finalize())
     }
 
-    /// The networks, each with its role.
+    /// Returns the networks, each with its role.
     pub fn networks(&self) -> impl Iterator<Item = (&'static str, &Network)> {
         let single = [
             ("detector", &self.detector),
@@ -250,9 +250,9 @@ impl Pack {
     }
 }
 
-/// Where a pack's files come from.
+/// The source of a pack's files.
 struct Files<'a> {
-    /// For messages.
+    /// Names the source in messages.
     place: &'a str,
     read: &'a dyn Fn(&str) -> io::Result<Bytes>,
 }
@@ -314,7 +314,7 @@ impl Files<'_> {
     }
 }
 
-/// Whether a name is one of a file below the folder that it is read from.
+/// Returns true if a name leads to a file below the folder that it is read from.
 pub fn stays_inside(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -328,7 +328,7 @@ mod tests {
         String::from_utf8(BUILT_IN[0].1.to_vec()).expect("it is text")
     }
 
-    /// The built-in pack with another manifest.
+    /// Opens the built-in pack with another manifest.
     fn with(text: &str) -> Result<Pack, Fault> {
         let read = |name: &str| match BUILT_IN.iter().find(|(known, _)| *known == name) {
             Some((MANIFEST, _)) => Ok(Bytes::from(text.to_owned())),
@@ -342,7 +342,7 @@ mod tests {
     fn the_built_in_pack_is_whole() {
         let pack = Pack::built_in().expect("it is whole");
         assert_eq!((pack.name.as_str(), pack.template_version, pack.dimension()), ("standard", 3, 192));
-        // One of them twice.
+        // The network against spoofs is in it twice, with two crops.
         assert_eq!(pack.networks().count(), 7);
         assert!(pack.networks().all(|(_, network)| !network.licence.is_empty() && !network.onnx.is_empty()));
     }

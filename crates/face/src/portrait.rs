@@ -1,4 +1,4 @@
-//! The portrait of an identity document, which may show the same person again: smaller, fainter, as a safeguard.
+//! Counts the people on an identity document, which may show its portrait again: smaller, fainter, as a safeguard.
 
 use crate::find::Found;
 use crate::image::View;
@@ -9,14 +9,14 @@ use crate::values::score::Score;
 use crate::values::template::Template;
 use crate::{ComparedFace, Error, quality};
 
-/// The same person, on two prints of one portrait: two different people reach it once in 10,000 pairs.
+/// The lowest score of two prints of one portrait: two different people reach it once in 10,000 pairs.
 const SCORE_MIN: Score = Score(3500.0);
-/// A second print is at most as wide, as a share of the portrait's width, where it is too faint to be recognised.
+/// The widest second print that may be too faint to be recognised, as a share of the portrait's width.
 const WIDTH_SHARE_MAX: f32 = 0.6;
-/// Nor has it more contrast, as a share of the portrait's.
+/// The highest contrast of such a print, as a share of the portrait's.
 const CONTRAST_SHARE_MAX: f32 = 0.6;
 
-/// Counts the people on a document whose largest face was found in `view`: second prints of it are none.
+/// Counts the people on a document whose largest face was found in `view`. Second prints of that face do not count.
 pub fn people(networks: &mut Networks, view: View, found: &Found) -> Result<usize, Error> {
     let mut people = 1;
     if found.others.is_empty() {
@@ -36,7 +36,7 @@ pub fn people(networks: &mut Networks, view: View, found: &Found) -> Result<usiz
     Ok(people)
 }
 
-/// True if both templates are of one person. Networks whose scores mean nothing cannot tell.
+/// Returns true if both templates are of one person; false if the pack has no calibration to tell.
 fn is_same(networks: &Networks, one: &Template, other: &Template) -> bool {
     let [one, other] = [one, other].map(|template| ComparedFace { template, image_type: ImageType::IdDocument });
     networks.curves().is_some_and(|curves| curves.score(one, other) >= SCORE_MIN)

@@ -1,9 +1,9 @@
-//! How good a face is for comparing, as one number, and what lowers it.
+//! Rates how good a face is for comparing, as one number, and names what lowers it.
 //!
-//! A face without fault has [`BEST`]; every fault takes points away, by straight lines between the places stated
+//! A face without fault has [`BEST`]. Every fault takes points away, by linear interpolation between the places stated
 //! with it. Above 100 a face is good. Below 0 the picture is likely to lose the match, and another one should be sent.
 //!
-//! | measure | how | its name in ISO/IEC 29794-5:2025 |
+//! | measure | source | name in ISO/IEC 29794-5:2025 |
 //! |---|---|---|
 //! | certainty | length of the recognizer's vector, [`crate::recognize`] | unified quality score |
 //! | distance of the eyes | centres of the mesh's eyes, in space | inter-eye distance |
@@ -17,9 +17,9 @@
 //! | eye, mouth | [`Grey::shown`] of their regions | eyes visible, mouth occlusion prevention |
 //! | flat | share of pixels that equal their neighbours | natural colour |
 //!
-//! The places were set on photographs of LFW and worse copies of them: by what a copy keeps of the cosine with the
-//! photograph it was made from, and so that discarding the lowest leaves fewer false non-matches (`bioserver evaluate`
-//! shows by how much). Brightness loses nothing where dark skin in good light lies.
+//! The places were set on photographs of LFW and degraded copies of them: by how much of the cosine a copy keeps with
+//! the photograph it was made from, and so that discarding the lowest qualities leaves fewer false non-matches
+//! (`bioserver evaluate` reports how many fewer). Brightness costs nothing in the range of dark skin in good light.
 
 use crate::find::Found;
 use crate::image::View;
@@ -31,32 +31,33 @@ use crate::values::picture::{FaceBox, Point, Quality, QualityReason};
 pub mod blocks;
 pub mod grey;
 
-/// What a sharp, frontal, well-lit face has whose eyes are far apart.
+/// The quality of a sharp, frontal, well-lit face whose eyes are far apart.
 const BEST: f32 = 350.0;
-/// A fault that takes away less is not worth a word.
+/// A fault that takes away less is not named.
 const REASON_MIN: f32 = 40.0;
-/// What the recognizer is certain of and what is measured are two judgements of one picture. The harder one counts, and
-/// of the milder one this share.
+/// The recognizer's certainty and the measured faults are two judgements of one picture. The harder one counts in full,
+/// and the milder one by this share.
 const MILDER: f32 = 0.25;
-/// Largest side of the square in which brightness, noise and sharpness are measured: about the size at which the
-/// recognizer sees the face. A smaller face is measured at its own size: that it is small is counted once, by its eyes.
+/// The largest side of the square in which brightness, noise and sharpness are measured: about the size at which the
+/// recognizer sees the face. A smaller face is measured at its own size: its smallness counts once, by its eyes.
 const SQUARE_MAX: usize = 128;
-/// Fewer pixels measure nothing.
+/// The smallest side of that square: fewer pixels measure nothing.
 const SQUARE_MIN: usize = 24;
 
-/// So many columns of a face are looked at for flat places.
+/// The most rows and columns of a face in which flat places are counted.
 const FLAT_LINES_MAX: usize = 128;
 /// Vertices that enclose an eye, and the mouth.
 const EYES: [[usize; 4]; 2] = [[33, 133, 159, 145], [263, 362, 386, 374]];
 const MOUTH: [usize; 4] = [57, 287, 0, 17];
 
-/// Points lost for a measure: places on a line, in rising order of the measure; level outside.
+/// Points lost for a measure: places between which they are linear, in rising order of the measure; constant outside.
 type Curve = &'static [(f32, f32)];
 
-/// Length of the vector, as a share of a good picture's. A clear frontal photograph has about 1; a copy at 0.7 keeps a
-/// cosine of two thirds with it.
+/// Length of the recognizer's vector, as a share of a good picture's. A clear frontal photograph has about 1; a copy at
+/// 0.7 keeps a cosine of two thirds with it.
 const CERTAINTY: Curve = &[(0.4, 600.0), (0.55, 450.0), (0.7, 300.0), (0.8, 190.0), (0.9, 80.0), (1.0, 0.0)];
-/// Distance of the eyes in pixels. The contract advises 60; the recognizer's own input has 35, and of 5 it makes nothing.
+/// Interocular distance in pixels. The contract advises 60; the recognizer's own input has 35, and it can do nothing
+/// with 5.
 const IOD: Curve = &[
     (0.0, 500.0),
     (5.0, 400.0),
@@ -67,38 +68,40 @@ const IOD: Curve = &[
     (60.0, 100.0),
     (120.0, 0.0),
 ];
-/// A press photograph has 0.07; blurred by a fiftieth of the face (standard deviation) 0.02, by twice as much 0.01.
+/// Detail. A press photograph has 0.07; blurred by a fiftieth of the face (standard deviation) 0.02, by twice that
+/// 0.01.
 const DETAIL: Curve = &[(0.006, 350.0), (0.01, 260.0), (0.015, 190.0), (0.022, 120.0), (0.035, 50.0), (0.055, 0.0)];
-/// Levels of brightness, at the square's size: what a larger picture has more of is averaged away for the recognizer, too.
-/// Skin and hair in a good picture pass for 1 to 3.
+/// Noise in levels of brightness, at the square's size: the noise that a larger picture has more of is averaged away
+/// for the recognizer, too. Skin and hair in a good picture pass for 1 to 3.
 const NOISE: Curve = &[(3.0, 0.0), (6.0, 60.0), (12.0, 180.0), (30.0, 350.0)];
-/// Good pictures have 1.1 to 1.4; JPEG at its quality 20 about 2.
+/// Blocks. Good pictures have 1.1 to 1.4; JPEG at its quality 20 about 2.
 const BLOCKS: Curve = &[(1.4, 0.0), (2.0, 50.0), (3.5, 120.0), (6.0, 230.0)];
-/// Mean brightness of the face, 0..255. Recognizers do with little light.
+/// Mean brightness of the face, 0..255. Recognizers need little light.
 const DARK: Curve = &[(5.0, 450.0), (10.0, 280.0), (25.0, 100.0), (45.0, 30.0), (70.0, 0.0)];
 const BRIGHT: Curve = &[(190.0, 0.0), (225.0, 150.0), (245.0, 400.0)];
-/// Standard deviation of brightness in the face: the features of a dark or a fair face alike give 20 and more.
+/// Standard deviation of brightness in the face: the features of dark and fair faces alike give 20 and more.
 const CONTRAST: Curve = &[(2.0, 400.0), (4.0, 200.0), (10.0, 60.0), (18.0, 0.0)];
-/// Degrees to the side: at 60 one eye is out of sight.
+/// Yaw in degrees: at 60 one eye is out of sight.
 const YAW: Curve = &[(15.0, 0.0), (30.0, 50.0), (45.0, 180.0), (60.0, 400.0)];
-/// Degrees up or down from [`PITCH`]: these cost a recognizer more than as many to the side.
+/// Pitch in degrees, up or down from [`PITCH`]: it costs a recognizer more than as much yaw.
 const PITCH_OFF: Curve = &[(8.0, 0.0), (16.0, 50.0), (26.0, 150.0), (40.0, 350.0)];
-/// The detector's confidence: faces that are plain to see have 0.9.
+/// The detector's confidence: faces in plain view have 0.9.
 const CONFIDENCE: Curve = &[(0.5, 150.0), (0.65, 60.0), (0.8, 15.0), (0.88, 0.0)];
-/// Of the mesh.
+/// The share of the mesh that lies in the picture.
 const INSIDE: Curve = &[(0.5, 400.0), (0.7, 250.0), (0.9, 100.0), (0.98, 0.0)];
-/// Of open eyes nearly all faces show more than half of the face's own contrast, shut ones less. A bar shows nothing.
+/// Contrast as a share of the face's own: nearly all open eyes show more than half of it, shut ones less. A bar shows
+/// nothing.
 const EYE: Curve = &[(0.05, 220.0), (0.15, 110.0), (0.25, 0.0)];
 const MOUTH_SHOWN: Curve = &[(0.1, 220.0), (0.25, 110.0), (0.4, 0.0)];
-/// Photographs have at most 0.02, compressed ones 0.15; what is drawn, most.
+/// The share of flat pixels: photographs have at most 0.02, compressed ones 0.15; in drawings most pixels are flat.
 const FLAT: Curve = &[(0.2, 0.0), (0.35, 150.0), (0.6, 350.0)];
-/// Photographs of frontal faces have this pitch on average, in degrees: the mean mesh looks up a little.
+/// The mean pitch of photographs of frontal faces, in degrees: the mean mesh looks up a little.
 const PITCH: f32 = 5.0;
 
-/// Eyes nearer to each other than this show neither lids nor paper; pixels.
+/// At a smaller interocular distance, in pixels, neither lids nor the paper of a print can be seen.
 const SIGHT_IOD_MIN: f32 = 16.0;
 
-/// What was measured on one face.
+/// The measurements of one face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measures {
     /// Interocular distance in pixels, as if the head were not turned.
@@ -109,27 +112,27 @@ pub struct Measures {
     pub noise: f32,
     /// See [`blocks::measure`].
     pub blocks: f32,
-    /// 0..255
+    /// Mean luma, 0..255.
     pub brightness: f32,
     /// Standard deviation of brightness.
     pub contrast: f32,
     /// Degrees away from the frontal pose, either way.
     pub yaw: f32,
     pub pitch: f32,
-    /// Of the detector, 0..1.
+    /// The detector's, 0..1.
     pub confidence: f32,
     /// Share of the mesh's points that lie in the picture.
     pub inside: f32,
-    /// How much is to be seen of the eye that shows less, of mouth: see [`Grey::shown`].
+    /// Visibility of the eye that shows less, and of the mouth: see [`Grey::shown`].
     pub eye: f32,
     pub mouth: f32,
     /// Share of the face's pixels that equal their neighbours.
     pub flat: f32,
-    /// How far the recognizer recognises anybody: see [`crate::recognize::Recognized`].
+    /// The recognizer's certainty: see [`crate::recognize::Recognized`].
     pub certainty: Option<f32>,
 }
 
-/// The quality of the face that was found in `view`, of which a recognizer is so certain.
+/// Rates the face that was found in `view`, with the recognizer's certainty of it.
 pub fn of(view: View, found: &Found, certainty: Option<f32>) -> Quality {
     quality(&Measures { certainty, ..measures(view, found) })
 }
@@ -172,7 +175,8 @@ fn inside(view: View, mesh: &Mesh) -> f32 {
     count as f32 / mesh.points.len().max(1) as f32
 }
 
-/// Share of the face's pixels that have the colour of their right and their lower neighbour: photographs have few.
+/// Returns the share of the face's pixels that have the colour of their right and lower neighbours: photographs have
+/// few.
 fn flat(view: View, face_box: FaceBox) -> f32 {
     let range = |from: f32, len: f32, side: usize| {
         let clamped = |at: f32| at.clamp(0.0, side as f32 - 1.0) as usize;
@@ -192,8 +196,8 @@ fn flat(view: View, face_box: FaceBox) -> f32 {
     same as f32 / all.max(1) as f32
 }
 
-/// How well a picture shows a face to whoever only wants to see what it does: below 0 it does not. Small, noisy and
-/// compressed pictures, as webcams take them, serve for that, though they make no good template.
+/// Rates how well a picture shows what a face does; below 0 it does not show it. Small, noisy and compressed pictures, as
+/// webcams take them, serve for that, though they make no good template.
 pub fn sight(measures: &Measures) -> i32 {
     let is_small = measures.iod < SIGHT_IOD_MIN;
     let counts = |reason: QualityReason| match reason {
@@ -217,7 +221,7 @@ pub fn quality(measures: &Measures) -> Quality {
     Quality { value: value.round() as i32, reasons }
 }
 
-/// What each fault takes away.
+/// Returns the points that each fault takes away.
 fn losses(measures: &Measures) -> [(QualityReason, f32); 13] {
     [
         (QualityReason::HardToRecognize, measures.certainty.map_or(0.0, |certainty| lost(CERTAINTY, certainty))),

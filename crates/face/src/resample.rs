@@ -1,4 +1,4 @@
-//! Pictures in the sizes that networks take: shrunk as a whole, or a turned part of them warped.
+//! Resamples pictures to the sizes that networks take: shrinks a whole picture, or warps a turned part of it.
 
 use crate::geometry::Similarity;
 use crate::image::{Image, View};
@@ -24,7 +24,7 @@ impl Planes {
         }
     }
 
-    /// Left and right exchanged.
+    /// Exchanges left and right.
     #[must_use]
     pub fn mirrored(&self) -> Self {
         let mut mirrored = self.clone();
@@ -33,7 +33,7 @@ impl Planes {
     }
 }
 
-/// The picture with its longer side made `longer_side`: area means when it shrinks, straight lines when it grows.
+/// Resizes the picture to a longer side of `longer_side`: area-averaged when shrinking, bilinear when enlarging.
 pub fn resized(image: &Image, longer_side: usize) -> Image {
     let (width, height) = image.stored_size();
     let scale = longer_side as f64 / width.max(height) as f64;
@@ -59,14 +59,14 @@ pub fn resized(image: &Image, longer_side: usize) -> Image {
     image.like(columns.len(), rows.len(), pixels)
 }
 
-/// What one pixel of a resized line is made from.
+/// The source pixels of one pixel of a resized line, and their weights.
 struct Taps {
     first: usize,
-    /// Of the pixels from `first` on; their sum is one.
+    /// Weights of the pixels from `first` on; their sum is one.
     weights: Vec<f32>,
 }
 
-/// The taps of each of `to` pixels made from `from`.
+/// Returns the taps of each of `to` pixels that are made from `from`.
 fn taps(from: usize, to: usize) -> Vec<Taps> {
     let ratio = from as f64 / to as f64;
     let last = from - 1;
@@ -87,7 +87,7 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
     (0..to).map(|at| if ratio > 1.0 { shrunk(at) } else { grown(at) }).collect()
 }
 
-/// `width` x `height` pixels of `view` from (`left`, `top`) on, which may lie outside: black there.
+/// Copies `width` x `height` pixels of `view` from (`left`, `top`) on. Pixels outside of `view` are black.
 pub fn window(view: View, (left, top): (isize, isize), (width, height): (usize, usize)) -> Planes {
     let mut planes = Planes::new(width, height);
     let inside = |start: isize, len: usize, side: usize| {
@@ -103,8 +103,8 @@ pub fn window(view: View, (left, top): (isize, isize), (width, height): (usize, 
     planes
 }
 
-/// A part of `view` as a square of `size` pixels, whatever its shape: straight lines between pixels, none of which are
-/// averaged when the part shrinks. What is fine enough to be passed over then leaves its traces, as it does in a camera.
+/// Resizes a part of `view` to a square of `size` pixels, whatever its shape, by bilinear interpolation without
+/// averaging when it shrinks. Detail that is finer than the square's pixels is aliased, as it is in a camera.
 pub fn part(view: View, part: FaceBox, size: usize) -> Planes {
     let mut planes = Planes::new(size, size);
     let source = |at: usize, start: f32, len: f32, side: usize| {
@@ -131,7 +131,7 @@ pub fn part(view: View, part: FaceBox, size: usize) -> Planes {
     planes
 }
 
-/// What a warp reads where there is no picture.
+/// The colour that a warp reads outside the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outside {
     Black,
@@ -139,14 +139,14 @@ enum Outside {
     Edge,
 }
 
-/// The part of `view` that `map` takes to a square of `size` pixels: straight lines between pixels, black outside.
+/// Warps the part of `view` that `map` takes to a square of `size` pixels: bilinear interpolation, black outside.
 ///
-/// Where the picture is more than twice as fine as the square it is first shrunk by a whole factor.
+/// A picture that is at least twice as fine as the square is first shrunk by a whole factor.
 pub fn warped(view: View, map: Similarity, size: usize) -> Planes {
     warp(view, map, size, Outside::Black)
 }
 
-/// The same, with the picture's outermost pixels repeated outside.
+/// Does the same, with the picture's outermost pixels repeated outside.
 pub fn warped_over_edges(view: View, map: Similarity, size: usize) -> Planes {
     warp(view, map, size, Outside::Edge)
 }
@@ -184,7 +184,7 @@ fn sampled(back: Similarity, size: usize, tap: impl Fn(isize, isize) -> [f32; 3]
             let (left, top) = (x.floor(), y.floor());
             let (right_share, low_share) = ((x - left) as f32, (y - top) as f32);
             let (left, top) = (left as isize, top as isize);
-            // Far outside, neighbours must not overflow.
+            // The indices of neighbours must not overflow far outside the picture.
             let (right, low) = (left.saturating_add(1), top.saturating_add(1));
             let corners = [tap(left, top), tap(right, top), tap(left, low), tap(right, low)];
             let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
@@ -198,7 +198,7 @@ fn sampled(back: Similarity, size: usize, tap: impl Fn(isize, isize) -> [f32; 3]
     planes
 }
 
-/// Means of square blocks of a part of a picture.
+/// Means of square blocks, over a part of a picture.
 struct Coarse {
     /// The first block's place in the grid that starts at the picture's corner.
     left: isize,
@@ -209,15 +209,15 @@ struct Coarse {
 }
 
 impl Coarse {
-    /// Covers all that `back` reads for a square of `size`, within the picture.
+    /// Covers all pixels of the picture that `back` reads for a square of `size`.
     fn new(view: View, back: Similarity, size: usize, factor: usize, outside: Outside) -> Self {
         let edge = size as f64 - 1.0;
         let corners = [(0.0, 0.0), (edge, 0.0), (0.0, edge), (edge, edge)].map(|(u, v)| back.apply(u, v));
-        // One block more on each side: taps reach half a block beyond a corner.
+        // There is one block more on each side: taps reach half a block beyond a corner.
         let range = |along: [f64; 4], side: usize| {
             let blocks = side.div_ceil(factor) as isize;
             let (low, high) = along.iter().fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            // The last block at most: a square beside the picture reads its edge.
+            // The range has the last block at least: a square beside the picture reads its edge.
             let first = ((low / factor as f64).floor() as isize).saturating_sub(1).clamp(0, blocks - 1);
             let end = ((high / factor as f64).floor() as isize).saturating_add(2).clamp(first + 1, blocks);
             (first, end)
@@ -235,7 +235,7 @@ impl Coarse {
     fn block(&self, x: isize, y: isize) -> [f32; 3] {
         let (mut x, mut y) = (x.saturating_sub(self.left), y.saturating_sub(self.top));
         if self.outside == Outside::Edge {
-            // Only where there is no picture does a tap lie beyond the blocks.
+            // A tap lies beyond the blocks only where there is no picture.
             x = x.clamp(0, self.width as isize - 1);
             y = y.clamp(0, (self.blocks.len() / self.width) as isize - 1);
         }
@@ -247,7 +247,7 @@ impl Coarse {
     }
 }
 
-/// The mean of a block, of which only a part may lie in the picture.
+/// Returns the mean of a block, of which only a part may lie in the picture.
 fn mean(view: View, left: usize, top: usize, factor: usize, outside: Outside) -> [f32; 3] {
     let mut sum = [0u32; 3];
     let (rows, columns) = (top..(top + factor).min(view.height), left..(left + factor).min(view.width));
@@ -267,7 +267,7 @@ fn mean(view: View, left: usize, top: usize, factor: usize, outside: Outside) ->
 mod tests {
     use super::*;
 
-    /// Red grows to the right, green downwards.
+    /// Makes a picture whose red grows to the right, and whose green grows downwards.
     fn ramp(width: usize, height: usize) -> Image {
         let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, 7]));
         Image::new(width, height, pixels.collect())

@@ -1,4 +1,4 @@
-//! Whether one picture shows a face or a picture of one, as the pack's networks against spoofs see it.
+//! Estimates with the networks against spoofs whether one picture shows a face or a picture of a face.
 
 use crate::Error;
 use crate::image::View;
@@ -8,26 +8,26 @@ use crate::pack::Pack;
 use crate::pack::liveness::Measured;
 use crate::values::picture::FaceBox;
 
-/// What looks for attacks, and how well.
+/// The networks against spoofs, and their measured error rates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// The networks, each in the words of its pack; at least one.
     pub networks: Vec<String>,
-    /// How often the checks of this pack err; `None`: that was not measured.
+    /// The error rates of this pack's checks; `None` if they were not measured.
     pub measured: Option<Measured>,
 }
 
 impl Origin {
-    /// `None` for a pack without networks against spoofs.
+    /// Returns `None` for a pack without networks against spoofs.
     pub fn of(pack: &Pack) -> Option<Self> {
         let mut networks: Vec<String> = pack.spoofs.iter().map(|spoof| spoof.network.origin.clone()).collect();
-        // One may be shown several crops.
+        // One network may see several crops.
         networks.dedup();
         (!networks.is_empty()).then(|| Self { networks, measured: pack.liveness.measured.clone() })
     }
 }
 
-/// How real the face of a mesh looks, 0..1: mean over the pack's networks; `None` for a pack without any.
+/// Returns how real the face of a mesh looks, 0..1: the mean over the pack's networks; `None` for a pack without any.
 pub fn real(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<Option<f32>, Error> {
     let crops = networks.spoof_crops();
     let mut total = 0.0;
@@ -39,8 +39,8 @@ pub fn real(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<Option<f
     Ok((!crops.is_empty()).then(|| total / crops.len() as f32))
 }
 
-/// The upright box around a mesh, `scale` times as large about its middle: less where the picture is smaller, and pushed
-/// back into it.
+/// Returns the upright box around a mesh, enlarged by `scale` about its centre: by less if the picture is smaller, and
+/// moved to lie inside it.
 fn around(mesh: &Mesh, scale: f32, width: usize, height: usize) -> FaceBox {
     let range = |axis: usize| {
         let values = mesh.points.iter().map(|point| point[axis]);
@@ -73,9 +73,9 @@ mod tests {
         let mesh = Mesh { points: vec![corner(10.0, 40.0), corner(60.0, 100.0)], presence: 1.0 };
         let inside = |part: FaceBox| [part.x, part.y, part.x + part.width, part.y + part.height];
         assert_eq!(inside(around(&mesh, 1.0, 400, 400)), [10.0, 40.0, 60.0, 100.0]);
-        // Its left would be outside.
+        // The left edge would lie outside.
         assert_eq!(inside(around(&mesh, 2.0, 400, 400)), [0.0, 10.0, 100.0, 130.0]);
-        // Three times as large is more than there is.
+        // Three times the size is more than the picture has.
         assert_eq!(inside(around(&mesh, 3.0, 121, 121)), [0.0, 0.0, 100.0, 120.0]);
     }
 }

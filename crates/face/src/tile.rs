@@ -1,13 +1,14 @@
-//! A large input in parts that overlap, so that the detector's memory does not grow with it.
+//! Splits a large input into parts that overlap, so that the detector's memory does not grow with it.
 
-/// Faces looked for in parts are at most so wide; pixels.
+/// The widest face that is looked for in parts, in pixels.
 pub const WIDTH_MAX: f32 = 96.0;
-/// Pixels that neighbouring parts share. Whatever has its centre on one side of the middle, and is no wider than
+/// Pixels that neighbouring parts share. A face whose centre is on one side of the middle, and which is no wider than
 /// [`WIDTH_MAX`], lies wholly in the part on that side, with a sixth of its width to spare.
 const OVERLAP: usize = 128;
-/// Longest side of a part. A part of 576 x 576 pixels takes 80 MB while it runs, the whole of 1024 x 1024 three times that.
+/// The longest side of a part. A part of 576 x 576 pixels takes 80 MB while it runs, all of 1024 x 1024 three times
+/// that.
 const LENGTH_MAX: usize = 640;
-/// Parts may see the centre of one face a little differently; pixels.
+/// Two parts may differ by this much in the centre of one face; pixels.
 const TOLERANCE: f32 = 8.0;
 
 /// One part of a side.
@@ -16,7 +17,7 @@ pub struct Span {
     pub start: usize,
     /// A multiple of the detector's step.
     pub len: usize,
-    /// Centres that are this part's to report.
+    /// The centres that this part reports.
     own: (f32, f32),
 }
 
@@ -26,12 +27,12 @@ impl Span {
     }
 }
 
-/// The parts of a side of `side` pixels, itself a multiple of `step`.
+/// Returns the parts of a side of `side` pixels, which must be a multiple of `step`.
 pub fn spans(side: usize, step: usize) -> Vec<Span> {
     let count = if side <= LENGTH_MAX { 1 } else { (side - OVERLAP).div_ceil(LENGTH_MAX - OVERLAP) };
     let len = (side + OVERLAP * (count - 1)).div_ceil(count).next_multiple_of(step);
     let start = |part: usize| part * (side - len) / (count - 1).max(1);
-    // The middle of what a part shares with the one before it.
+    // The middle of the overlap with the part before.
     let seam = |part: usize| (start(part) + start(part - 1) + len) as f32 / 2.0;
     let span = |part: usize| {
         let from = if part == 0 { f32::NEG_INFINITY } else { seam(part) - TOLERANCE };

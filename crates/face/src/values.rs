@@ -1,4 +1,4 @@
-//! Plain values that the pipeline gives and takes, and that servers keep and send.
+//! Plain values that the pipeline takes and returns, and that servers keep and send.
 
 pub mod challenges;
 pub mod draws;
@@ -8,12 +8,12 @@ pub mod picture;
 pub mod score;
 pub mod template;
 
-/// Lists an enumeration's values, and shows and reads each by the name that strum derives for it.
+/// Lists an enumeration's values, and displays and parses each by the name that strum derives for it.
 #[macro_export]
 macro_rules! named {
     ($($named:ident),*) => {
         $(impl $named {
-            /// In the order of the declaration.
+            /// All values, in the order of the declaration.
             pub const ALL: [Self; <Self as strum::VariantArray>::VARIANTS.len()] =
                 *<Self as strum::VariantArray>::VARIANTS.first_chunk().expect("it has as many");
 

@@ -1,4 +1,4 @@
-//! Worker threads that run the networks behind a queue that is never longer than its limit.
+//! Worker threads run the networks behind a bounded queue.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -27,10 +27,10 @@ mod watch;
 
 /// Weight of the newest measurement in the running mean.
 const SERVICE_WEIGHT: f64 = 0.1;
-/// Bytes of image files in the queue: ten of the largest, whatever the estimate says.
+/// The most bytes of image files in the queue: ten of the largest, whatever the estimated wait.
 const QUEUE_BYTES_MAX: usize = 100 << 20;
 
-/// Jobs that take about the same time.
+/// A kind of job. Jobs of one kind take about the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Picture,
@@ -38,10 +38,10 @@ enum Kind {
 }
 
 impl Kind {
-    /// The time that a job takes, in seconds, until the first one of the kind has been measured.
+    /// The assumed time of a job of each kind, in seconds, from which the running means start.
     const START_S: [f64; 2] = [0.2, 1.0];
 
-    /// Far longer than such a job takes on a slow machine: a thread that needs more is stuck.
+    /// Returns the time after which a thread counts as stuck: far longer than such a job takes on a slow machine.
     fn time_max(self) -> Duration {
         match self {
             Self::Picture => Duration::from_mins(1),
@@ -50,13 +50,13 @@ impl Kind {
     }
 }
 
-/// After a thread has panicked where no job is to blame, it begins anew.
+/// The pause before a thread begins anew that has panicked outside of a job.
 const RECOVERY: Duration = Duration::from_secs(1);
 
-/// How many work, and how long they let others wait.
+/// The number of threads, and the longest wait for them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Worker threads; `None`: one for each core.
+    /// Worker threads; `None` means one for each core.
     pub threads: Option<usize>,
     /// A picture that would wait longer is refused.
     pub wait_max: Duration,
@@ -69,7 +69,7 @@ impl Default for Settings {
     }
 }
 
-/// The networks of a pack, at work. Threads end when it is dropped.
+/// The worker threads of a pack. They end when it is dropped.
 pub struct Workers {
     queue: Arc<Queue<Networks>>,
     threads: Vec<JoinHandle<()>>,
@@ -79,7 +79,7 @@ pub struct Workers {
     template_version: u16,
 }
 
-/// Jobs for threads that each have a `W` to work with.
+/// A queue of jobs for threads that each have their own `W`.
 struct Queue<W> {
     state: Mutex<State<W>>,
     changed: Condvar,
@@ -97,17 +97,17 @@ struct State<W> {
 
 struct Job<W> {
     kind: Kind,
-    /// Bytes of image files that wait with it.
+    /// Bytes of image files that the job holds.
     bytes: usize,
     task: Box<dyn Task<W>>,
 }
 
-/// Work that somebody waits for.
+/// Work that a caller waits for.
 trait Task<W>: Send {
-    /// Whether nobody waits any more.
+    /// Returns true if nobody waits any more.
     fn is_abandoned(&self) -> bool;
 
-    /// Does the work and answers. False if the work panicked: then what it worked with may be half written.
+    /// Does the work and answers. Returns false if the work panicked: `with` may then be half written.
     fn run(self: Box<Self>, with: &mut W) -> bool;
 }
 
@@ -126,14 +126,14 @@ impl<W, T: Send, F: FnOnce(&mut W) -> Result<T, Error> + Send> Task<W> for Answe
         let done = catch_unwind(AssertUnwindSafe(|| work(with)));
         let is_whole = done.is_ok();
         let panicked = |panic: Box<dyn Any + Send>| Err(Error::Failed(format!("a worker panicked: {}", text(&*panic))));
-        // Whoever asked may be gone.
+        // The caller may be gone.
         let _ = reply.send(done.unwrap_or_else(panicked));
         is_whole
     }
 }
 
 impl Workers {
-    /// Compiles the networks and starts the threads. A pack without calibration is refused.
+    /// Compiles the networks and starts the threads. Refuses a pack without calibration.
     pub fn start(pack: &Pack, settings: &Settings) -> Result<Self, Fault> {
         let curves = pack.curves().ok_or_else(|| Fault::NoCalibration(pack.name.clone()))?;
         let compiled = Compiled::new(pack, settings.networks.clone())?;
@@ -229,7 +229,7 @@ impl<W> Queue<W> {
         Self { state: Mutex::new(state), changed: Condvar::new(), workers, wait_max, watch: Watch::default() }
     }
 
-    /// Refuses the job when those before it take too long.
+    /// Refuses the job if the jobs before it take too long, or hold too many bytes.
     fn push<T: Send + 'static>(
         &self,
         kind: Kind,
@@ -252,7 +252,7 @@ impl<W> Queue<W> {
         Ok(receiver)
     }
 
-    /// As [`Queue::work`], whatever `fresh` does.
+    /// Runs [`Queue::work`], and begins anew after a panic outside of a job.
     fn work_on(&self, fresh: impl Fn() -> W) {
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(&fresh))) {
             tracing::error!(panic = text(&*panic), "a worker thread begins anew");
@@ -260,7 +260,7 @@ impl<W> Queue<W> {
         }
     }
 
-    /// Does jobs, one after the other, until the queue is closed. Whatever a job does, the next one is done.
+    /// Does jobs one after the other until the queue is closed. A job that panics does not stop the next one.
     fn work(&self, fresh: impl Fn() -> W) {
         let mut with = fresh();
         let _alive = self.watch.live();
@@ -276,7 +276,7 @@ impl<W> Queue<W> {
         }
     }
 
-    /// Waits for a job that somebody still waits for; `None` once the queue is closed.
+    /// Waits for a job that has a caller; `None` once the queue is closed.
     fn next(&self) -> Option<Job<W>> {
         let mut state = self.lock();
         loop {

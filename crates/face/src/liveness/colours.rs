@@ -1,4 +1,4 @@
-//! The colours of a face and of what is behind it, frame by frame.
+//! Measures the colours of a face and of the background, frame by frame.
 
 use crate::image::View;
 use crate::mesh::Mesh;
@@ -6,20 +6,22 @@ use crate::values::picture::Point;
 
 /// Points of the mesh whose skin faces the camera: forehead and the front of the cheeks.
 const FRONT: [usize; 9] = [151, 108, 337, 50, 280, 205, 425, 101, 330];
-/// Points of the face's outline at temples, cheek bones and jaw, and how far in from there skin is looked at.
+/// Points of the face's outline at temples, cheek bones and jaw, and the share of the way from there to the face's
+/// centre at which skin is read.
 const SIDES: [usize; 8] = [127, 356, 234, 454, 93, 323, 132, 361];
 const INWARDS: f32 = 0.15;
-/// Half the side of the squares that are averaged around a point, in distances of the eyes.
+/// Half the side of the squares that are averaged around a point, in interocular distances.
 const FRONT_REACH: f32 = 0.12;
 const SIDE_REACH: f32 = 0.05;
-/// Points that are read along one side of a square.
+/// Points that are read along each side of a square.
 const READ: usize = 8;
-/// The background is read at the frame's left and right: this share of its width, and this share of its height from the top.
+/// The background is read in strips at the frame's left and right: their share of its width, and of its height from the
+/// top.
 const STRIP: f32 = 0.08;
 const STRIP_DOWN: f32 = 0.6;
-/// Hair and ears reach so many half widths of the face from its middle.
+/// Distance that hair and ears reach from the centre of the face, in half sides of the square around its mesh.
 const HEAD: f32 = 1.35;
-/// A background darker or brighter than these is no measure of the camera's white balance: noise or clipping decide.
+/// A background outside this range does not show the camera's white balance: noise or clipping decides its colour.
 const USABLE: std::ops::RangeInclusive<f32> = 0.01..=0.9;
 
 /// Mean colours of one frame: linear light, 0 to 1, red, green and blue.
@@ -27,7 +29,7 @@ const USABLE: std::ops::RangeInclusive<f32> = 0.01..=0.9;
 pub struct Colours {
     pub front: [f32; 3],
     pub sides: [f32; 3],
-    /// `None` of a frame that shows no usable background.
+    /// `None` if the frame shows no usable background.
     pub behind: Option<[f32; 3]>,
 }
 
@@ -53,13 +55,13 @@ impl Colours {
     }
 }
 
-/// Points of the upright square about a point.
+/// Returns points of the upright square around a point.
 fn square(about: Point, reach: f32) -> impl Iterator<Item = Point> {
     let at = move |step: usize| reach * (2.0 * step as f32 / (READ - 1) as f32 - 1.0);
     (0..READ * READ).map(move |place| Point { x: about.x + at(place % READ), y: about.y + at(place / READ) })
 }
 
-/// Points of the frame's left and right edges.
+/// Returns points of the strips at the frame's left and right.
 fn strips(view: View<'_>) -> impl Iterator<Item = Point> {
     let (width, height) = (view.width as f32, view.height as f32);
     let at = move |step: usize, of: usize| (step as f32 + 0.5) / of as f32;
@@ -73,7 +75,7 @@ fn strips(view: View<'_>) -> impl Iterator<Item = Point> {
     strip(0.0).chain(strip(width * (1.0 - STRIP)))
 }
 
-/// The mean of those points that lie in the picture, as linear light; `None` without any.
+/// Returns the mean of the points that lie in the picture, in linear light; `None` if there are none.
 fn mean(view: View<'_>, points: impl Iterator<Item = Point>) -> Option<[f32; 3]> {
     let (mut sum, mut count) = ([0.0; 3], 0.0);
     for point in points.filter(|point| view.holds(*point)) {
@@ -84,7 +86,7 @@ fn mean(view: View<'_>, points: impl Iterator<Item = Point>) -> Option<[f32; 3]>
     (count > 0.0).then(|| sum.map(|value| value / count))
 }
 
-/// Linear light, 0 to 1, by the transfer function of sRGB (IEC 61966-2-1).
+/// Converts to linear light, 0 to 1, by the transfer function of sRGB (IEC 61966-2-1).
 pub fn linear(value: u8) -> f32 {
     let value = f32::from(value) / 255.0;
     if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }

@@ -1,11 +1,12 @@
-//! Whether points move as those of a plane do.
+//! Measures whether points move as those of a plane do.
 
 use nalgebra::{DMatrix, Matrix3, Vector3};
 
 use crate::values::picture::Point;
 
-/// The root mean square distance, in units of `unit`, of `to` from where the best homography takes `from` (the direct
-/// linear transform with normalised coordinates: Hartley 1997); `None` without one.
+/// Returns the homography residual: the root mean square distance of `to` from the places to which the best homography
+/// takes `from`, in units of `unit`. The homography is fitted by the direct linear transform with normalised
+/// coordinates (Hartley 1997). `None` if there is none.
 ///
 /// A plane before a camera moves by a homography; a face with its nose does not.
 pub fn residual(from: &[Point], to: &[Point], unit: f32) -> Option<f32> {
@@ -34,7 +35,8 @@ pub fn residual(from: &[Point], to: &[Point], unit: f32) -> Option<f32> {
     residual.is_finite().then_some(residual)
 }
 
-/// Points about their middle, at a mean distance of the root of two; and by what their distances were multiplied.
+/// Centres points and scales them to a mean distance of √2. Also returns the scale. `None` for fewer than five points,
+/// or if all lie in one place.
 fn normalised(points: &[Point]) -> Option<(Vec<Vector3<f64>>, f64)> {
     let count = points.len() as f64;
     let sum = |value: fn(&Point) -> f32| points.iter().map(|point| f64::from(value(point))).sum::<f64>() / count;
@@ -49,7 +51,7 @@ fn normalised(points: &[Point]) -> Option<(Vec<Vector3<f64>>, f64)> {
 mod tests {
     use super::*;
 
-    /// A head: points on half a ball, seen after a turn.
+    /// Returns the points of a head, on half a ball, as they are seen after a turn.
     fn seen(yaw: f64, depth: f64) -> Vec<Point> {
         let (sin, cos) = yaw.to_radians().sin_cos();
         let mut points = vec![];

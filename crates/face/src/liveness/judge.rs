@@ -1,4 +1,4 @@
-//! From what was measured on a capture to why it is refused.
+//! Judges what was measured on a capture, and names the reasons for a refusal.
 
 use serde::Serialize;
 
@@ -10,44 +10,45 @@ use crate::pack::liveness::Liveness;
 use crate::values::liveness::{Challenge, LivenessType, Measure, Reason, SecurityLevel};
 use crate::values::score::Score;
 
-/// Of the frames of a film, so many must show a face, and for no longer than this it may be out of sight.
+/// The least share of a film's frames that must show a face, and the longest time that it may be out of sight.
 const SEEN_MIN: f32 = 0.6;
 const UNSEEN_MS_MAX: u32 = 1000;
-/// A film of some seconds: less cannot show how somebody moves.
+/// The shortest film, in milliseconds and in frames with a face: a shorter one cannot show how somebody moves.
 const FILM_MS_MIN: u32 = 1500;
 const FILM_SHOTS_MIN: usize = 10;
-/// Between two frames of a film: cameras drop one now and then, and do not stop for longer.
+/// The longest time between two frames of a film: cameras drop a frame now and then, and do not stop for longer.
 const GAP_MS_MAX: u32 = 700;
-/// Distances of the eyes a second. Who turns the head as fast as is asked for reaches 2, and who throws it about 6 to 9;
-/// a face that jumps from rest to rest was not moved by a neck.
+/// Interocular distances a second. A head that turns as fast as is asked for reaches 2, and a head that is thrown reaches
+/// about 6 to 9. A face that jumps from rest to rest was not moved by a neck.
 const SPEED_MAX: f32 = 10.0;
 const JUMP_MAX: f32 = 5.0;
-/// What a head's points leave of the best homography for a turn by one radian. Moved photographs leave 0.22 and more, and
-/// a plane what the landmark network's unrest makes of it: 0.06.
+/// Homography residual for a turn by one radian, in interocular distances. Photographs that are moved with the depth of
+/// a head leave 0.22 and more; a plane leaves 0.06, which is noise of the landmark network.
 const RELIEF_MIN: f32 = 0.12;
-/// A still with noise on it has about 1, somebody who tries to keep still most often 3 and more.
+/// Ratio of variances. A still with noise on it has about 1, somebody who tries to keep still most often 3 and more.
 const STIR_MIN: f32 = 1.8;
-/// Distances of the eyes. The shape of a still changes by less than the first, whatever its noise and the ratio, and more
-/// than the second is enough without a ratio.
+/// Interocular distances. The shape of a still changes by less than the first, whatever its noise and the ratio. A
+/// change above the second shows life without a ratio.
 const CHANGE_MIN: f32 = 0.005;
 const CHANGE_ENOUGH: f32 = 0.013;
-/// A mouth that opens or closes by so much of its width is no still's.
+/// A mouth that opens or closes by this share of its width is not that of a still.
 const MOUTH_MIN: f32 = 0.08;
-/// A picture that changes by less from its first frame on is the first one again, in levels of brightness. On synthetic films
-/// a photograph with a camera's noise on it has 1.0 to 1.4, and people who keep still for a second have 6 and more.
+/// Levels of brightness. If the picture changes by less from its first frame on, the first picture was sent again. In
+/// synthetic films a photograph with a camera's noise on it has 1.0 to 1.4, and people who keep still for a second have
+/// 6 and more.
 const RENEWED_MIN: f32 = 2.0;
-/// How wide eyes are open, in their own width: open ones have 0.1 and more in 99 of 100 photographs, shut ones up to 0.07.
+/// Opening of the eyes, in their own width: open ones have 0.1 and more in 99 of 100 photographs, shut ones up to 0.07.
 const EYES_MIN: f32 = 0.09;
-/// Faces of the film that are compared: of fewer nothing follows.
+/// The fewest faces of a film that are compared: nothing follows from fewer.
 const LOOKS_MIN: usize = 2;
-/// A face that a screen lights follows its colours so closely, and better than all but this share of the sequences that
-/// could have been asked for. A film made before passes the latter by luck alone.
+/// A face that a screen lights follows its colours with at least this correlation, and better than all but this share
+/// of the sequences that could have been asked for. A film made before passes the latter by luck alone.
 const REFLECTED_MIN: f32 = 0.5;
 const CHANCE_MAX: f32 = 0.01;
-/// The sides of a flat thing reflect as much as its middle, those of a head less.
+/// The highest share of the front's light that the sides of a head reflect. A flat thing reflects as much at its sides.
 const SIDES_MAX: f32 = 0.9;
 
-/// What a capture shows, in numbers. Distances are in those of the eyes.
+/// The measurements of a capture. Distances are in interocular distances.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evidence {
     pub frames: usize,
@@ -57,8 +58,8 @@ pub struct Evidence {
     pub faces_max: usize,
     /// From the first frame that shows a face to the last.
     pub length_ms: u32,
-    /// The longest time from one frame to the next, and that of frames in a row without a face. A frame that is not later
-    /// than the one before counts as a gap that has no end.
+    /// The longest time from one frame to the next, and the longest time of consecutive frames without a face. A frame
+    /// that is not later than the one before counts as a gap without end.
     pub gap_ms_max: u32,
     pub unseen_ms_max: u32,
     /// See [`super::motion::speed`].
@@ -77,21 +78,22 @@ pub struct Evidence {
     pub is_virtual: Option<bool>,
     /// See [`movements::movements`].
     pub movements: Vec<Movement>,
-    /// Whether the face looks ahead in the beginning, and the same way in the end.
+    /// True if the face looks ahead at the beginning and in the same way at the end.
     pub is_ahead: bool,
-    /// How real the face looks to the networks against spoofs: mean over frames. `None` of a pack without any.
+    /// Mean output of the networks against spoofs over frames, 0 to 1 for a real face. `None` for a pack without any.
     pub real: Option<f32>,
     /// Frames that were compared and gave a template.
     pub looks: usize,
-    /// The least score of two of them; `None` of a pack without calibration.
+    /// The lowest score of any two of them; `None` for fewer than two, or for a pack without calibration.
     pub same: Option<Score>,
-    /// See [`super::light::reflection`]. `None` where no light was asked for.
+    /// See [`super::light::reflection`]. `None` if no light was asked for, or a colour was seen in too few frames.
     pub light: Option<Reflection>,
-    /// How well the best frame shows the face: see [`crate::quality::sight`].
+    /// See [`crate::quality::sight`]; the highest of the compared frames.
     pub sight: Option<i32>,
 }
 
-/// Two frames of one person's film score far above this: false acceptance rates of 1, 0.1 and 0.01 %.
+/// Returns the lowest score that two frames of one person's film must reach, and which they far exceed: false
+/// acceptance rates of 1, 0.1 and 0.01 %.
 fn same_min(level: SecurityLevel) -> Score {
     match level {
         SecurityLevel::Low => Score(2500.0),
@@ -101,7 +103,7 @@ fn same_min(level: SecurityLevel) -> Score {
 }
 
 impl Evidence {
-    /// Why the capture is refused, worst first; empty if it is not.
+    /// Returns the reasons for refusing the capture, worst first; empty if it is accepted.
     pub fn judge(&self, asked: &Asked, level: SecurityLevel, limits: &Liveness) -> Vec<Reason> {
         let is_film = asked.is_film();
         if self.is_nobody(is_film) {
@@ -133,7 +135,7 @@ impl Evidence {
         faults.into_iter().filter(|(_, is_at_fault)| *is_at_fault).map(|(reason, _)| reason).collect()
     }
 
-    /// The measures on which [`Evidence::judge`] rests.
+    /// Returns the measures on which [`Evidence::judge`] rests.
     pub fn measures(&self, asked: &Asked) -> Vec<Measure> {
         let is_film = asked.is_film();
         let taken = [
@@ -157,8 +159,8 @@ impl Evidence {
         self.seen == 0 || is_film && is_lost
     }
 
-    /// Whether all that changes is noise. A blink, a mouth that moves or a shape that changes by much shows life that the
-    /// ratio of variances overlooks in somebody who holds still.
+    /// Returns true if only noise changes. A blink, a mouth that moves or a large change of shape shows life that the
+    /// ratio of variances misses in somebody who holds still.
     fn is_frozen(&self) -> bool {
         let blinks = self.movements.iter().any(|movement| movement.challenge == Challenge::Blink);
         let is_still = |stir: Stir| stir.change < CHANGE_MIN || stir.change < CHANGE_ENOUGH && stir.ratio < STIR_MIN;
@@ -170,12 +172,12 @@ impl Evidence {
     }
 }
 
-/// True if a face follows the light, and not by luck.
+/// Returns true if a face follows the light, and not by luck.
 fn is_reflected(light: Reflection) -> bool {
     light.correlation >= REFLECTED_MIN && light.chance <= CHANCE_MAX
 }
 
-/// True if the sides surely reflect as much as the front: two standard errors are allowed for.
+/// Returns true if the sides surely reflect as much as the front: two standard errors are allowed for.
 fn is_flat(light: Reflection) -> bool {
     is_reflected(light) && light.sides - 2.0 * light.sides_error > SIDES_MAX
 }
@@ -297,7 +299,7 @@ mod tests {
         assert_eq!(judged(Some(Reflection { chance: 0.2, ..lit })), [Reason::LightNotReflected]);
         assert_eq!(judged(Some(Reflection { sides: 1.1, ..lit })), [Reason::FlatLight]);
         assert_eq!(judged(Some(Reflection { sides: 1.1, sides_error: 0.3, ..lit })), []);
-        // Light is never silently left out.
+        // Light that was asked for is never silently left out.
         assert_eq!(judged(None), [Reason::LightNotReflected]);
     }
 

@@ -1,8 +1,8 @@
-//! Tells whether a face reflects the colours that a screen before it shows.
+//! Measures whether a face reflects the colours that a screen before it shows.
 //!
-//! A screen lights the face before it and hardly the room behind. The face's colour therefore follows the colours that
-//! only this check asks for; that of a film made before does not, and a display outshines what it reflects. Skin that faces
-//! the screen reflects most and skin at the sides of the face less; a print reflects the same everywhere.
+//! A screen lights the face before it and hardly the room behind. So the face's colour follows the colours that only
+//! this check asks for. The colour in a film made before does not, and a display outshines what it reflects. Skin that
+//! faces the screen reflects most, and skin at the sides of the face less; a print reflects the same everywhere.
 
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
@@ -13,29 +13,31 @@ use crate::values::lights::{LIGHT_MS, LIGHTS, Light, ShownLight};
 
 /// Keeps the logarithm of black finite.
 const BLACK: f32 = 0.002;
-/// From a colour's time to the first frame that may show it, in milliseconds: what screens, cameras and browsers take.
+/// Delays from a colour's time to the first frame that shows it, in milliseconds: screens, cameras and browsers take
+/// that long.
 const DELAYS_MS: [u32; 10] = [0, 50, 100, 150, 200, 250, 300, 350, 400, 450];
-/// Frames that each colour needs.
+/// The fewest frames that each colour needs.
 const FRAMES_MIN: usize = 2;
 
 /// The agreement of a face's colour with the colours that were shown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Reflection {
-    /// Between the colours of the face and those shown, at the delay where it is greatest; -1 to 1.
+    /// The correlation of the face's colours with those shown, at the delay where it is highest; -1 to 1.
     pub correlation: f32,
-    /// The share of all sequences that could have been asked for which fit the face at least as well; above 0, at most 1.
+    /// The share of all sequences that could have been asked for that fit the face at least as well; above 0, at most
+    /// 1.
     pub chance: f32,
-    /// The share of the light at the front of the face that the sides reflect, and the standard error of that share.
+    /// The light that the sides reflect as a share of the front's, and the standard error of that share.
     pub sides: f32,
     pub sides_error: f32,
 }
 
-/// Two numbers that say a colour's hue whatever its brightness: red against green and blue against green.
+/// Returns a colour's hue as two numbers: red minus green and blue minus green.
 fn hue(colour: [f32; 3]) -> [f64; 2] {
     [f64::from(colour[0] - colour[1]), f64::from(colour[2] - colour[1])]
 }
 
-/// The hue of skin, as logarithms, against that of the background: neither exposure nor white balance changes it.
+/// Returns the hue of skin against the background, in logarithms: neither exposure nor white balance changes it.
 fn skin_hue(skin: [f32; 3], behind: Option<[f32; 3]>) -> [f64; 2] {
     let log = |colour: [f32; 3]| colour.map(|value| (value + BLACK).ln());
     let behind = behind.map_or([0.0; 3], log);
@@ -43,13 +45,13 @@ fn skin_hue(skin: [f32; 3], behind: Option<[f32; 3]>) -> [f64; 2] {
     hue(std::array::from_fn(|channel| skin[channel] - behind[channel]))
 }
 
-/// Measures how well the face follows `shown`, which holds [`LIGHTS`] colours; `None` where a colour was seen in too few frames.
-/// `colours` are those of `shots`.
+/// Measures how well the face follows `shown`, which must hold [`LIGHTS`] colours; `None` if a colour was seen in too
+/// few frames. `colours` are those of `shots`.
 pub fn reflection(shots: &[Shot], colours: &[Colours], shown: &[ShownLight]) -> Option<Reflection> {
     if shown.len() != LIGHTS {
         return None;
     }
-    // A background that comes and goes would make jumps of its own.
+    // The background is used only if every frame has one: one that comes and goes would add jumps of its own.
     let is_compared = colours.iter().all(|colours| colours.behind.is_some());
     let of = |skin: fn(&Colours) -> [f32; 3]| {
         move |place: &usize| skin_hue(skin(&colours[*place]), colours[*place].behind.filter(|_| is_compared))
@@ -81,7 +83,7 @@ pub fn reflection(shots: &[Shot], colours: &[Colours], shown: &[ShownLight]) -> 
     })
 }
 
-/// The shots that a colour lights, and which colour, by its place.
+/// Returns the shots that a colour lights, and the place of that colour for each of them.
 fn lit(shots: &[Shot], shown: &[ShownLight], delay_ms: u32) -> (Vec<usize>, Vec<usize>) {
     let block = |shot: &Shot| {
         let since = |shown: &ShownLight| {
@@ -96,23 +98,23 @@ fn place(light: Light) -> usize {
     Light::ALL.iter().position(|known| *known == light).unwrap_or_default()
 }
 
-/// Hues of a face over time, without their mean and their drift, beside what any sequence of colours would make of them.
+/// The hues of a face over time, without mean and drift, with all that is needed to correlate them with any sequence.
 #[derive(Clone)]
 struct Fit {
     /// The place of the colour that lights each frame.
     blocks: Vec<usize>,
     /// The sum of squares of the hues.
     square: f64,
-    /// The sums of hues of each colour's frames.
+    /// The sum of the hues over each colour's frames.
     sums: [[f64; 2]; LIGHTS],
-    /// The same of the colours: products of the frames that two of them light, without mean and drift.
+    /// Products of the frames that two colours light, as vectors of zeros and ones without mean and drift.
     products: [[f64; LIGHTS]; LIGHTS],
-    /// The hue of each kind of light.
+    /// The hue of each light.
     hues: [[f64; 2]; Light::ALL.len()],
 }
 
 impl Fit {
-    /// `None` where a colour lights too few frames.
+    /// Returns `None` if a colour lights too few frames.
     fn new(blocks: &[usize], hues: &[[f64; 2]]) -> Option<Self> {
         let counts: [usize; LIGHTS] =
             std::array::from_fn(|light| blocks.iter().filter(|block| **block == light).count());
@@ -137,7 +139,7 @@ impl Fit {
         })
     }
 
-    /// The products of the face's hues with those of a sequence, and of the latter with themselves.
+    /// Returns the product of the face's hues with those of a sequence, and of the latter with themselves.
     fn against(&self, sequence: &[usize]) -> (f64, f64) {
         let hues = |light: usize| self.hues[sequence[light]];
         let dot = |one: [f64; 2], other: [f64; 2]| one[0] * other[0] + one[1] * other[1];
@@ -157,18 +159,18 @@ impl Fit {
         if scale > 1e-12 { both / scale } else { 0.0 }
     }
 
-    /// The change of the hues for that of a colour, by least squares, and its standard error.
+    /// Returns the change of the hues for that of a colour, by least squares, and its standard error.
     fn gain(&self, sequence: &[usize]) -> (f64, f64) {
         let (both, own) = self.against(sequence);
         let gain = both / own;
-        // Two hues a frame, less their means and drifts and the gain.
+        // The degrees of freedom: two hues a frame, less their means and drifts and the gain.
         let free = (2 * self.blocks.len()).saturating_sub(5).max(1) as f64;
         let rest = (self.square - both * gain).max(0.0);
         (gain, (rest / free / own).sqrt())
     }
 }
 
-/// The share of all sequences, no two colours alike in a row, that reach this correlation at some delay.
+/// Returns the share of all sequences, no two colours alike in a row, that reach this correlation at some delay.
 fn chance(fits: &[Fit], correlation: f64) -> f64 {
     let kinds = Light::ALL.len();
     let (mut as_good, mut count) = (0_u32, 0_u32);
@@ -193,7 +195,7 @@ mod tests {
 
     const SKIN: [f32; 3] = [0.4, 0.25, 0.18];
 
-    /// A face that follows `shown`, its sides less by `side`, at ten frames a second.
+    /// Makes a film of a face that follows `shown`, at ten frames a second. `side` is the share that its sides reflect.
     fn film(shown: &[ShownLight], side: f32) -> Vec<(Shot, Colours)> {
         let frame = |number: usize| {
             let t_ms = 100 * number as u32;
@@ -239,7 +241,7 @@ mod tests {
         let own = measured(&film(&shown(1), 0.5), &shown(1)).expect("each colour was seen");
         assert!(own.correlation > 0.9 && own.chance < 0.001, "{own:?}");
         assert!((own.sides - 0.5).abs() < 0.05 && own.sides_error < 0.05, "{own:?}");
-        // As few films made for other checks fit by luck as the chance says.
+        // Films made for other checks fit by luck as rarely as the chance says.
         let lucky = (2..202).filter(|seed| {
             let other = measured(&film(&shown(*seed), 0.5), &shown(1)).expect("each colour was seen");
             other.chance <= 0.05

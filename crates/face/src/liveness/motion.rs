@@ -1,4 +1,4 @@
-//! How a face's points move over a film: whether they can be a living head's.
+//! Measures whether a face's points move over a film as those of a living head do.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,30 @@ use crate::liveness::flat;
 use crate::liveness::track::Shot;
 use crate::values::picture::Point;
 
-/// The landmark network's own unrest, and a camera's: distances of the eyes. No speed is made of it.
+/// Noise of the landmark network and of a camera, in interocular distances. It does not count as speed.
 const UNREST: f32 = 0.05;
-/// A speed is taken over so long at least: what happens between two frames that follow closely looks faster than it is.
-/// Below a tenth of a second, since cameras that take ten frames a second are a little early or late.
+/// The shortest time that a speed is taken over: between two frames in quick succession it looks higher than it is. It
+/// is below a tenth of a second, since cameras that take ten frames a second are a little early or late.
 const STRIDE_MS: u32 = 80;
-/// What is swung speeds up and slows down: before and after its fastest it moves at this share of it at least.
+/// A swing speeds up and slows down: before and after its fastest part it moves at this share of the speed at least.
 const SWING: f32 = 0.25;
-/// Shots of so long are averaged before their shapes are compared, so that a camera that takes more of them shows no more.
+/// Shots within this time are averaged before their shapes are compared, so that a camera that takes more shows no
+/// more.
 const SAMPLE_MS: u32 = 200;
-/// A part of a film, where it is asked whether the parts differ.
+/// Samples in each part of a film; the parts are compared.
 const PART_SAMPLES: usize = 3;
-/// Less than this, in distances of the eyes, is no change: of pictures that are all the same the network's crop alone moves.
+/// A smaller change is none, in interocular distances: in a still, the network's crop alone moves this much.
 const CHANGE_MIN: f64 = 1e-3;
-/// Heads that turn to the side by less show too little of their relief, and a change of expression looks like it; degrees.
+/// Heads that turn less to the side show too little of their relief, and a change of expression looks like it; degrees.
 const TURN_MIN: f32 = 15.0;
-/// Points are averaged over so long: the network's unrest is larger than what a flat picture leaves.
+/// Points are averaged over this time: the network's noise is larger than the residual of a flat picture.
 const AVERAGED_MS: u32 = 300;
 
-/// How fast a face goes, in distances of the eyes a second.
+/// The speed of a face, in interocular distances a second.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Speed {
     pub max: f32,
-    /// The highest speed that comes from rest and ends in it: that of a jump, not of a swing.
+    /// The highest speed that comes from rest and ends in rest: that of a jump, not of a swing.
     pub jump: f32,
 }
 
@@ -53,27 +54,28 @@ pub fn speed(shots: &[Shot]) -> Speed {
     }
 }
 
-/// The mean distance of a face's points in two shots, in distances of the eyes.
+/// Returns the mean distance of a face's points in two shots, in interocular distances.
 fn distance(one: &Shot, other: &Shot) -> f32 {
     let distance = |(a, b): (&Point, &Point)| (a.x - b.x).hypot(a.y - b.y);
     let total: f32 = one.points.iter().zip(&other.points).map(distance).sum();
     total / one.points.len().max(1) as f32 / one.iod.max(1.0)
 }
 
-/// How the shape of a face changes over a film.
+/// The change of a face's shape over a film.
 ///
-/// The shape is where the points lie once the best affine map has brought them to their mean places: to shift, zoom or
-/// shear a still picture changes nothing.
+/// The shape is the residual of the best affine map that brings the points to their mean places, so shifts, zooms and
+/// shears of a still picture do not change it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Stir {
-    /// How much more the shape changes from part to part than within the parts, as a ratio of variances (the F of an
-    /// analysis of variance): about 1 where noise is all that changes, more where the face lives.
+    /// The variance between parts as a ratio to the variance within them (the F of an analysis of variance): about 1 if
+    /// only noise changes, more if the face lives.
     pub ratio: f32,
-    /// How far the shapes of two parts are apart at most: root mean square over the points, in distances of the eyes.
+    /// The largest distance between the shapes of two parts: root mean square over the points, in interocular
+    /// distances.
     pub change: f32,
 }
 
-/// `None` of a film too short for two parts.
+/// Returns `None` if the film is too short for two parts.
 pub fn stir(shots: &[Shot]) -> Option<Stir> {
     let mean = mean_points(shots)?;
     let unit = shots.iter().map(|shot| f64::from(shot.iod)).sum::<f64>() / shots.len() as f64;
@@ -103,29 +105,29 @@ pub fn stir(shots: &[Shot]) -> Option<Stir> {
     })
 }
 
-/// How far a mouth opens over a film, in its own width: from the tenth to the ninetieth of a hundred shots, since a few are
-/// misread.
+/// Returns the range of the mouth's opening over a film, in its own width: from the 10th to the 90th percentile, since
+/// a few shots are misread.
 pub fn mouth(shots: &[Shot]) -> f32 {
     let mouth = |shot: &Shot| shot.mouth;
     tenth(shots, mouth, 9) - tenth(shots, mouth, 1)
 }
 
-/// How wide the eyes are open in nine tenths of a film at most, in their own width. Zero without shots.
+/// Returns the 90th percentile of the eyes' opening over a film, in their own width; zero without shots.
 pub fn eyes(shots: &[Shot]) -> f32 {
     tenth(shots, |shot| shot.eyes, 9)
 }
 
-/// What so many tenths of the shots do not exceed.
+/// Returns the value that this many tenths of the shots do not exceed.
 fn tenth(shots: &[Shot], value: impl Fn(&Shot) -> f32, tenths: usize) -> f32 {
     let mut values: Vec<f32> = shots.iter().map(value).collect();
     values.sort_by(f32::total_cmp);
     values.get(tenths * values.len().saturating_sub(1) / 10).copied().unwrap_or(0.0)
 }
 
-/// Points about their middle.
+/// Points relative to their mean.
 type Shape = Vec<Vector2<f64>>;
 
-/// Where the best affine map takes points, seen from where they are to lie, in units of `unit`.
+/// Returns the residuals of the best affine map from `points` to `mean`, in units of `unit`.
 fn off(points: &[Point], mean: &[Point], unit: f64) -> Shape {
     let (from, to) = (centred(points), centred(mean));
     let (mut across, mut own) = (Matrix2::zeros(), Matrix2::zeros());
@@ -152,7 +154,7 @@ fn squares(one: &[Vector2<f64>], other: &[Vector2<f64>]) -> f64 {
     one.iter().zip(other).map(|(a, b)| (a - b).norm_squared()).sum()
 }
 
-/// `None` of no shots.
+/// Returns the mean of each point over the shots; `None` without shots.
 fn mean_points(shots: &[Shot]) -> Option<Vec<Point>> {
     let count = shots.len() as f32;
     let sum = |at: usize, value: fn(&Point) -> f32| shots.iter().map(|shot| value(&shot.points[at])).sum::<f32>();
@@ -160,8 +162,8 @@ fn mean_points(shots: &[Shot]) -> Option<Vec<Point>> {
     Some((0..shots.first()?.points.len()).map(point).collect())
 }
 
-/// What the best homography leaves between the first view of a face and the one that is turned most to a side from it:
-/// its root mean square in distances of the eyes, for a turn by one radian. `None` where the head hardly turns.
+/// Returns the homography residual between the first view of a face and the view turned most to a side from it: root
+/// mean square in interocular distances, for a turn by one radian. `None` if the head hardly turns.
 pub fn relief(shots: &[Shot]) -> Option<f32> {
     let first = shots.first()?;
     let turn = |shot: &Shot| (shot.yaw - first.yaw).abs();
@@ -192,7 +194,7 @@ mod tests {
 
     const IOD: f32 = 90.0;
 
-    /// A film of a face whose points, on a ball, are seen at a turn by time in seconds and moved by noise in pixels.
+    /// Makes a film of points on a ball. `turn` gives the yaw in degrees by the time in seconds; `noise` is in pixels.
     fn film(turn: impl Fn(f32) -> f32, depth: f32, noise: f32) -> Vec<Shot> {
         let mut random = StdRng::seed_from_u64(3);
         let shot = |place: usize| {
@@ -220,7 +222,7 @@ mod tests {
         assert!(living.ratio > 4.0 && living.change > 0.01, "{living:?}");
         let still = film(|_| 0.0, 80.0, 0.5);
         assert!(stir(&still).ratio < 1.5, "{:?}", stir(&still));
-        // Neither do shifting and zooming it make it live, nor does repeating one picture.
+        // Neither shifting and zooming a still nor repeating one picture makes it live.
         let mut moved = still.clone();
         for (place, shot) in moved.iter_mut().enumerate() {
             let (zoom, shift) = (1.0 + 0.004 * place as f32, 1.5 * place as f32);
@@ -251,12 +253,12 @@ mod tests {
         moved(&mut shots[20..], 1.0);
         let fast = (1.0 - UNREST) / 0.1;
         assert!((speed(&shots).jump - fast).abs() < 0.01, "{:?}", speed(&shots));
-        // The same way and one before it and one after it.
+        // There is now a slower stride before the fast one, and another after it.
         moved(&mut shots[19..], 0.4);
         moved(&mut shots[21..], 0.4);
         let swing = speed(&shots);
         assert!((swing.max - fast).abs() < 0.01 && swing.jump == 0.0, "{swing:?}");
-        // Frames that follow closely count together.
+        // Frames in quick succession count together.
         let twice: Vec<Shot> =
             shots.iter().flat_map(|shot| [shot.clone(), Shot { t_ms: shot.t_ms + 20, ..shot.clone() }]).collect();
         assert!((speed(&twice).max - fast).abs() < 0.3 * fast, "{:?}", speed(&twice));

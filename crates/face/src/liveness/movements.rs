@@ -1,40 +1,40 @@
-//! Which movements a face makes, in their order.
+//! Finds the movements that a face makes, in their order.
 //!
-//! A face is at rest, moves away from it and comes back. What it moved by most, in shares of what makes a movement one,
-//! says which movement that was. Lids are looked at while the rest of the face is at rest.
+//! A face is at rest, moves away from it and comes back. The movement is the one that is largest relative to its
+//! threshold. Lids are measured while the rest of the face is at rest.
 
 use serde::Serialize;
 
 use crate::liveness::track::Shot;
 use crate::values::liveness::Challenge;
 
-/// From these on, a movement is one; degrees, and for the mouth its width. Heads turn by some 25 degrees when they are
-/// asked to, and sway by 3 when they are not; the landmark network sees half as much again of nods, and less of turns.
+/// The thresholds of movements: degrees, and for the mouth its width. Heads turn by some 25 degrees when they are asked
+/// to, and sway by 3 when they are not. The landmark network sees nods half as large again, and turns smaller.
 const YAW: f32 = 13.0;
 const PITCH: f32 = 8.5;
 const MOUTH: f32 = 0.2;
-/// Below half of that a face is at rest again.
+/// Below this share of a threshold a face is at rest again.
 const REST: f32 = 0.5;
-/// A movement that was not asked for counts from here on: between the two a hand that shakes may have made it.
+/// A movement that was not asked for counts from here on: a hand that shakes may make smaller ones.
 const UNASKED: f32 = 1.3;
-/// Closed eyes, as a share of the same eyes open before and after: closed ones are seen at 0.12 to 0.36, open ones at 0.9
-/// and more, and a camera of few frames a second catches a blink on its way.
+/// The opening of closed eyes, as a share of the same eyes open before and after: closed ones are seen at 0.12 to 0.36,
+/// open ones at 0.9 and more, and a camera of few frames a second catches a blink on its way.
 const CLOSED: f32 = 0.6;
-/// So long before and after, eyes show how wide they are open: long enough for most of it to lie outside a blink.
+/// The time before and after in which eyes show how wide they open: long enough for most of it to lie outside a blink.
 const OPEN_MS: u32 = 1500;
 /// The beginning, which shows how a face is at rest, and the end, which shows whether it looks ahead again.
 const BEGINNING_MS: u32 = 600;
 const END_MS: u32 = 500;
-/// Heads do not come back to where they were. One that keeps still for so long, by less than this share of a movement,
-/// and not further from its rest than a movement goes, rests there anew.
+/// Heads do not come back to where they were. A head rests anew where it keeps still for this time, to within this
+/// share of a movement, and no further from its rest than a movement goes.
 const PLATEAU_MS: u32 = 400;
 const PLATEAU: f32 = 0.2;
 const PLATEAU_SHOTS: usize = 3;
-/// How long head and mouth are away from rest; less is a twitch or a picture that was put in, more is another pose.
+/// The time that head and mouth are away from rest: less is a twitch or an inserted picture, more is another pose.
 const AWAY_MS: std::ops::RangeInclusive<u32> = 200..=5000;
 /// Eyes that stay closed for longer do not blink.
 const CLOSED_MS_MAX: u32 = 2000;
-/// A face that looks ahead, in degrees: people hold phones below their eyes. Zero pitch is a little up.
+/// The pose of a face that looks ahead, in degrees: people hold phones below their eyes. Zero pitch is a little up.
 const AHEAD_YAW: f32 = 20.0;
 const AHEAD_PITCH: std::ops::RangeInclusive<f32> = -20.0..=30.0;
 
@@ -51,24 +51,24 @@ pub struct Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Movement {
     pub challenge: Challenge,
-    /// How far it went, in shares of what makes it a movement; of a blink, 1.
+    /// The size relative to the movement's threshold; 1 for a blink.
     pub size: f32,
-    /// When the face left its rest, and when it was seen at rest again.
+    /// The time at which the face left its rest, and the time at which it was seen at rest again.
     pub from_ms: u32,
     pub to_ms: u32,
 }
 
 impl Rest {
-    /// How the face is in the beginning; `None` without frames.
+    /// Returns the rest at the beginning; `None` without frames.
     pub fn of(shots: &[Shot]) -> Option<Self> {
         let start = shots.first()?.t_ms;
         let first: Vec<&Shot> =
             shots.iter().take_while(|shot| shot.t_ms <= start.saturating_add(BEGINNING_MS)).collect();
-        // Whoever blinks in the beginning has open eyes all the same.
+        // Whoever blinks at the beginning has open eyes all the same.
         Self::among(&first, first.iter().map(|shot| shot.eyes).fold(0.0, f32::max))
     }
 
-    /// The middle of some shots of eyes that are so wide open; `None` of no shots.
+    /// Returns the median of some shots, for eyes that open by `eyes`; `None` without shots.
     fn among(shots: &[&Shot], eyes: f32) -> Option<Self> {
         let median = |value: fn(&Shot) -> f32| percentile(shots.iter().map(|shot| value(shot)), 0.5);
         Some(Self {
@@ -79,7 +79,7 @@ impl Rest {
         })
     }
 
-    /// Where the face rests at each shot, if it rests here before the first.
+    /// Returns the rest at each shot, for a face that has this rest before the first.
     fn over(self, shots: &[Shot]) -> Vec<Self> {
         let mut rest = self;
         let mut rests = Vec::with_capacity(shots.len());
@@ -90,7 +90,7 @@ impl Rest {
         rests
     }
 
-    /// Where the face rests now if it has come to rest elsewhere.
+    /// Returns the new rest if the face has come to rest elsewhere.
     fn anew(&self, shots: &[Shot]) -> Option<Self> {
         let now = shots.last()?.t_ms;
         let start = shots.partition_point(|shot| shot.t_ms.saturating_add(PLATEAU_MS) < now);
@@ -101,7 +101,7 @@ impl Rest {
         (is_still && self.most(here.yaw, here.pitch, here.mouth).1 < 1.0).then_some(here)
     }
 
-    /// Whether a film that begins here ends with a face that looks ahead again, about where it began.
+    /// Returns true if a film that begins at this rest ends with a face that looks ahead again, about where it began.
     pub fn is_back(&self, shots: &[Shot]) -> bool {
         let Some(now) = shots.last().map(|shot| shot.t_ms) else { return false };
         let last: Vec<&Shot> = shots.iter().filter(|shot| shot.t_ms.saturating_add(END_MS) >= now).collect();
@@ -109,12 +109,12 @@ impl Rest {
         self.is_ahead() && end.is_ahead() && self.most(end.yaw, end.pitch, end.mouth).1 < 1.0
     }
 
-    /// Whether a face at rest looks ahead, as whoever looks at a camera does.
+    /// Returns true if a face at rest looks ahead, as into a camera.
     pub fn is_ahead(&self) -> bool {
         is_ahead(self.yaw, self.pitch)
     }
 
-    /// What a face moved by most, as a share of what makes it a movement.
+    /// Returns the movement that is largest relative to its threshold, and that ratio.
     fn most(&self, yaw: f32, pitch: f32, mouth: f32) -> (Challenge, f32) {
         let (yaw, pitch) = ((yaw - self.yaw) / YAW, (pitch - self.pitch) / PITCH);
         let turn = (if yaw > 0.0 { Challenge::TurnLeft } else { Challenge::TurnRight }, yaw.abs());
@@ -123,18 +123,18 @@ impl Rest {
         [nod, mouth].into_iter().fold(turn, |most, other| if other.1 > most.1 { other } else { most })
     }
 
-    /// How far head and mouth are from rest, as a share of what makes a movement.
+    /// Returns the distance of head and mouth from rest, relative to the threshold of a movement.
     pub fn away(&self, shot: &Shot) -> f32 {
         self.most(shot.yaw, shot.pitch, shot.mouth).1
     }
 
-    /// Whether head and mouth are at rest.
+    /// Returns true if head and mouth are at rest.
     pub fn holds(&self, shot: &Shot) -> bool {
         self.away(shot) < REST
     }
 }
 
-/// Whether whoever turns the head by so many degrees looks ahead.
+/// Returns true if somebody whose head is turned by these degrees looks ahead.
 pub fn is_ahead(yaw: f32, pitch: f32) -> bool {
     yaw.abs() <= AHEAD_YAW && AHEAD_PITCH.contains(&pitch)
 }
@@ -144,7 +144,7 @@ impl Movement {
         self.to_ms.saturating_sub(self.from_ms)
     }
 
-    /// Whether it is as long as people take who are asked for it.
+    /// Returns true if it takes as long as people take who are asked for it.
     fn is_timely(&self) -> bool {
         match self.challenge {
             Challenge::Blink => self.took_ms() <= CLOSED_MS_MAX,
@@ -152,13 +152,13 @@ impl Movement {
         }
     }
 
-    /// Whether nobody makes it without knowing. People blink unasked.
+    /// Returns true if nobody makes it without knowing. People blink unasked.
     fn is_meant(&self) -> bool {
         self.challenge != Challenge::Blink && self.size >= UNASKED
     }
 }
 
-/// The movements of a film by their beginnings. One that does not end is none.
+/// Returns the movements of a film in the order of their beginnings. A movement that does not end does not count.
 pub fn movements(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
     let rests = rest.over(shots);
     let mut found = [heads(shots, &rests), lids(shots, &rests)].concat();
@@ -166,7 +166,7 @@ pub fn movements(shots: &[Shot], rest: &Rest) -> Vec<Movement> {
     found
 }
 
-/// Of head and mouth.
+/// Returns the movements of head and mouth.
 fn heads(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     let mut found = vec![];
     let mut current: Option<Movement> = None;
@@ -186,7 +186,7 @@ fn heads(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     found
 }
 
-/// Blinks: lids that close and open again.
+/// Returns the blinks: lids that close and open again.
 fn lids(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     let seen: Vec<&Shot> =
         shots.iter().zip(rests).filter(|(shot, rest)| rest.holds(shot)).map(|(shot, _)| shot).collect();
@@ -204,14 +204,14 @@ fn lids(shots: &[Shot], rests: &[Rest]) -> Vec<Movement> {
     found
 }
 
-/// The value below which this share of the values lies; `None` of none.
+/// Returns the value below which this share of the values lies; `None` without values.
 fn percentile(values: impl Iterator<Item = f32>, share: f32) -> Option<f32> {
     let mut values: Vec<f32> = values.collect();
     values.sort_by(f32::total_cmp);
     values.get((share * values.len() as f32) as usize).copied()
 }
 
-/// Whether the movements are those that were asked for, in this order, and no others.
+/// Returns true if the movements are those that were asked for, in this order, and no others.
 pub fn perform(movements: &[Movement], asked: &[Challenge]) -> bool {
     let mut asked = asked.iter().peekable();
     for movement in movements {
@@ -289,7 +289,7 @@ mod tests {
             moving(&[LEFT, right, up, down, mouth, blink]),
             [TurnLeft, TurnRight, LookUp, LookDown, OpenMouth, Blink]
         );
-        // What does not reach its threshold is none, and neither is what does not end.
+        // A movement that does not reach its threshold does not count, and neither does one that does not end.
         assert_eq!(moving(&[(10.0, 2.0, 0.1, 0.28)]), []);
         assert_eq!(made(&[STILL.to_vec(), vec![LEFT; 4]].concat()), []);
     }

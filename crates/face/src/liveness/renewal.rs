@@ -1,16 +1,17 @@
 //! Tells new pictures from the first one sent again.
 //!
-//! Whoever injects a photograph in the place of a camera encodes it again and again. That changes each pixel by a little
-//! and the means of blocks by next to nothing. A living person moves by a pixel at least, and then blocks on contours
-//! change by several levels of brightness.
+//! Whoever injects a photograph in the place of a camera encodes it again and again. That changes each pixel by a
+//! little and the means of blocks by next to nothing. A living person moves by a pixel at least, and then blocks on
+//! contours change by several levels of brightness.
 
 use crate::image::View;
 
-/// Blocks have so many pixels on a side, as those of JPEG have.
+/// Pixels on a side of a block, as in JPEG.
 const SIDE: usize = 8;
-/// Frames that come sooner after the first one may show the same, in milliseconds.
+/// Frames that come sooner after the first one may show the same picture; milliseconds.
 const APART_MS: u32 = 300;
-/// The share of blocks that change by less than is told. Head and shoulders have contours in far more than the rest.
+/// The share of blocks that do not exceed the measured change. More blocks than the rest lie on contours of head and
+/// shoulders.
 const SHARE: f32 = 0.99;
 
 /// The mean brightness of each block of a picture, 0 to 255.
@@ -38,8 +39,8 @@ impl Blocks {
         Self { across, means: (0..across * down).map(mean).collect() }
     }
 
-    /// The change that [`SHARE`] of the blocks do not exceed, in levels of brightness; a change of the whole picture's
-    /// exposure does not count. `None` of pictures of different sizes.
+    /// Returns the change that [`SHARE`] of the blocks do not exceed, in levels of brightness. A change of the whole
+    /// picture's exposure does not count. `None` for pictures of different sizes.
     fn change(&self, other: &Self) -> Option<f32> {
         if self.across != other.across || self.means.len() != other.means.len() || self.means.is_empty() {
             return None;
@@ -58,7 +59,7 @@ fn quantile(values: &[f32], share: f32) -> f32 {
 }
 
 impl Renewal {
-    /// The next frame's picture.
+    /// Adds the next frame's picture.
     pub fn add(&mut self, t_ms: u32, view: View<'_>) {
         let blocks = Blocks::of(view);
         match &self.first {
@@ -68,7 +69,7 @@ impl Renewal {
         }
     }
 
-    /// A frame whose picture is that of the frame before, byte for byte.
+    /// Adds a frame whose picture is the same as in the frame before, byte for byte.
     pub fn add_same(&mut self, t_ms: u32) {
         self.tell(t_ms, 0.0);
     }
@@ -79,7 +80,7 @@ impl Renewal {
         }
     }
 
-    /// The greatest change, in levels of brightness; `None` of a film that is too short to tell.
+    /// Returns the greatest change, in levels of brightness; `None` if the film is too short.
     pub fn change(&self) -> Option<f32> {
         self.change
     }
@@ -90,7 +91,8 @@ mod tests {
     use super::*;
     use crate::image::Image;
 
-    /// A bright disc before a dark wall, moved by so many pixels, in this light, with noise of so many levels.
+    /// Makes a bright disc before a dark wall, moved by `moved` pixels, at the exposure `light`, with `noise` levels of
+    /// noise.
     fn picture(moved: f32, light: f32, noise: f32) -> Image {
         let pixel = |place: usize| {
             let (x, y) = ((place % 240) as f32 - 120.0 - moved, (place / 240) as f32 - 160.0);

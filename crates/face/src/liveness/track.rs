@@ -1,4 +1,4 @@
-//! A face from frame to frame: where it is, how it is turned, what eyes and mouth do.
+//! Follows a face from frame to frame: its place, its pose, its eyes and its mouth.
 
 use crate::Error;
 use crate::find::{self, Turns};
@@ -10,15 +10,16 @@ use crate::networks::Networks;
 use crate::values::liveness::{FRAMES_MAX, Frame};
 use crate::values::picture::Point;
 
-/// A mesh less present than this is no face's.
+/// A mesh with a lower presence shows no face.
 const PRESENCE_MIN: f32 = 0.5;
-/// Frames that come sooner after the one before are passed over: more than some fifteen a second show nothing new.
+/// A frame that comes sooner after the one before is skipped: more than some fifteen a second show nothing new.
 const LOOK_MS: u32 = 55;
-/// A face that moved on is looked for anew after so long, and so are others beside it.
+/// A followed face is detected anew after this time: it may have moved on, and others may have come.
 const DETECTED_EVERY_MS: u32 = 1500;
-/// To look for a face takes longer than to follow one: a film that hides it time and again must not stall a worker.
+/// The most detections. They take longer than following a face: a film that hides it time and again must not stall a
+/// worker.
 const DETECTIONS_MAX: usize = 30;
-/// Lids of an eye that face each other, and its corners.
+/// Pairs of opposite points on the lids of an eye, and its corners.
 const EYES: [([[usize; 2]; 3], [usize; 2]); 2] =
     [([[159, 145], [160, 144], [158, 153]], [33, 133]), ([[386, 374], [387, 373], [385, 380]], [263, 362])];
 /// Middle of the lips' inner lines, and their corners.
@@ -28,42 +29,42 @@ const LIP_CORNERS: [usize; 2] = [78, 308];
 pub const FIRM: [usize; 24] =
     [168, 6, 197, 195, 5, 4, 1, 98, 327, 54, 284, 127, 356, 116, 345, 50, 280, 105, 334, 9, 151, 152, 205, 425];
 
-/// What one frame shows.
+/// The measurements of one frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shot {
     /// The frame's place in the capture.
     pub frame: usize,
     pub t_ms: u32,
-    /// Degrees: nose to the picture's right, down, head clockwise.
+    /// Degrees. Positive: the nose points to the picture's right, the nose points down, the head is turned clockwise.
     pub yaw: f32,
     pub pitch: f32,
     pub roll: f32,
-    /// How wide the eyes are open: the distance of their lids in that of their corners.
+    /// Opening of the eyes: the distance of their lids as a share of the distance of their corners.
     pub eyes: f32,
-    /// How wide the mouth is open, in its own width.
+    /// Opening of the mouth, as a share of its width.
     pub mouth: f32,
     /// Interocular distance in pixels.
     pub iod: f32,
-    /// [`FIRM`], in pixels.
+    /// The points [`FIRM`], in pixels.
     pub points: Vec<Point>,
 }
 
-/// What a film shows of the person in it.
+/// The measurements of a film's frames.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Track {
-    /// One for each frame that shows a face, as are meshes and colours.
+    /// One for each frame that shows a face; so are meshes and colours.
     pub shots: Vec<Shot>,
     pub meshes: Vec<Mesh>,
     pub colours: Vec<Colours>,
-    /// It sees all frames that can be read.
+    /// Covers all frames that can be read.
     pub renewal: Renewal,
     pub frames: usize,
-    /// The most faces that were seen at once.
+    /// The most faces in one frame.
     pub faces_max: usize,
 }
 
-/// The frames that are looked at, of those up to [`FRAMES_MAX`]: cameras take different numbers a second, and the verdict must
-/// not depend on it. A frame that is not later than the one before stays, since that is a fault.
+/// Returns the frames that are measured, of the first [`FRAMES_MAX`]. Cameras differ in their frame rate, and the
+/// verdict must not depend on it. A frame that is not later than the one before stays, since that is a fault.
 pub fn looked_at(frames: &[Frame]) -> Vec<Frame> {
     let mut kept: Vec<Frame> = vec![];
     for frame in &frames[..frames.len().min(FRAMES_MAX)] {
@@ -75,7 +76,7 @@ pub fn looked_at(frames: &[Frame]) -> Vec<Frame> {
     kept
 }
 
-/// Follows the largest face. Frames that cannot be read show nobody.
+/// Follows the largest face. A frame that cannot be read shows no face.
 pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error> {
     let mut track = Track { frames: frames.len(), ..Track::default() };
     let mut last: Option<Mesh> = None;
@@ -121,7 +122,7 @@ pub fn follow(networks: &mut Networks, frames: &[Frame]) -> Result<Track, Error>
 }
 
 impl Track {
-    /// A picture that comes twice shows the same twice: another look would only add the networks' unrest.
+    /// Repeats the measurements of a repeated picture: to measure it anew would only add noise of the networks.
     fn repeat(&mut self, frame: usize, t_ms: u32) {
         if let (Some(shot), Some(mesh), Some(colours)) = (self.shots.last(), self.meshes.last(), self.colours.last())
             && shot.frame + 1 == frame
@@ -135,7 +136,7 @@ impl Track {
 }
 
 impl Shot {
-    /// `None` of a mesh without a shape.
+    /// Returns `None` for a mesh without a shape.
     pub fn of(frame: usize, t_ms: u32, mesh: &Mesh) -> Option<Self> {
         let pose = mesh.pose()?;
         let gap = |[one, other]: [usize; 2]| {

@@ -1,10 +1,10 @@
-//! How a network wants its picture.
+//! The form in which a network takes its picture.
 
 use serde::Deserialize;
 
 use crate::resample::Planes;
 
-/// Sides of a network's input, in pixels.
+/// The sides that a network's input may have, in pixels.
 const SIDES: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Size, colours and range of a network's input.
@@ -14,9 +14,9 @@ pub struct Input {
     pub width: usize,
     pub height: usize,
     pub colours: Colours,
-    /// Taken from each colour's value, 0..255, in the order of `colours`.
+    /// Subtracted from each colour's value, 0..255; in the order of `colours`.
     pub mean: [f32; 3],
-    /// What is left is divided by this.
+    /// Divides the difference.
     pub scale: [f32; 3],
 }
 
@@ -29,7 +29,7 @@ pub enum Colours {
 }
 
 impl Input {
-    /// What is wrong with it, in words.
+    /// Returns a fault of the input in words.
     pub fn check(&self) -> Result<(), String> {
         if self.width != self.height || !SIDES.contains(&self.width) {
             return Err(format!("its input must be a square of {} to {} pixels", SIDES.start(), SIDES.end()));
@@ -41,7 +41,7 @@ impl Input {
         Ok(())
     }
 
-    /// The numbers that go into the network: `(colour - mean) / scale`, plane after plane.
+    /// Returns the numbers that go into the network: `(colour - mean) / scale`, plane after plane.
     pub fn fill(&self, planes: &Planes) -> Vec<f32> {
         let plane = planes.width * planes.height;
         let order = match self.colours {

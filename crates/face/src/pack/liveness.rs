@@ -1,4 +1,4 @@
-//! What a pack holds a capture to, and what that was measured on.
+//! The thresholds of a pack's liveness checks, and their measured error rates.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,26 @@ use serde::Deserialize;
 
 use crate::values::liveness::SecurityLevel;
 
-/// `[liveness]` of a manifest. Its thresholds are the pack's own, since its networks are.
+/// `[liveness]` of a manifest. The thresholds belong to the pack, because its networks do.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Table")]
 pub struct Liveness {
-    /// What the networks against spoofs must give a face at least, by level; 0..1. A higher level asks for no less.
+    /// The lowest output of the networks against spoofs that passes as a face, by level; 0..1. A higher level asks for
+    /// no less.
     pub spoof_min: Levels,
-    /// `None`: nothing was measured.
+    /// `None` if nothing was measured.
     pub measured: Option<Measured>,
 }
 
-/// How often the checks err at the thresholds above (ISO/IEC 30107-3), as shares.
+/// The error rates of the checks at the thresholds above (ISO/IEC 30107-3), as shares.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// On what, in words.
+    /// The data of the measurement, in words.
     pub data: String,
-    /// Attacks that were accepted, of the kind that was accepted most often.
+    /// APCER: attacks that were accepted, of the kind that was accepted most often.
     pub apcer: Levels,
-    /// Living people who were refused.
+    /// BPCER: living people who were refused.
     pub bpcer: Levels,
 }
 
@@ -37,7 +38,7 @@ pub struct Levels {
     high: f32,
 }
 
-/// As it is written.
+/// The form in the manifest.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -86,7 +87,7 @@ impl TryFrom<Table> for Liveness {
     }
 }
 
-/// For networks of which nothing was measured: the middle, more or less.
+/// The thresholds of networks that were not measured: roughly the middle.
 impl Default for Liveness {
     fn default() -> Self {
         Self { spoof_min: Levels { low: 0.3, medium: 0.5, high: 0.7 }, measured: None }

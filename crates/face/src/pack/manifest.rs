@@ -1,4 +1,4 @@
-//! `pack.toml`, as it is written.
+//! The form of `pack.toml`.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// What is said of each network that is its own, with the network's role.
+    /// Returns the entries of the pack's own networks, each with its role.
     pub fn entries(&self) -> impl Iterator<Item = (&'static str, &NetworkEntry)> {
         let single = [
             ("detector", &self.detector),
@@ -58,7 +58,7 @@ pub struct NetworkEntry {
     pub input: Input,
 }
 
-/// What a network's numbers mean.
+/// The meaning of a network's outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadOut {
@@ -68,22 +68,22 @@ pub enum ReadOut {
     Yunet,
     /// `points` and `presence`: see [`crate::mesh`].
     Facemesh,
-    /// `age`, in years; what else it says is not read.
+    /// `age`, in years; other outputs are not read.
     Age,
     /// One output: a vector whose direction describes the face.
     UnitVector,
-    /// One output of three numbers: how much speaks for a face printed, real, or shown on a screen.
+    /// One output of three logits: a printed face, a real one, one shown on a screen.
     PrintedRealShown,
 }
 
-/// A network's entry and what only a recognizer has.
+/// A network's entry, with what only a recognizer has.
 #[derive(Deserialize)]
 #[serde(try_from = "toml::Table")]
 pub struct RecognizerEntry {
     pub network: NetworkEntry,
     pub dimension: usize,
     pub alignment: Alignment,
-    /// Of the vector that a good picture gives; shorter ones are the less certain. Left out: its length says nothing.
+    /// The length of a good picture's vector; shorter ones are less certain. `None` if the length says nothing.
     pub length: Option<f32>,
 }
 
@@ -101,7 +101,7 @@ impl TryFrom<toml::Table> for RecognizerEntry {
     }
 }
 
-/// A network's entry and what only one against spoofs has.
+/// A network's entry, with what only a network against spoofs has.
 #[derive(Deserialize)]
 #[serde(try_from = "toml::Table")]
 pub struct SpoofEntry {

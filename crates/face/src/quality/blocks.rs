@@ -1,20 +1,21 @@
-//! The traces of strong JPEG compression.
+//! Measures the traces of strong JPEG compression.
 
 use crate::image::View;
 use crate::values::picture::FaceBox;
 
-/// JPEG compresses squares of so many pixels on their own.
+/// Pixels on the side of the squares that JPEG compresses on their own.
 const BLOCK: usize = 8;
-/// So many rows and columns of a face are looked at.
+/// The most rows and columns of a face that are measured.
 const LINES_MAX: usize = 64;
-/// Added to each mean difference, in levels of brightness: where nothing changes, nothing can be told.
+/// Added to each mean difference, in levels of brightness: where nothing changes, nothing can be measured.
 const FLOOR: f32 = 0.5;
 
-/// How much larger the steps between neighbouring pixels are on the borders of blocks than within them: 1 without
-/// compression, more the stronger it was. The borders are where the steps are largest: a picture may have been turned or
-/// cut. After Wang, Bovik and Evans, "Blind measurement of blocking artifacts in images", ICIP 2000.
+/// Returns the steps between neighbouring pixels on the borders of blocks as a multiple of those within blocks: 1
+/// without compression, more the stronger it was. The borders are taken to be where the steps are largest, since a
+/// picture may have been turned or cropped. After Wang, Bovik and Evans, "Blind measurement of blocking artifacts in
+/// images", ICIP 2000.
 ///
-/// Measured in the picture's own pixels: blocks are lost in a picture that was resized after compression.
+/// Measures in the picture's own pixels: blocks are lost in a picture that was resized after compression.
 pub fn measure(view: View, face_box: FaceBox) -> f32 {
     let within = |from: f32, len: f32, side: usize| {
         let clamped = |at: f32| at.clamp(0.0, side as f32) as usize;
@@ -27,7 +28,7 @@ pub fn measure(view: View, face_box: FaceBox) -> f32 {
     excess(across).max(excess(down))
 }
 
-/// The mean step from pixel to pixel by its place in the blocks, along lines of a range.
+/// Returns the mean step from pixel to pixel by its place in the blocks, along lines of a range.
 fn steps(lines: (usize, usize), (from, to): (usize, usize), value: impl Fn(usize, usize) -> f32) -> [f32; BLOCK] {
     let (mut sums, mut counts) = ([0.0; BLOCK], [0u32; BLOCK]);
     let every = (lines.1.saturating_sub(lines.0)).div_ceil(LINES_MAX).max(1);
@@ -53,7 +54,8 @@ mod tests {
 
     const SIDE: usize = 120;
 
-    /// A slope whose blocks of eight, the first of them cut by three pixels, differ by `step` from their neighbours.
+    /// Measures a slope in blocks of eight, the first of them cut by three pixels, that differ by `step` from their
+    /// neighbours.
     fn blocks(step: f32) -> f32 {
         let value = |x: usize, y: usize| 5.0 + (x + y) as f32 + step * (((x + 3) / 8 + (y + 3) / 8) % 2) as f32;
         let pixels = (0..SIDE * SIDE).flat_map(|at| [value(at % SIDE, at / SIDE) as u8; 3]).collect();

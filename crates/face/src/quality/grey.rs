@@ -1,4 +1,4 @@
-//! A face as a small grey picture, and what can be measured on it.
+//! Makes a small grey picture of a face, and measures it.
 
 use crate::resample::Planes;
 
@@ -9,7 +9,7 @@ pub struct Grey {
 }
 
 impl Grey {
-    /// ITU-R BT.601 luma of each pixel.
+    /// Computes the ITU-R BT.601 luma of each pixel.
     pub fn new(planes: &Planes) -> Self {
         let (red, rest) = planes.values.split_at(planes.width * planes.height);
         let (green, blue) = rest.split_at(planes.width * planes.height);
@@ -17,13 +17,13 @@ impl Grey {
         Self { values: red.iter().zip(green).zip(blue).map(luma).collect(), side: planes.width }
     }
 
-    /// The places in the middle, where the face is and the background is not.
+    /// Returns the places in the middle, where the face is and the background is not.
     fn middle(&self) -> impl Iterator<Item = usize> {
         let (side, from, to) = (self.side, self.side / 6, self.side - self.side / 6);
         (from..to).flat_map(move |y| (from..to).map(move |x| y * side + x))
     }
 
-    /// Of the middle.
+    /// Returns the mean and the standard deviation of the middle.
     pub fn mean_and_deviation(&self) -> (f32, f32) {
         let count = self.middle().count() as f32;
         let mean = self.middle().map(|at| self.values[at]).sum::<f32>() / count;
@@ -31,9 +31,10 @@ impl Grey {
         (mean, (squares / count).sqrt())
     }
 
-    /// How much of the brightness changes from pixel to pixel, in the direction in which it changes least: the standard
-    /// deviation of the differences between each pixel of the middle and the mean of its two neighbours along rows, columns
-    /// or a diagonal, as a part of that of the pixels themselves. A movement blurs in one direction alone.
+    /// Returns the fine detail: the standard deviation of the differences between each pixel of the middle and the mean
+    /// of its two neighbours, as a share of the standard deviation of the pixels. Neighbours are taken along rows,
+    /// columns and both diagonals, and the direction with the least detail counts, since a movement blurs in one
+    /// direction alone.
     pub fn detail(&self) -> f32 {
         let (values, side) = (&self.values, self.side);
         let along = |step: usize| {
@@ -42,12 +43,12 @@ impl Grey {
             squares.sum::<f32>()
         };
         let least = [1, side, side + 1, side - 1].map(along).into_iter().fold(f32::INFINITY, f32::min);
-        // Below one level of brightness there is nothing but noise.
+        // Below one level of brightness there is only noise.
         (least / self.middle().count() as f32).sqrt() / self.mean_and_deviation().1.max(1.0)
     }
 
-    /// The standard deviation within a rectangle, as a part of that of the middle: how much there is to be seen in it.
-    /// `None` where less than four of its pixels lie in the picture.
+    /// Returns the standard deviation within a rectangle, as a share of that of the middle: the more there is to see in
+    /// it, the higher. `None` if fewer than four of its pixels lie in the picture.
     pub fn shown(&self, (left, right): (f32, f32), (top, low): (f32, f32)) -> Option<f32> {
         let range = |from: f32, to: f32| from.max(0.0) as usize..(to.max(0.0).ceil() as usize).min(self.side);
         let places = range(top, low).flat_map(|y| range(left, right).map(move |x| y * self.side + x));
@@ -58,9 +59,9 @@ impl Grey {
         (values.len() >= 4).then(|| (squares / count).sqrt() / self.mean_and_deviation().1.max(1.0))
     }
 
-    /// The standard deviation of what noise adds to each pixel of the middle, in levels of brightness. Source: Immerkær,
-    /// "Fast noise variance estimation", Computer Vision and Image Understanding 64 (1996): a mask to which edges and
-    /// slopes are nothing.
+    /// Returns the standard deviation of the noise in the middle, in levels of brightness. Source: Immerkær, "Fast
+    /// noise variance estimation", Computer Vision and Image Understanding 64 (1996): a mask that cancels edges and
+    /// slopes.
     pub fn noise(&self) -> f32 {
         let (values, side) = (&self.values, self.side);
         let masked = |at: usize| {
@@ -95,7 +96,7 @@ mod tests {
         let both = |period: f32| move |at: usize| wave(period)(at) + wave(period)(at / SIDE);
         assert!(grey(both(4.0)).detail() > 0.4);
         assert!(grey(both(40.0)).detail() < 0.02);
-        // Stripes have no detail along themselves, as a picture has none along the way it moved.
+        // Stripes have no detail along themselves, and a moved picture has none along its movement.
         assert!(grey(wave(4.0)).detail() < 0.01);
         assert_eq!(grey(|_| 7.0).detail(), 0.0);
     }
@@ -114,7 +115,7 @@ mod tests {
         assert!(grey(wave(40.0)).noise() < 0.5);
         for deviation in [5.0f32, 15.0] {
             let mut random = StdRng::seed_from_u64(1);
-            // Twelve even numbers less six are as good as normal.
+            // The sum of twelve uniform numbers, less six, is close to normal.
             let mut normal = || (0..12).map(|_| random.random_range(0.0..1.0f32)).sum::<f32>() - 6.0;
             let found = grey(|at| wave(40.0)(at) + deviation * normal()).noise();
             assert!((found / deviation - 1.0).abs() < 0.1, "{found} instead of {deviation}");

@@ -5,8 +5,8 @@ use crate::values::liveness::Challenge;
 
 const INFO: &str = "bioserver challenges v1";
 
-/// The first `count` movements of a check, no two alike in a row: see [`draws::drawn`]. The choices name `TURN_LEFT`,
-/// `TURN_RIGHT`, `LOOK_UP`, `LOOK_DOWN`, `OPEN_MOUTH` and `BLINK`, from 0 on.
+/// Returns the first `count` movements of a check, no two alike in a row: see [`draws::drawn`]. The choices stand for
+/// `TURN_LEFT`, `TURN_RIGHT`, `LOOK_UP`, `LOOK_DOWN`, `OPEN_MOUTH` and `BLINK`, from 0 on.
 pub fn challenges(seed: i32, server_random: &[u8; 32], count: usize) -> Vec<Challenge> {
     const KINDS: u8 = Challenge::ALL.len() as u8;
     draws::drawn(INFO, KINDS, seed, server_random, count).into_iter().map(|choice| Challenge::ALL[choice]).collect()
@@ -20,7 +20,7 @@ mod tests {
     fn they_follow_from_seed_and_random_number() {
         let random = [7; 32];
         let four = challenges(1_150_867_590, &random, 4);
-        // As `docs/capture.md` says, by another implementation.
+        // `docs/capture.md` states these movements, computed by another implementation.
         assert_eq!(four, [Challenge::Blink, Challenge::TurnLeft, Challenge::LookDown, Challenge::OpenMouth]);
         assert_eq!(challenges(1_150_867_590, &random, 2), four[..2]);
         assert_ne!(challenges(1_150_867_591, &random, 4), four);

@@ -2,15 +2,15 @@
 
 use aws_lc_rs::hkdf;
 
-/// Bytes of one expansion. Further expansions follow where one is not enough.
+/// Bytes of one expansion. Further expansions follow if one is not enough.
 const BLOCK: usize = 32;
 
-/// The first `count` choices of a number below `kinds`, no two alike in a row. `kinds` is at most 128.
+/// Returns the first `count` choices of a number below `kinds`, no two alike in a row. `kinds` must be at most 128.
 ///
-/// HKDF-SHA256 (RFC 5869) with `serverRandom` for its key material and the seed's four bytes, big-endian, for its salt
-/// gives blocks of 32 bytes, whose info is `info` and one byte, the block's number from 0 on. The bytes are taken in
-/// turn. Bytes from the largest multiple of `kinds` below 256 on are passed over, so that every choice is as likely as the
-/// others; so are bytes that, modulo `kinds`, give the choice before.
+/// HKDF-SHA256 (RFC 5869) with `serverRandom` as its key material and the seed's four bytes, big-endian, as its salt
+/// gives blocks of 32 bytes. Their info is `info` and one byte, the block's number from 0 on. The bytes are taken in
+/// turn. Bytes from the largest multiple of `kinds` below 256 on are skipped, so that every choice is equally likely.
+/// Bytes that, modulo `kinds`, repeat the choice before are skipped, too.
 pub fn drawn(info: &str, kinds: u8, seed: i32, server_random: &[u8; 32], count: usize) -> Vec<usize> {
     let key = hkdf::Salt::new(hkdf::HKDF_SHA256, &seed.to_be_bytes()).extract(server_random);
     let bytes = (0..=u8::MAX).flat_map(|number| block(&key, info, number));

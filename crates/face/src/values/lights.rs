@@ -1,21 +1,21 @@
-//! The colours that a check by light has a screen show, one after the other.
+//! The colours that a screen shows one after the other in a check by light.
 
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::values::draws;
 
-/// Colours of one check.
+/// The number of colours in one check.
 pub const LIGHTS: usize = 8;
-/// Each is shown for so long: two changes a second are below the three that WCAG 2.3.1 allows of flashes.
+/// The time that each colour is shown: two changes a second are below the three flashes that WCAG 2.3.1 allows.
 pub const LIGHT_MS: u32 = 500;
 
-/// When clients show the first colour: the film begins before.
+/// The time at which clients show the first colour: the film begins before.
 const FIRST_MS: u32 = 500;
 
 const INFO: &str = "bioserver lights v1";
 
-/// A colour that a screen shows. All are soft and about as bright, and none is a saturated red, which WCAG 2.3.1 forbids
-/// to flash.
+/// A colour that a screen shows. All are soft and about equally bright, and none is a saturated red, which WCAG 2.3.1
+/// forbids to flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Light {
@@ -28,7 +28,7 @@ pub enum Light {
 crate::named!(Light);
 
 impl Light {
-    /// Red, green and blue as sRGB has them.
+    /// Returns red, green and blue in sRGB.
     pub fn srgb(self) -> [u8; 3] {
         match self {
             Self::Sky => [0x66, 0xb3, 0xff],
@@ -46,14 +46,14 @@ pub struct ShownLight {
     pub light: Light,
 }
 
-/// The colours of a check, [`LIGHTS`] of them, no two alike in a row: see [`draws::drawn`]. The choices name `SKY`,
+/// Returns the [`LIGHTS`] colours of a check, no two alike in a row: see [`draws::drawn`]. The choices stand for `SKY`,
 /// `MINT`, `SUN` and `ROSE`, from 0 on.
 pub fn lights(seed: i32, server_random: &[u8; 32]) -> Vec<Light> {
     const KINDS: u8 = Light::ALL.len() as u8;
     draws::drawn(INFO, KINDS, seed, server_random, LIGHTS).into_iter().map(|choice| Light::ALL[choice]).collect()
 }
 
-/// The same as a client shows them that is never late.
+/// Returns the colours with their times, as a client shows them that is never late.
 pub fn schedule(seed: i32, server_random: &[u8; 32]) -> Vec<ShownLight> {
     let times = (FIRST_MS..).step_by(LIGHT_MS as usize);
     times.zip(lights(seed, server_random)).map(|(from_ms, light)| ShownLight { from_ms, light }).collect()
@@ -70,7 +70,7 @@ mod tests {
         assert!(shown.windows(2).all(|pair| pair[0] != pair[1]));
         assert_ne!(lights(1_150_867_591, &[7; 32]), shown);
         assert_ne!(lights(1_150_867_590, &[8; 32]), shown);
-        // As `docs/capture.md` says, by another implementation.
+        // `docs/capture.md` states these colours, computed by another implementation.
         let named = shown.iter().map(|light| format!("`{light}`")).collect::<Vec<_>>().join(", ");
         let page = include_str!("../../../../docs/capture.md");
         assert!(page.contains(&named), "{named}");

@@ -1,4 +1,5 @@
-//! The values of a liveness check: the type, the level and the challenges asked for, the frames and the reasons of a refusal.
+//! The values of a liveness check: the type, the level and the challenges asked for, the frames and the reasons for a
+//! refusal.
 //!
 //! Sessions keep serialised values: until the longest session is over, a new form must read the old one.
 
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// Five seconds at thirty frames a second.
+/// The most frames that are read: five seconds at thirty frames a second.
 pub const FRAMES_MAX: usize = 150;
 
 /// The kinds of liveness check.
@@ -50,7 +51,7 @@ pub enum SecurityLevel {
     High,
 }
 
-/// A movement that an active capture shows. Left and right are the person's own: who turns left turns the nose
+/// A movement that an active capture shows. Left and right are the person's own: somebody who turns left turns the nose
 /// towards the right of the camera's picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
@@ -63,18 +64,18 @@ pub enum Challenge {
     Blink,
 }
 
-/// Why a capture was refused.
+/// The reasons for refusing a capture.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
-    /// Nobody is to be seen, or not in enough of the frames.
+    /// No face is seen, or in too few of the frames.
     NoFace,
     MultipleFaces,
     /// Fewer frames, or a shorter time, than the type of liveness needs.
     TooShort,
-    /// Too dark, too blurred, too small to tell.
+    /// The picture is too dark, too blurred or too small to judge.
     PoorQuality,
     /// A challenge was not performed, or not in the order asked for.
     ChallengeNotPerformed,
@@ -90,28 +91,29 @@ pub enum Reason {
     Cut,
     /// The face moves as a flat picture does.
     FlatMotion,
-    /// Nothing lives in the picture: a still, or somebody who holds so still that nothing tells the two apart.
+    /// Nothing lives in the picture: it is a still, or somebody holds so still that nothing tells the two apart.
     Frozen,
-    /// One picture was sent again and again, or the camera says that it is none.
+    /// One picture was sent again and again, or the camera names itself as a virtual one.
     Injected,
-    /// The network against spoofs takes it for a print or a screen.
+    /// The networks against spoofs take the face for a print or a screen.
     SpoofNetwork,
 }
 
 impl Reason {
-    /// True if the reason points to an attack; otherwise the person may try again.
+    /// Returns true if the reason points to an attack; otherwise the person may try again.
     pub fn is_attack(self) -> bool {
         matches!(self, Self::FaceChanged | Self::Cut | Self::FlatMotion | Self::SpoofNetwork)
     }
 
-    /// True if the person can do better who knows it, and nobody learns from it what gives an attack away.
+    /// Returns true if a person who knows the reason can do better, and nobody learns from it what gives an attack
+    /// away.
     pub fn helps(self) -> bool {
         use Reason::{ChallengeNotPerformed, EyesClosed, MultipleFaces, NoFace, PoorQuality, TooShort};
         matches!(self, NoFace | MultipleFaces | TooShort | PoorQuality | ChallengeNotPerformed | EyesClosed)
     }
 }
 
-/// Something that a verdict rests on.
+/// A measure that a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Measure {
@@ -131,7 +133,7 @@ pub enum Measure {
     Life,
     /// Pictures that are not the first one again.
     Renewal,
-    /// A camera that does not say itself that it is none.
+    /// A camera that does not name itself as a virtual one.
     Camera,
     /// Networks against prints and displays.
     SpoofNetwork,

@@ -18,7 +18,7 @@ pub enum ImageType {
 
 crate::named!(ImageType);
 
-/// A picture file's format, told by its bytes.
+/// The format of a picture file, recognised by its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ImageFormat {
     Jpeg,
@@ -46,7 +46,7 @@ pub struct Eyes {
 }
 
 impl Eyes {
-    /// Interocular distance in pixels.
+    /// Returns the interocular distance in pixels.
     pub fn iod(self) -> f32 {
         (self.left.x - self.right.x).hypot(self.left.y - self.right.y)
     }
@@ -67,7 +67,7 @@ pub struct Landmarks {
     pub face_box: Option<FaceBox>,
 }
 
-/// What lowered a face's quality.
+/// The reasons that lower a face's quality.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
@@ -82,7 +82,7 @@ pub enum QualityReason {
     LowContrast,
     HeadTurned,
     UnsureDetection,
-    /// The recognizer finds little in the face that tells it from others.
+    /// The recognizer finds little in the face that distinguishes it from others.
     HardToRecognize,
     /// A part of the face lies outside the picture.
     OutOfPicture,
@@ -94,10 +94,10 @@ pub enum QualityReason {
 
 crate::named!(QualityReason);
 
-/// Above 100 is good; below 0 asks for another picture.
+/// The quality of a face: above 100 is good; below 0 asks for another picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
     pub value: i32,
-    /// What lowered it, worst first.
+    /// The reasons that lowered it, worst first.
     pub reasons: Vec<QualityReason>,
 }

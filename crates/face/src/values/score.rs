@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-/// How alike two faces are, on the contract's scale: every 500 points divide the false acceptance
-/// rate by ten, and 2500 means one in a hundred.
+/// The similarity of two faces, on the contract's scale: every 500 points divide the false acceptance rate by ten, and
+/// 2500 means one in a hundred.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
 pub struct Score(pub f64);
 
@@ -11,12 +11,12 @@ pub struct Score(pub f64);
 const FAR_PERCENT_MIN: f64 = 1e-15;
 
 impl Score {
-    /// The false acceptance rate in percent: `clamp(10^((2500 - score) / 500), 1e-15, 100)`.
+    /// Returns the false acceptance rate in percent: `clamp(10^((2500 - score) / 500), 1e-15, 100)`.
     pub fn false_acceptance_rate_percent(self) -> f64 {
         10f64.powf((2500.0 - self.0) / 500.0).clamp(FAR_PERCENT_MIN, 100.0)
     }
 
-    /// The score that means `percent`, the inverse of the above.
+    /// Returns the score that means `percent`, the inverse of the above.
     pub fn from_far_percent(percent: f64) -> Self {
         Self(2500.0 - 500.0 * percent.log10())
     }

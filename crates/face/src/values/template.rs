@@ -6,24 +6,24 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 2] = b"BT";
-/// The first form had no quality. It is still read.
+/// The formats that are read. The first one has no quality.
 const FORMATS: [u8; 2] = [1, 2];
-/// `MAGIC`, format, template version, dimension.
+/// Length of `MAGIC`, format, template version and dimension.
 const HEAD_LEN: usize = 7;
 const QUALITY_LEN: usize = 2;
 const CRC_LEN: usize = 4;
-/// Longest template read: far above any recogniser's.
+/// The longest template that is read: far above any recognizer's.
 const DIMENSION_MAX: usize = 4096;
 
-/// The description of a face by one recogniser: a vector of length one.
+/// The description of a face by the recognizers of a pack: a vector of length one.
 ///
-/// Its values are always exact in 16-bit floats, so that a template which travelled through
-/// [`Template::encode`] scores as it did before.
+/// Its values are always exact in 16-bit floats, so that a template has the same scores after [`Template::encode`] and
+/// [`Template::decode`].
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Template {
     version: u16,
-    /// Of the picture that it was made from.
+    /// The quality of the picture that it was made from.
     quality: Option<i16>,
     values: Vec<f32>,
 }
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Template {
     }
 }
 
-/// Why a text is not a template.
+/// The reasons why a text is not a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     #[error("it is not base64url")]
@@ -73,14 +73,14 @@ impl Template {
         usable.then_some(Self { version, quality: None, values })
     }
 
-    /// The same, made from a picture of this quality.
+    /// Returns the same template, made from a picture of this quality.
     #[must_use]
     pub fn with_quality(self, quality: i32) -> Self {
         let quality = quality.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         Self { quality: Some(quality), ..self }
     }
 
-    /// The quality of the picture that it was made from; not known of templates in the first form.
+    /// Returns the quality of the picture that it was made from; `None` for templates in the first format.
     pub fn quality(&self) -> Option<i32> {
         self.quality.map(i32::from)
     }
@@ -93,7 +93,7 @@ impl Template {
         &self.values
     }
 
-    /// The cosine of the angle between two templates, -1..1; zero if their dimensions differ.
+    /// Returns the cosine of the angle between two templates, -1..1; zero if their dimensions differ.
     pub fn cosine(&self, other: &Self) -> f64 {
         if self.values.len() != other.values.len() {
             return 0.0;
@@ -108,8 +108,8 @@ impl Template {
         (dot / (own * others).sqrt()).clamp(-1.0, 1.0)
     }
 
-    /// base64url of `"BT"`, format (u8), version (u16), dimension (u16), quality (i16, not in format 1), values (f16),
-    /// CRC-32; little endian.
+    /// Encodes as base64url of `"BT"`, format (u8), version (u16), dimension (u16), quality (i16, not in format 1),
+    /// values (f16), CRC-32; little endian.
     pub fn encode(&self) -> String {
         let mut bytes = Vec::with_capacity(HEAD_LEN + QUALITY_LEN + 2 * self.values.len() + CRC_LEN);
         bytes.extend_from_slice(MAGIC);

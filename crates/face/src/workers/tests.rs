@@ -2,12 +2,12 @@ use std::sync::mpsc;
 
 use super::*;
 
-/// What the tests' workers work with: how often it was made anew.
+/// The `W` of these tests: the number of times that it was made.
 type Made = usize;
 
 type Answer = Result<oneshot::Receiver<Result<Made, Error>>, Error>;
 
-/// A job that answers how often its worker's `Made` was made.
+/// Pushes a job that answers the number of times that its worker's `Made` was made.
 fn made(queue: &Queue<Made>, kind: Kind) -> Answer {
     queue.push(kind, 0, |made: &mut Made| Ok(*made))
 }

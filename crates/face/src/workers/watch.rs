@@ -1,4 +1,4 @@
-//! Knows which worker threads are alive, and for how long each has been at its job.
+//! Watches which worker threads are alive, and for how long each has been at its job.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ pub struct Watch(Mutex<State>);
 #[derive(Default)]
 struct State {
     alive: usize,
-    /// By when each job that is being done must be done, by numbers in the order of their beginnings.
+    /// The deadline of each running job, by its number in the order of beginnings.
     due: BTreeMap<u64, Instant>,
     begun: u64,
 }
 
-/// A thread that lives, or a job that is being done, until it is dropped: also by a panic.
+/// Marks a living thread or a running job until it is dropped, also by a panic.
 pub struct Mark<'a> {
     watch: &'a Watch,
     /// `None` for a thread.
@@ -30,7 +30,7 @@ impl Watch {
         Mark { watch: self, job: None }
     }
 
-    /// A job that is stuck if it takes longer than this.
+    /// Marks the start of a job. It counts as stuck if it takes longer than `within`.
     pub fn begin(&self, within: Duration) -> Mark<'_> {
         let mut state = self.lock();
         let job = state.begun;
@@ -39,7 +39,7 @@ impl Watch {
         Mark { watch: self, job: Some(job) }
     }
 
-    /// The state of the threads, `started` of which were started.
+    /// Returns the state of the threads, `started` of which were started.
     pub fn health(&self, started: usize) -> WorkersHealth {
         let (state, now) = (self.lock(), Instant::now());
         let stuck = state.due.values().filter(|due| **due < now).count();
