@@ -1,4 +1,4 @@
-//! The attributes of an OpenVINO layer, read one by one: what nobody asked for is refused.
+//! Reads the attributes of an OpenVINO layer one by one, and refuses any that was not read.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::Error;
 use crate::ir::{Dims, Layer};
 
-/// Largest kernel, stride or padding: as much as an image has pixels on a side.
+/// Largest kernel, stride or padding: the largest side of an image.
 const SIZE_MAX: i64 = 1 << 16;
 
 pub struct Fields<'a> {
@@ -42,14 +42,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The name that stands beside the attribute's value in `known`; the first where the attribute is left out.
+    /// Returns the meaning that `known` gives to the attribute's value; the first one if the attribute is left out.
     pub fn choice<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Result<T, Error> {
         let value = self.text(name).unwrap_or(known[0].0);
         let found = known.iter().find(|(key, _)| *key == value).map(|(_, meaning)| *meaning);
         found.ok_or_else(|| self.layer.error(format!("{name} '{value}' is not supported")))
     }
 
-    /// Two sizes, of height and width, each at least `least`.
+    /// Reads two sizes, height and width, each at least `least`.
     pub fn pair(&mut self, name: &str, least: i64) -> Result<[i64; 2], Error> {
         let value = self.required(name)?;
         let sizes: Option<Vec<i64>> = value.split(',').map(|size| size.trim().parse().ok()).collect();
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         pair.ok_or_else(|| self.layer.error(format!("{name} is '{value}', not two sizes")))
     }
 
-    /// A shape, in which -1 or ? is an open size.
+    /// Reads a shape, in which -1 or ? is an open size.
     pub fn dims(&mut self, name: &str) -> Result<Dims, Error> {
         let value = self.required(name)?;
         let size = |size: &str| match size.trim() {

@@ -1,4 +1,4 @@
-//! The network half of an OpenVINO file: layers, ports and edges, held against each other.
+//! Reads the XML half of an OpenVINO file, and checks layers, ports and edges against each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,28 +6,28 @@ use serde::Deserialize;
 
 use crate::Error;
 
-/// Published face networks have below a thousand layers and half a megabyte of XML.
+/// Published face networks have fewer than a thousand layers and half a megabyte of XML.
 const LAYERS_MAX: usize = 1 << 14;
 const BYTES_MAX: usize = 1 << 25;
 const NAME_BYTES_MAX: usize = 256;
 const RANK_MAX: usize = 8;
-/// Inputs or outputs of a layer; those that are supported have two at most.
+/// The most inputs or outputs of a layer; supported layers have two at most.
 const PORTS_MAX: usize = 16;
 
-/// Sizes of a tensor; `None` where the file leaves one open.
+/// Sizes of a tensor; `None` for a size that the file leaves open.
 pub type Dims = Vec<Option<usize>>;
 
-/// A network in which every edge has two ends of one shape.
+/// A network in which both ends of every edge have the same shape.
 pub struct Ir {
     pub name: String,
-    /// Each after those it reads.
+    /// Each layer follows those that it reads.
     pub layers: Vec<Layer>,
 }
 
 pub struct Layer {
     pub name: String,
     pub kind: String,
-    /// The operator set that defines `kind`, as `opset1`.
+    /// The operator set that defines `kind`, such as `opset1`.
     pub version: String,
     /// Attributes of the layer by name.
     pub data: BTreeMap<String, String>,
@@ -38,7 +38,7 @@ pub struct Layer {
 }
 
 pub struct Input {
-    /// Index of the layer that makes it.
+    /// Index of the layer that produces it.
     pub source: usize,
     pub dims: Dims,
 }
@@ -50,12 +50,12 @@ impl Layer {
 }
 
 impl Ir {
-    /// The layers that name the network's outputs, in the order of the file's layers.
+    /// Returns the layers that name the network's outputs, in the order of the file's layers.
     pub fn result_layers(&self) -> impl Iterator<Item = &Layer> {
         self.layers.iter().filter(|layer| layer.kind == "Result")
     }
 
-    /// What each of [`Self::result_layers`] reads.
+    /// Returns the sizes that each of [`Self::result_layers`] reads.
     pub fn results(&self) -> impl Iterator<Item = &Dims> {
         self.result_layers().filter_map(|layer| layer.inputs.first()).map(|input| &input.dims)
     }
@@ -129,7 +129,7 @@ struct EdgeElement {
     to_port: u32,
 }
 
-/// Reads and checks a network: at most 16,384 layers, every input fed once, no circles.
+/// Reads and checks a network: at most 16,384 layers, every input fed once, no cycles.
 pub fn read(xml: &[u8]) -> Result<Ir, Error> {
     let fault = |reason: String| Err(Error::Ir(reason));
     if xml.len() > BYTES_MAX {
@@ -165,7 +165,7 @@ pub fn read(xml: &[u8]) -> Result<Ir, Error> {
     Ok(Ir { name: document.name, layers })
 }
 
-/// For each `(layer, port)` that is fed, by places in the list: the layer and the port that feed it.
+/// Maps each `(layer, port)` that is fed to the layer and port that feed it. Layers are indices into the list.
 type Feeds = HashMap<(usize, u32), (usize, u32)>;
 
 fn feeds(elements: &[LayerElement], edges: &[EdgeElement], places: &HashMap<u32, usize>) -> Result<Feeds, Error> {
@@ -229,7 +229,7 @@ impl LayerElement {
         Error::Layer { layer: self.name.clone(), kind: self.kind.clone(), reason: reason.into() }
     }
 
-    /// Sizes of a port; an open one is written -1.
+    /// Returns the sizes of a port; the file writes an open one as -1.
     fn dims(&self, port: &PortElement) -> Result<Dims, Error> {
         let size = |&size: &i64| match size {
             -1 => Some(None),
@@ -241,7 +241,7 @@ impl LayerElement {
     }
 }
 
-/// The layers with producers first, otherwise in the order of the file.
+/// Sorts the layers so that each follows those that it reads, otherwise in the order of the file. Fails on a cycle.
 fn in_order(layers: Vec<Layer>) -> Result<Vec<Layer>, Error> {
     let mut awaited: Vec<usize> = layers.iter().map(|layer| layer.inputs.len()).collect();
     let mut readers = vec![vec![]; layers.len()];

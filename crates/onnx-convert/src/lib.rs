@@ -1,8 +1,8 @@
-//! Other people's network files become ONNX: bytes in, bytes out, without running anything that a file says.
+//! Converts networks of other formats to ONNX: bytes in, bytes out, without running anything that a file contains.
 //!
-//! The same bytes give the same bytes. Every result is one self-contained file that [`Graph`] reads and whose shapes
-//! were inferred once before it is returned. Weights keep the precision of their file: half precision stands behind
-//! a `Cast`, which folds away on loading.
+//! Equal input bytes give equal output bytes. Every result is one self-contained file that [`Graph`] reads; its shapes
+//! are inferred once before it is returned. Weights keep the precision of their file: a `Cast` follows those of half
+//! precision and folds away on loading.
 
 use onnx::graph::Graph;
 use onnx::network::Net;
@@ -19,7 +19,7 @@ mod writer;
 /// Name of the only input of a converted network.
 pub const INPUT: &str = "input";
 
-/// Why a file cannot become ONNX.
+/// The reasons why a file cannot become ONNX.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("not an OpenVINO network: {0}")]
@@ -34,10 +34,10 @@ pub enum Error {
     Network(#[from] error::Error),
 }
 
-/// A network whose structure is known here and whose weights come from a state dictionary.
+/// A network whose structure is known here; a state dictionary gives its weights.
 ///
-/// Both take a face, `[1, 3, 80, 80]`, blue-green-red, 0..255, and give `logits`, `[1, 3]`: live is index 1 of
-/// their softmax. Published as Silent-Face-Anti-Spoofing.
+/// Both take a face, `[1, 3, 80, 80]`, blue-green-red, 0..255, and give `logits`, `[1, 3]`: live is index 1 of their
+/// softmax. They are published as Silent-Face-Anti-Spoofing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Structure {
     /// For a crop of 2.7 times the face box.
@@ -46,10 +46,10 @@ pub enum Structure {
     MiniFasNetV1Se,
 }
 
-/// From OpenVINO's intermediate representation, version 10 or 11: `xml` is the network, `bin` its weights.
+/// Converts OpenVINO's intermediate representation, version 10 or 11: `xml` is the network, `bin` its weights.
 ///
-/// The input is [`INPUT`], the output `output` (`output_0`, `output_1` and so on where there are several), in the
-/// shapes of the file. Fails on whatever is not known or does not fit, naming the layer.
+/// The input is [`INPUT`], the output `output` (`output_0`, `output_1` and so on if there are several), in the shapes
+/// of the file. Fails, naming the layer, on anything that is not known or does not fit.
 pub fn openvino(xml: &[u8], bin: &[u8]) -> Result<Vec<u8>, Error> {
     let ir = ir::read(xml)?;
     let onnx = openvino::convert(&ir, bin)?;
@@ -64,10 +64,10 @@ pub fn openvino(xml: &[u8], bin: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(onnx)
 }
 
-/// From a PyTorch state dictionary in the format of before version 1.6 (no zip archive), for a known structure.
+/// Converts a PyTorch state dictionary in the format from before version 1.6 (no zip archive), for a known structure.
 ///
-/// The input is [`INPUT`]. Fails when a tensor is missing, left over or of another shape, naming it, and on any pickle
-/// that holds more than a state dictionary needs.
+/// The input is [`INPUT`]. Fails, naming the tensor, if one is missing, left over or of another shape, and on any
+/// pickle that holds more than a state dictionary needs.
 pub fn state_dict(pth: &[u8], structure: Structure) -> Result<Vec<u8>, Error> {
     let onnx = minifasnet::convert(state_dict::read(pth)?, structure)?;
     network(&onnx)?;

@@ -13,9 +13,9 @@ const CLASSES: usize = 3;
 const STEM: usize = 32;
 const HEAD: usize = 512;
 const EMBEDDING: usize = 128;
-/// Rows and columns left of the image before the head: 80 halved four times.
+/// Rows and columns of the image before the head: 80 halved four times.
 const HEAD_KERNEL: usize = 5;
-/// What PyTorch adds to variances.
+/// The epsilon that PyTorch adds to variances.
 const EPSILON: f32 = 1e-5;
 /// Squeeze-and-excitation goes through a quarter of the channels.
 const SQUEEZE: usize = 4;
@@ -54,7 +54,7 @@ const V1_SE: [Stage; 3] = [
     stage("conv_45", 308, 128, "conv_5", &[26, 26]),
 ];
 
-/// A convolution without a bias. The image keeps its size but for the stride and a kernel that is not padded.
+/// A convolution without a bias. The image shrinks only by the stride, or by a kernel without padding.
 #[derive(Clone, Copy)]
 struct Conv {
     channels: usize,
@@ -75,7 +75,7 @@ impl Conv {
     }
 }
 
-/// The network as ONNX. Every tensor must be used: the count of batches that training saw is used up, and says nothing.
+/// Writes the network as ONNX. Every tensor must be used; the number of training batches is read and ignored.
 pub fn convert(tensors: Tensors, structure: Structure) -> Result<Vec<u8>, Error> {
     let (name, stages, squeeze) = match structure {
         Structure::MiniFasNetV2 => ("MiniFASNetV2", &V2, false),
@@ -111,13 +111,13 @@ pub fn convert(tensors: Tensors, structure: Structure) -> Result<Vec<u8>, Error>
 }
 
 struct Building<'a> {
-    /// Those not used yet.
+    /// Tensors that are not used yet.
     tensors: Tensors<'a>,
     writer: Writer,
 }
 
 impl Building<'_> {
-    /// Writes the floats of this name and shape, stored in another shape of as many elements.
+    /// Writes the floats of this name and shape under another shape, `stored`, of as many elements.
     fn stored(&mut self, name: &str, shape: &[usize], stored: &[usize]) -> Result<String, Error> {
         let tensor = self.tensors.remove(name).ok_or_else(|| wrong(name, "it is missing"))?;
         if tensor.element != Element::Float || tensor.shape != shape {
@@ -155,7 +155,7 @@ impl Building<'_> {
         for part in ["weight", "bias", "running_mean", "running_var"] {
             inputs.push(self.floats(&format!("{name}.{part}"), &[channels])?);
         }
-        // Older versions of PyTorch did not count.
+        // Older versions of PyTorch do not count batches.
         let count = format!("{name}.num_batches_tracked");
         if let Some(tensor) = self.tensors.remove(&count)
             && (tensor.element != Element::Long || !tensor.shape.is_empty())
@@ -177,7 +177,7 @@ impl Building<'_> {
         Ok(self.node("PRelu", &format!("{name}.prelu"), &[&at, &slope], vec![]))
     }
 
-    /// A pointwise convolution to the inner width, one that works on each channel, a pointwise one out.
+    /// Adds a pointwise convolution to the inner width, a depthwise one, and a pointwise one to the outer width.
     fn inverted(
         &mut self,
         name: &str,
@@ -190,7 +190,7 @@ impl Building<'_> {
         self.normalized(&format!("{name}.project"), Conv::pointwise(inside, out), &at)
     }
 
-    /// Squeeze-and-excitation: scales each channel by what all of the image says of it.
+    /// Adds squeeze-and-excitation: scales each channel by a factor that is computed from the whole image.
     fn excited(&mut self, name: &str, channels: usize, input: &str) -> Result<String, Error> {
         let few = channels / SQUEEZE;
         let at = self.node("GlobalAveragePool", &format!("{name}.avg_pool"), &[input], vec![]);

@@ -1,7 +1,7 @@
-//! Layers of OpenVINO's first operator set as ONNX nodes.
+//! Converts layers of OpenVINO's first operator set to ONNX nodes.
 //!
-//! Every float that is computed is of single precision, as OpenVINO's own CPU plug-in does it. The layers are described
-//! in its documentation under "Available Operation Sets".
+//! All floats are computed in single precision, as OpenVINO's own CPU plug-in does. OpenVINO's documentation describes
+//! the layers under "Available Operation Sets".
 
 use std::collections::HashMap;
 
@@ -14,17 +14,18 @@ use crate::ir::{Dims, Ir, Layer};
 use crate::writer::{self, Output, Precision, Writer};
 use crate::{Error, INPUT};
 
-/// Layers may share constants, and constants bytes of the file; read layer by layer they may not be more than this.
+/// The most bytes of constants, summed over the layers that read them: layers may share constants, and constants may
+/// share bytes of the file.
 const WEIGHT_BYTES_MAX: usize = 1 << 28;
 
-/// What a layer makes.
+/// The output of a layer.
 #[derive(Clone)]
 enum Value {
-    /// Float constants, written once a layer reads them. `at` is the place of their layer.
+    /// Float constants, which are written once a layer reads them. `at` is the index of their layer.
     Floats { at: usize, precision: Precision, dims: Vec<usize>, raw: Bytes },
-    /// Integer constants, which only say how other layers work.
+    /// Integer constants, which only serve as parameters of other layers.
     Integers(Vec<i64>),
-    /// Computed at run time, under this name.
+    /// A value that is computed at run time, by its name.
     Computed(String),
 }
 
@@ -32,7 +33,7 @@ struct Conversion {
     bin: Bytes,
     /// Bytes of constants that layers have read so far.
     weight_bytes: usize,
-    /// For each layer that was seen; `None` for results.
+    /// The value of each layer seen so far; `None` for results.
     values: Vec<Option<Value>>,
     /// Names of the layers that results read.
     outputs: HashMap<usize, String>,
@@ -42,7 +43,7 @@ struct Conversion {
     writer: Writer,
 }
 
-/// The network as ONNX, its shapes not yet inferred.
+/// Converts the network to ONNX without inferring its shapes.
 pub fn convert(ir: &Ir, bin: &[u8]) -> Result<Vec<u8>, Error> {
     let mut conversion = Conversion {
         bin: Bytes::copy_from_slice(bin),
@@ -165,7 +166,7 @@ impl Conversion {
         })
     }
 
-    /// To single precision, which all floats have where they are read.
+    /// Converts to single precision, in which all floats are read anyway.
     fn convert(&mut self, layer: &Layer, fields: &mut Fields) -> Result<Value, Error> {
         let [value] = self.read(layer)?;
         let destination = fields.required("destination_type")?;
@@ -191,7 +192,7 @@ impl Conversion {
         let Value::Floats { dims, .. } = &weight else { return Err(layer.error("its weight must be constant")) };
         let (group, dims) = match (grouped, dims.as_slice()) {
             (false, &[out, channels, height, width]) => (1, [out, channels, height, width]),
-            // The number of groups stands before the sizes of one group.
+            // The number of groups comes before the sizes of one group.
             (true, &[group, out, channels, height, width]) => (group, [group * out, channels, height, width]),
             _ => return Err(layer.error(format!("weight {dims:?}: only 2-D is supported"))),
         };
@@ -219,7 +220,7 @@ impl Conversion {
     fn arithmetic(&mut self, at: usize, layer: &Layer, fields: &mut Fields, op: &str) -> Result<Value, Error> {
         let [a, b] = self.read(layer)?;
         fields.choice("auto_broadcast", &[("numpy", ())])?;
-        // Of constants alone a small file could make large ones without end.
+        // From constants alone a small file could make large ones without end.
         if let (Value::Floats { .. }, Value::Floats { .. }) = (&a, &b) {
             return Err(layer.error("both of its inputs are constant"));
         }
@@ -248,7 +249,7 @@ impl Conversion {
         Ok(self.emit(at, layer, "Clip", &[&input, &low, &high], vec![]))
     }
 
-    /// A slope of one value is for all channels, a longer one has a value for each: axis 1.
+    /// A slope of one value applies to all channels; a longer one has a value for each index of axis 1.
     fn prelu(&mut self, at: usize, layer: &Layer) -> Result<Value, Error> {
         let [input, slope] = self.read(layer)?;
         let rank = layer.inputs[0].dims.len();
@@ -306,14 +307,14 @@ impl Conversion {
         Ok(self.emit(at, layer, "Reshape", &[&input, &name], vec![]))
     }
 
-    /// The values of a layer's inputs, of which it must have `N`.
+    /// Returns the values of a layer's inputs; fails unless it has `N`.
     fn read<const N: usize>(&self, layer: &Layer) -> Result<[Value; N], Error> {
         let made = layer.inputs.iter().filter_map(|input| self.values[input.source].clone());
         let values: Vec<Value> = made.collect();
         values.try_into().map_err(|_| inputs_wanted(layer, N))
     }
 
-    /// The name of a float value.
+    /// Returns the name of a float value.
     fn written(&mut self, layer: &Layer, value: &Value) -> Result<String, Error> {
         match value {
             Value::Floats { dims, .. } => self.written_as(layer, value, &dims.clone()),
@@ -322,7 +323,7 @@ impl Conversion {
         }
     }
 
-    /// The name of a float constant in a shape that has as many elements as its own.
+    /// Returns the name of a float constant in a shape that has as many elements as its own.
     fn written_as(&mut self, layer: &Layer, value: &Value, dims: &[usize]) -> Result<String, Error> {
         let Value::Floats { at, precision, raw, .. } = value else { return self.written(layer, value) };
         // Loading may copy a weight for each layer that reads it.
@@ -347,7 +348,7 @@ impl Conversion {
     }
 }
 
-/// Strides and padding, which convolution and pooling share.
+/// Reads strides and padding, which convolution and pooling share.
 fn window(fields: &mut Fields, attributes: &mut Vec<AttributeProto>) -> Result<(), Error> {
     attributes.push(writer::ints("strides", &fields.pair("strides", 1)?));
     let ([top, left], [bottom, right]) = (fields.pair("pads_begin", 0)?, fields.pair("pads_end", 0)?);
@@ -364,7 +365,7 @@ fn window(fields: &mut Fields, attributes: &mut Vec<AttributeProto>) -> Result<(
     Ok(())
 }
 
-/// The name of a value that is not constant.
+/// Returns the name of a value that is not constant.
 fn computed(layer: &Layer, value: Value) -> Result<String, Error> {
     match value {
         Value::Computed(name) => Ok(name),

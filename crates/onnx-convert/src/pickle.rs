@@ -1,17 +1,17 @@
-//! A reader of pickles that knows what PyTorch's state dictionaries are made of, and nothing else.
+//! Reads the pickles of PyTorch's state dictionaries, and refuses everything else.
 //!
-//! A pickle is a program for a small stack machine, which may call any function of Python. This one calls nothing:
-//! it knows four names and the opcodes of protocol 2 that dictionaries, lists, tuples, texts and integers need, and
-//! refuses all others by name. It makes at most one object for each byte read. The opcodes are described in
-//! `pickletools` of Python's standard library.
+//! A pickle is a program for a small stack machine that may call any function of Python. This reader calls nothing: it
+//! knows four names and the opcodes of protocol 2 that dictionaries, lists, tuples, texts and integers need, and
+//! refuses all others by name. It makes at most one object for each byte read. `pickletools` of Python's standard
+//! library describes the opcodes.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::Error;
 
-/// A part of a pickle. Whatever holds other parts stands for a place in [`Machine`]: lists and dictionaries change
-/// after they are named, and no value is deep.
+/// A part of a pickle. A container is an index into [`Machine`], since lists and dictionaries change after they are
+/// named; so no value nests deeply.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     None,
@@ -26,7 +26,7 @@ pub enum Value {
     Tensor(usize),
 }
 
-/// What a pickle may name.
+/// The names that a pickle may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Global {
     OrderedDict,
@@ -47,17 +47,17 @@ impl Global {
     }
 }
 
-/// What `torch._utils._rebuild_tensor_v2` is called with.
+/// The arguments of `torch._utils._rebuild_tensor_v2`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     pub storage: usize,
     pub offset: i64,
-    /// Places of tuples.
+    /// Indices of tuples.
     pub size: usize,
     pub stride: usize,
 }
 
-/// Elements of one type, which stand after the pickles under this key.
+/// Elements of one type, which follow the pickles under this key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Storage {
     pub kind: Global,
@@ -97,11 +97,11 @@ pub fn fault(reason: impl Into<String>) -> Error {
     Error::StateDict(reason.into())
 }
 
-/// What one pickle left.
+/// The stack machine, and the objects that a pickle made on it.
 #[derive(Default)]
 pub struct Machine {
     stack: Vec<Value>,
-    /// Heights of the stack at which tuples and lists of items begin.
+    /// Heights of the stack at which marked items begin.
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
     pub tuples: Vec<Vec<Value>>,
@@ -111,7 +111,7 @@ pub struct Machine {
     pub tensors: Vec<Tensor>,
 }
 
-/// Reads one pickle off the front of `reader`: its value, and what the value refers to.
+/// Reads one pickle from the front of `reader`. Returns its value, and the machine that the value refers to.
 pub fn read(reader: &mut Reader) -> Result<(Value, Machine), Error> {
     let mut machine = Machine::default();
     if reader.array()? != [0x80, 2] {
@@ -174,7 +174,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Takes the topmost value; what lies under a mark cannot be taken before the mark is.
+    /// Takes the topmost value. A value below a mark cannot be taken before the mark.
     fn pop(&mut self) -> Result<Value, Error> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
@@ -246,7 +246,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Attributes of a dictionary: only its notes on versions, which are not kept.
+    /// Sets attributes of a dictionary. They are only notes on versions, which are not kept.
     fn build(&mut self) -> Result<(), Error> {
         match (self.pop()?, self.top()?) {
             (Value::Dict(_), Value::Dict(_)) => Ok(()),
@@ -279,7 +279,7 @@ impl Machine {
         }
     }
 
-    /// A reference to data outside the pickle: `("storage", type, key, device, elements, None)`.
+    /// Reads a reference to data outside the pickle: `("storage", type, key, device, elements, None)`.
     fn storage(&mut self) -> Result<Value, Error> {
         let Value::Tuple(parts) = self.pop()? else { return Err(fault("a reference in it is no tuple")) };
         let [
@@ -301,7 +301,7 @@ impl Machine {
     }
 }
 
-/// A number of up to eight bytes, two's complement.
+/// Reads a number of up to eight bytes, in two's complement.
 fn long(reader: &mut Reader) -> Result<i64, Error> {
     let [len] = reader.array()?;
     let bytes = reader.take(len.into())?;

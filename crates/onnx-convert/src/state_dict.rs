@@ -1,4 +1,4 @@
-//! Named tensors out of a PyTorch file from before version 1.6.
+//! Reads named tensors from a PyTorch file from before version 1.6.
 //!
 //! Such a file is five pickles (a magic number, a version, sizes of types, the dictionary, the keys of its storages),
 //! then each storage: its number of elements in eight bytes, and the elements, little-endian.
@@ -11,13 +11,13 @@ use onnx::tensor;
 use crate::Error;
 use crate::pickle::{self, Global, Machine, Reader, Value, fault};
 
-/// A pickle of `torch.serialization.MAGIC_NUMBER`, as every file of this format begins.
+/// A pickle of `torch.serialization.MAGIC_NUMBER`, with which every file of this format begins.
 const MAGIC: [u8; 15] = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 const ZIP: &[u8] = b"PK\x03\x04";
 const VERSION: Value = Value::Int(1001);
 const RANK_MAX: usize = 8;
 
-/// What networks trained on several devices put before every name.
+/// Networks that were trained on several devices have this before every name.
 const PREFIX: &str = "module.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +31,11 @@ pub enum Element {
 pub struct Tensor<'a> {
     pub element: Element,
     pub shape: Vec<usize>,
-    /// Little-endian, as many as the shape wants.
+    /// Little-endian elements, as many as the shape needs.
     pub raw: &'a [u8],
 }
 
-/// The tensors of a file by name, without the prefix `module.` where all names have it.
+/// The tensors of a file by name, without the prefix `module.` if all names have it.
 pub type Tensors<'a> = BTreeMap<String, Tensor<'a>>;
 
 pub fn read(pth: &[u8]) -> Result<Tensors<'_>, Error> {
@@ -76,7 +76,7 @@ pub fn wrong(name: &str, reason: impl Into<String>) -> Error {
     Error::Tensor { name: name.to_owned(), reason: reason.into() }
 }
 
-/// The pickle about the machine that wrote the file, of which only the order of bytes matters.
+/// Checks the pickle about the machine that wrote the file. Only the byte order matters.
 fn check_system(reader: &mut Reader) -> Result<(), Error> {
     let (value, machine) = pickle::read(reader)?;
     let Value::Dict(system) = value else { return Err(fault("it says nothing of the machine that wrote it")) };
@@ -85,7 +85,7 @@ fn check_system(reader: &mut Reader) -> Result<(), Error> {
     found.then_some(()).ok_or_else(|| fault("its numbers are not little-endian"))
 }
 
-/// Each storage that the dictionary names, by its place in `machine`.
+/// Returns the data of each storage that the dictionary names, in the order of `machine.storages`.
 fn storages<'a>(reader: &mut Reader<'a>, machine: &Machine) -> Result<Vec<(Element, &'a [u8])>, Error> {
     let mut declared: HashMap<Rc<str>, (Global, i64)> = HashMap::new();
     for storage in &machine.storages {

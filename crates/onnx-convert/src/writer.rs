@@ -1,4 +1,4 @@
-//! An ONNX file in the making: operator set 17, one input, weights as raw little-endian bytes.
+//! Writes an ONNX file: operator set 17, one input, weights as raw little-endian bytes.
 
 use bytes::Bytes;
 use onnx::proto::{
@@ -13,7 +13,7 @@ use crate::INPUT;
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
 
-/// How the floats of a weight lie in a file.
+/// The precision of a weight's floats in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     F16,
@@ -30,20 +30,20 @@ impl Precision {
     }
 }
 
-/// Names are the caller's: each may be given once. Order of calls is the order of the file.
+/// Callers choose the names, and may use each once. The file has the order of the calls.
 #[derive(Default)]
 pub struct Writer {
     graph: GraphProto,
 }
 
-/// A named output and its sizes; `None` where the size is open.
+/// A named output and its sizes; `None` for an open size.
 pub struct Output {
     pub name: String,
     pub dims: Vec<Option<usize>>,
 }
 
 impl Writer {
-    /// A constant of floats and the name to read it by, as single precision.
+    /// Adds a constant of floats. Returns the name under which it is read in single precision.
     pub fn weight(&mut self, name: &str, precision: Precision, dims: &[usize], raw: Bytes) -> String {
         let (stored, element) = match precision {
             Precision::F32 => (name.to_owned(), data_type::FLOAT),
@@ -56,7 +56,7 @@ impl Writer {
         name.to_owned()
     }
 
-    /// A constant of integers.
+    /// Adds a constant of integers.
     pub fn integers(&mut self, name: &str, values: &[i64]) {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.initializer(name, data_type::INT64, &[values.len()], raw.into());
@@ -72,7 +72,7 @@ impl Writer {
         });
     }
 
-    /// A node of one output. `title` is what errors call it.
+    /// Adds a node of one output. Errors name it by `title`.
     pub fn node(&mut self, op: &str, title: &str, inputs: &[&str], attributes: Vec<AttributeProto>, output: &str) {
         self.graph.node.push(NodeProto {
             op_type: op.to_owned(),
@@ -84,7 +84,7 @@ impl Writer {
         });
     }
 
-    /// The file, with [`INPUT`] of these sizes, `None` where a size is open.
+    /// Returns the file, with [`INPUT`] of these sizes; `None` for an open size.
     pub fn finish(mut self, name: &str, input: &[Option<usize>], outputs: Vec<Output>) -> Vec<u8> {
         name.clone_into(&mut self.graph.name);
         self.graph.input = vec![port(INPUT.to_owned(), input)];

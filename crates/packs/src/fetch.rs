@@ -1,4 +1,5 @@
-//! Files from their public homes: resumed where they broke off, never longer than stated, and checked.
+//! Fetches files from their public addresses: resumes broken transfers, takes no more bytes than stated, and checks the
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,24 +13,24 @@ use tokio::io::AsyncWriteExt;
 
 use crate::published::{Checksum, Source};
 
-/// A file is asked for so many times before it is given up.
+/// Attempts for a file before it is given up.
 const ATTEMPTS_MAX: u32 = 5;
-/// The pause before the second time; it doubles from time to time.
+/// The pause before the second attempt; it doubles from attempt to attempt.
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const CONNECT_MAX: Duration = Duration::from_secs(15);
-/// A home that sends nothing for so long is asked again.
+/// A server that sends nothing for this long is asked again.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// Release pages send a caller on once or twice.
+/// Release pages redirect once or twice.
 const REDIRECTS_MAX: usize = 5;
 
-/// Where sources come from.
+/// The place that sources are fetched from.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// Each from its own address.
+    /// Each source from its own address.
     Homes,
-    /// `https://…` or `http://…`, with every source below it by its name.
+    /// A base URL, `https://…` or `http://…`, with every source below it by its name.
     Mirror(String),
-    /// The same as a folder.
+    /// A folder that holds every source by its name.
     Folder(PathBuf),
 }
 
@@ -47,25 +48,25 @@ pub enum Error {
     Checksum { name: String, stated: String, found: String },
 }
 
-/// How one attempt ended without the file.
+/// The result of an attempt that did not get the file.
 enum Missed {
-    /// It may be had a moment later.
+    /// A later attempt may succeed.
     ForNow(Error),
     ForGood(Error),
 }
 
-/// One file on its way.
+/// The transfer of one file.
 struct Transfer<'a> {
     source: &'a Source,
     url: String,
     client: &'a Client,
-    /// What there is of it so far.
+    /// The part of the file that has arrived.
     part: PathBuf,
     progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Gets `source` into the file `to`; `progress` is told how many bytes are there. What an earlier try has left beside it
-/// is gone on with.
+/// Fetches `source` into the file `to`. Calls `progress` with the number of bytes that have arrived. Resumes the part
+/// that an earlier try left beside `to`.
 pub async fn fetch(source: &Source, origin: &Origin, to: &Path, progress: &(dyn Fn(u64) + Sync)) -> Result<(), Error> {
     let file_fault =
         |source_error| Error::File { name: source.name.clone(), path: to.to_owned(), source: source_error };
@@ -101,7 +102,7 @@ async fn copied(source: &Source, from: &Path, to: &Path) -> Result<(), Error> {
     check(source, to).await
 }
 
-/// Whether a file is the one that was published.
+/// Checks that a file is the one that was published.
 async fn check(source: &Source, path: &Path) -> Result<(), Error> {
     let name = source.name.clone();
     let fault = |error| Error::File { name: name.clone(), path: path.to_owned(), source: error };
@@ -125,7 +126,7 @@ impl Transfer<'_> {
             let resumed = self.length().await? > 0;
             match self.attempt().await {
                 Ok(()) => match check(self.source, &self.part).await {
-                    // What an earlier try left may be of another file: once more, from the beginning.
+                    // The part that an earlier try left may be of another file: try again from the beginning.
                     Err(_) if resumed && attempt < ATTEMPTS_MAX => self.discard().await?,
                     Err(error) => {
                         self.discard().await?;
@@ -145,7 +146,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Gets what is missing.
+    /// Fetches the missing bytes.
     async fn attempt(&self) -> Result<(), Missed> {
         let mut have = self.length().await.map_err(Missed::ForGood)?;
         if have > self.source.bytes {
@@ -167,7 +168,7 @@ impl Transfer<'_> {
         self.receive(answer, begins_at).await
     }
 
-    /// From which byte on the answer has the file.
+    /// Returns the offset in the file at which the answer begins.
     fn begins_at(&self, answer: &Response, have: u64) -> Result<u64, Missed> {
         let status = answer.status();
         let failed = || Error::Status { name: self.source.name.clone(), url: self.url.clone(), status };
@@ -234,7 +235,7 @@ impl Transfer<'_> {
 }
 
 fn unreachable(source: &Source, url: &str, error: &reqwest::Error) -> Error {
-    // The library's own text ends before the cause.
+    // The text of the library's error leaves out the cause.
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

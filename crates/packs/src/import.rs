@@ -11,20 +11,20 @@ use toml::{Table, Value};
 use crate::trial::{self, Trial};
 use crate::{Error, PackFolder, published};
 
-/// Longer manifests and licences are none.
+/// The most bytes of a manifest or a licence.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
-/// Longer networks do not fit what a pack is for.
+/// The most bytes of a network: larger ones do not suit a pack.
 const NETWORK_BYTES_MAX: u64 = 1 << 30;
-/// Versions from here on are those of operators' packs.
+/// Template versions from here on are those of operators' packs.
 const OWN_VERSIONS: u16 = 0x8000;
-/// Tables of one network, and lists of them.
+/// Keys of single networks in a manifest, and keys of lists of networks.
 const SINGLE: [&str; 3] = ["detector", "landmarks", "age"];
 const LISTS: [&str; 2] = ["recognizer", "spoof"];
 
-/// What a recognizer's numbers depend on.
+/// The fields that a recognizer's vectors depend on.
 const DECISIVE: [&str; 5] = ["sha256", "read_out", "input", "dimension", "alignment"];
 
-/// A pack that was taken over.
+/// A pack that was imported.
 #[derive(Debug)]
 pub struct Imported {
     pub name: String,
@@ -33,9 +33,9 @@ pub struct Imported {
     pub trial: Trial,
 }
 
-/// Copies the pack in `from`, completes its manifest, tries it, and puts it in its place.
+/// Copies the pack in `from`, completes its manifest, tries it, and moves it into its place.
 ///
-/// A manifest may leave out each network's `sha256`, and `template_version`: that then follows from the recognizers.
+/// A manifest may leave out each network's `sha256`, and `template_version`, which then follows from the recognizers.
 pub fn import(pack_folder: &PackFolder, from: &Path, settings: &Settings) -> Result<Imported, Error> {
     let path = from.join(MANIFEST);
     let wrong = |reason: String| Error::Manifest { path: path.clone(), reason };
@@ -50,14 +50,14 @@ pub fn import(pack_folder: &PackFolder, from: &Path, settings: &Settings) -> Res
         let folder = pack_folder.place(&staged, &name)?;
         Ok(Imported { name, folder, template_version: pack.template_version, trial })
     });
-    // What was refused is not gone on with: it lies where it came from.
+    // A refused import is not resumed: its files still lie where they came from.
     let removed = fs::remove_dir_all(&staging);
     let imported = imported?;
     removed.map_err(|source| Error::File { path: staging, source })?;
     Ok(imported)
 }
 
-/// The pack put together in one folder from what lies in another, and tried.
+/// Builds the pack in the folder `to` from the files in `from`, and tries it.
 fn stage(
     pack_folder: &PackFolder,
     (from, to): (&Path, &Path),
@@ -75,7 +75,7 @@ fn stage(
     Ok((pack, trial))
 }
 
-/// The entries of all networks that a manifest describes.
+/// Returns the entries of all networks that a manifest describes.
 fn entries(manifest: &mut Table) -> impl Iterator<Item = &mut Table> {
     manifest.iter_mut().flat_map(|(role, value)| match value {
         Value::Table(entry) if SINGLE.contains(&role.as_str()) => vec![entry],
@@ -110,7 +110,7 @@ fn inside<'a>(folder: &Path, name: &'a str) -> Result<&'a str, Error> {
     if stays { Ok(name) } else { Err(Error::Manifest { path: folder.join(MANIFEST), reason: reason() }) }
 }
 
-/// A template version where there is none: the same for the same recognizers, fed in the same way.
+/// Adds a template version if there is none: the same for the same recognizers with the same inputs.
 fn complete(manifest: &mut Table) -> Result<(), String> {
     if manifest.contains_key("template_version") {
         return Ok(());
@@ -130,10 +130,10 @@ fn complete(manifest: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
-/// Template versions of packs that are no more, of which templates may still be kept somewhere.
+/// Template versions of packs that no longer exist. Their templates may still be kept somewhere.
 const RETIRED: [(u16, &str); 1] = [(1, "standard, as it was")];
 
-/// Refuses the template version of a pack with other recognizers.
+/// Refuses the template version of a pack that has other recognizers.
 fn distinct(pack_folder: &PackFolder, pack: &Pack) -> Result<(), Error> {
     let sums = |pack: &Pack| -> Vec<String> {
         pack.recognizers.iter().map(|recognizer| recognizer.network.sha256.clone()).collect()

@@ -10,12 +10,12 @@ use crate::fetch::{self, Origin};
 use crate::published::{PackFile, Published, Way};
 use crate::{Error, PackFolder};
 
-/// Where sources wait until the pack is whole: a try that failed is gone on with.
+/// Sources wait here until the pack is whole, so that a failed installation can be resumed.
 const SOURCES: &str = "sources";
 const PACK: &str = "pack";
 
-/// Fetches the sources, makes the pack's files of them, and puts it in its place once it has been read as a whole.
-/// `progress` is told of each source how many bytes are there.
+/// Fetches the sources, makes the pack's files from them, and moves the pack into its place once it has been read as a
+/// whole. Calls `progress` with the name of a source and the number of its bytes that have arrived.
 pub async fn install(
     pack_folder: &PackFolder,
     published: &Published,
@@ -34,7 +34,7 @@ pub async fn install(
     Ok(folder)
 }
 
-/// The pack's folder from its sources.
+/// Makes the pack's folder from its sources.
 fn make(published: &Published, sources: &Path, pack: &Path) -> Result<(), Error> {
     for file in &published.description.files {
         crate::write(&pack.join(&file.name), &onnx(published, file, sources)?)?;
@@ -68,7 +68,7 @@ fn onnx(published: &Published, file: &PackFile, sources: &Path) -> Result<Vec<u8
     made.map_err(|source| Error::Convert { file: file.name.clone(), source })
 }
 
-/// Those that the manifest names; each once.
+/// Returns the licence files that the manifest names, each once.
 fn licence_files(published: &Published) -> Result<Vec<String>, Error> {
     let manifest = published.parsed()?;
     let mut files: Vec<String> = manifest.entries().flat_map(|(_, entry)| entry.licence_files.clone()).collect();

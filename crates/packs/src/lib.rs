@@ -1,4 +1,4 @@
-//! The packs on this machine: the one inside of the program, the installed ones, and those that can be fetched.
+//! The packs on this machine: the one inside the program, the installed ones, and those that can be fetched.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -11,11 +11,11 @@ pub mod install;
 pub mod published;
 pub mod trial;
 
-/// The pack inside of the program.
+/// The name of the pack inside the program.
 pub const BUILT_IN: &str = "standard";
-/// Holds the name of the pack that serves where the configuration names none.
+/// The file with the name of the pack that serves if the configuration names none.
 const IN_USE: &str = "in-use";
-/// What packs may be called: they name folders.
+/// The longest name of a pack, which names its folder.
 const NAME_CHARS_MAX: usize = 64;
 
 /// A folder of packs, each in a folder of its name.
@@ -24,10 +24,10 @@ pub struct PackFolder {
     folder: PathBuf,
 }
 
-/// A pack by its name; of one that cannot be read, why.
+/// The name of a pack, with the pack, or with the fault that makes it unreadable.
 pub type NamedPack = (String, Result<Pack, pack::Fault>);
 
-/// Why something could not be done with a pack.
+/// The reasons why something could not be done with a pack.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("'{0}' is neither an installed pack nor an existing folder; `bioserver packs list` shows what there is")]
@@ -63,12 +63,12 @@ pub enum Error {
 }
 
 impl PackFolder {
-    /// The folder need not exist before something is put there.
+    /// The folder need not exist before something is put into it.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// The folder of a pack by its name or path; `None` is the built-in one.
+    /// Returns the folder of a pack by its name or path; `None` for the built-in one.
     pub fn find(&self, text: &str) -> Result<Option<PathBuf>, Error> {
         if text == BUILT_IN {
             return Ok(None);
@@ -78,7 +78,7 @@ impl PackFolder {
         found.map(Some).ok_or_else(|| Error::Unknown(text.to_owned()))
     }
 
-    /// The name of the pack that serves where the configuration names none.
+    /// Returns the name of the pack that serves if the configuration names none.
     pub fn in_use(&self) -> Result<String, Error> {
         let path = self.folder.join(IN_USE);
         match fs::read_to_string(&path) {
@@ -88,7 +88,7 @@ impl PackFolder {
         }
     }
 
-    /// Lets the pack of this name serve from the next start on.
+    /// Makes the pack of this name serve from the next start on.
     pub fn use_from_now(&self, name: &str) -> Result<(), Error> {
         if name != BUILT_IN {
             self.folder_of(name)?;
@@ -97,7 +97,7 @@ impl PackFolder {
         write(&self.folder.join(IN_USE), format!("{name}\n").as_bytes())
     }
 
-    /// Names of the packs on it, in their order.
+    /// Returns the names of the installed packs, sorted.
     pub fn names(&self) -> Result<Vec<String>, Error> {
         let unread = |source| Error::File { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
@@ -111,7 +111,7 @@ impl PackFolder {
         Ok(names)
     }
 
-    /// Every pack that is here, the built-in one first.
+    /// Returns every pack on this machine, the built-in one first.
     pub fn packs(&self) -> Result<Vec<NamedPack>, Error> {
         let built_in = (BUILT_IN.to_owned(), Pack::built_in());
         let read = |name: String| {
@@ -133,14 +133,14 @@ impl PackFolder {
         fs::remove_dir_all(&folder).map_err(|source| Error::File { path: folder, source })
     }
 
-    /// The folder of a pack on it.
+    /// Returns the folder of an installed pack.
     fn folder_of(&self, name: &str) -> Result<PathBuf, Error> {
         let folder = self.folder.join(name);
         let there = is_name(name) && folder.join(MANIFEST).is_file();
         if there { Ok(folder) } else { Err(Error::Unknown(name.to_owned())) }
     }
 
-    /// A folder in which a pack of this name is put together; what an earlier try has left there stays.
+    /// Returns a folder in which a pack of this name is built. Files that an earlier try left there stay.
     fn staging(&self, name: &str) -> Result<PathBuf, Error> {
         let taken = if name == BUILT_IN { Some(Error::BuiltIn(name.to_owned())) } else { None };
         let taken = taken.or_else(|| self.folder_of(name).is_ok().then(|| Error::Exists(name.to_owned())));
@@ -150,13 +150,13 @@ impl PackFolder {
         if !is_name(name) {
             return Err(Error::Name(name.to_owned()));
         }
-        // A dot begins no pack's name.
+        // No name of a pack begins with a dot.
         let staging = self.folder.join(format!(".{name}"));
         fs::create_dir_all(&staging).map_err(|source| Error::File { path: staging.clone(), source })?;
         Ok(staging)
     }
 
-    /// Puts what was put together in its place, all at once.
+    /// Moves a finished pack into its place in one step.
     fn place(&self, staged: &Path, name: &str) -> Result<PathBuf, Error> {
         let folder = self.folder.join(name);
         fs::rename(staged, &folder).map_err(|source| Error::File { path: folder.clone(), source })?;
@@ -164,13 +164,13 @@ impl PackFolder {
     }
 }
 
-/// Whether `text` can name a pack.
+/// Returns true if `text` can name a pack.
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     text.len() <= NAME_CHARS_MAX && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(allowed)
 }
 
-/// Writes a file whole or not at all, and makes the folders that it needs.
+/// Writes a file completely or not at all, and makes the folders that it needs.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let part = path.with_added_extension("part");

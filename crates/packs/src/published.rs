@@ -1,11 +1,12 @@
-//! Packs that others publish, as the project describes them: where their files come from and what becomes of them.
+//! Packs that others publish, as this project describes them: the addresses of their files, and how a pack is made of
+//! them.
 
 use face::pack::manifest::Manifest;
 use serde::Deserialize;
 
 use crate::Error;
 
-/// Each by its name, with its description and the manifest that is installed.
+/// The name of each pack, its description, and the manifest that is installed.
 const PUBLISHED: [(&str, &str, &str); 1] = [(
     "accurate",
     include_str!("../../../models/accurate/published.toml"),
@@ -17,7 +18,7 @@ const PUBLISHED: [(&str, &str, &str); 1] = [(
 pub struct Published {
     pub name: &'static str,
     pub description: Description,
-    /// Of the pack once it is made: licences, origins, checksums, calibration.
+    /// The manifest of the finished pack: licences, origins, checksums, calibration.
     pub manifest: &'static str,
 }
 
@@ -25,9 +26,9 @@ pub struct Published {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// What it is for, in words.
+    /// Its purpose, in words.
     pub summary: String,
-    /// What this project measured of it, in words.
+    /// This project's measurements of it, in words.
     pub figures: String,
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
@@ -35,19 +36,19 @@ pub struct Description {
     pub files: Vec<PackFile>,
 }
 
-/// A file at its public home.
+/// A file at its public address.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Source {
-    /// Ours for it; mirrors have it under this name.
+    /// Our name for it, which mirrors use too.
     pub name: String,
     pub url: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     #[serde(flatten)]
     pub checksum: Checksum,
 }
 
-/// In lower-case hex, whichever its publisher states.
+/// A checksum in lower-case hex, of the kind that the publisher states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Checksum {
@@ -63,7 +64,7 @@ pub struct PackFile {
     pub made: Making,
 }
 
-/// How it comes from sources.
+/// The way in which a file is made from sources.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Making {
@@ -85,12 +86,12 @@ pub enum Way {
     MinifasnetV1Se,
 }
 
-/// All of them.
+/// Returns all published packs.
 pub fn all() -> Result<Vec<Published>, Error> {
     PUBLISHED.iter().map(|(name, description, manifest)| read(name, description, manifest)).collect()
 }
 
-/// The one of this name.
+/// Returns the published pack of this name.
 pub fn find(name: &str) -> Result<Published, Error> {
     let found = PUBLISHED.iter().find(|(known, _, _)| *known == name);
     let Some((name, description, manifest)) = found else {
@@ -106,14 +107,14 @@ fn read(name: &'static str, description: &str, manifest: &'static str) -> Result
 }
 
 impl Published {
-    /// Its manifest, read.
+    /// Returns its parsed manifest.
     pub fn parsed(&self) -> Result<Manifest, Error> {
         let wrong =
             |error: toml::de::Error| Error::Description { name: self.name.to_owned(), reason: error.to_string() };
         toml::from_str(self.manifest).map_err(wrong)
     }
 
-    /// The source of this name.
+    /// Returns the source of this name.
     pub fn source(&self, name: &str) -> Result<&Source, Error> {
         let missing =
             || Error::Description { name: self.name.to_owned(), reason: format!("it has no source '{name}'") };

@@ -1,4 +1,4 @@
-//! A pack, tried on the sample photographs before anybody relies on it.
+//! Tries a pack on the sample photographs before anybody relies on it.
 
 use std::time::Instant;
 
@@ -10,21 +10,21 @@ use face::values::template::Template;
 use face::{Picture, WantedFace};
 use onnx::Engine;
 
-/// The two ways of running networks give templates whose cosine is at least this.
+/// The templates of the two engines must have a cosine of at least this.
 const AGREEMENT_MIN: f64 = 0.9999;
-/// Time is measured over so many runs; the fastest counts, for other programs only ever slow one down.
+/// Time is measured over this many runs. The fastest counts, since other programs can only slow a run down.
 const RUNS: usize = 5;
 
-/// What a pack did with the samples.
+/// The results of a pack on the samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trial {
-    /// One thread, one photograph, from the file to the template.
+    /// Milliseconds from the file to the template, for one photograph on one thread.
     pub ms_per_picture: f64,
-    /// Of two photographs of one man: the lowest of three.
+    /// The lowest cosine of three pairs of photographs of one man.
     pub same: f64,
-    /// Of photographs of two men: the highest of three.
+    /// The highest cosine of three pairs of photographs of two men.
     pub different: f64,
-    /// The same photograph on the processor's own kernels and on tensors.
+    /// The cosine of the templates of one photograph by the two engines: packed kernels and burn tensors.
     pub agreement: f64,
 }
 
@@ -41,13 +41,13 @@ pub enum Error {
 }
 
 impl Trial {
-    /// Whether every photograph of one man is nearer to his others than to the other man's.
+    /// Returns true if every photograph of one man is nearer to his others than to the other man's.
     pub fn tells_people_apart(&self) -> bool {
         self.same > self.different
     }
 }
 
-/// Compiles the pack, checks that it repeats itself and does not depend on how it is run, and takes its time.
+/// Compiles the pack, checks that its results are repeatable and independent of the engine, and measures its time.
 pub fn run(pack: &Pack, settings: &Settings) -> Result<Trial, Error> {
     let mut networks = Networks::new(&Compiled::new(pack, settings.clone())?);
     let mut one = Vec::new();

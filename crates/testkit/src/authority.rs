@@ -1,22 +1,22 @@
-//! Certificates that tests issue.
+//! Issues certificates for tests.
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-/// Issues certificates.
+/// A certificate authority.
 pub struct Authority {
     /// Its own certificate.
     pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate, and the key to it.
+/// A certificate and its key.
 pub struct Identity {
     pub certificate: Certificate,
     pub key: KeyPair,
 }
 
 impl Authority {
-    /// A new one, with a new key.
+    /// Makes an authority with a new key.
     #[expect(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("the system has random numbers");
@@ -35,7 +35,7 @@ impl Authority {
     }
 }
 
-/// A certificate for this host, good for now.
+/// Returns the parameters of a certificate for this host that is valid now.
 pub fn named(host: &str) -> CertificateParams {
     CertificateParams::new(vec![host.to_owned()]).expect("it is a name")
 }

@@ -1,4 +1,4 @@
-//! A reproducible source of disorder, and pictures made with it that are damaged, empty or extreme.
+//! A reproducible source of random numbers, and pictures made with it that are damaged, empty or extreme.
 
 use std::io::Cursor;
 
@@ -7,11 +7,11 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::project;
 
-/// Random numbers by xorshift64: the same seed gives the same ones.
+/// Random numbers by xorshift64: the same seed gives the same numbers.
 pub struct Disorder(pub u64);
 
 impl Disorder {
-    /// 0 to 2^64 - 1.
+    /// Returns 0 to 2^64 - 1.
     pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -19,7 +19,7 @@ impl Disorder {
         self.0
     }
 
-    /// 0 to `limit` - 1.
+    /// Returns 0 to `limit` - 1.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.number() % limit as u64) as usize
     }
@@ -28,7 +28,7 @@ impl Disorder {
         (0..len).map(|_| self.number() as u8).collect()
     }
 
-    /// Bytes to which one to six things have been done: flipped, overwritten, cut, doubled, taken out or put in.
+    /// Returns the bytes after one to six changes: flipped, overwritten, cut, doubled, taken out or put in.
     pub fn damaged(&mut self, whole: &[u8]) -> Vec<u8> {
         let mut bytes = whole.to_vec();
         for _ in 0..=self.below(6) {
@@ -46,7 +46,7 @@ impl Disorder {
                     bytes.splice(at..at, new);
                 }
                 4 => {
-                    // Numbers at which counting goes wrong.
+                    // Values at which counting goes wrong.
                     let number = [0, 1, 0x7f, 0x80, 0xff][self.below(5)];
                     bytes[at..end].iter_mut().take(4).for_each(|byte| *byte = number);
                 }
@@ -57,7 +57,7 @@ impl Disorder {
         bytes
     }
 
-    /// Some 250 files: cut, flipped and spliced photographs, noise, and the [`extreme`] ones.
+    /// Makes some 250 files: cut, flipped and spliced photographs, noise, and the [`extreme`] ones.
     pub fn pictures(&mut self) -> Vec<Vec<u8>> {
         let photograph = image::load_from_memory(&project::sample("obama2.jpg")).expect("it is a JPEG");
         let small = photograph.thumbnail(160, 160);
@@ -90,8 +90,8 @@ impl Disorder {
     }
 }
 
-/// Whole files that few programs meet: 16 bits, one pixel, one row, the most pixels that are read and more, and every
-/// form of file that the pipeline is tested with.
+/// Makes whole files that few programs meet: 16 bits, one pixel, one row, the most pixels that are read and more, and
+/// every form of file that the pipeline is tested with.
 pub fn extreme() -> Vec<Vec<u8>> {
     let mut all = vec![
         encoded(&DynamicImage::new_rgb16(300, 200), ImageFormat::Png),
@@ -108,7 +108,7 @@ pub fn extreme() -> Vec<Vec<u8>> {
     all
 }
 
-/// Small pictures in each form that is read.
+/// Makes small pictures in each form that is read.
 pub fn small() -> Vec<Vec<u8>> {
     let photograph = image::load_from_memory(&project::sample("obama2.jpg")).expect("it is a JPEG").thumbnail(48, 48);
     let of = |image: DynamicImage, format| encoded(&image, format);
@@ -126,7 +126,8 @@ pub fn small() -> Vec<Vec<u8>> {
     all
 }
 
-/// The largest file of each form that takes many bytes per pixel while it is decoded, and so may have fewer pixels.
+/// Makes the largest file of each form that takes many bytes per pixel while it is decoded, and so may have fewer
+/// pixels.
 pub fn costly() -> Vec<Vec<u8>> {
     vec![
         encoded(&DynamicImage::new_rgb16(5200, 5300), ImageFormat::Png),
@@ -135,7 +136,7 @@ pub fn costly() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A picture as a file; all formats but PNG as red, green and blue.
+/// Encodes a picture as a file; all formats but PNG as red, green and blue.
 ///
 /// # Panics
 /// If the format cannot be written.

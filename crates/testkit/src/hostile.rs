@@ -4,7 +4,7 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::disorder::encoded;
 
-/// The size of a chunk when it is inflated: more than one picture may take.
+/// The size of an inflated chunk: more than one picture may take.
 const INFLATED_BYTES: usize = 400 << 20;
 /// The largest file that a server takes by default.
 const FILE_BYTES: usize = 10 << 20;
@@ -13,10 +13,10 @@ const PROGRESSIVE_SIDE: u16 = 7000;
 /// The most scans that are read, the first one included.
 const SCANS: usize = 100;
 
-/// A picture that would take much memory, and its kind.
+/// The kind of a picture that would take much memory, and its file.
 pub type Named = (&'static str, Vec<u8>);
 
-/// Pictures that hold more than the picture, or say that they do.
+/// Makes pictures that hold more than the picture, or claim to.
 pub fn pictures() -> Vec<Named> {
     let zeros = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; INFLATED_BYTES], 1);
     let png = |name: [u8; 4], head: &[u8], data: &[u8]| png_with(name, &[head, data].concat());
@@ -47,17 +47,17 @@ pub fn pictures() -> Vec<Named> {
     ]
 }
 
-/// A small picture with another chunk.
+/// Makes a small picture with another chunk.
 fn png_with(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let png = encoded(&DynamicImage::new_rgb8(64, 64), ImageFormat::Png);
-    // Signature and header.
+    // Splits after the signature and the header.
     let (head, rest) = png.split_at(8 + 25);
     let body = [&name[..], data].concat();
     let length = (data.len() as u32).to_be_bytes();
     [head, &length, &body, &crc32fast::hash(&body).to_be_bytes(), rest].concat()
 }
 
-/// A small picture with this segment, as often as a file has room for.
+/// Makes a small picture with this segment as often as a file has room for.
 fn jpeg_with(segment: &[u8]) -> Vec<u8> {
     let jpeg = encoded(&DynamicImage::new_rgb8(64, 64), ImageFormat::Jpeg);
     [&jpeg[..2], &segment.repeat(FILE_BYTES / segment.len()), &jpeg[2..]].concat()
@@ -72,7 +72,7 @@ fn extended_xmp() -> Vec<u8> {
     segment(0xe1, &[&b"http://ns.adobe.com/xmp/extension/\0"[..], &[b'a'; 32], &place].concat())
 }
 
-/// A grey progressive picture: its first scan, and then as many that say that nothing more follows.
+/// Makes a grey progressive picture: its first scan, and then scans that say that nothing more follows.
 fn progressive(side: u16, scans: usize) -> Vec<u8> {
     let [high, low] = side.to_be_bytes();
     let blocks = usize::from(side).div_ceil(8).pow(2);
@@ -83,14 +83,14 @@ fn progressive(side: u16, scans: usize) -> Vec<u8> {
     let mut file = vec![0xff, 0xd8];
     file.extend(segment(0xdb, &[&[0][..], &[1; 64]].concat()));
     file.extend(segment(0xc2, &[8, high, low, high, low, 1, 1, 0x11, 0]));
-    // A difference of none; and an end of a band of 2^14 blocks and more.
+    // The codes of a difference of zero, and of an end-of-band run of 2^14 blocks and more.
     file.extend(codes(0x00, 0x00));
     file.extend(codes(0x10, 0xe0));
     file.extend(segment(0xda, &[1, 1, 0x00, 0, 0, 0]));
     file.extend(vec![0; blocks.div_ceil(8)]);
     for _ in 1..scans {
         file.extend(segment(0xda, &[1, 1, 0x00, 1, 63, 0]));
-        // The first of 15 bits is the code, the others are the number of blocks beyond 2^14.
+        // The first of 15 bits is the code; the others are the number of blocks beyond 2^14.
         let bits = Bits::reversed(&[(0, 15)].repeat(blocks.div_ceil(1 << 14)));
         file.extend(bits);
     }
@@ -98,7 +98,7 @@ fn progressive(side: u16, scans: usize) -> Vec<u8> {
     file
 }
 
-/// A picture in colour whose headers say how it is divided, without data.
+/// Makes a picture in colour whose headers say how it is divided, without data.
 fn jpeg2000([width, height]: [u32; 2], tile: u32, style: &[u8]) -> Vec<u8> {
     let sides = [width, height, 0, 0, tile, tile, 0, 0].map(u32::to_be_bytes).concat();
     let size = [&[0, 0][..], &sides, &[0, 3], &[7, 1, 1].repeat(3)].concat();
@@ -110,7 +110,7 @@ fn jpeg2000([width, height]: [u32; 2], tile: u32, style: &[u8]) -> Vec<u8> {
     [&[0xff, 0x4f][..], &parts, &tile, &[0xff, 0xd9]].concat()
 }
 
-/// A file of these chunks; the last one may say that it is longer.
+/// Makes a file of these chunks; the last one may claim another length.
 fn webp((width, height): (u32, u32), chunks: &[(&[u8; 4], &[u8])], last_len: Option<u32>) -> Vec<u8> {
     let flags = chunks.iter().fold(0, |flags, (name, _)| match *name {
         b"ALPH" => flags | 0x10,
@@ -133,31 +133,32 @@ fn webp((width, height): (u32, u32), chunks: &[(&[u8; 4], &[u8])], last_len: Opt
     [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
 }
 
-/// A lossless picture of 8 x 8 pixels.
+/// Makes a lossless picture of 8 x 8 pixels.
 fn lossless() -> Vec<u8> {
     encoded(&DynamicImage::new_rgb8(8, 8), ImageFormat::WebP)[20..].to_vec()
 }
 
-/// The header of a lossy picture.
+/// Makes the header of a lossy picture.
 fn lossy_header(width: u16, height: u16) -> Vec<u8> {
     [&[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a][..], &width.to_le_bytes(), &height.to_le_bytes(), &[0; 600]].concat()
 }
 
-/// A lossless picture of 16 x 4 pixels that begins with so many groups of codes for entropy, of 65,536 that it announces.
+/// Makes a lossless picture of 16 x 4 pixels that announces 65,536 groups of entropy codes, and begins with `groups` of
+/// them.
 pub fn many_tables(groups: usize) -> Vec<u8> {
     let mut bits = Bits(vec![(0x2f, 8), (15, 14), (3, 14), (0, 4)]);
     bits.tables(groups);
     bits.bytes()
 }
 
-/// The same in the place of transparency.
+/// Makes a file whose transparency holds the same tables.
 fn webp_with_transparent_tables() -> Vec<u8> {
     let mut bits = Bits(vec![(1, 8)]);
     bits.tables(9_000);
     webp((16, 4), &[(b"ALPH", &bits.bytes()), (b"VP8 ", &lossy_header(16, 4))], None)
 }
 
-/// Numbers and how many bits each takes.
+/// Numbers, each with its length in bits.
 struct Bits(Vec<(u64, u32)>);
 
 impl Bits {
@@ -166,11 +167,12 @@ impl Bits {
         let single = (0b0001, 4);
         // No transform; a cache of 2^11 colours; groups of codes for each 4 x 4 pixels.
         self.0.extend([(0, 1), (1, 1), (11, 4), (1, 1), (0, 3)]);
-        // Which group is where: the last of 65,536 everywhere.
+        // The image that says which group is where has the last of 65,536 everywhere.
         let all = (0b101 | 255 << 3, 11);
         self.0.extend([(0, 1), all, all, single, single, single]);
         for _ in 0..groups {
-            // A code with lengths of the codes 18 (2 bits), 16 (1 bit) and 11 (2 bits), of 15 in their order.
+            // The symbols of code lengths 18 (2 bits), 16 (1 bit) and 11 (2 bits) have codes, of the first 15 in their
+            // order.
             self.0.extend([(0, 1), (11, 4)]);
             let lengths = (0..15).map(|place| match place {
                 1 | 14 => (2, 3),
@@ -186,7 +188,7 @@ impl Bits {
         }
     }
 
-    /// The lowest bit first.
+    /// Packs the numbers, lowest bit first.
     fn bytes(&self) -> Vec<u8> {
         let (mut bytes, mut pending, mut count) = (Vec::new(), 0u64, 0);
         for (number, len) in &self.0 {
@@ -202,7 +204,7 @@ impl Bits {
         bytes
     }
 
-    /// The highest bit first, filled up with ones; no byte of it may be 255.
+    /// Packs the numbers, highest bit first, and fills up with ones; no byte of the result may be 255.
     fn reversed(numbers: &[(u64, u32)]) -> Vec<u8> {
         let bits: Vec<u8> =
             numbers.iter().flat_map(|(number, len)| (0..*len).rev().map(move |at| (number >> at & 1) as u8)).collect();

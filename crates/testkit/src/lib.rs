@@ -1,6 +1,6 @@
 //! Support that the tests of several crates share.
 //!
-//! | module | what it gives |
+//! | module | purpose |
 //! |---|---|
 //! | [`script`] | a face engine that answers as a test tells it, without networks |
 //! | [`postgres`] | a private Postgres server, and a new database for each test |
@@ -10,7 +10,7 @@
 //! | [`hostile`] | pictures that are made to harm |
 //! | [`shared`] | pictures and networks that lie beside the project |
 //! | [`page`] | the blocks of a page in Markdown |
-//! | [`python`], [`node`] | other people's implementations, to compare with |
+//! | [`python`], [`node`] | implementations by others, to compare with |
 
 pub mod authority;
 pub mod disorder;

@@ -1,4 +1,4 @@
-//! A server that speaks S3: moto, from the project's own Python environment. One serves a test process.
+//! Runs moto, a server that speaks S3, from the project's own Python environment. One server serves a test process.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::python;
 
-/// The server ends when the standard input of this does: that is also when the process that holds its other
-/// end is killed. It says its port on standard error.
+/// The server ends when the standard input of this shell closes, so also when the process that holds its other end is
+/// killed. It prints its port on standard error.
 const GUARD: &str = r#"
 "$1" -u -m moto.server -H 127.0.0.1 -p 0 2>&1 &
 server=$!
@@ -20,7 +20,7 @@ kill $server
 
 struct Server {
     endpoint: String,
-    /// Never waited for: its standard input closes with this process.
+    /// Nobody waits for it: its standard input closes with this process.
     _guard: Child,
 }
 
@@ -41,13 +41,13 @@ fn server() -> &'static Server {
         let mut lines = BufReader::new(said).lines().map_while(Result::ok);
         let endpoint = lines.find_map(|line| Some(line.split_once("Running on ")?.1.trim().to_owned()));
         let endpoint = endpoint.expect("moto says where it listens: run tools/setup-tests");
-        // It says a line for each request: someone must hear it.
+        // It prints a line for each request, and somebody must read it.
         std::thread::spawn(move || lines.for_each(drop));
         Server { endpoint, _guard: guard }
     })
 }
 
-/// The server's address, and the name of a new bucket.
+/// Returns the server's address, and the name of a new bucket.
 pub async fn bucket() -> (String, String) {
     let endpoint = server().endpoint.clone();
     let name = format!("b{}", Uuid::new_v4().simple());

@@ -1,11 +1,12 @@
-//! Node, and the modules that `tools/setup-tests` installs for it.
+//! Finds Node, and the modules that `tools/setup-tests` installs for it.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::project;
 
-/// The folder of the modules that `tools/page` pins: `BIOSERVER_NODE_MODULES`, or the one that `tools/setup-tests` fills.
+/// Returns the folder of the modules that `tools/page` pins: `BIOSERVER_NODE_MODULES`, or the one that
+/// `tools/setup-tests` fills.
 ///
 /// # Panics
 /// If it is missing.
@@ -14,7 +15,7 @@ pub fn modules() -> PathBuf {
     present(given.unwrap_or_else(|| project::path("target/tools/node/node_modules")))
 }
 
-/// The folder of the modules that `tools/clients` pins, which `tools/setup-tests` fills.
+/// Returns the folder of the modules that `tools/clients` pins, which `tools/setup-tests` fills.
 ///
 /// # Panics
 /// If it is missing.
@@ -22,7 +23,7 @@ pub fn client_modules() -> PathBuf {
     present(project::path("target/tools/clients/node_modules"))
 }
 
-/// The folder of the modules that `tools/deploy` pins, which `tools/setup-tests` fills.
+/// Returns the folder of the modules that `tools/deploy` pins, which `tools/setup-tests` fills.
 ///
 /// # Panics
 /// If it is missing.
@@ -35,7 +36,7 @@ fn present(modules: PathBuf) -> PathBuf {
     modules
 }
 
-/// A command that runs a script of the project, named from the project's root.
+/// Returns a command that runs a script of the project, named from the project's root.
 pub fn command(script: &str) -> Command {
     let mut node = Command::new("node");
     node.arg(project::path(script));

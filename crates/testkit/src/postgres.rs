@@ -1,7 +1,7 @@
-//! A private Postgres for tests, from the binaries on this machine.
+//! Runs a private Postgres for tests, from the binaries on this machine.
 //!
-//! One server serves a test process, each test in a database of its own. It listens on a socket in a
-//! temporary folder, and ends, leaving nothing, when the process does, however that ends.
+//! One server serves a test process, and each test has its own database. The server listens on a socket in a temporary
+//! folder. It ends with the process, however that ends, and leaves nothing.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -14,13 +14,13 @@ use std::{fs, io, thread};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Tests run at once, each with a pool.
+/// Tests run at the same time, each with a connection pool.
 const CONNECTIONS_MAX: u32 = 200;
 const START_TRIES_MAX: u32 = 400;
 const START_PAUSE: Duration = Duration::from_millis(50);
 
-/// The server and the folder `$2` end when the standard input of this does: that is also when the
-/// process that holds its other end is killed.
+/// Ends the server and erases the folder `$2` when the standard input of this shell closes, so also when the process
+/// that holds its other end is killed.
 const GUARD: &str = r#"
 "$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
     -c full_page_writes=off -c shared_buffers=16MB -c max_connections="$3" >"$2/log" 2>&1 &
@@ -31,13 +31,13 @@ wait $server
 rm -rf "$2"
 "#;
 
-/// The URL of a new, empty database.
+/// Returns the URL of a new, empty database.
 pub fn database() -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(Server::start).database()
 }
 
-/// An empty folder of the account that Postgres runs as.
+/// Returns an empty folder of the account that Postgres runs as.
 pub fn folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("bioserver-pg-").tempdir().expect("there is room");
     if let Some((user, group)) = other_account() {
@@ -46,7 +46,7 @@ pub fn folder() -> TempDir {
     folder
 }
 
-/// A shell of that account, which finds the programs of Postgres and ends at the first failure.
+/// Returns a shell of that account, which finds the programs of Postgres and ends at the first failure.
 pub fn shell(script: &str) -> Command {
     let mut shell = command(Path::new("/bin/bash"), other_account());
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -59,14 +59,14 @@ struct Server {
     binaries: PathBuf,
     folder: PathBuf,
     account: Option<(u32, u32)>,
-    /// Never waited for: its standard input closes with this process.
+    /// Nobody waits for it: its standard input closes with this process.
     _guard: Child,
 }
 
 impl Server {
     fn start() -> Self {
         let binaries = binaries().expect("these tests need a Postgres server: install the package 'postgresql'");
-        // The guard erases it, whatever becomes of this process.
+        // The guard erases it, however this process ends.
         let folder = folder().keep();
         let account = other_account();
         let mut initdb = command(&binaries.join("initdb"), account);
@@ -130,7 +130,7 @@ fn command(program: &Path, account: Option<(u32, u32)>) -> Command {
     if let Some((user, group)) = account {
         command.uid(user).gid(group);
     }
-    // The tests' own folder may be closed to that account.
+    // That account may have no access to the tests' own folder.
     command.current_dir("/");
     command
 }
@@ -140,7 +140,7 @@ fn succeed(output: io::Result<Output>) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// `PG_BIN`, else the newest of Debian's, else the path's.
+/// Returns the folder of Postgres' programs: `PG_BIN`, else Debian's newest version, else one of the path.
 pub fn binaries() -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::var_os("PG_BIN").map(PathBuf::from).into_iter().collect();
     let mut versions: Vec<PathBuf> =
@@ -152,7 +152,8 @@ pub fn binaries() -> Option<PathBuf> {
     folders.into_iter().find(has)
 }
 
-/// Postgres refuses to run as root: then it runs as the account `postgres`, else as `nobody`.
+/// Returns the account that Postgres runs as, since it refuses to run as root: `postgres`, else `nobody`. `None` if
+/// this process is not root's.
 fn other_account() -> Option<(u32, u32)> {
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !is_root {

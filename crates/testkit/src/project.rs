@@ -1,14 +1,14 @@
-//! The project's own files.
+//! Finds the project's own files.
 
 use std::path::{Path, PathBuf};
 
-/// A path of the project, from its root.
+/// Returns a path of the project, given from its root.
 pub fn path(relative: impl AsRef<Path>) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates lie two folders deep");
     root.join(relative)
 }
 
-/// One of the sample photographs in `tests/samples`, by its file name.
+/// Reads one of the sample photographs in `tests/samples`, by its file name.
 ///
 /// # Panics
 /// If there is no such file.

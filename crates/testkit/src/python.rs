@@ -1,11 +1,11 @@
-//! The project's own Python environment, which has onnxruntime, jwcrypto and moto.
+//! Finds the project's own Python environment, which has onnxruntime, jwcrypto and moto.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::project;
 
-/// The interpreter: `BIOSERVER_PYTHON`, or that of the environment which `tools/setup-tests` makes.
+/// Returns the interpreter: `BIOSERVER_PYTHON`, or that of the environment which `tools/setup-tests` makes.
 ///
 /// # Panics
 /// If there is none.

@@ -1,4 +1,4 @@
-//! Faces as a test wants them, without any network.
+//! A face engine that answers as a test tells it, without any network.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 /// The version of its templates.
 pub const TEMPLATE_VERSION: u16 = 1;
 
-/// Answers as it was told; of a picture it knows nothing about, a face that follows from the bytes alone,
-/// so that equal bytes show equal faces and others show others.
+/// Answers as a test told it. For a picture that it was told nothing about, it makes a face from the bytes alone, so
+/// that equal bytes show equal faces and other bytes show others.
 #[derive(Default)]
 pub struct Script {
     told: Mutex<HashMap<Bytes, Result<DescribedFace, Error>>>,
@@ -31,27 +31,27 @@ pub struct Script {
 }
 
 impl Script {
-    /// From now on the picture with these bytes gives `answer`.
+    /// Makes the picture with these bytes give `answer` from now on.
     pub fn tell(&self, bytes: impl Into<Bytes>, answer: Result<DescribedFace, Error>) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
     }
 
-    /// The same, where an age is asked for.
+    /// Does the same for age estimates.
     pub fn tell_age(&self, bytes: impl Into<Bytes>, answer: Result<AgeEstimate, Error>) {
         self.told_ages.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
     }
 
-    /// The same, of a capture whose first frame has these bytes.
+    /// Does the same for a capture whose first frame has these bytes.
     pub fn tell_replay(&self, bytes: impl Into<Bytes>, answer: Result<Verdict, Error>) {
         self.told_replays.lock().unwrap_or_else(PoisonError::into_inner).insert(bytes.into(), answer);
     }
 
-    /// Something that happens once, while the next picture or capture is looked at.
+    /// Sets something that happens once, while the next picture or capture is processed.
     pub fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = Some(happens.boxed());
     }
 
-    /// Gives an answer after what happens meanwhile.
+    /// Returns an answer after what happens meanwhile.
     fn after<T: Send + 'static>(&self, answer: T) -> BoxFuture<'static, T> {
         let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move {
@@ -64,7 +64,7 @@ impl Script {
     }
 }
 
-/// The face that follows from the bytes of a picture.
+/// Makes the face that follows from the bytes of a picture.
 pub fn face(bytes: &[u8]) -> DescribedFace {
     let digest = Sha256::digest(bytes);
     let values: Vec<f32> = digest.iter().map(|byte| f32::from(*byte) - 127.5).collect();
@@ -80,14 +80,14 @@ pub fn face(bytes: &[u8]) -> DescribedFace {
     }
 }
 
-/// The age that follows from the bytes of a picture: from 0 to 63.75 years.
+/// Makes the age that follows from the bytes of a picture: from 0 to 63.75 years.
 pub fn aged(bytes: &[u8]) -> AgeEstimate {
     let digest = Sha256::digest(bytes);
     let face = AgedFace { quality: face(bytes).quality, years: f32::from(digest[0]) / 4.0 };
     AgeEstimate { digest: format!("{digest:x}"), face: Some(face) }
 }
 
-/// What follows from the bytes of a capture's first frame: a living person.
+/// Makes the verdict that follows from the bytes of a capture's first frame: a living person.
 pub fn verdict(bytes: &Bytes) -> Verdict {
     let years = aged(bytes).face.expect("somebody is there").years;
     Verdict {
@@ -97,7 +97,7 @@ pub fn verdict(bytes: &Bytes) -> Verdict {
     }
 }
 
-/// The same, by a camera that says so much of itself.
+/// Adds to a verdict what the camera says of itself.
 fn filmed_by(verdict: Verdict, is_virtual: Option<bool>) -> Verdict {
     let reasons = if is_virtual == Some(true) { vec![Reason::Injected] } else { vec![] };
     let measures = if is_virtual.is_some() { vec![Measure::Face, Measure::Camera] } else { verdict.measures };
@@ -122,7 +122,7 @@ impl FaceEngine for Script {
         self.after(told.get(&first).cloned().unwrap_or_else(|| Ok(filmed_by(verdict(&first), capture.is_virtual))))
     }
 
-    /// 7500 for equal templates, 1000 for those of different pictures, more or less.
+    /// Returns about 7500 for equal templates, and about 1000 for those of different pictures.
     fn score(&self, reference: ComparedFace<'_>, candidate: ComparedFace<'_>) -> Score {
         Score(1000.0 + 6500.0 * reference.template.cosine(candidate.template))
     }

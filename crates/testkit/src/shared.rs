@@ -1,11 +1,11 @@
-//! Pictures and networks that lie beside the project because they may not be copied into it: in `../shared`, or where
-//! `BIOSERVER_SHARED` says.
+//! Finds pictures and networks that lie beside the project, because they may not be copied into it: in `../shared`, or
+//! in the folder that `BIOSERVER_SHARED` names.
 
 use std::path::PathBuf;
 
 use crate::project;
 
-/// The folder of this name; `None`, with a message on standard error, where it is absent.
+/// Returns the folder of this name; `None`, with a message on standard error, if it is absent.
 ///
 /// # Panics
 /// If the folder is absent and `CI` is set.
@@ -20,10 +20,10 @@ pub fn folder(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// A file of a network that others publish; `None` where these networks are absent.
+/// Reads a file of a network that others publish; `None` if these networks are absent.
 ///
 /// # Panics
-/// If the networks are there but the file is not, or as [`folder`].
+/// If the networks are there but the file is not, or if [`folder`] panics.
 pub fn published(file: &str) -> Option<Vec<u8>> {
     let file = folder("models-upstream")?.join(file);
     Some(std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
