@@ -57,7 +57,7 @@ pub enum WantedFace {
     Portrait,
     /// Take the largest face.
     Largest,
-    /// Take the face nearest the middle: for pictures that were cropped around the person whom they are said to show.
+    /// Take the face nearest the middle: for pictures that were cropped around the person that they are said to show.
     Central,
 }
 

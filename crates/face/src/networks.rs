@@ -244,7 +244,7 @@ impl Stage {
 }
 
 impl Networks {
-    /// Cheap to call: weights are shared, working memory is new.
+    /// Makes runners. This is cheap: weights are shared, and only working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
         let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {

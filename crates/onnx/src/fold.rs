@@ -41,7 +41,7 @@ pub fn constant(op: &Op, inputs: &[&Tensor], shape: &[usize]) -> Option<Tensor> 
     Some(Tensor { shape: shape.to_vec(), data })
 }
 
-/// Row-major strides of `shape`, in elements.
+/// Returns the row-major strides of `shape`, in elements.
 pub fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {

@@ -61,7 +61,7 @@ impl RawNode {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
-    /// A text attribute; invalid UTF-8 reads as `""`, which no operator accepts.
+    /// Returns a text attribute; invalid UTF-8 reads as `""`, which no operator accepts.
     pub fn text<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
         self.attribute(name).map_or(default, |a| std::str::from_utf8(&a.s).unwrap_or_default())
     }

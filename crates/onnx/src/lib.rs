@@ -56,7 +56,7 @@ pub enum Engine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
     pub name: String,
-    /// In ONNX order: images are `[N, C, H, W]`.
+    /// Sizes in ONNX order: images are `[N, C, H, W]`.
     pub shape: Vec<usize>,
 }
 

@@ -105,7 +105,7 @@ pub fn read(arena: &[f32], start: usize, step: usize, into: &mut [f32]) {
     }
 }
 
-/// The reverse of [`read`].
+/// Copies `from` to elements that lie `step` apart, from `start` on: the reverse of [`read`].
 pub fn write(arena: &mut [f32], start: usize, step: usize, from: &[f32]) {
     if step == 1 {
         arena[start..start + from.len()].copy_from_slice(from);

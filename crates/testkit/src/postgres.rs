@@ -130,7 +130,7 @@ fn command(program: &Path, account: Option<(u32, u32)>) -> Command {
     if let Some((user, group)) = account {
         command.uid(user).gid(group);
     }
-    // That account may have no access to the tests' own folder.
+    // The account may have no access to the tests' own folder.
     command.current_dir("/");
     command
 }

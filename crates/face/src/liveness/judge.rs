@@ -56,7 +56,7 @@ pub struct Evidence {
     pub seen: usize,
     /// The most faces at once.
     pub faces_max: usize,
-    /// From the first frame that shows a face to the last.
+    /// The time from the first frame that shows a face to the last.
     pub length_ms: u32,
     /// The longest time from one frame to the next, and the longest time of consecutive frames without a face. A frame
     /// that is not later than the one before counts as a gap without end.

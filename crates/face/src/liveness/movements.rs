@@ -64,7 +64,7 @@ impl Rest {
         let start = shots.first()?.t_ms;
         let first: Vec<&Shot> =
             shots.iter().take_while(|shot| shot.t_ms <= start.saturating_add(BEGINNING_MS)).collect();
-        // Whoever blinks at the beginning has open eyes all the same.
+        // Somebody who blinks at the beginning has open eyes all the same.
         Self::among(&first, first.iter().map(|shot| shot.eyes).fold(0.0, f32::max))
     }
 
@@ -248,7 +248,7 @@ mod tests {
     const STILL: [Seen; 8] = [(2.0, -3.0, 0.05, 0.3); 8];
     const LEFT: Seen = (27.0, -1.0, 0.05, 0.3);
 
-    /// A shot every 100 ms.
+    /// Makes a film with a shot every 100 ms.
     fn film(shown: &[Seen]) -> Vec<Shot> {
         let shot = |(place, &(yaw, pitch, mouth, eyes)): (usize, &Seen)| {
             let (t_ms, roll, iod) = (place as u32 * 100, 0.0, 60.0);
@@ -262,7 +262,7 @@ mod tests {
         movements(&shots, &Rest::of(&shots).expect("it has shots"))
     }
 
-    /// Each part for 300 ms, between parts rest.
+    /// Returns the movements of a film that shows each part for 300 ms, and rest between parts.
     fn moving(parts: &[Seen]) -> Vec<Challenge> {
         let mut shown = STILL.to_vec();
         for part in parts {
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn lids_are_compared_with_those_before_and_after() {
-        // Whoever looks a little down narrows the eyes a little, and does not blink.
+        // Somebody who looks a little down narrows the eyes a little, and does not blink.
         let narrow = [(2.0, 0.0, 0.05, 0.2); 40];
         assert_eq!(made(&[&STILL[..], &narrow[..]].concat()), []);
         let blink = [(2.0, 0.0, 0.05, 0.1); 3];

@@ -1,5 +1,5 @@
-//! How much memory one picture may take, counted in the bytes that are allocated while it is described: the same on
-//! every machine and with every allocator. The JPEG decoder allocates in C, which is seen in the memory of the process.
+//! Measures the memory that one picture may take, in bytes that are allocated while it is described: the same on every
+//! machine and with every allocator. The JPEG decoder allocates in C, which shows in the memory of the process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ fn taken(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         taken(layout.size());
-        // SAFETY: the caller keeps this function's promises, which are the same.
+        // SAFETY: the caller keeps the contract of this function, which is the same.
         unsafe { System.alloc(layout) }
     }
 
@@ -59,12 +59,12 @@ static ALLOCATOR: Counting = Counting;
 /// The most bytes that a picture takes at once.
 struct Taken {
     allocated: usize,
-    /// More than the process had before; 0 where the system does not tell.
+    /// The growth of the process' resident memory; 0 if the system does not report it.
     resident: usize,
     answer: String,
 }
 
-/// A number of the process' status, in bytes; 0 where the system does not tell.
+/// Returns a number of the process' status, in bytes; 0 if the system does not report it.
 fn status(name: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).and_then(|line| line.split_whitespace().next());
@@ -75,7 +75,7 @@ fn taken_by(networks: &mut Networks, file: Vec<u8>) -> Taken {
     let picture = Picture { bytes: file.into(), rotation: true, wanted: WantedFace::Only };
     let before = IN_USE.load(Ordering::Relaxed);
     MOST_IN_USE.store(before, Ordering::Relaxed);
-    // The most that is resident is counted anew from here on.
+    // From here on the peak of resident memory is counted anew.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let resident = status("VmRSS:");
     let answer = networks.describe(&picture).map_or_else(|error| error.to_string(), |_| "a face".to_owned());

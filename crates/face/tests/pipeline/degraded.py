@@ -16,7 +16,7 @@ SEED = 42
 
 def main() -> None:
     photograph, folder = cv2.imread(sys.argv[1]), pathlib.Path(sys.argv[2])
-    # As large as a selfie is enough, and quick.
+    # The size of a selfie is enough, and quick.
     photograph = cv2.resize(photograph, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(folder / "untouched.png"), photograph)
     for component, ways in COMPONENT_REGISTRY.items():

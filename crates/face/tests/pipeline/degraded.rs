@@ -1,4 +1,4 @@
-//! A photograph that another project makes worse, by component of ISO/IEC 29794-5 and in grades.
+//! Rates a photograph that another project degrades, by component of ISO/IEC 29794-5 and in grades.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use testkit::{project, python};
 use crate::networks;
 
 const GRADES: [&str; 4] = ["025", "050", "075", "100"];
-/// What loses a match: quality falls with each grade, by [`FALL_MIN`] at least in all.
+/// Degradations that lose a match: quality falls with each grade, and by at least [`FALL_MIN`] in all.
 const FALLS: [&str; 15] = [
     "CompressionArtifacts-0",
     "DynamicRange-0",
@@ -28,14 +28,14 @@ const FALLS: [&str; 15] = [
     "Sharpness-2",
     "UnderExposurePrevention-0",
 ];
-/// What does not: the face is turned in the picture, or something beside it changes. Quality says how a picture compares,
-/// not how a passport wants it, and stays within [`UNREST`].
+/// Degradations that do not: the face is turned in the picture, or something beside it changes. Quality rates how a
+/// picture compares, not how a passport wants it, and stays within [`UNREST`].
 const STAYS: [&str; 4] =
     ["BackgroundUniformity-0", "HeadPoseRoll-0", "IlluminationUniformity-0", "SingleFacePresent-0"];
 const FALL_MIN: i32 = 40;
 const UNREST: i32 = 8;
 
-/// What no face has.
+/// Stands for the quality of a picture in which no face is found.
 const NOBODY: i32 = -1000;
 
 fn quality(networks: &mut Networks, file: &Path) -> i32 {

@@ -1,4 +1,4 @@
-//! Image files of every form, whole and damaged.
+//! Reads image files of every form, whole and damaged.
 
 use face::image::Image;
 use face::values::picture::Landmarks;
@@ -32,7 +32,7 @@ fn written(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A TIFF header with one entry, the orientation; in either byte order.
+/// Makes a TIFF header with one entry, the orientation, in either byte order.
 fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     if big_endian {
         [&b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"[..], &[orientation], &[0; 6]].concat()
@@ -41,14 +41,14 @@ fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
     }
 }
 
-/// A JPEG with an EXIF segment before all others.
+/// Makes a JPEG with an EXIF segment before all others.
 fn oriented_jpeg(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
     let segment = [b"Exif\0\0", exif].concat();
     let length = (segment.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xff, 0xe1], &length, &segment, &jpeg[2..]].concat()
 }
 
-/// A PNG with an `eXIf` chunk after its header.
+/// Makes a PNG with an `eXIf` chunk after its header.
 fn oriented_png(png: &[u8], exif: &[u8]) -> Vec<u8> {
     let body = [&b"eXIf"[..], exif].concat();
     let length = (body.len() as u32 - 4).to_be_bytes();
@@ -56,7 +56,7 @@ fn oriented_png(png: &[u8], exif: &[u8]) -> Vec<u8> {
     [&png[..header_end], &length, &body, &crc32fast::hash(&body).to_be_bytes(), &png[header_end..]].concat()
 }
 
-/// An ISO/IEC 19794-5 record of one face, with one point marked.
+/// Makes an ISO/IEC 19794-5 record of one face, with one point marked.
 fn record(picture: &[u8]) -> Vec<u8> {
     let length = (20 + 8 + 12 + picture.len() as u32).to_be_bytes();
     let face = [&length[..], &[0, 1], &[0; 14 + 8 + 12], picture].concat();
@@ -108,7 +108,7 @@ fn exif_orientation_is_honoured() {
     let upright = image::load_from_memory(&file("baseline.jpg")).expect("it is a picture").into_rgb8();
     let expected = networks.describe(&picture(crate::png(&upright))).expect("it shows a face");
     for orientation in 1..=8u8 {
-        // What a camera stores that is to be looked at in this way.
+        // A camera that states this orientation stores the upright picture like this.
         let stored = match orientation {
             1 => upright.clone(),
             2 => imageops::flip_horizontal(&upright),
@@ -130,7 +130,7 @@ fn exif_orientation_is_honoured() {
     }
 }
 
-/// A picture of 60 x 40 pixels is 40 x 60 where it is turned.
+/// A picture of 60 x 40 pixels is 40 x 60 once it is turned.
 #[test]
 fn exif_is_found_where_programs_put_it() {
     let networks = networks(Engine::Auto);
@@ -155,7 +155,7 @@ fn exif_is_found_where_programs_put_it() {
     }
 }
 
-/// A WebP in its extended form, with an `EXIF` chunk after the picture.
+/// Makes a WebP in its extended form, with an `EXIF` chunk after the picture.
 fn oriented_webp(webp: &[u8], exif: &[u8]) -> Vec<u8> {
     let chunk = |name: &[u8], data: &[u8]| [name, &(data.len() as u32).to_le_bytes(), data].concat();
     let head = chunk(b"VP8X", &[8, 0, 0, 0, 59, 0, 0, 39, 0, 0]);
@@ -237,7 +237,7 @@ fn truncated_files_are_refused_or_read_but_never_half() {
         for percent in (0..100).step_by(3) {
             let cut = &bytes[..bytes.len() * percent / 100];
             let result = decoded(&networks, cut).map(drop);
-            // Of an animation the first picture may be whole.
+            // The first picture of an animation may be whole.
             if name != "animated.webp" && percent < 96 {
                 assert!(matches!(result, Err(Error::Undecodable(_))), "{name}, {percent} %: {result:?}");
             }
@@ -280,7 +280,7 @@ fn the_samples_are_read_whatever_their_size() {
             let is_narrow = matches!(described, Err(Error::TooNarrow { .. }));
             assert!(is_narrow || matches!(described, Ok(_) | Err(Error::NoFace)), "{width} x {height}: {described:?}");
             assert_eq!(is_narrow, width.max(height) == 900);
-            // Nobody in a picture is no error where an age is asked for, however narrow it is.
+            // An age estimate of a picture without a face is not an error, however narrow the picture is.
             assert!(networks.estimate_age(&picture(file)).is_ok());
         }
     }

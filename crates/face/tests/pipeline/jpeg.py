@@ -6,7 +6,7 @@ import sys
 from PIL import Image, ImageFile, features
 
 assert features.check("libjpeg_turbo"), "this Pillow has another library"
-# Else Pillow refuses a file without its end marker, which the library reads.
+# Without this, Pillow refuses a file without its end marker, which the library reads.
 ImageFile.LOAD_TRUNCATED_IMAGES = True
 for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jpg")):
     try:

@@ -1,4 +1,4 @@
-//! JPEG files of every form, pixel by pixel as libjpeg-turbo reads them.
+//! Compares JPEG files of every form, pixel by pixel, with what libjpeg-turbo reads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,14 @@ use crate::jpeg::encoder::{Colours, Form, Scans};
 
 mod encoder;
 
-/// The reference may be another version of the library, and rounds inks otherwise.
+/// The largest difference of a sample: the reference may be another version of the library, and rounds inks
+/// differently.
 const DIFFERENCE_MAX: u8 = 2;
 
-/// A file and the kind of it that the table shows.
+/// The kind of a file, as the table shows it, and the file.
 type Named = (&'static str, Vec<u8>);
 
-/// The files of a kind: all, equal within [`DIFFERENCE_MAX`], refused here.
+/// The numbers of files of a kind: all, those equal within [`DIFFERENCE_MAX`], those refused here.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     files: usize,
@@ -32,12 +33,12 @@ fn photograph(width: u32, height: u32) -> RgbImage {
     sample.resize_exact(width, height, FilterType::Triangle).into_rgb8()
 }
 
-/// Sides that fill no block, and sides that do.
+/// Makes two pictures whose sides are not multiples of a block, and one whose sides are.
 fn photographs() -> [RgbImage; 3] {
     [photograph(203, 251), photograph(96, 128), photograph(17, 33)]
 }
 
-/// Factors of the first component, of a picture whose others have 1, 1.
+/// Sampling factors of the first component; the other components have 1, 1.
 const FIRST: [(i32, i32); 12] =
     [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4), (4, 2), (2, 4), (3, 1), (1, 3), (3, 2), (4, 4)];
 
@@ -47,7 +48,7 @@ fn whole() -> Vec<Named> {
         let mut add = |kind, form: &Form| all.push((kind, form.encoded(&picture)));
         for first in FIRST {
             let plain = Form::new(Colours::YCbCr, &[first, (1, 1), (1, 1)]);
-            // More than ten blocks do not fit into one unit.
+            // More than ten blocks do not fit into one interleaved unit.
             let is_interleaved = first.0 * first.1 + 2 <= 10;
             if is_interleaved {
                 add("one scan", &plain);
@@ -85,7 +86,7 @@ fn whole() -> Vec<Named> {
     all
 }
 
-/// Files whose headers some software writes, changed byte by byte.
+/// Makes files with headers as some software writes them, changed byte by byte.
 fn sloppy() -> Vec<Named> {
     let mut all = Vec::new();
     for picture in photographs() {
@@ -112,7 +113,7 @@ fn sloppy() -> Vec<Named> {
     all
 }
 
-/// The place of a segment.
+/// Returns the place of a segment.
 fn place(file: &[u8], marker: u8) -> usize {
     file.windows(2).position(|pair| pair == [0xff, marker]).expect("it has such a segment")
 }
@@ -144,7 +145,7 @@ fn with_last_coefficient(file: &[u8], last: u8) -> Vec<u8> {
     file
 }
 
-/// True if no sample differs by more than [`DIFFERENCE_MAX`].
+/// Returns true if no sample differs by more than [`DIFFERENCE_MAX`].
 pub fn is_equal(image: &Image, reference: &RgbImage) -> bool {
     let (width, height) = image.stored_size();
     (width as u32, height as u32) == reference.dimensions()
@@ -183,7 +184,7 @@ fn pixels_are_as_libjpeg_turbo_reads_them() {
     assert!(counts.values().all(|count| count.equal == count.files), "some are read otherwise");
 }
 
-/// A picture that another program wrote as PPM.
+/// Reads a picture that another program wrote as PPM.
 pub fn reference(path: &Path) -> RgbImage {
     let ppm = std::fs::read(path).expect("the reference wrote it");
     let mut lines = ppm.splitn(4, |byte| *byte == b'\n');

@@ -1,4 +1,4 @@
-//! JPEG 2000 files of the usual forms, pixel by pixel as `OpenJPEG` reads them.
+//! Compares JPEG 2000 files of the usual forms, pixel by pixel, with what `OpenJPEG` reads.
 
 use face::image::{Image, PIXELS_MAX};
 use face::memory::Memory;

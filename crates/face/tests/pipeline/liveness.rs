@@ -1,4 +1,4 @@
-//! Films that the performer makes, and attacks, before the real networks.
+//! Runs the real networks on films that the performer makes, and on attacks.
 
 use bytes::Bytes;
 use evaluate::performer::attack::{Attack, attack};
@@ -26,7 +26,7 @@ fn portrait(networks: &mut Networks) -> Portrait {
     Portrait::read(networks, samples::PORTRAIT).expect("it shows a face")
 }
 
-/// At the highest level, what `asked` asks for.
+/// Makes a capture of what `asked` asks for, at the highest level.
 fn replay(asked: &Performance, frames: Vec<Frame>) -> LivenessCapture {
     LivenessCapture { asked: asked.asked.clone(), level: SecurityLevel::High, is_virtual: None, frames }
 }
@@ -53,14 +53,14 @@ fn whoever_does_what_is_asked_is_accepted() {
     }
 }
 
-/// What was measured on a film, and why it is refused at the highest level.
+/// Measures a film. Returns the reasons for which it is refused at the highest level, and the evidence.
 fn judged(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> (Vec<Reason>, Evidence) {
     let evidence = networks.measure(&replay(asked, frames)).expect("the networks run").evidence;
     let reasons = evidence.judge(&asked.asked, SecurityLevel::High, networks.liveness());
     (reasons, evidence)
 }
 
-/// A verdict is worth little if it depends on how many frames a second a camera takes.
+/// A verdict is worth little if it depends on a camera's frame rate.
 #[test]
 fn the_verdict_is_the_same_at_every_frame_rate() {
     let mut networks = networks(Engine::Auto);
@@ -79,7 +79,7 @@ fn the_verdict_is_the_same_at_every_frame_rate() {
     }
 }
 
-/// What the landmark network makes of a turned face is less at rest than that of one that looks ahead.
+/// The landmark network gives noisier points for a turned face than for one that looks ahead.
 #[test]
 fn a_still_is_frozen_however_the_head_is_turned_in_it() {
     let mut networks = networks(Engine::Auto);
@@ -107,7 +107,7 @@ fn who_sleeps_is_refused() {
     assert_eq!(reasons, [Reason::EyesClosed], "{evidence:?}");
 }
 
-/// Every one of these is refused, among others for its reason.
+/// Fails unless each of these attacks is refused, among others for its reason.
 fn refused(liveness_type: LivenessType, challenges: &[Challenge], attacks: &[(Attack, Reason)]) {
     let mut networks = networks(Engine::Auto);
     let portrait = portrait(&mut networks);
@@ -131,11 +131,11 @@ fn films_that_were_put_together_are_refused() {
     let put_together =
         [(Attack::Still, Reason::Frozen), (Attack::TwoPeople, Reason::FaceChanged), (Attack::Dropped, Reason::Cut)];
     refused(LivenessType::PassiveVideo, &[], &put_together);
-    // A photograph in the place of the camera, with fresh noise in each frame.
+    // A photograph replaces the camera, with fresh noise in each frame.
     refused(LivenessType::Passive, &[], &[(Attack::Still, Reason::Injected)]);
 }
 
-/// How real the faces of a film look to the built-in network.
+/// Returns how real the faces of a film look to the built-in network.
 fn real(networks: &mut Networks, asked: &Performance, frames: Vec<Frame>) -> f32 {
     networks.measure(&replay(asked, frames)).expect("the networks run").evidence.real.expect("there is such a network")
 }
@@ -166,12 +166,12 @@ fn broken_captures_are_refused_and_harm_nobody() {
     let mut backwards = film[..20].to_vec();
     backwards[12].t_ms = 0;
     assert!(judged(backwards).contains(&Reason::Cut));
-    // One picture that came thirty times.
+    // One picture comes twenty times.
     let again: Vec<Frame> = film[..20].iter().map(|frame| Frame { jpeg: film[0].jpeg.clone(), ..*frame }).collect();
     assert!(judged(again).contains(&Reason::Frozen));
 }
 
-/// What the demonstration shows must not depend on what its check happens to ask for.
+/// The demonstration must not depend on the challenges that its check happens to draw.
 #[test]
 fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
     let mut networks = networks(Engine::Auto);
@@ -180,7 +180,7 @@ fn the_person_of_the_demonstration_can_do_whatever_is_asked() {
     assert_eq!(verdict(&mut networks, &asked, performer::perform(&portrait, &asked)).reasons, []);
 }
 
-/// A film before a screen that shows the colours of this random number.
+/// Makes a film before a screen that shows the colours of this random number.
 fn lit(random: u8) -> Performance {
     let asked = Asked { lights: lights::schedule(4, &[random; 32]), ..Asked::passive(LivenessType::PassiveVideo) };
     Performance { asked, seed: u64::from(random), frame_ms: FRAME_MS }
@@ -206,7 +206,7 @@ fn what_does_not_reflect_the_light_of_this_check_is_refused() {
         let (reasons, evidence) = judged(&mut networks, &asked, frames);
         assert!(reasons.contains(&reason), "{evidence:?}");
     };
-    // A film that was made for another check, and one without any light.
+    // One film was made for another check, and one without any light.
     refused(performer::perform(&portrait, &lit(2)), Reason::LightNotReflected);
     let dark = Performance { asked: Asked::passive(LivenessType::PassiveVideo), ..lit(1) };
     let film = performer::perform(&portrait, &dark);

@@ -1,4 +1,4 @@
-//! The real networks against reference numbers, and the pipeline against photographs.
+//! Compares the real networks with reference numbers, and runs the pipeline on photographs.
 
 mod degraded;
 #[path = "../../examples/match.rs"]
@@ -20,7 +20,7 @@ use face::values::picture::Point;
 use face::{DescribedFace, Error, Picture, WantedFace};
 use onnx::Engine;
 
-/// The built-in pack, ready to run.
+/// Returns the built-in pack, ready to run.
 fn networks(engine: Engine) -> Networks {
     let pack = Pack::built_in().expect("the pack is whole");
     let settings = Settings { engine, ..Settings::default() };
@@ -31,7 +31,7 @@ fn picture(bytes: impl Into<bytes::Bytes>) -> Picture {
     Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Only }
 }
 
-/// An image as a file without loss.
+/// Encodes an image without loss.
 fn png(image: &image::RgbImage) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).expect("memory takes it");
@@ -50,7 +50,7 @@ fn distance(a: Point, b: Point) -> f32 {
     (a.x - b.x).hypot(a.y - b.y)
 }
 
-/// How far both eyes of two faces are apart at most, in pixels.
+/// Returns the larger of the distances between the left eyes and the right eyes of two faces, in pixels.
 fn eyes_apart(a: &DescribedFace, b: &DescribedFace) -> f32 {
     let (a, b) = (a.landmarks.eyes.expect("it has eyes"), b.landmarks.eyes.expect("it has eyes"));
     distance(a.left, b.left).max(distance(a.right, b.right))

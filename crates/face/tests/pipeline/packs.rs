@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use testkit::project;
 
-/// A copy of the built-in pack's folder, removed in the end.
+/// A copy of the built-in pack's folder, which is removed at the end.
 pub struct Folder(pub TempDir);
 
 impl Folder {
@@ -35,7 +35,7 @@ impl Folder {
         std::fs::write(file, text.replacen(from, to, 1)).expect("there is room");
     }
 
-    /// Changes a network, and its sha256 in the manifest with it.
+    /// Changes a network, and its SHA-256 in the manifest.
     fn patch(&self, file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
         let path = self.0.path().join(file);
         let before = std::fs::read(&path).expect("it is there");
@@ -55,7 +55,7 @@ fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// Every `from` becomes `to`, which is as long.
+/// Replaces every `from` by `to`, which must be as long.
 fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     for at in places {

@@ -1,4 +1,4 @@
-//! Faces of all sizes and in all positions.
+//! Runs the pipeline on faces of all sizes and in all positions.
 
 use face::calibration::{Calibration, Knot};
 use face::curves::Types;
@@ -17,13 +17,13 @@ fn photograph(name: &str) -> RgbImage {
     image::load_from_memory(&sample(name)).expect("it is a picture").into_rgb8()
 }
 
-/// Numbers from 0 to 255 that look like chance and are always the same.
+/// Returns pseudo-random numbers from 0 to 255, which are always the same.
 fn noise(seed: u32) -> impl Iterator<Item = u8> {
     let step = |state: u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     std::iter::successors(Some(seed), move |state| step(*state)).map(|state| (state >> 24) as u8)
 }
 
-/// A page of text, as far as a network can tell: dark strokes in lines.
+/// Makes what a network sees as a page of text: dark strokes in lines.
 fn page(width: u32, height: u32) -> RgbImage {
     let mut ink = noise(7);
     let mut page = RgbImage::from_pixel(width, height, Rgb([244, 242, 236]));
@@ -60,7 +60,7 @@ fn one_person_is_far_more_alike_than_two() {
 #[test]
 fn people_look_about_as_old_as_they_were() {
     let mut networks = networks(Engine::Auto);
-    // Their age on the day of the photograph.
+    // The truth is their age on the day of the photograph.
     for (name, truth) in [("obama.jpg", 51.0), ("obama2.jpg", 48.0), ("obama3.jpg", 48.0), ("biden.jpg", 67.0)] {
         let aged = networks.estimate_age(&picture(sample(name))).expect("it runs");
         let face = aged.face.expect("it shows a face");
@@ -140,7 +140,7 @@ fn a_second_face_counts_from_a_quarter_of_the_first_on() {
     assert!(only.is_ok());
 }
 
-/// A card with a portrait, and another one beside it: so much of its width, and so strongly printed.
+/// Makes a card with a portrait, and a second one beside it, with this share of its width and this strength of print.
 fn card(portrait: &RgbImage, second: &RgbImage, width_share: f32, strength: f32) -> Vec<u8> {
     let ground = [214, 222, 226];
     let mut card = RgbImage::from_pixel(1000, 640, Rgb(ground));
@@ -180,11 +180,11 @@ fn a_document_may_show_its_person_twice() {
             assert_eq!(faces(&card, image_type), Err(Error::MultipleFaces(2)), "{width_share}, {strength}");
         }
     }
-    // Too faint to be recognised, and small: so a second print may look, too.
+    // This second print is small, and too faint to be recognised.
     let faint = card(&obama, &biden, 0.5, 0.3);
     assert_eq!(faces(&faint, ImageType::Selfie), Err(Error::MultipleFaces(2)));
     assert!(faces(&faint, ImageType::IdDocument).is_ok());
-    // Any other second person is one.
+    // Any other second face counts as another person.
     for (width_share, strength) in [(0.6, 1.0), (0.9, 1.0), (0.9, 0.5)] {
         let refused = faces(&card(&obama, &biden, width_share, strength), ImageType::IdDocument);
         assert_eq!(refused, Err(Error::MultipleFaces(2)), "{width_share}, {strength}");
@@ -198,7 +198,7 @@ fn no_face_is_no_face() {
     let noise = RgbImage::from_raw(640, 640, noise(1).take(3 * 640 * 640).collect()).expect("the size fits");
     let pixel = RgbImage::from_pixel(1, 1, Rgb([200, 160, 140]));
     let line = RgbImage::from_pixel(2000, 1, Rgb([200, 160, 140]));
-    // No network is asked about a line.
+    // A line is refused before any network runs.
     let narrow = Error::TooNarrow { width: 2000, height: 1 };
     let empty = [grey, noise, page(1240, 1754), pixel].map(|empty| (empty, Error::NoFace));
     for (empty, why) in empty.into_iter().chain([(line, narrow)]) {
@@ -226,7 +226,7 @@ fn a_picture_on_its_side_is_found_when_asked_for() {
             networks.describe(&Picture { rotation: true, ..picture(png(&turned)) }).expect("it shows a face");
         let cosine = described.template.cosine(&expected.template);
         assert!(cosine > 0.98, "{quarter}: {cosine}");
-        // Where the eyes of the upright picture lie in the turned one.
+        // The upright picture's eyes lie at these places in the turned one.
         let eyes = expected.landmarks.eyes.expect("it has eyes");
         let places = [eyes.left, eyes.right].map(|p| match quarter {
             0 => (p.x, p.y),

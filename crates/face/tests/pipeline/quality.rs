@@ -1,4 +1,4 @@
-//! Copies of a photograph that were made worse, in the order in which a person would put them.
+//! Rates copies of a photograph that are degraded more and more: quality orders them as a person would.
 
 use face::networks::Networks;
 use face::values::picture::{Quality, QualityReason};
@@ -12,7 +12,7 @@ use testkit::project::{self, sample};
 
 use crate::{networks, png, shared};
 
-/// Each with its interocular distance in pixels.
+/// The sample photographs, each with its interocular distance in pixels.
 const SAMPLES: [(&str, f32); 2] = [("obama.jpg", 106.0), ("biden.jpg", 121.0)];
 
 fn quality(networks: &mut Networks, bytes: Vec<u8>) -> Quality {
@@ -20,8 +20,8 @@ fn quality(networks: &mut Networks, bytes: Vec<u8>) -> Quality {
     networks.describe(&picture).expect("it shows a face").quality
 }
 
-/// Of copies by rising strength, each made worse by `worse`: the quality falls from the untouched one on, and of the
-/// last the reason is named.
+/// Fails unless quality falls from the untouched photograph on, over copies that `worse` degrades with rising strength.
+/// The last copy must name the reason.
 fn falls(what: &str, strengths: &[f32], reason: QualityReason, worse: impl Fn(&RgbImage, f32, f32) -> Vec<u8>) {
     let mut networks = networks(Engine::Auto);
     for (name, iod) in SAMPLES {
@@ -43,7 +43,7 @@ fn each(image: &RgbImage, mut change: impl FnMut(f32) -> f32) -> Vec<u8> {
 
 #[test]
 fn blur_lowers_quality() {
-    // Standard deviation in hundredths of the interocular distance.
+    // The strength is a standard deviation in hundredths of the interocular distance.
     falls("blur", &[4.0, 8.0, 12.0], QualityReason::Blurred, |image, strength, iod| {
         png(&imageops::blur(image, strength / 100.0 * iod))
     });
@@ -60,7 +60,7 @@ fn noise_lowers_quality() {
 
 #[test]
 fn compression_lowers_quality() {
-    // Minus JPEG's own quality.
+    // The strength is JPEG's own quality with a minus sign.
     falls("compression", &[-20.0, -10.0, -5.0], QualityReason::Compressed, |image, quality, _| {
         let mut bytes = Vec::new();
         JpegEncoder::new_with_quality(&mut bytes, -quality as u8).encode_image(image).expect("memory takes it");

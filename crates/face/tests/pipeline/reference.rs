@@ -1,4 +1,5 @@
-//! Every network, on both executors, on inputs made by a formula; then the pipeline on six photographs.
+//! Compares every network, on both executors, with references for inputs made by a formula; then the pipeline on six
+//! photographs.
 
 use face::find::{self, Turns};
 use face::geometry::Similarity;
@@ -21,12 +22,12 @@ fn planes(side: usize, value: impl Fn(usize, usize, usize) -> usize) -> Planes {
     Planes { width: side, height: side, values: (0..3).flat_map(rows).collect() }
 }
 
-/// The input of the entries "synthetic".
+/// Makes the input of the entries "synthetic".
 fn synthetic(side: usize) -> Planes {
     planes(side, |channel, y, x| 7 * y + 13 * x + 29 * channel + (y * x) % 31)
 }
 
-/// The input of `recognizer.json`; `tools/reference/recognizer.py` has the same formula.
+/// Makes the input of `recognizer.json`; `tools/reference/recognizer.py` has the same formula.
 fn drawn(seed: usize) -> Planes {
     planes(112, |channel, y, x| {
         let stripes = 7 * y + 13 * x + 29 * channel + (y * x) % 31;
@@ -35,7 +36,7 @@ fn drawn(seed: usize) -> Planes {
     })
 }
 
-/// The outputs of a network, by name.
+/// Runs a network, and returns its outputs by name.
 fn run(network: &Network, engine: Engine, planes: &Planes) -> impl Fn(&str) -> Vec<f32> + use<> {
     let graph = Graph::from_bytes(network.onnx.clone()).expect("it is ONNX");
     let shape = [1, 3, planes.height, planes.width];
@@ -58,7 +59,7 @@ fn the_detector_agrees_with_its_reference() {
     for engine in ENGINES {
         let output = run(&pack.detector, engine, &synthetic(256));
         assert_near(&output("scores"), reference.tensor("synthetic/blazeface.score"), 1e-4, "scores");
-        // The reference's rows have their anchors added: two in each place of 16 pixels, then six in each of 32.
+        // The reference's rows have their anchors added: two in each cell of 16 pixels, then six in each cell of 32.
         let anchor = |row: usize| match row {
             0..512 => (row / 2 % 16 * 16 + 8, row / 2 / 16 * 16 + 8),
             _ => ((row - 512) / 6 % 8 * 32 + 16, (row - 512) / 6 / 8 * 32 + 16),
@@ -128,7 +129,7 @@ fn the_recognizer_agrees_with_onnxruntime() {
         for (seed, vector) in vectors.iter().enumerate() {
             let vector: Vec<f32> = vector.as_array().expect("a list").iter().map(number).collect();
             let found = networks.recognize(0, &drawn(seed)).expect("it runs");
-            // A ten-thousandth of the range of its numbers.
+            // The tolerance is a ten-thousandth of the range of the vector's numbers.
             let (low, high) = vector.iter().fold((0f32, 0f32), |(low, high), v| (low.min(*v), high.max(*v)));
             assert_near(&found, &vector, 1e-4 * (high - low), "vector");
         }
@@ -166,7 +167,7 @@ fn photographs_agree_with_the_reference_from_their_files_on() {
     }
 }
 
-/// The crop that the reference took, as the entry's matrix says.
+/// Returns the map of the crop that the reference took, from the entry's matrix.
 fn matrix(crop: &Value) -> Similarity {
     let at = |row: usize, column: usize| crop["matrix"][row][column].as_f64().expect("it is a number");
     Similarity { a: at(0, 0), b: at(1, 0), shift_x: at(0, 2), shift_y: at(1, 2) }
@@ -180,18 +181,18 @@ fn ages_of_photographs_agree_with_the_reference() {
         let image = crate::decoded(&networks, &bytes).expect("it is a picture");
         let crop = &entry["age112"];
         let mut planes = resample::warped_over_edges(image.view(), matrix(crop), 112);
-        // The reference's were whole numbers.
+        // The reference's pixels were whole numbers.
         planes.values.iter_mut().for_each(|value| *value = value.round());
-        // From the middle of the middle row on.
+        // The list begins at the middle of the middle row.
         for (at, value) in crop["input"]["middle_row_24"].as_array().expect("a list").iter().enumerate() {
             let own = planes.values[(at % 3 * 112 + 56) * 112 + 56 + at / 3];
             assert!((own - number(value)).abs() <= 2.0, "{name}: {own} is not {value}");
         }
         let expected = number(&entry["outputs"]["age_gender"]["age"]);
-        // A pixel may differ by a level or two; the network itself is held to 0.05 years above.
+        // A pixel may differ by a level or two. Another test holds the network itself to 0.05 years.
         assert_near(&[networks.years(&planes).expect("it runs")], &[expected], 1.0, name);
 
-        // With points of our own the crop is nearly the same.
+        // With our own points the crop is nearly the same.
         let found = find::largest(&mut networks, &image, Turns::None).expect("it runs").expect("it shows a face");
         let planes = networks.age_crop(image.view(), found.mesh.square_of(1.0));
         let (plain, mirrored) = (networks.years(&planes), networks.years(&planes.mirrored()));

@@ -1,4 +1,4 @@
-//! Reference numbers and pictures that lie beside the project, not in it.
+//! Reads reference numbers and pictures that lie beside the project.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use testkit::shared;
 
-/// Where pictures and reference numbers lie.
+/// Returns the folder of pictures and reference numbers; `None` if it is absent.
 pub fn folder() -> Option<PathBuf> {
     shared::folder("research/reference")?.ancestors().nth(2).map(PathBuf::from)
 }
@@ -29,7 +29,7 @@ impl Reference {
         self.tensors.get(name).unwrap_or_else(|| panic!("there is no {name}"))
     }
 
-    /// The entry, the file and the name in tensors of each picture.
+    /// Returns the entry of each picture, its file, and its name in the tensors.
     pub fn pictures(&self) -> impl Iterator<Item = (&Value, Vec<u8>, &str)> {
         let faces = folder().expect("this was read from it").join("faces/lfw");
         let pictures = self.index["pictures"].as_object().expect("it lists pictures");
@@ -41,7 +41,7 @@ impl Reference {
     }
 }
 
-/// 32-bit floats of a safetensors file: the length of a JSON header, the header, the data.
+/// Reads the 32-bit floats of a safetensors file: the length of a JSON header, the header, the data.
 fn safetensors(bytes: &[u8]) -> HashMap<String, Vec<f32>> {
     let (length, rest) = bytes.split_first_chunk::<8>().expect("it has a length");
     let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);

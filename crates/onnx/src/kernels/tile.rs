@@ -160,7 +160,7 @@ impl<S: Simd, const L: usize, const N: usize> Vectors<S, L, N> {
         }
     }
 
-    /// `x * weights + self`
+    /// Computes `x * weights + self` in place.
     #[inline(always)]
     unsafe fn add_scaled(&mut self, x: f32, weights: &Self) {
         // SAFETY: the caller's contract.
@@ -176,7 +176,7 @@ impl<S: Simd, const L: usize, const N: usize> Vectors<S, L, N> {
     }
 
     lanewise!(
-        /// `self * b + c`
+        /// Returns `self * b + c`.
         fma(b, c);
         add(b);
         min(b);

@@ -1,10 +1,10 @@
-//! When two lists of numbers are the same result.
+//! Compares lists of numbers that should be the same result.
 
 use std::fs;
 use std::path::Path;
 
-/// Why `found` is not `wanted`: by more than `tolerance` times the largest wanted value (at least one),
-/// in length, or by a value that is no number.
+/// Returns why `found` differs from `wanted`: by more than `tolerance` times the largest wanted value (at least one),
+/// in length, or by a value that is not a number. `None` if they agree.
 pub fn difference(wanted: &[f32], found: &[f32], tolerance: f32) -> Option<String> {
     if wanted.len() != found.len() {
         return Some(format!("{} values, not {}", found.len(), wanted.len()));
@@ -14,10 +14,11 @@ pub fn difference(wanted: &[f32], found: &[f32], tolerance: f32) -> Option<Strin
     (error > tolerance * largest).then(|| format!("off by {error:.1e} where values reach {largest:.2}"))
 }
 
-/// What single precision makes of sums of ones: smaller differences say nothing.
+/// The rounding error of single precision in sums of ones: smaller differences mean nothing.
 const ROUNDING: f32 = 1e-6;
 
-/// Why `found` is not `wanted`: by more than `tolerance` times the range from the smallest to the largest wanted value.
+/// Returns why `found` differs from `wanted`: in length, or by more than `tolerance` times the range from the smallest
+/// to the largest wanted value. `None` if they agree.
 pub fn difference_of_range(wanted: &[f32], found: &[f32], tolerance: f32) -> Option<String> {
     if wanted.len() != found.len() {
         return Some(format!("{} values, not {}", found.len(), wanted.len()));
@@ -30,7 +31,7 @@ pub fn difference_of_range(wanted: &[f32], found: &[f32], tolerance: f32) -> Opt
     (error > ROUNDING.max(tolerance * range)).then(|| format!("off by {error:.1e} where values range over {range:.1e}"))
 }
 
-/// Infinite where a difference is no number.
+/// Returns the largest difference; infinity if one is not a number.
 fn largest_difference(wanted: &[f32], found: &[f32]) -> f32 {
     let differences = wanted.iter().zip(found).map(|(a, b)| (a - b).abs());
     differences.fold(0.0, |most, d| if d.is_nan() { f32::INFINITY } else { most.max(d) })
@@ -40,7 +41,7 @@ pub fn same_bits(a: &[f32], b: &[f32]) -> bool {
     a.iter().map(|value| value.to_bits()).eq(b.iter().map(|value| value.to_bits()))
 }
 
-/// A file of little-endian floats, as scripts and tests exchange them.
+/// Reads a file of little-endian floats, as scripts and tests exchange them.
 pub fn read(path: &Path) -> Vec<f32> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect()

@@ -1,4 +1,4 @@
-//! Published networks converted here, against the ONNX files that others made of them.
+//! Converts published networks, and compares them with the ONNX files that others made of them.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ pub const V2: &str = "minifasnet/2.7_80x80_MiniFASNetV2";
 pub const V1_SE: &str = "minifasnet/4_0_0_80x80_MiniFASNetV1SE";
 const YUNET: &str = "yunet/yunet_n_320_320.onnx";
 
-/// Both halves of the network by Intel.
+/// Returns both halves of Intel's network; `None` if they are absent.
 pub fn retail() -> Option<[Vec<u8>; 2]> {
     Some([shared::published(&format!("{RETAIL}.xml"))?, shared::published(&format!("{RETAIL}.bin"))?])
 }
@@ -32,7 +32,7 @@ fn compiled(onnx: &[u8], engine: Engine, shape: Option<&[usize]>) -> Executable 
     Executable::new(&graph, engine, &shapes).unwrap()
 }
 
-/// Values over 0..255 by a formula that no symmetry of a network hides.
+/// Makes values over 0..255 by a formula without symmetry, so that no symmetry of a network hides a fault.
 fn picture(len: usize, seed: usize) -> Vec<f32> {
     let value = |i: usize| {
         let x = (i * 7919 + seed * 104_729) % 65_521;
@@ -117,7 +117,7 @@ fn onnxruntime_runs_what_is_converted() {
     ]);
 }
 
-/// A network that declares no height and width.
+/// Returns the network with an open height and width.
 fn opened(onnx: &[u8]) -> Vec<u8> {
     let mut model = ModelProto::decode(onnx).unwrap();
     let graph = model.graph.as_mut().unwrap();
@@ -132,7 +132,7 @@ fn opened(onnx: &[u8]) -> Vec<u8> {
     model.encode_to_vec()
 }
 
-/// The detector's file declares 320 x 320, and nothing in it depends on that.
+/// The detector's file declares 320 x 320, but nothing in it depends on that.
 #[test]
 fn the_detector_of_yunet_takes_other_sizes_and_batches() {
     let Some(onnx) = shared::published(YUNET) else { return };
@@ -156,7 +156,7 @@ fn the_detector_of_yunet_takes_other_sizes_and_batches() {
     rows_repeat(&onnx);
 }
 
-/// Of a picture and the same again below it, the first rows see only the first.
+/// Fails unless the first rows of cells, for a picture with its own copy below it, are those for the picture alone.
 fn rows_repeat(onnx: &[u8]) {
     let (width, height) = (320, 320);
     let small = picture(3 * width * height, 2);
@@ -164,7 +164,7 @@ fn rows_repeat(onnx: &[u8]) {
     let tall: Vec<f32> = (0..3).flat_map(|channel| [plane(channel), plane(channel)].concat()).collect();
     let by_small = run(&compiled(onnx, Engine::Packed, None), &small);
     let by_tall = run(&compiled(onnx, Engine::Packed, Some(&[1, 3, 2 * height, width])), &tall);
-    // Outputs 0, 3, 6, 9 are those of stride 8, forty cells a row. Four rows see no further than 320 pixels.
+    // Outputs 0, 3, 6 and 9 are those of stride 8, forty cells a row. Four rows see no further than 320 pixels.
     for (at, values) in [(0, 1), (3, 1), (6, 4), (9, 10)] {
         let seen = 4 * (width / 8) * values;
         let difference = agreement::difference(&by_small[at][..seen], &by_tall[at][..seen], 2e-5);

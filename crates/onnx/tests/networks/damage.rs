@@ -1,4 +1,4 @@
-//! Damaged files: the networks of `models/` with each node spoilt in turn, files cut short, bytes flipped anywhere.
+//! Damages files: spoils each node of the networks of `models/` in turn, cuts files short, flips bytes anywhere.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn bytes(file: &str) -> Bytes {
     fs::read(project::path("models").join(file)).unwrap().into()
 }
 
-/// Why the network is not loaded; the detector leaves the size of its picture open.
+/// Returns why the network is not loaded. The detector leaves the size of its picture open.
 fn refusal(graph: &Graph) -> String {
     let open = graph.inputs[0].shape[2].is_none();
     let shapes: &[(&str, &[usize])] = if open { &[("image", &[1, 3, 256, 256])] } else { &[] };

@@ -1,6 +1,6 @@
-//! Networks as users meet them: files in, numbers out, held against onnxruntime and against each other.
+//! Runs networks as users do: files in, numbers out, compared with onnxruntime and between engines.
 //!
-//! `tools/setup-tests` installs the Python packages that the references come from.
+//! `tools/setup-tests` installs the Python packages that make the references.
 
 mod agreement;
 mod conversion;

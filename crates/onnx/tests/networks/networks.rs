@@ -1,6 +1,6 @@
-//! Whole networks: both engines against onnxruntime and against each other.
+//! Compares whole networks: both engines with onnxruntime and with each other.
 //!
-//! Those of `models/`, and published ones that lie outside the project, in `../shared` or `BIOSERVER_SHARED`.
+//! They are those of `models/`, and published ones that lie outside the project, in `../shared` or `BIOSERVER_SHARED`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::agreement;
 
 /// Largest difference allowed, relative to the range of an output.
 const TOLERANCE: f32 = 1e-3;
-/// The sides of a picture where the file leaves them open.
+/// The sides of a picture if the file leaves them open.
 const SIDE: usize = 256;
 
 #[test]
@@ -50,7 +50,7 @@ fn inputs_of_the_wrong_number_or_size_are_refused() {
     }
 }
 
-/// The ONNX files of a folder and of the folders in it.
+/// Returns the ONNX files of a folder and of the folders in it.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -67,7 +67,7 @@ pub fn agree(files: &[PathBuf]) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Where the engines, onnxruntime and repeated runs differ on one network.
+/// Returns the differences between the engines, onnxruntime and repeated runs on one network.
 fn faults(file: &Path) -> Vec<String> {
     let name = file.file_stem().unwrap().to_string_lossy().into_owned();
     let graph = Graph::read(file).unwrap();
@@ -109,12 +109,12 @@ fn faults(file: &Path) -> Vec<String> {
     faults
 }
 
-/// The input's shape: one picture, and [`SIDE`] where the file leaves a side open.
+/// Returns the input's shape: one picture, and [`SIDE`] if the file leaves a side open.
 fn closed(input: &Input) -> Vec<usize> {
     input.shape.iter().enumerate().map(|(axis, size)| size.unwrap_or(if axis == 0 { 1 } else { SIDE })).collect()
 }
 
-/// A photograph of a face as planes of red, green and blue: `colour / divisor - shift`.
+/// Returns a photograph of a face as planes of red, green and blue: `colour / divisor - shift`.
 fn picture(shape: &[usize], divisor: f32, shift: f32) -> Vec<f32> {
     let &[1, 3, height, width] = shape else { panic!("{shape:?} is no colour picture") };
     let photograph = image::open(project::path("tests/samples/obama.jpg")).unwrap();

@@ -1,4 +1,4 @@
-//! OpenVINO files made here: every layer that is known computes what it should, whatever is not known is refused.
+//! Converts OpenVINO files made here: every known layer computes what it should, and everything else is refused.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use onnx::{Engine, Executable, Runner};
 
 use crate::conversion;
 
-/// A layer to be written: its type and attributes, the layers that it reads, the sizes of its output.
+/// A layer to write: its type and attributes, the layers that it reads, the sizes of its output.
 struct Layer(&'static str, &'static str, &'static [usize], &'static [i64]);
 
-/// Layers of input 1x2x2x2 that give 1x3, and the bytes of their constants.
+/// Makes layers with input 1x2x2x2 and output 1x3, and the bytes of their constants.
 fn layers() -> (Vec<Layer>, Vec<u8>) {
     let layers = vec![
         Layer("Parameter", "shape='1,2,2,2' element_type='f32'", &[], &[1, 2, 2, 2]),
@@ -85,11 +85,11 @@ const INPUT: [f32; 8] = [1.0, 2.0, -4.0, 5.0, 0.0, -0.5, 2.0, 1.0];
 #[test]
 fn every_small_layer_computes() {
     let (xml, bin) = small();
-    // Clamped and rectified by 0.5 and 0.25 the channels are 1, 2, -0.5, 2.5 and 0, -0.125, 2, 1.
+    // After the clamp and the slopes 0.5 and 0.25, the channels are 1, 2, -0.5, 2.5 and 0, -0.125, 2, 1.
     let means = [5.0 / 4.0, 2.875 / 4.0];
     let wanted = [means[0] + 2.0 * means[1], 0.0, 0.0];
     assert_eq!(run(onnx_convert::openvino(xml.as_bytes(), &bin).unwrap(), &INPUT), wanted);
-    // The other version, layers in any order, and an open batch.
+    // The same network in the older version, with its first layer at the end of the list.
     let older = xml.replace("version='11'", "version='10'");
     let (first, rest) = older.split_once("</layer>").unwrap();
     let (head, first) = first.split_once("<layers>").unwrap();
@@ -129,7 +129,7 @@ fn windows_sums_and_products_compute() {
     assert_eq!(run(onnx, &INPUT), sums.collect::<Vec<f32>>());
 }
 
-/// What is said of the small network with one text in it replaced.
+/// Returns the error for the small network with one text in it replaced.
 fn said(from: &str, to: &str) -> String {
     let (xml, bin) = small();
     assert!(xml.contains(from), "{from} is not in {xml}");
@@ -186,7 +186,7 @@ fn a_circle_is_refused() {
     assert_eq!(error, "layer 'l1' (ReLU): it waits for its own output, round in a circle");
 }
 
-/// Files made to exhaust time, stack or memory.
+/// These files are made to exhaust time, stack or memory.
 #[test]
 fn hostile_files_are_refused() {
     let refused = |xml: &str| onnx_convert::openvino(xml.as_bytes(), &[0; 64]).unwrap_err();
@@ -200,7 +200,7 @@ fn hostile_files_are_refused() {
     refused("");
     refused("\0\0\0\0");
     assert!(onnx_convert::openvino(&vec![b' '; (1 << 25) + 1], &[]).is_err());
-    // One constant that very many layers read, each of which may get a copy of its own.
+    // Very many layers read one constant, and each of them may get its own copy.
     let mut layers = vec![
         Layer("Parameter", "shape='65536' element_type='f32'", &[], &[65536]),
         Layer("Const", "element_type='f32' shape='65536' offset='0' size='262144'", &[], &[65536]),

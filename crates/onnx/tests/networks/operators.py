@@ -113,7 +113,7 @@ def normalisations():
 
 
 def fusions():
-    """What follows a layer and may become part of it."""
+    """Nodes that follow a layer and may be fused into it."""
     point = ("Conv", "x,w", "c", {})
     square = {"x": [1, 6, 4, 4]}
     case(
@@ -265,7 +265,7 @@ def resizes():
 
 
 def samples():
-    """Images read where another tensor says, and parts of axes."""
+    """Images that are sampled at the points of a grid, and parts of axes."""
     for border in ("border", "zeros"):
         for align in (0, 1):
             case(

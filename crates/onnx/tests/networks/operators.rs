@@ -1,4 +1,4 @@
-//! Every operator against onnxruntime, on every instruction set and on burn.
+//! Compares every operator with onnxruntime, on every instruction set and on burn.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::agreement;
 
 /// Largest difference allowed, relative to the largest value of the output.
 const TOLERANCE: f32 = 2e-5;
-/// How many networks `operators.py` writes: none may get lost unseen.
+/// The number of networks that `operators.py` writes: none may get lost unseen.
 const CASES: usize = 179;
 
 #[test]
@@ -27,7 +27,7 @@ fn every_operator_agrees_with_onnxruntime() {
     assert!(faults.is_empty(), "{} faults in {CASES} networks:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// What is wrong with one network, on any executor.
+/// Returns the faults of one network on any executor.
 fn faults(model: &Path) -> Vec<String> {
     let name = model.file_stem().unwrap().to_string_lossy();
     let case = || -> Result<Vec<String>, Error> {
@@ -66,7 +66,7 @@ fn packed_faults(graph: &Graph, model: &Path, wanted: &[f32]) -> Result<Vec<Stri
     Ok(faults)
 }
 
-/// All outputs, one after the other, for the inputs that lie beside the model.
+/// Returns all outputs, one after the other, for the inputs in the file beside the model.
 fn run(runner: &mut Runner, ports: &[Port], model: &Path) -> Result<Vec<f32>, Error> {
     let values = agreement::read(&model.with_extension("in"));
     let mut rest = values.as_slice();

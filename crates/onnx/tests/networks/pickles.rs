@@ -1,4 +1,4 @@
-//! PyTorch files made here: state dictionaries are read, everything else in a pickle is refused.
+//! Reads PyTorch files made here: state dictionaries are accepted, everything else in a pickle is refused.
 
 use onnx_convert::Structure;
 use testkit::shared;
@@ -20,7 +20,8 @@ fn system() -> Vec<u8> {
     pickle(&[b"}", &text("little_endian")[..], b"\x88s"].concat())
 }
 
-/// `(name, storage "7" of `stored` floats, from `offset`, `[2, 2]` with these strides)` as an item of a dictionary.
+/// Makes an item of a dictionary: a tensor of shape `[2, 2]` with these strides, from `offset` on in storage "7", which
+/// holds `stored` floats.
 fn tensor(name: &str, stored: u8, offset: u8, strides: [u8; 2]) -> Vec<u8> {
     let storage = [&text("storage")[..], b"ctorch\nFloatStorage\n", &text("7"), &text("cpu"), &[b'K', stored], b"N"];
     let sizes = [b"(K\x02K\x02t", &[b'(', b'K', strides[0], b'K', strides[1], b't'][..]].concat();
@@ -28,7 +29,7 @@ fn tensor(name: &str, stored: u8, offset: u8, strides: [u8; 2]) -> Vec<u8> {
     [&text(name)[..], &call, b"\x89ccollections\nOrderedDict\n)RtR"].concat()
 }
 
-/// A file of one storage of four floats, around a dictionary of these items.
+/// Makes a file of one storage of four floats, around a dictionary of these items.
 fn file(items: &[u8]) -> Vec<u8> {
     let dictionary = pickle(&[b"ccollections\nOrderedDict\n)R(", items, b"u"].concat());
     let keys = pickle(&[b"](", &text("7")[..], b"e"].concat());
@@ -65,7 +66,7 @@ fn tensors_that_do_not_fit_are_named() {
     );
 }
 
-/// Whatever could run code is refused by name, in each of the pickles of a file.
+/// Everything that could run code is refused by name, in each of the pickles of a file.
 #[test]
 fn other_names_and_opcodes_are_refused() {
     let call = |module: &str, name: &str| [format!("c{module}\n{name}\n(").as_bytes(), &text("true"), b"tR"].concat();
@@ -104,7 +105,7 @@ fn other_names_and_opcodes_are_refused() {
     assert!(before(b"(tQ").ends_with("a reference in it is not to a storage of floats or integers"));
 }
 
-/// Pickles made to exhaust time, stack or memory, or that do not hold together.
+/// These pickles are made to exhaust time, stack or memory, or do not hold together.
 #[test]
 fn hostile_pickles_are_refused() {
     let refused = |body: &[u8]| said(&[MAGIC, &pickle(body)[..]].concat());
@@ -132,7 +133,7 @@ fn hostile_pickles_are_refused() {
     }
     assert!(refused(b"\x8a\xff").ends_with("it ends too soon"));
     assert!(refused(&[b"c", &wide(b"a")[..]].concat()).ends_with("a name in it has no end"));
-    // Lengths that a storage cannot have.
+    // A storage cannot have these lengths.
     for len in [u64::MAX, 1 << 62, 5] {
         let mut pth = file(&tensor("a", 4, 0, [2, 1]));
         let at = pth.len() - 24;
@@ -160,7 +161,7 @@ fn other_files_are_refused() {
     assert_eq!(said(&pth), "not a PyTorch state dictionary: 1 bytes follow its last storage");
 }
 
-/// The pickle of 67 kB with a text in it replaced by one of the same length.
+/// Replaces a text in the pickle of 67 kB by one of the same length.
 fn renamed(pth: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = pth.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     let mut renamed = pth.to_vec();

@@ -11,7 +11,7 @@ import onnxruntime
 
 model, shape, folder = sys.argv[1:]
 options = onnxruntime.SessionOptions()
-# The plain operators are the reference, not what an optimiser makes of them.
+# The plain operators are the reference, not an optimised graph.
 options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 (port,) = session.get_inputs()

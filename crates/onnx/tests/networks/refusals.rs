@@ -1,4 +1,4 @@
-//! Broken or foreign files are refused while loading, by both engines, with node and operator named.
+//! Loads broken and foreign files: both engines refuse them, and name node and operator.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use onnx::proto::{
 use onnx::{Engine, Executable, Runner};
 use prost::Message;
 
-/// `x [1, 3, 4, 4] -> Conv(w [2, 3, 1, 1]) -> y`, for each test to damage.
+/// Makes `x [1, 3, 4, 4] -> Conv(w [2, 3, 1, 1]) -> y`, for each test to damage.
 pub fn model() -> ModelProto {
     let dim = [1, 3, 4, 4].map(|dim_value| Dimension { dim_value }).to_vec();
     let tensor_type = Some(TensorType { elem_type: data_type::FLOAT, shape: Some(TensorShape { dim }) });
@@ -48,7 +48,7 @@ fn load(model: &ModelProto, engine: Engine) -> Result<Executable, Error> {
     Executable::new(&Graph::from_bytes(model.encode_to_vec().into())?, engine, &[])
 }
 
-/// What both engines say to a model changed by `damage`.
+/// Returns the error of a model changed by `damage`, which must be the same in both engines.
 fn refusal(damage: impl FnOnce(&mut GraphProto)) -> String {
     let mut model = model();
     damage(model.graph.as_mut().unwrap());
@@ -68,7 +68,7 @@ fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto { name: name.into(), ints: ints.to_vec(), ..Default::default() }
 }
 
-/// A refusal that names the node and its operator.
+/// Fails unless a refusal names the node and its operator.
 #[track_caller]
 fn assert_names_node(error: &str) {
     assert!(error.starts_with("node 'first' (Conv): "), "{error}");
@@ -148,7 +148,7 @@ fn weights_that_do_not_fit_are_refused() {
     assert_eq!(error, "the model is broken: tensor 'w': unsupported element type 99");
 }
 
-/// Two small constants whose sum is not small.
+/// Two small constants have a sum that is not small.
 #[test]
 fn constants_do_not_grow_without_end() {
     let error = refusal(|graph| {

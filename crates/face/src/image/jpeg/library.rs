@@ -72,7 +72,7 @@ impl<'a> Decoder<'a> {
         Ok(decoder)
     }
 
-    /// Width and height, in pixels; neither is zero.
+    /// Returns width and height, in pixels; neither is zero.
     pub fn size(&self) -> (u32, u32) {
         (self.library().image_width, self.library().image_height)
     }

@@ -1,4 +1,4 @@
-//! JPEG files of every form, written by the library that the project reads them with.
+//! Writes JPEG files of every form with the library that the project reads them with.
 
 use std::mem;
 use std::os::raw::c_int;
@@ -35,10 +35,10 @@ pub enum Scans {
 #[derive(Debug, Clone)]
 pub struct Form {
     pub colours: Colours,
-    /// Across and down, for each component.
+    /// Sampling factors across and down, for each component.
     pub factors: Vec<(c_int, c_int)>,
     pub scans: Scans,
-    /// In blocks of the interleaved scan; 0 for none.
+    /// The restart interval in blocks of the interleaved scan; 0 for none.
     pub restart: u32,
     pub arithmetic: bool,
     pub jfif: bool,
@@ -70,7 +70,7 @@ impl Colours {
 }
 
 impl Form {
-    /// One scan, with the headers that are usual for its colours.
+    /// Describes one scan, with the headers that are usual for its colours.
     pub fn new(colours: Colours, factors: &[(c_int, c_int)]) -> Self {
         assert_eq!(factors.len(), colours.components());
         let jfif = matches!(colours, Colours::Grey | Colours::YCbCr);
@@ -92,7 +92,7 @@ impl Form {
         }
     }
 
-    /// The picture in this form.
+    /// Encodes the picture in this form.
     pub fn encoded(&self, picture: &image::RgbImage) -> Vec<u8> {
         let (width, height) = picture.dimensions();
         let channels = if self.colours.has_inks() { 4 } else { 3 };
@@ -100,7 +100,7 @@ impl Form {
             picture.pixels().flat_map(|pixel| pixel.0.into_iter().chain([230]).take(channels)).collect();
         let script = self.script();
         let (mut file, mut len) = (ptr::null_mut(), 0);
-        // SAFETY: the calls come in the library's order, with buffers as long as it is told. Its errors end the process.
+        // SAFETY: the library is called in its order, with buffers of the stated lengths. Its errors end the process.
         unsafe {
             let mut errors: jpeg_error_mgr = mem::zeroed();
             let mut library: jpeg_compress_struct = mem::zeroed();
@@ -134,7 +134,7 @@ impl Form {
             }
             jpeg_finish_compress(&mut library);
             jpeg_destroy_compress(&mut library);
-            // The library allocated it, and it is given back with the process.
+            // The library allocated it, and it is freed when the process ends.
             std::slice::from_raw_parts(file, len as usize).to_vec()
         }
     }
