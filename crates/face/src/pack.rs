@@ -4,7 +4,7 @@
 //! name = "mine"
 //! template_version = 40000      # a new one for every set of recognizers: only templates of one version are compared
 //!
-//! [[recognizer]]                # one or several: a template joins the vectors of all, its cosine is the mean of theirs
+//! [[recognizer]]                # one or several: a template joins their vectors, and its cosine is the mean of theirs
 //! file = "recognizer.onnx"      # in the same folder
 //! sha256 = "…"                  # the digest of the file, in lower-case hex
 //! licence = "…"                 # in words
@@ -16,7 +16,7 @@
 //! alignment = { five = […] }    # the places of the face's points in its input, in pixels: see `align`
 //! length = 8.1                  # the length of a good picture's vector, if poor pictures give shorter ones
 //!
-//! [detector]                    # likewise [landmarks], [film_landmarks] (in films, where lids and lips count) and [age];
+//! [detector]                    # likewise [landmarks], [film_landmarks] (for films, where lids and lips count), [age];
 //!                               # the built-in pack lends those that are left out
 //!
 //! [[spoof]]                     # one or several whose mean counts; left out: the built-in pack's; `spoof = []`: none

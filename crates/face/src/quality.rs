@@ -196,8 +196,8 @@ fn flat(view: View, face_box: FaceBox) -> f32 {
     same as f32 / all.max(1) as f32
 }
 
-/// Rates how well a picture shows what a face does; below 0 it does not show it. Small, noisy and compressed pictures, as
-/// webcams take them, serve for that, though they make no good template.
+/// Rates how well a picture shows what a face does; below 0 it does not show it. Small, noisy and compressed pictures,
+/// as webcams take them, serve for that, though they make no good template.
 pub fn sight(measures: &Measures) -> i32 {
     let is_small = measures.iod < SIGHT_IOD_MIN;
     let counts = |reason: QualityReason| match reason {

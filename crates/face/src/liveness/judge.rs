@@ -18,8 +18,8 @@ const FILM_MS_MIN: u32 = 1500;
 const FILM_SHOTS_MIN: usize = 10;
 /// The longest time between two frames of a film: cameras drop a frame now and then, and do not stop for longer.
 const GAP_MS_MAX: u32 = 700;
-/// Interocular distances a second. A head that turns as fast as is asked for reaches 2, and a head that is thrown reaches
-/// about 6 to 9. A face that jumps from rest to rest was not moved by a neck.
+/// Interocular distances a second. A head that turns as fast as is asked for reaches 2, and a head that is thrown
+/// reaches about 6 to 9. A face that jumps from rest to rest was not moved by a neck.
 const SPEED_MAX: f32 = 10.0;
 const JUMP_MAX: f32 = 5.0;
 /// Homography residual for a turn by one radian, in interocular distances. Photographs that are moved with the depth of

@@ -65,7 +65,8 @@ pub enum Damage {
 }
 
 impl Template {
-    /// Scales `values` to length one and rounds them to 16-bit floats; `None` if they are all zero, not finite, or too many.
+    /// Scales `values` to length one and rounds them to 16-bit floats; `None` if they are all zero, not finite, or too
+    /// many.
     pub fn new(version: u16, values: &[f32]) -> Option<Self> {
         let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         let usable = length.is_finite() && length > 1e-6 && values.len() <= DIMENSION_MAX;
