@@ -17,9 +17,6 @@ const TEXT_BYTES_MAX: u64 = 1 << 20;
 const NETWORK_BYTES_MAX: u64 = 1 << 30;
 /// Template versions from here on are those of operators' packs.
 const OWN_VERSIONS: u16 = 0x8000;
-/// Keys of single networks in a manifest, and keys of lists of networks.
-const SINGLE: [&str; 3] = ["detector", "landmarks", "age"];
-const LISTS: [&str; 2] = ["recognizer", "spoof"];
 
 /// The fields that a recognizer's vectors depend on.
 const DECISIVE: [&str; 5] = ["sha256", "read_out", "input", "dimension", "alignment"];
@@ -75,15 +72,14 @@ fn stage(
     Ok((pack, trial))
 }
 
-/// Returns the entries of all networks that a manifest describes.
+/// Returns the entries of all networks that a manifest describes: every table that names a file.
 fn entries(manifest: &mut Table) -> impl Iterator<Item = &mut Table> {
-    manifest.iter_mut().flat_map(|(role, value)| match value {
-        Value::Table(entry) if SINGLE.contains(&role.as_str()) => vec![entry],
-        Value::Array(list) if LISTS.contains(&role.as_str()) => {
-            list.iter_mut().filter_map(Value::as_table_mut).collect()
-        }
+    let tables = manifest.iter_mut().flat_map(|(_, value)| match value {
+        Value::Table(entry) => vec![entry],
+        Value::Array(list) => list.iter_mut().filter_map(Value::as_table_mut).collect(),
         _ => Vec::new(),
-    })
+    });
+    tables.filter(|entry| entry.contains_key("file"))
 }
 
 /// Copies the files that the manifest names, and adds the checksums that it lacks.

@@ -122,6 +122,29 @@ fn ten_lines_and_a_network_are_a_pack() {
 }
 
 #[test]
+fn networks_of_every_role_are_copied() {
+    const FILM: &str = r#"
+[film_landmarks]
+file = "film.onnx"
+licence = "Apache-2.0"
+licence_files = ["LICENCE.txt"]
+origin = "a copy of the built-in one"
+read_out = "facemesh"
+input = { width = 192, height = 192, colours = "rgb", mean = [0.0, 0.0, 0.0], scale = [255.0, 255.0, 255.0] }
+"#;
+    let operator = Operator::with(&format!("{MANIFEST}{FILM}"), &squares("Relu"));
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/facemesh.onnx");
+    fs::copy(built_in, operator.pack.path().join("film.onnx")).expect("there is room");
+    fs::write(operator.pack.path().join("LICENCE.txt"), "terms").expect("there is room");
+    succeeded(&operator.import());
+    let listed = operator.listed("squares").expect("it is listed");
+    let networks = listed["networks"].as_array().expect("they are listed");
+    assert!(networks.iter().any(|network| network["file"] == "film.onnx"), "{listed}");
+    let imported = operator.data.path().join("packs/squares");
+    assert_eq!(fs::read_to_string(imported.join("LICENCE.txt")).expect("it was copied"), "terms");
+}
+
+#[test]
 fn a_faulty_pack_is_explained_and_leaves_nothing() {
     let onnx = squares("Relu");
     for (manifest, onnx, reasons) in [
