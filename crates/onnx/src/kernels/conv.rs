@@ -5,6 +5,7 @@
 //! vectors of output channels.
 
 use crate::kernels::isa::Isa;
+use crate::kernels::tiling::{Places, Tiling};
 
 /// Floats in a cache line. Weights and arena start on one, so that vectors never straddle two.
 pub const LINE: usize = 16;
@@ -23,8 +24,7 @@ pub struct Conv {
     pub(super) stride: usize,
     /// First pixel of an image to add before the activation; its pixels lie `stride` apart.
     pub(super) residual: Option<usize>,
-    pub(super) tiles: Vec<Tile>,
-    pub(super) offsets: Vec<u32>,
+    pub(super) tiling: Tiling,
     /// Reads and writes stay below this arena index.
     pub(super) reach: usize,
 }
@@ -34,16 +34,13 @@ pub struct Conv {
 pub(super) enum Depth {
     /// Its own channel. The weights `[tap][channel]` start at `weights`.
     Channelwise { weights: usize },
-    /// The same with [`SHARED`] columns, which neighbouring output pixels share; offsets are `[row][tile column]`.
+    /// The same with [`SHARED`](super::tiling::SHARED) columns, which neighbouring output pixels share.
     Shared { weights: usize },
     /// Its own channel. The result is the largest tap; there are no weights.
     Largest,
     /// `channels` of its group; weights `[panel][tap][channel][lane]`.
     Dense { channels: usize, panels: Vec<Panel> },
 }
-
-/// Columns of a channelwise window whose inputs are read once for all output pixels of a tile.
-pub(super) const SHARED: usize = 3;
 
 /// Output channels that share a group, as many as one kernel takes: see [`width`].
 #[derive(Debug)]
@@ -54,14 +51,6 @@ pub(super) struct Panel {
     pub(super) weights: usize,
     /// Output channels, including those that only pad the last vector.
     pub(super) width: usize,
-}
-
-/// Output pixels `pixel..pixel + count`; their places start at `offsets`, ordered by tap, or by row and column.
-#[derive(Debug)]
-pub(super) struct Tile {
-    pub(super) pixel: usize,
-    pub(super) count: usize,
-    pub(super) offsets: usize,
 }
 
 /// The activation of each output channel. The vectors are padded like the bias.
@@ -80,17 +69,10 @@ pub struct Parts<'a> {
     pub bias: &'a [f32],
     pub activation: Activation,
     pub group: usize,
-    pub taps: usize,
-    /// Taps of one row of the window.
-    pub columns: usize,
-    /// For each output pixel, the arena place of each tap's pixel; [`OUTSIDE`] where there is none.
-    pub places: Vec<u32>,
+    pub places: Places,
     pub output: usize,
     pub residual: Option<usize>,
 }
-
-/// The place of a tap outside the image: the arena starts with zeros, enough for one pixel.
-pub const OUTSIDE: u32 = 0;
 
 impl Conv {
     /// Packs weights and places for `isa`.
@@ -108,13 +90,15 @@ impl Conv {
         };
         let (depth, weights) = pack(isa, parts);
         let shared = match depth {
-            Depth::Channelwise { weights } => tile_shared(isa, parts).map(|tiles| (Depth::Shared { weights }, tiles)),
+            Depth::Channelwise { weights } => {
+                Tiling::shared(isa, &parts.places).map(|tiling| (Depth::Shared { weights }, tiling))
+            }
             _ => None,
         };
-        let (depth, (tiles, offsets)) = shared.unwrap_or_else(|| (depth, tile(isa, parts.taps, &parts.places)));
+        let (depth, tiling) = shared.unwrap_or_else(|| (depth, Tiling::new(isa, &parts.places)));
         let mut conv = Self {
             isa,
-            taps: parts.taps,
+            taps: parts.places.taps(),
             depth,
             weights,
             bias: padded(parts.bias),
@@ -122,8 +106,7 @@ impl Conv {
             output: parts.output,
             stride,
             residual: parts.residual,
-            tiles,
-            offsets,
+            tiling,
             reach: 0,
         };
         conv.reach = conv.bound();
@@ -131,11 +114,11 @@ impl Conv {
     }
 
     /// Takes the largest tap of each window instead of a weighted sum.
-    pub fn largest(isa: Isa, channels: usize, taps: usize, places: &[u32], output: usize) -> Self {
-        let (tiles, offsets) = tile(isa, taps, places);
+    pub fn largest(isa: Isa, channels: usize, places: &Places, output: usize) -> Self {
+        let tiling = Tiling::new(isa, places);
         let mut conv = Self {
             isa,
-            taps,
+            taps: places.taps(),
             depth: Depth::Largest,
             weights: vec![],
             bias: vec![],
@@ -143,8 +126,7 @@ impl Conv {
             output,
             stride: channels.next_multiple_of(Isa::GRANULE),
             residual: None,
-            tiles,
-            offsets,
+            tiling,
             reach: 0,
         };
         conv.reach = conv.bound();
@@ -153,14 +135,13 @@ impl Conv {
 
     /// Returns one past the last arena index that is read or written.
     fn bound(&self) -> usize {
-        let pixels = self.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
+        let pixels = self.tiling.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
         let images = self.residual.unwrap_or(0).max(self.output) + pixels * self.stride;
         let read = match &self.depth {
             Depth::Channelwise { .. } | Depth::Shared { .. } | Depth::Largest => self.stride,
             Depth::Dense { channels, panels } => channels + panels.last().map_or(0, |panel| panel.input),
         };
-        let last = self.offsets.iter().max().map_or(0, |&place| place as usize);
-        images.max(last + read)
+        images.max(self.tiling.last + read)
     }
 }
 
@@ -168,7 +149,7 @@ impl Conv {
 fn pack(isa: Isa, parts: &Parts) -> (Depth, Vec<f32>) {
     let out = parts.bias.len();
     let padded = out.next_multiple_of(Isa::GRANULE);
-    let taps = parts.taps;
+    let taps = parts.places.taps();
     let per_group = parts.weights.len() / (out * taps);
     let at = |o: usize, c: usize, tap: usize| parts.weights[(o * per_group + c) * taps + tap];
     if per_group == 1 && parts.group == out {
@@ -218,52 +199,4 @@ fn on_a_line(len: usize) -> Vec<f32> {
     let skip = list.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
     list.resize(skip, 0.0);
     list
-}
-
-/// Cuts the output into register tiles. The last tile may repeat pixels of the one before it.
-fn tile(isa: Isa, taps: usize, places: &[u32]) -> (Vec<Tile>, Vec<u32>) {
-    let pixels = places.len() / taps;
-    let (mut tiles, mut offsets) = (Vec::new(), Vec::with_capacity(places.len()));
-    let mut done = 0;
-    while done < pixels {
-        let left = pixels - done;
-        let sizes = isa.tile_pixels();
-        let covering = sizes.iter().rev().find(|&&size| size >= left && size <= pixels);
-        let fitting = sizes.iter().find(|&&size| size <= left);
-        let count = *covering.or(fitting).expect("a tile of one pixel always fits");
-        let pixel = done.min(pixels - count);
-        tiles.push(Tile { pixel, count, offsets: offsets.len() });
-        for tap in 0..taps {
-            offsets.extend((pixel..pixel + count).map(|p| places[p * taps + tap]));
-        }
-        done = pixel + count;
-    }
-    (tiles, offsets)
-}
-
-/// Cuts the output into tiles whose pixels share input columns: the taps of each pixel are those of its neighbour,
-/// shifted by one column. Returns `None` if the tiles would be too small, as with a stride.
-fn tile_shared(isa: Isa, parts: &Parts) -> Option<(Vec<Tile>, Vec<u32>)> {
-    let (taps, rows) = (parts.taps, parts.taps / SHARED);
-    let pixels = parts.places.len() / taps;
-    let at = |pixel: usize, row: usize, column: usize| parts.places[pixel * taps + row * SHARED + column];
-    let follows = |pixel: usize| {
-        (0..rows).all(|row| (1..SHARED).all(|column| at(pixel, row, column - 1) == at(pixel - 1, row, column)))
-    };
-    if parts.columns != SHARED {
-        return None;
-    }
-    let (mut tiles, mut offsets) = (Vec::new(), Vec::new());
-    let mut done = 0;
-    while done < pixels {
-        let run = 1 + (done + 1..pixels).take_while(|&pixel| follows(pixel)).take(isa.shared_pixels()[0] - 1).count();
-        let count = *isa.shared_pixels().iter().find(|&&size| size <= run).expect("a tile of one pixel always fits");
-        tiles.push(Tile { pixel: done, count, offsets: offsets.len() });
-        for row in 0..rows {
-            offsets.extend((done..done + count).map(|pixel| at(pixel, row, 0)));
-            offsets.extend((1..SHARED).map(|column| at(done + count - 1, row, column)));
-        }
-        done += count;
-    }
-    (2 * tiles.len() <= pixels).then_some((tiles, offsets))
 }

@@ -6,13 +6,14 @@
     reason = "indices run over several arrays at once, which must stay in registers: iterators get in the way"
 )]
 
-use crate::kernels::conv::{Activation, Conv, Depth, Panel, SHARED, Tile, width};
+use crate::kernels::conv::{Activation, Conv, Depth, Panel, width};
 use crate::kernels::isa::Kind;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::Avx2;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::Avx512;
 use crate::kernels::simd::{Portable, Simd};
+use crate::kernels::tiling::{SHARED, Tile};
 
 /// Input floats that are processed before the next panel of weights: they stay in the second-level cache.
 const CHUNK_FLOATS: usize = 1 << 16;
@@ -57,7 +58,7 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
                 Depth::Channelwise { weights } | Depth::Shared { weights } => weights,
                 _ => 0,
             };
-            for tile in &conv.tiles {
+            for tile in &conv.tiling.tiles {
                 let mut channel = 0;
                 while channel < conv.stride {
                     let width = width(conv.isa, conv.stride - channel);
@@ -69,8 +70,8 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
             }
         }
         Depth::Dense { channels, panels } => {
-            let per_tile = channels * conv.tiles.first().map_or(1, |tile| tile.count);
-            for tiles in conv.tiles.chunks((CHUNK_FLOATS / per_tile).max(1)) {
+            let per_tile = channels * conv.tiling.tiles.first().map_or(1, |tile| tile.count);
+            for tiles in conv.tiling.tiles.chunks((CHUNK_FLOATS / per_tile).max(1)) {
                 for panel in panels {
                     for tile in tiles {
                         let &Panel { output: channel, input, weights, width } = panel;
@@ -250,11 +251,12 @@ impl Job<'_> {
         unsafe {
             let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
-            let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
+            let mut place = self.conv.tiling.offsets.as_ptr().add(self.tile.offsets);
+            let base = self.base.add(self.tile.base + self.input).cast_const();
             for _ in 0..self.conv.taps {
-                let mut pixels = [self.base.cast_const(); P];
+                let mut pixels = [base; P];
                 for p in 0..P {
-                    pixels[p] = pixels[p].add(*place.add(p) as usize + self.input);
+                    pixels[p] = pixels[p].add(*place.add(p) as usize);
                 }
                 place = place.add(P);
                 for c in 0..channels {
@@ -277,11 +279,12 @@ impl Job<'_> {
         unsafe {
             let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
-            let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
+            let mut place = self.conv.tiling.offsets.as_ptr().add(self.tile.offsets);
+            let base = self.base.add(self.tile.base + self.input).cast_const();
             for _ in 0..self.conv.taps {
                 let w = Vectors::load(weight);
                 for p in 0..P {
-                    let x = Vectors::load(self.base.add(*place.add(p) as usize + self.input));
+                    let x = Vectors::load(base.add(*place.add(p) as usize));
                     sums[p] = x.fma(w, sums[p]);
                 }
                 place = place.add(P);
@@ -299,7 +302,8 @@ impl Job<'_> {
         unsafe {
             let mut sums = self.start::<S, P, L, N>();
             let mut weight = self.conv.weights.as_ptr().add(self.weights);
-            let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
+            let mut place = self.conv.tiling.offsets.as_ptr().add(self.tile.offsets);
+            let base = self.base.add(self.tile.base + self.input).cast_const();
             for _ in 0..self.conv.taps / SHARED {
                 let mut w = [Vectors::splat(0.0); SHARED];
                 for k in 0..SHARED {
@@ -307,7 +311,7 @@ impl Job<'_> {
                     weight = weight.add(self.conv.stride);
                 }
                 for column in 0..P + SHARED - 1 {
-                    let x = Vectors::load(self.base.add(*place as usize + self.input));
+                    let x = Vectors::load(base.add(*place as usize));
                     place = place.add(1);
                     for k in 0..SHARED {
                         if column >= k && column - k < P {
@@ -327,10 +331,11 @@ impl Job<'_> {
         // SAFETY: the bound covers the places.
         unsafe {
             let mut tops = [Vectors::<S, L, N>::splat(f32::NEG_INFINITY); P];
-            let mut place = self.conv.offsets.as_ptr().add(self.tile.offsets);
+            let mut place = self.conv.tiling.offsets.as_ptr().add(self.tile.offsets);
+            let base = self.base.add(self.tile.base + self.input).cast_const();
             for _ in 0..self.conv.taps {
                 for p in 0..P {
-                    let x = Vectors::load(self.base.add(*place.add(p) as usize + self.input));
+                    let x = Vectors::load(base.add(*place.add(p) as usize));
                     tops[p] = x.max(tops[p]);
                 }
                 place = place.add(P);

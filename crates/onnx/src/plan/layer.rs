@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 use crate::fold;
-use crate::kernels::conv::{Activation, OUTSIDE, Parts};
+use crate::kernels::conv::{Activation, Parts};
+use crate::kernels::tiling::{Outside, Places};
 use crate::nest::View;
 use crate::network::{Node, ValueId};
 use crate::operator::{Binary, Op, Unary, Window};
@@ -32,7 +33,7 @@ impl<'a> Compiler<'a> {
             _ => (POINT, channels),
         };
         let size = window.output([input.shape[2], input.shape[3]]).expect("checked by lowering");
-        let places = places(node, &input, &window, size)?;
+        let places = places(node, &input, window, size, Outside::Zeros)?;
         let (weights, bias) = self.layer_weights(node);
         let pixels = self.image([input.shape[0], bias.len(), size[0], size[1]]);
         let output = unfold(&pixels, shape);
@@ -46,8 +47,6 @@ impl<'a> Compiler<'a> {
             bias: &bias,
             activation: tail.activation,
             group,
-            taps: window.kernel[0] * window.kernel[1],
-            columns: window.kernel[1],
             places,
             output: pixels.start,
             residual,
@@ -211,35 +210,17 @@ fn unfold(pixels: &View, shape: &[usize]) -> View {
     View { shape: shape.to_vec(), strides, ..pixels.clone() }
 }
 
-/// Returns the arena index of each tap of each output pixel. Fails if an index does not fit 32 bits.
-pub(super) fn places(node: &Node, input: &View, window: &Window, size: [usize; 2]) -> Result<Vec<u32>, Error> {
-    let too_large = |_| Error::Node {
+/// Returns the places that the window's taps read. Fails if one does not fit 32 bits.
+pub(super) fn places(
+    node: &Node,
+    input: &View,
+    window: Window,
+    size: [usize; 2],
+    outside: Outside,
+) -> Result<Places, Error> {
+    Places::new(input, window, size, outside).ok_or_else(|| Error::Node {
         node: node.name.clone(),
         op: "window".into(),
         reason: "intermediate values of more than 16 GiB".into(),
-    };
-    let [n, _, h, w] = input.strides[..] else { unreachable!("an image") };
-    let along = |d: usize, out: usize, tap: usize| {
-        let place = out * window.stride[d] + tap * window.dilation[d];
-        place.checked_sub(window.before[d]).filter(|&place| place < input.shape[2 + d])
-    };
-    let mut places = Vec::new();
-    for image in 0..input.shape[0] {
-        for oy in 0..size[0] {
-            for ox in 0..size[1] {
-                for ky in 0..window.kernel[0] {
-                    for kx in 0..window.kernel[1] {
-                        places.push(match (along(0, oy, ky), along(1, ox, kx)) {
-                            (Some(y), Some(x)) => {
-                                let place = input.start + image * n + y * h + x * w;
-                                u32::try_from(place).map_err(too_large)?
-                            }
-                            _ => OUTSIDE,
-                        });
-                    }
-                }
-            }
-        }
-    }
-    Ok(places)
+    })
 }

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::fold;
-use crate::kernels::conv::{Conv, OUTSIDE};
+use crate::kernels::conv::Conv;
+use crate::kernels::tiling::Outside;
 use crate::nest::{Nest, View};
 use crate::network::{Node, ValueId};
 use crate::operator::{Binary, GridSample, Pool, Reduce, Tap, Window};
@@ -41,11 +42,8 @@ impl Compiler<'_> {
         self.steps.push(match kind {
             Pool::Max => {
                 let size = [output.shape[2], output.shape[3]];
-                let taps = window.kernel[0] * window.kernel[1];
-                let mut places = places(node, &input, &window, size)?;
-                places.chunks_mut(taps).for_each(only_inside);
-                let channels = output.shape[1];
-                Step::Conv(Conv::largest(self.isa, channels, taps, &places, output.start))
+                let places = places(node, &input, window, size, Outside::Inside)?;
+                Step::Conv(Conv::largest(self.isa, output.shape[1], &places, output.start))
             }
             Pool::Average { count_padding } => Step::Average(AverageStep { count_padding, window, input, output }),
         });
@@ -171,12 +169,6 @@ impl Compiler<'_> {
         self.copy(&input, &inner);
         self.views[node.output] = Some(output);
     }
-}
-
-/// Replaces each tap outside the image by one inside, which does not change the maximum.
-fn only_inside(taps: &mut [u32]) {
-    let inside = taps.iter().copied().find(|&place| place != OUTSIDE).unwrap_or(OUTSIDE);
-    taps.iter_mut().filter(|place| **place == OUTSIDE).for_each(|place| *place = inside);
 }
 
 /// Returns a walk over all positions outside `axes`, in output and input.
