@@ -3,16 +3,16 @@
 //!
 //! `OVERLOAD_SECONDS` sets another duration.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
-use reqwest::multipart::{Form, Part};
-use serde_json::Value;
 use tokio::task::JoinSet;
+
+use crate::server::{Server, Timed};
+
+#[path = "speed/server.rs"]
+#[expect(dead_code, reason = "the other requests are those of `load`")]
+mod server;
 
 /// The offered load, as a multiple of the capacity.
 const FACTOR: f64 = 4.0;
@@ -21,80 +21,8 @@ const MEASURED: usize = 30;
 const SESSIONS: usize = 20;
 const READ_EVERY: Duration = Duration::from_millis(20);
 
-struct Server {
-    process: Child,
-    base: String,
-    key: String,
-    image: Vec<u8>,
-    client: Client,
-}
-
-/// An answer's status and latency.
-type Timed = (u16, Duration);
-
-impl Server {
-    fn start(data: &Path) -> Self {
-        let program = || {
-            let mut program = Command::new(env!("CARGO_BIN_EXE_bioserver"));
-            program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
-            program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
-            program
-        };
-        let made = program().args(["keys", "create", "--provider", "load", "--json"]).output().expect("it runs");
-        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
-        let mut serve = program();
-        serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        let mut process = serve.spawn().expect("it starts");
-        let said = BufReader::new(process.stdout.take().expect("it is piped"));
-        let url =
-            said.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
-        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
-        Self {
-            process,
-            base: format!("{}/bioserver-app", url.expect("it says where it listens")),
-            key: made["key"].as_str().expect("it prints the key").to_owned(),
-            image: std::fs::read(sample).expect("the sample is in the project"),
-            client: Client::new(),
-        }
-    }
-
-    async fn open(&self) -> String {
-        let request = self.client.post(format!("{}/v2/bio-sessions", self.base)).header("apikey", &self.key);
-        let reply = request.json(&serde_json::json!({})).send().await.expect("it answers");
-        reply.headers()["location"].to_str().expect("it is text").to_owned()
-    }
-
-    async fn add(&self, session: &str) -> Timed {
-        let part = Part::bytes(self.image.clone()).file_name("image.jpg");
-        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", part);
-        let request = self.client.post(format!("{}{session}/faces", self.base)).header("apikey", &self.key);
-        let started = Instant::now();
-        let reply = request.multipart(form).send().await.expect("it answers");
-        let status = reply.status().as_u16();
-        assert_eq!(status == 429, reply.headers().contains_key("retry-after"));
-        (status, started.elapsed())
-    }
-
-    async fn read(&self, session: &str) -> Timed {
-        let request = self.client.get(format!("{}{session}", self.base)).header("apikey", &self.key);
-        let started = Instant::now();
-        let reply = request.send().await.expect("it answers");
-        let status = reply.status().as_u16();
-        reply.bytes().await.expect("it is whole");
-        (status, started.elapsed())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Measures faces per second, with one client per worker.
-async fn capacity(server: &Arc<Server>) -> f64 {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+async fn capacity(server: &Arc<Server>, workers: usize) -> f64 {
     let started = Instant::now();
     let mut clients = JoinSet::new();
     for _ in 0..workers {
@@ -145,8 +73,9 @@ fn shown(timed: &[Timed], status: u16) -> String {
 async fn main() {
     let seconds = std::env::var("OVERLOAD_SECONDS").map_or(60, |text| text.parse().expect("a number"));
     let data = tempfile::tempdir().expect("a folder can be made");
-    let server = Arc::new(Server::start(data.path()));
-    let capacity = capacity(&server).await;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = Arc::new(Server::start(data.path(), cores));
+    let capacity = capacity(&server, cores).await;
     println!("unloaded: {capacity:.1} faces per second");
     let (uploads, reads) = load(&server, FACTOR * capacity, Duration::from_secs(seconds)).await;
     println!("{FACTOR} times as many for {seconds} s, createFaceFromImage:");

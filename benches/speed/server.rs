@@ -1,0 +1,118 @@
+//! A server in a process of its own, as in production, and requests to it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+pub struct Server {
+    process: Child,
+    base: String,
+    key: String,
+    image: Vec<u8>,
+    client: Client,
+}
+
+/// An answer's status and latency.
+pub type Timed = (u16, Duration);
+
+impl Server {
+    /// Starts the program with its data in `data`, on the first `cores` cores.
+    pub fn start(data: &Path, cores: usize) -> Self {
+        let settings = |program: &mut Command| {
+            program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
+            program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
+        };
+        let mut create = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+        settings(create.args(["keys", "create", "--provider", "load", "--json"]));
+        let made = create.output().expect("it runs");
+        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+        let mut serve = Command::new("taskset");
+        serve.args(["--cpu-list", &format!("0-{}", cores - 1), env!("CARGO_BIN_EXE_bioserver")]);
+        settings(serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()));
+        let mut process = serve.spawn().expect("it starts");
+        let said = BufReader::new(process.stdout.take().expect("it is piped"));
+        let url =
+            said.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
+        Self {
+            process,
+            base: format!("{}/bioserver-app", url.expect("it says where it listens")),
+            key: made["key"].as_str().expect("it prints the key").to_owned(),
+            image: std::fs::read(sample).expect("the sample is in the project"),
+            client: Client::new(),
+        }
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base)).header("apikey", &self.key)
+    }
+
+    fn sample(&self) -> Part {
+        Part::bytes(self.image.clone()).file_name("image.jpg")
+    }
+
+    /// Creates a session and returns its path.
+    pub async fn open(&self) -> String {
+        located(self.post("/v2/bio-sessions").json(&json!({}))).await
+    }
+
+    fn upload(&self, session: &str) -> RequestBuilder {
+        let form = Form::new().text("face", r#"{"imageType":"SELFIE"}"#).part("image", self.sample());
+        self.post(&format!("{session}/faces")).multipart(form)
+    }
+
+    /// Makes a face of the sample; a refusal must say when to retry.
+    pub async fn add(&self, session: &str) -> Timed {
+        timed(self.upload(session)).await
+    }
+
+    /// Makes a face of the sample and returns its path.
+    pub async fn face(&self, session: &str) -> String {
+        located(self.upload(session)).await
+    }
+
+    /// Compares the sample with itself.
+    pub async fn match_images(&self) -> Timed {
+        let form = Form::new().text("referenceImageType", "SELFIE").text("candidateImageType", "SELFIE");
+        let form = form.part("referenceImage", self.sample()).part("candidateImage", self.sample());
+        timed(self.post("/v2/match/images").multipart(form)).await
+    }
+
+    pub async fn read(&self, path: &str) -> Timed {
+        timed(self.client.get(format!("{}{path}", self.base)).header("apikey", &self.key)).await
+    }
+
+    /// Returns the most memory that the server has used so far, in MiB.
+    pub fn peak_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("it is a number") / 1024.0
+    }
+}
+
+async fn timed(request: RequestBuilder) -> Timed {
+    let started = Instant::now();
+    let reply = request.send().await.expect("it answers");
+    let status = reply.status().as_u16();
+    assert_eq!(status == 429, reply.headers().contains_key("retry-after"));
+    reply.bytes().await.expect("it is whole");
+    (status, started.elapsed())
+}
+
+async fn located(request: RequestBuilder) -> String {
+    let reply = request.send().await.expect("it answers");
+    assert_eq!(reply.status().as_u16(), 201);
+    reply.headers()["location"].to_str().expect("it is text").to_owned()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
