@@ -36,6 +36,7 @@ mod operating;
 mod operator_pages;
 mod origins;
 mod outages;
+mod outcomes;
 mod overload;
 mod packs;
 mod pages;
