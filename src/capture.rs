@@ -72,6 +72,11 @@ pub enum Error {
     /// The times of the lights are not valid; says why.
     #[error("the capture's 'lights' {0}")]
     Lights(&'static str),
+    /// The version that the provider asks for.
+    #[error("the capture does not say that the person agreed to version '{0}' of the provider's text")]
+    NoConsent(String),
+    #[error("the person agreed to version '{agreed}' of the provider's text, and the current one is '{current}'")]
+    OtherConsent { agreed: String, current: String },
     /// A failure of the server itself; says which.
     #[error("keys for captures: {0}")]
     Failed(&'static str),
@@ -129,6 +134,15 @@ impl Capture {
             return Err(Error::OtherType(self.liveness_type));
         }
         Ok(())
+    }
+
+    /// Refuses a capture before which the person did not agree to this version of the provider's text.
+    pub fn check_consent(&self, current: &str) -> Result<(), Error> {
+        match &self.consent_version {
+            Some(agreed) if agreed == current => Ok(()),
+            Some(agreed) => Err(Error::OtherConsent { agreed: agreed.clone(), current: current.to_owned() }),
+            None => Err(Error::NoConsent(current.to_owned())),
+        }
     }
 
     /// Refuses a capture whose times for the colours of a light challenge are missing or not plausible.

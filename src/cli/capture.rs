@@ -45,6 +45,9 @@ pub struct Args {
     /// Frames a second
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
     fps: u32,
+    /// The version of the provider's text that the person agreed to
+    #[arg(long, value_name = "VERSION")]
+    consent_version: Option<String>,
     /// Only shows what the check asks for
     #[arg(long)]
     show: bool,
@@ -56,7 +59,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         |version: &str| format!("{}/{version}/bio-sessions/{}", args.server.trim_end_matches('/'), args.session);
     let with_key = |request: RequestBuilder| request.bearer_auth(&args.key);
     let parameters = good(with_key(http.get(session("v2") + "/liveness-parameters")).send().await?).await?;
-    let check = Check::read(&parameters.json().await?)?;
+    let check = Check { consent_version: args.consent_version, ..Check::read(&parameters.json().await?)? };
     print(check.shown() + "\n")?;
     if args.show {
         return Ok(());
@@ -114,6 +117,8 @@ pub struct Check {
     pub asked: Asked,
     /// The certificate in DER.
     certificate: Vec<u8>,
+    /// The version of the provider's text that the person agreed to; [`Check::read`] leaves it out.
+    consent_version: Option<String>,
 }
 
 impl Check {
@@ -136,12 +141,13 @@ impl Check {
                 lights: if is_lit { lights::schedule(seed, &server_random) } else { vec![] },
             },
             certificate: STANDARD.decode(certificate)?,
+            consent_version: None,
         })
     }
 
     pub fn sealed(&self, frames: Vec<Frame>) -> anyhow::Result<String> {
         let capture = Capture {
-            consent_version: None,
+            consent_version: self.consent_version.clone(),
             id: self.id.clone(),
             server_random: self.server_random,
             liveness_type: self.asked.liveness_type,

@@ -12,7 +12,7 @@ use crate::service::idempotency::IdempotentRequest;
 use crate::service::liveness::sealed::{CheckRequest, Outcome, drawn};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::sessions::{self, FirstCheck, NewSession};
-use crate::service::{Deps, Error, audit, require, require_in};
+use crate::service::{Deps, Error, audit, looks, require, require_in};
 use crate::store::liveness::LivenessCheck;
 use crate::store::sessions::StoredSession;
 use crate::{capture, store};
@@ -134,6 +134,8 @@ pub struct ExpectedCapture {
     check: LivenessCheck,
     /// The number of captures that are processed before this one.
     waiting: i64,
+    /// The version of the provider's text that the person has to agree to before the capture.
+    consent_version: Option<String>,
 }
 
 /// Refuses a capture that no check waits for, or that would wait too long, before it is read.
@@ -145,16 +147,17 @@ pub async fn expect(deps: &Deps, caller: &Caller, session: SessionId) -> Result<
     let check = find(&mut tx, session).await?;
     refuse_late(status(&check, deps.clock.now()))?;
     let waiting = store::liveness::waiting(&mut tx, caller.provider).await?;
+    let consent_version = looks::consent_version(&mut tx, caller.provider).await?;
     drop(tx);
     deps.pace.check(waiting, &deps.policy())?;
-    Ok(ExpectedCapture { stored, check, waiting })
+    Ok(ExpectedCapture { stored, check, waiting, consent_version })
 }
 
 /// Receives the capture of a check. Any node processes it later.
 pub async fn receive(
     deps: &Deps,
     caller: &Caller,
-    ExpectedCapture { stored, check, waiting }: ExpectedCapture,
+    ExpectedCapture { stored, check, waiting, consent_version }: ExpectedCapture,
     sealed: Bytes,
 ) -> Result<(), Error> {
     let session = stored.id;
@@ -168,6 +171,9 @@ pub async fn receive(
         capture.check_binding(&asked.id, &asked.server_random, asked.liveness_type)?;
         if asked.is_lit {
             capture.check_lights()?;
+        }
+        if let Some(current) = &consent_version {
+            capture.check_consent(current)?;
         }
         Ok::<_, capture::Error>(asked.seal_capture(&live, &capture.encode()))
     });

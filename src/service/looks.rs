@@ -9,9 +9,9 @@ use image::ImageFormat;
 use serde::Deserialize;
 
 use crate::domain::look::{Colours, Consent, ConsentText, Look};
-use crate::domain::{Caller, Moment, Permission, SessionId};
+use crate::domain::{Caller, Moment, Permission, ProviderId, SessionId};
 use crate::service::{Deps, Error, require_in, sessions};
-use crate::store::{self, Store};
+use crate::store::{self, Store, Tx};
 
 const NAME_LEN_MAX: usize = 80;
 /// The largest logo file: the page loads it each time.
@@ -171,14 +171,23 @@ pub async fn page(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Ca
     require_in(caller, Permission::Liveness, session)?;
     let mut tx = deps.store.read().await?;
     let stored = sessions::live(&mut tx, caller, session, deps.clock.now()).await?;
-    let written = store::providers::look(&mut tx, caller.provider).await?;
-    let look = written.map(|written| serde_json::from_str(&written)).transpose();
     Ok(CapturePage {
-        look: look.map_err(|error| Error::Failed(format!("a look cannot be read: {error}")))?.unwrap_or_default(),
+        look: look(&mut tx, caller.provider).await?,
         return_url: caller.only.as_ref().and_then(|grant| grant.return_url.clone()),
         image_storage_enabled: stored.image_storage_enabled,
         expires: stored.expires,
     })
+}
+
+async fn look(tx: &mut Tx, provider: ProviderId) -> Result<Look, Error> {
+    let written = store::providers::look(tx, provider).await?;
+    let look = written.map(|written| serde_json::from_str(&written)).transpose();
+    Ok(look.map_err(|error| Error::Failed(format!("a look cannot be read: {error}")))?.unwrap_or_default())
+}
+
+/// The version of the text that the provider's people have to agree to before a capture; `None` where there is no text.
+pub async fn consent_version(tx: &mut Tx, provider: ProviderId) -> Result<Option<String>, Error> {
+    Ok(look(tx, provider).await?.consent.map(|consent| consent.version))
 }
 
 #[cfg(test)]

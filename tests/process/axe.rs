@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use testkit::node;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Kind};
 
 /// Runs all rules, including best practices; returns each violation with its place.
 const JUDGE: &str = "
@@ -16,22 +16,29 @@ axe.run({ resultTypes: ['violations'] }).then(({ violations }) => done(violation
   nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`))));
 ";
 
-/// A command of Chromium's own.
+/// A command that only one of the browsers knows: the end of its path, and its body.
 #[derive(Debug)]
-struct DevTools {
-    command: &'static str,
-    parameters: Value,
-}
+struct Own(&'static str, Value);
 
-impl WebDriverCompatibleCommand for DevTools {
+impl WebDriverCompatibleCommand for Own {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
+        (Method::POST, Some(self.1.to_string()))
     }
 }
+
+/// Runs in Firefox itself: sets the colour scheme, 0 for dark and 1 for light, and lets the window become as narrow as
+/// a phone.
+const FIREFOX_VIEW: &str = "
+Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', arguments[0]);
+document.documentElement.style.minWidth = 0;
+";
+/// The height of Firefox's toolbars in pixels.
+const FIREFOX_BARS: u32 = 86;
+const HEIGHT: u32 = 844;
 
 /// The screen and the colour scheme of a user.
 #[derive(Debug, Clone, Copy)]
@@ -48,16 +55,26 @@ pub const VIEWS: [View; 4] = [
 ];
 
 impl Browser {
+    async fn own(&self, path: &'static str, body: Value) {
+        let command = Own(path, body);
+        self.page.issue_cmd(command).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
     async fn devtools(&self, command: &'static str, parameters: Value) {
-        self.page
-            .issue_cmd(DevTools { command, parameters })
-            .await
-            .unwrap_or_else(|error| panic!("{command}: {error}"));
+        self.own("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await;
     }
 
     /// Switches the page to this view.
     pub async fn view(&self, View { width, is_dark }: View) {
-        let size = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600 });
+        if self.kind == Kind::Firefox {
+            self.own("moz/context", json!({ "value": "chrome" })).await;
+            self.page.execute(FIREFOX_VIEW, vec![json!(u8::from(!is_dark))]).await.expect("it may set this");
+            self.own("moz/context", json!({ "value": "content" })).await;
+            self.page.set_window_size(width, HEIGHT + FIREFOX_BARS).await.expect("it has a window");
+            assert_eq!(self.run("return innerWidth").await, json!(width));
+            return;
+        }
+        let size = json!({ "width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if is_dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,17 +12,49 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::project;
 
+use crate::marionette;
 use crate::server::{Server, free_address};
 
 /// Only a fault takes longer than this, even on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Chromium,
+    Firefox,
+}
+
 pub struct Browser {
-    driver: Child,
+    pub kind: Kind,
+    /// The driver of Chromium; Firefox itself.
+    process: Child,
+    /// It takes WebDriver commands.
     port: u16,
     session: String,
     _profile: TempDir,
     pub page: Client,
+}
+
+/// Starts Chromium's driver, which starts the browser with these arguments besides when a session begins.
+fn chromium(more: &[&str], profile: &Path) -> (Child, u16, Value) {
+    let port = free_address().port();
+    let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
+    let driver = driver.expect("chromedriver runs: tools/setup-tests installs it");
+    let args = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--window-size=1400,2000",
+    ];
+    let mut args: Vec<String> = args.map(str::to_owned).to_vec();
+    args.push(format!("--user-data-dir={}", profile.display()));
+    args.extend(more.iter().map(|argument| (*argument).to_owned()));
+    (driver, port, json!({ "goog:chromeOptions": { "args": args } }))
 }
 
 impl Browser {
@@ -29,30 +62,22 @@ impl Browser {
         Self::with(&[], url).await
     }
 
-    /// Opens a page with additional arguments for the browser.
+    /// Opens a page in Chromium with additional arguments.
     pub async fn with(more: &[&str], url: &str) -> Self {
-        let port = free_address().port();
-        let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).spawn();
-        let driver = driver.expect("chromedriver runs: tools/setup-tests installs it");
         let profile = tempfile::tempdir().expect("there is room");
-        let args = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-sync",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--window-size=1400,2000",
-        ];
-        let mut args: Vec<String> = args.map(str::to_owned).to_vec();
-        args.push(format!("--user-data-dir={}", profile.path().display()));
-        args.extend(more.iter().map(|argument| (*argument).to_owned()));
-        let wanted = json!({ "goog:chromeOptions": { "args": args } });
-        let wanted = wanted.as_object().expect("it is an object").clone();
+        let (driver, port, wanted) = chromium(more, profile.path());
+        Self::connected(Kind::Chromium, driver, port, &wanted, profile, url).await
+    }
+
+    pub async fn firefox(url: &str) -> Self {
+        let profile = tempfile::tempdir().expect("there is room");
+        let (firefox, port) = marionette::firefox(profile.path());
+        Self::connected(Kind::Firefox, firefox, port, &json!({}), profile, url).await
+    }
+
+    async fn connected(kind: Kind, process: Child, port: u16, wanted: &Value, profile: TempDir, url: &str) -> Self {
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-        builder.capabilities(wanted);
+        builder.capabilities(wanted.as_object().expect("it is an object").clone());
         let address = format!("http://127.0.0.1:{port}");
         let mut tries = 0;
         let page = loop {
@@ -63,9 +88,10 @@ impl Browser {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
-        page.goto(url).await.expect("the page opens");
         let session = page.session_id().await.expect("it answers").expect("there is one");
-        Self { driver, port, session, _profile: profile, page }
+        let browser = Self { kind, process, port, session, _profile: profile, page };
+        browser.page.goto(url).await.expect("the page opens");
+        browser
     }
 
     pub async fn find(&self, css: &str) -> Element {
@@ -94,8 +120,8 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The failure of the test matters more than a failure here.
         let _ = end(self.port, &self.session);
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

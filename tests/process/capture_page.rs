@@ -10,12 +10,13 @@ use crate::person::{before, camera};
 use crate::provider::Provider;
 use crate::server::Server;
 
-/// Gives the provider of the tests its own look.
-fn dress(server: &Server) {
+/// Gives the provider of the tests its own look, with this version of the text to agree to.
+fn dress(server: &Server, version: &str) {
     let folder = tempfile::tempdir().expect("there is room");
     let logo = r#"<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><rect width="80" height="40"/></svg>"#;
     let look = "name = 'Example Bank'\nlogo = 'logo.svg'\ncolour = '#7a1f5c'\ntext_colour = '#ffffff'\n\
-         [consent]\nversion = '2026-02'\ntexts = { en = 'The bank compares your face.', de = 'Die Bank vergleicht Ihr Gesicht.' }\n";
+         [consent]\nversion = 'VERSION'\ntexts = { en = 'The bank compares your face.', de = 'Die Bank vergleicht Ihr Gesicht.' }\n";
+    let look = &look.replace("VERSION", version);
     let pale = "colour = '#7a1f5c'\ntext_colour = '#7a7a7a'\n";
     for (name, text) in [("logo.svg", logo), ("look.toml", look), ("pale.toml", pale)] {
         std::fs::write(folder.path().join(name), text).expect("there is room");
@@ -34,7 +35,7 @@ fn dress(server: &Server) {
 #[tokio::test]
 async fn everybody_gets_through_every_state() {
     let provider = Provider::start();
-    dress(&provider.server);
+    dress(&provider.server, "2026-02");
     let named = provider.server.command(&["providers", "origins", "tests", "--add", "https://bank.example"]);
     assert!(named.status.success(), "{}", String::from_utf8_lossy(&named.stderr));
     let check = json!({ "type": "LIVENESS_ACTIVE", "nbChallenge": 1, "attemptsMax": 2 });
@@ -81,11 +82,14 @@ async fn everybody_gets_through_every_state() {
     browser.assert_accessible("failed").await;
     assert_eq!(provider.result(&session).await["consentVersion"], "2026-02");
 
-    // The next attempt is the last.
+    // The next attempt is the last. Another text wants to be agreed to anew.
+    dress(&provider.server, "2026-03");
     browser.tab_to("again").await;
     browser.press(&Key::Enter.to_string()).await;
     browser.find("main[data-state=start]").await;
     assert_eq!(provider.result(&session).await["attempt"], 2);
+    assert_eq!(browser.run("return document.getElementById('accepted').checked").await, json!(false));
+    browser.click("#accepted").await;
     browser.click("#open").await;
     browser.find("main[data-state=ready][data-face=faceGood]").await;
     browser.click("#record").await;
@@ -287,7 +291,15 @@ async fn what_goes_wrong_on_the_way_can_be_begun_again() {
     browser.assert_accessible("refused").await;
     browser.click("#again").await;
     film().await;
-    browser.find("main[data-state=end]:not([data-outcome=refused])").await;
+    // Nor does it show that the person agreed to what the provider asks for meanwhile.
+    dress(&provider.server, "2026-02");
+    browser.find("main[data-state=end][data-outcome=consentChanged]").await;
+    browser.assert_accessible("consent changed").await;
+    assert_eq!(provider.status(&session).await, "INITIALIZED");
+    browser.click("#again").await;
+    browser.click("main[data-state=start] #accepted").await;
+    film().await;
+    browser.find("main[data-state=end]:not([data-outcome=consentChanged])").await;
     assert_ne!(provider.status(&session).await, "INITIALIZED");
     browser.end().await;
 }

@@ -18,21 +18,6 @@ const FILM_MS: u32 = 6000;
 /// A camera cannot wait for a busy machine.
 const TRIES_MAX: usize = 3;
 
-/// Stores the pictures of one light under its name.
-const KEEP: &str = "
-const [light, jpegs] = arguments;
-const done = arguments[arguments.length - 1];
-const pictures = jpegs.map((jpeg) => {
-  const bytes = Uint8Array.from(atob(jpeg), (character) => character.charCodeAt(0));
-  return createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
-});
-Promise.all(pictures).then((pictures) => {
-  globalThis.pictures ??= {};
-  globalThis.pictures[light] = pictures;
-  done(pictures.length);
-});
-";
-
 /// A camera whose pictures show the page's light if it reacts.
 const CAMERA: &str = "
 const [everyMs, reacts] = arguments;
@@ -41,7 +26,7 @@ const canvas = document.createElement('canvas');
 const context = canvas.getContext('2d');
 const draw = () => {
   const light = (reacts && document.body.dataset.light) || 'NONE';
-  const all = globalThis.pictures[light];
+  const all = window.pictures[light];
   const place = Math.floor(performance.now() / everyMs) % (2 * all.length - 2);
   context.drawImage(all[place < all.length ? place : 2 * all.length - 2 - place], 0, 0);
 };
@@ -75,8 +60,7 @@ async fn result(provider: &Provider, films: &[(String, Vec<String>)], reacts: bo
     let browser = Browser::with(&[], &provider.address(&session).await).await;
     browser.find("main[data-state=start] #light").await;
     for (light, pictures) in films {
-        let kept = browser.page.execute_async(KEEP, vec![json!(light), json!(pictures)]).await;
-        assert_eq!(kept.expect("they are pictures"), pictures.len());
+        browser.keep(light, pictures).await;
     }
     browser.page.execute(CAMERA, vec![json!(FRAME_MS), json!(reacts)]).await.expect("it is a camera");
     browser.click("#open").await;

@@ -35,6 +35,21 @@ globalThis.said = [];
 speechSynthesis.speak = ({ text, lang }) => globalThis.said.push(`${lang}: ${text}`);
 ";
 
+/// Stores the pictures of a film under its name.
+const KEEP: &str = "
+const [name, jpegs] = arguments;
+const done = arguments[arguments.length - 1];
+const pictures = jpegs.map((jpeg) => {
+  const bytes = Uint8Array.from(atob(jpeg), (character) => character.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
+});
+Promise.all(pictures).then((pictures) => {
+  window.pictures ??= {};
+  window.pictures[name] = pictures;
+  done(pictures.length);
+});
+";
+
 /// The centre of the person's head in the sample, and its width, in pixels.
 const HEAD: (f32, f32, f32) = (475.0, 285.0, 265.0);
 
@@ -88,6 +103,12 @@ impl Browser {
 
     pub async fn run(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Gives the page a film, whose pictures are in base64, for a camera of the test.
+    pub async fn keep(&self, name: &str, pictures: &[String]) {
+        let kept = self.page.execute_async(KEEP, vec![json!(name), json!(pictures)]).await;
+        assert_eq!(kept.expect("they are pictures"), pictures.len());
     }
 
     pub async fn press(&self, keys: &str) {

@@ -85,7 +85,11 @@ impl Provider {
     pub async fn send_nobody(&self, session: &str, check: &Check) {
         let mut jpeg = Cursor::new(vec![]);
         RgbImage::new(480, 640).write_to(&mut jpeg, ImageFormat::Jpeg).expect("memory takes it");
-        let frames = vec![Frame { t_ms: 0, jpeg: jpeg.into_inner().into() }];
+        self.send(session, check, vec![Frame { t_ms: 0, jpeg: jpeg.into_inner().into() }]).await;
+    }
+
+    /// Sends a capture of this check, and waits until it was looked at.
+    pub async fn send(&self, session: &str, check: &Check, frames: Vec<Frame>) {
         let request = self.server.request(&self.client, Method::POST, &format!("{session}/replay-liveness"));
         let request = request.header("content-type", "application/jose").body(check.sealed(frames).expect("it seals"));
         assert_eq!(request.send().await.expect("it answers").status(), 202);

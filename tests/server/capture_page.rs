@@ -194,8 +194,14 @@ async fn the_page_looks_as_the_provider_wants(app: TestApp) {
 
     // The version of the consent text is part of the signed result, but is hidden from the holder of the token.
     let mut sealed = Sealed::of(&asked);
+    for (agreed, told) in [(None, "no-consent"), (Some("6"), "outdated-consent")] {
+        sealed.capture.consent_version = agreed.map(str::to_owned);
+        let reply = sealed.sent(bearer.of_session(Method::POST, "replay-liveness")).await;
+        assert_shape(&app, told, &reply);
+        assert_eq!(state(&app, &session).await["status"], "INITIALIZED", "another capture may be sent");
+    }
     sealed.capture.consent_version = Some("7".to_owned());
-    sealed.to(&app, &session).await;
+    assert_eq!(sealed.to(&app, &session).await.status, 202);
     settle(&app).await;
     assert_eq!(state(&app, &session).await["consentVersion"], "7");
     assert_eq!(bearer.ask(Method::GET, &status_path(&session)).send().await.ok().get("consentVersion"), None);

@@ -3,8 +3,9 @@
 export const WIDTH = 480;
 export const HEIGHT = 640;
 const QUALITY = 0.85;
-// Fifteen frames a second: the server drops frames less than 55 ms apart.
 const INTERVAL_MS = 1000 / 15;
+// The server drops frames that come sooner after one another, so nobody needs to send them.
+const APART_MS = 55;
 // The camera's clock and the page's differ a little.
 const EARLY_MS = 10;
 // The time between two checks of the clock.
@@ -67,25 +68,36 @@ function watch(video, see) {
   return () => video.cancelVideoFrameCallback(handle);
 }
 
+/** Returns a function that says by the time of a new frame whether a film of `durationMs` milliseconds takes it. */
+export function chooser(durationMs) {
+  const interval = Math.max(INTERVAL_MS, durationMs / (FRAMES_MAX - 1));
+  let [due, last, count] = [0, -Infinity, 0];
+  return (over) => {
+    const isEarly = over < Math.max(0, due - EARLY_MS) || over - last < APART_MS;
+    if (isEarly || over > durationMs || count === FRAMES_MAX) {
+      return false;
+    }
+    // A slow device skips frames.
+    due = Math.max(due, over - interval) + interval;
+    [last, count] = [over, count + 1];
+    return true;
+  };
+}
+
 /**
  * Films for `durationMs` milliseconds, and calls `tell` with the elapsed ones. Returns the frames, `{ t_ms, jpeg }`;
  * `undefined` if the signal stopped it or the camera went away.
  */
 export async function film(video, durationMs, tell, signal) {
   const canvas = document.createElement('canvas');
-  const interval = Math.max(INTERVAL_MS, durationMs / (FRAMES_MAX - 1));
+  const isChosen = chooser(durationMs);
   const begun = performance.now();
   const shots = [];
-  let due = 0;
   const see = (time) => {
     const over = time - begun;
-    if (over < Math.max(0, due - EARLY_MS) || over > durationMs || shots.length === FRAMES_MAX) {
-      return;
+    if (isChosen(over)) {
+      shots.push({ t_ms: Math.round(over), blob: shot(video, canvas) });
     }
-    // A slow device skips frames.
-    due = Math.max(due, over - interval) + interval;
-    const t_ms = Math.max(Math.round(over), (shots.at(-1)?.t_ms ?? -1) + 1);
-    shots.push({ t_ms, blob: shot(video, canvas) });
   };
   const ended = await new Promise((resolve) => {
     const stop = watch(video, see);

@@ -9,6 +9,9 @@ let look = {};
 
 /** Applies this provider's look to the page. */
 export function wear(given) {
+  if (given.consent?.version !== look.consent?.version) {
+    at('accepted').checked = false;
+  }
   look = given;
   at('provider').hidden = !look.name && !look.logo;
   at('name').textContent = look.name ?? '';

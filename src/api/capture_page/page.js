@@ -86,6 +86,8 @@ function refused(error, again) {
     end('link');
   } else if (error.code === 'CAPTURE_TOO_LATE') {
     wait();
+  } else if (error.code === 'CAPTURE_CONSENT_NOT_CURRENT') {
+    end('consentChanged', { again: begin });
   } else {
     // The parameters are read again, since they may have changed.
     end('refused', { again: begin });
@@ -269,11 +271,13 @@ async function wait() {
 async function repeat() {
   at('again').hidden = true;
   try {
-    await take(await session.attempt());
-    start();
+    await session.attempt();
   } catch (error) {
     refused(error, repeat);
+    return;
   }
+  // The text to agree to may have changed since the last attempt.
+  await begin();
 }
 
 /** Stores the parameters of the check. */

@@ -53,6 +53,7 @@ fn the_texts_are_those_that_are_used() {
         "faceLost",
         "connection",
         "refused",
+        "consentChanged",
     ];
     let states = LivenessStatus::ALL.map(LivenessStatus::name);
     let states = states.into_iter().filter(|state| !["INITIALIZED", "IN_PROGRESS"].contains(state));

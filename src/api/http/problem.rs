@@ -307,6 +307,9 @@ impl Problem {
             Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Make one for this check"),
             Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
             Error::Lights(_) => ("CAPTURE_LIGHTS_INVALID", "docs/capture.md says what they must be"),
+            Error::NoConsent(_) | Error::OtherConsent { .. } => {
+                ("CAPTURE_CONSENT_NOT_CURRENT", "Have the person agree to the current text, and record anew")
+            }
             Error::Failed(why) => return Self::internal(*why),
         };
         Self::new(StatusCode::BAD_REQUEST, code, advised(error, &format!("{advice}.")))

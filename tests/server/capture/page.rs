@@ -7,12 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use bioserver::capture::key::Algorithm;
 use bioserver::capture::{self, Capture};
 use bioserver::domain::liveness::{DeviceInfo, SdkInfo};
+use bytes::Bytes;
 use face::image::{Image, PIXELS_MAX};
+use face::liveness::track;
 use face::memory::Memory;
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::values::challenges::challenges;
 use face::values::lights::lights;
+use face::values::liveness::Frame;
 use face::{detect, resample, samples};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -76,6 +79,29 @@ fn the_page_derives_and_seals_as_this_server_does() {
         let device = Some(DeviceInfo { camera: Some("A camera".to_owned()), ..DeviceInfo::default() });
         let expected = Capture { sdk, device, lights: shown, ..expected.clone() };
         assert_eq!(capture::open(&key.copy(), sealed.as_bytes()), Ok(expected));
+    }
+}
+
+/// The lengths of a passive film, an active one with one movement, and the longest one.
+const FILMS_MS: [u32; 3] = [3000, 6200, 29_000];
+
+#[test]
+fn the_page_films_as_often_as_this_server_looks() {
+    let folder = scripts(&["camera.js"]);
+    for (frames_a_second, filmed) in
+        [(15, [45, 93, 149]), (20, [30, 62, 149]), (25, [38, 78, 149]), (30, [45, 93, 149])]
+    {
+        let films =
+            FILMS_MS.map(|duration| json!({ "durationMs": duration, "everyMs": 1000.0 / f64::from(frames_a_second) }));
+        let mut page = node::command("tests/server/capture/film.mjs");
+        let answer = talk::answer(page.arg(folder.path()), json!(films).to_string().as_bytes());
+        let times: Vec<Vec<u32>> = serde_json::from_slice(&answer).expect("it is JSON");
+        for times in &times {
+            let frames: Vec<Frame> = times.iter().map(|t_ms| Frame { t_ms: *t_ms, jpeg: Bytes::new() }).collect();
+            assert_eq!(track::looked_at(&frames).len(), frames.len(), "{frames_a_second} frames a second: {times:?}");
+        }
+        let counts: Vec<usize> = times.iter().map(Vec::len).collect();
+        assert_eq!(counts, filmed, "{frames_a_second} frames a second");
     }
 }
 
