@@ -200,6 +200,11 @@ async fn the_page_looks_as_the_provider_wants(app: TestApp) {
         assert_shape(&app, told, &reply);
         assert_eq!(state(&app, &session).await["status"], "INITIALIZED", "another capture may be sent");
     }
+    // The provider's own key may leave the version out, but not name an old one.
+    assert_eq!(sealed.to(&app, &session).await.refusal().1, "CAPTURE_CONSENT_NOT_CURRENT");
+    let other = open(&app, &json!({})).await;
+    let asked_of_other = begin(&app, &other, &json!({ "type": "LIVENESS_PASSIVE" })).await;
+    assert_eq!(Sealed::of(&asked_of_other).to(&app, &other).await.status, 202);
     sealed.capture.consent_version = Some("7".to_owned());
     assert_eq!(sealed.to(&app, &session).await.status, 202);
     settle(&app).await;
