@@ -74,10 +74,10 @@ fn documented() -> String {
 }
 
 #[test]
-fn the_readme_lists_every_setting() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+fn the_page_of_settings_lists_every_setting() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md")).unwrap();
     let table = documented();
-    assert!(readme.contains(&table), "README.md lacks this table, or has an old one:\n{table}");
+    assert!(page.contains(&table), "docs/settings.md lacks this table, or has an old one:\n{table}");
 }
 
 #[test]
