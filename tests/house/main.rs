@@ -4,3 +4,4 @@ mod architecture;
 mod generated;
 #[path = "../../build/generator.rs"]
 mod generator;
+mod pages;

@@ -1,10 +1,12 @@
 //! Runs every command line on the pages of `docs`, and compares the output with the page.
 
 use std::fmt::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::TempDir;
 use testkit::{page, project};
 
 use crate::server::{Server, free_address};
@@ -94,19 +96,68 @@ fn every_use_case_runs_as_its_page_shows_it() {
         println!("{}", page.display());
         let folder = tempfile::tempdir().expect("there is room");
         for name in ["tests", "README.md"] {
-            std::os::unix::fs::symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
+            symlink(project::path(name), folder.path().join(name)).expect("it can be linked");
         }
         let text = std::fs::read_to_string(page).expect("it can be read");
         run(&text, folder.path(), &[("HOST", &host), ("KEY", &server.key)]);
     }
 }
 
+fn read(page: &str) -> String {
+    std::fs::read_to_string(project::path(page)).expect("it can be read")
+}
+
+/// A folder of its own, with the project's `tests` in it.
+fn folder_with_samples() -> TempDir {
+    let folder = tempfile::tempdir().expect("there is room");
+    symlink(project::path("tests"), folder.path().join("tests")).expect("it can be linked");
+    folder
+}
+
+#[test]
+fn the_readme_leads_from_photographs_to_a_score() {
+    let server = Server::start();
+    let page = read("README.md");
+    let host = format!("{}/bioserver-app", server.url);
+    let section = section(&page, "## From two photographs to a score");
+    run(section, folder_with_samples().path(), &[("HOST", &host), ("KEY", &server.key)]);
+}
+
+#[test]
+fn the_quick_start_runs_as_it_stands() {
+    let port = free_address().port().to_string();
+    let folder = folder_with_samples();
+    let data = folder.path().join("data");
+    let variables = [("PORT", port.as_str()), ("BIOSERVER_DATA", data.to_str().expect("it is text"))];
+    run(&read("docs/quick-start.md"), folder.path(), &variables);
+}
+
 #[test]
 fn the_page_about_tls_runs_as_it_stands() {
     let port = free_address().port().to_string();
-    let page = std::fs::read_to_string(project::path("docs/tls.md")).expect("it can be read");
     let folder = tempfile::tempdir().expect("there is room");
-    run(&page, folder.path(), &[("PORT", &port)]);
+    run(&read("docs/tls.md"), folder.path(), &[("PORT", &port)]);
+}
+
+#[test]
+fn pages_for_operators_run_beside_a_server() {
+    for page in ["docs/keys.md", "docs/audit.md"] {
+        println!("{page}");
+        let server = Server::start();
+        let folder = tempfile::tempdir().expect("there is room");
+        let data = server.data().to_str().expect("it is text");
+        run(&read(page), folder.path(), &[("BIOSERVER_DATA", data), ("URL", &server.url)]);
+    }
+}
+
+#[test]
+fn a_network_is_imported_as_its_page_shows_it() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let (data, models) = (folder.path().join("data"), project::path("models"));
+    let variables =
+        [("BIOSERVER_DATA", data.to_str().expect("it is text")), ("MODELS", models.to_str().expect("it is text"))];
+    run(&read("docs/networks.md"), folder.path(), &variables);
+    assert!(data.join("packs/mine/pack.toml").exists(), "it is imported");
 }
 
 #[test]
