@@ -172,7 +172,8 @@ fn the_walks_name_functions_that_are_there() {
 
 #[test]
 fn a_broken_link_is_seen() {
-    let (page, other) = ("# One\n## Two words, `code`\n[a](#two-words-code)\n```sh\n# none\n```\n", "# Other\n# Other\n");
+    let (page, other) =
+        ("# One\n## Two words, `code`\n[a](#two-words-code)\n```sh\n# none\n```\n", "# Other\n# Other\n");
     let pages = BTreeMap::from([("README.md".into(), page.to_owned()), ("docs/README.md".into(), other.to_owned())]);
     let faults = |page: &str, link: &str| fault(&pages, Path::new(page), link).is_some();
     for fine in ["#two-words-code", "docs/README.md#other-1", "docs/README.md", "docs"] {
