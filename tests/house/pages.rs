@@ -62,7 +62,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
         let text = text.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
         let name: String = text.map(|char| if char == ' ' { '-' } else { char }).collect();
         let free = |number: &usize| !anchors.contains(&numbered(&name, *number));
-        let number = (0..).find(free).expect("there are more numbers than headings");
+        let number = (0..=anchors.len()).find(free).expect("each heading before it takes one number");
         anchors.insert(numbered(&name, number));
     }
     anchors
