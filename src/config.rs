@@ -303,7 +303,7 @@ fn signing(sources: &mut Sources) -> signing::Settings {
             (Some((_, source)), _) => sources.lonely(&table::SIGNING_KEY, source, &table::SIGNING_CERTIFICATE),
             (_, Some((_, source))) => sources.lonely(&table::SIGNING_CERTIFICATE, source, &table::SIGNING_KEY),
             _ => {
-                sources.show(&table::SIGNING_KEY, "made and kept in the database".to_owned(), Source::Default);
+                sources.show(&table::SIGNING_KEY, "generated and kept in the database".to_owned(), Source::Default);
                 sources.show(&table::SIGNING_CERTIFICATE, "self-signed".to_owned(), Source::Default);
             }
         }
