@@ -10,11 +10,11 @@ use clap::{CommandFactory, Parser};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");
 
-/// A biometric server: photographs of faces in, signed scores that mean a false acceptance rate out.
+/// A biometric server for faces: it compares photographs and returns signed scores with a false acceptance rate.
 #[derive(Debug, Parser)]
 #[command(name = "bioserver", version = VERSION, subcommand_required = true, arg_required_else_help = true)]
 struct Line {
-    /// The configuration [default: bioserver.toml, if there is one]
+    /// The configuration file [default: bioserver.toml, if it exists]
     #[arg(long, global = true, env = "BIOSERVER_CONFIG", value_name = "FILE", hide_env_values = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -23,46 +23,46 @@ struct Line {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Answers requests
+    /// Starts the server
     Serve(cli::serve::Args),
-    /// Compares photographs of two people through a server of its own, and stays up to be tried
+    /// Starts a temporary server, compares photographs of two people, and keeps running
     Demo(cli::demo::Args),
-    /// Makes, lists and ends the keys that callers use
+    /// Creates, lists and revokes API keys
     Keys(cli::keys::Args),
-    /// Lists providers, and sets what each may ask for
+    /// Lists providers and changes their settings
     Providers(cli::providers::Args),
-    /// Makes frames on disk the capture of a liveness check
+    /// Sends frames on disk as the capture of a liveness check
     Capture(cli::capture::Args),
-    /// Lists callbacks, and sends some once more
+    /// Lists callbacks and retries them
     Callbacks(cli::callbacks::Args),
-    /// Replaces keys of the server while it serves
+    /// Rotates the server's keys while it runs
     Rotate(cli::rotate::Args),
-    /// Proves what the server has done: verifies and exports the audit log
+    /// Verifies and exports the audit log
     Audit(cli::audit::Args),
-    /// Shows what providers have asked for, by operation and day
+    /// Counts the requests of providers, by operation and day
     Usage(cli::usage::Args),
-    /// Sends a server the exchanges that it must honour, and reports
+    /// Tests a server against the contract
     Conformance(cli::conformance::Args),
-    /// Lets another server answer, asks this one the same, and counts what differs
+    /// Forwards requests to another server, repeats them on this one, and counts the differences
     Shadow(cli::shadow::Args),
-    /// Checks the signature of a saved answer
+    /// Verifies the signature of a saved answer
     Verify(cli::verify::Args),
-    /// Lists, fetches, takes over and chooses packs of networks
+    /// Lists, installs, imports and selects packs of networks
     #[command(alias = "models")]
     Packs(cli::packs::Args),
-    /// Measures how well a pack of networks tells people apart, and what its scores are worth
+    /// Measures the accuracy of a pack of networks and the calibration of its scores
     Evaluate(cli::evaluate::Args),
-    /// Makes a page of what evaluations measured
+    /// Writes a page with the figures of evaluations
     Accuracy(cli::accuracy::Args),
-    /// Gives a pack's scores their meaning, measured on labelled pictures
+    /// Calibrates a pack's scores on labelled pictures
     Calibrate(cli::calibrate::Args),
-    /// Brings the database's schema up to date, as `serve` does when it starts
+    /// Migrates the database's schema, as `serve` does when it starts
     Migrate,
-    /// Shows the configuration in force, and every fault in it; tries what it names
+    /// Shows the configuration in force and all faults in it
     Check(cli::check::Args),
-    /// Asks the server on this machine whether it is ready
+    /// Checks that the server on this machine is ready
     Health(cli::health::Args),
-    /// Prints what a shell needs to complete commands
+    /// Prints a completion script for a shell
     Completions(cli::manual::Completions),
     /// Writes a manual page for each command
     Man(cli::manual::Man),

@@ -8,10 +8,10 @@ use evaluate::page::{self, Evaluation};
 
 use crate::cli::output::{print, write};
 
-/// Make a page in Markdown of the figures that evaluations wrote as JSON
+/// Writes a page with the figures of evaluations
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files that `evaluate --json` wrote
+    /// The files that `evaluate --json` wrote
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Writes the page to this file instead of standard output

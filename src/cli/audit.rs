@@ -31,20 +31,20 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Says whether the log is as this server wrote it, and names the first entry that is not
+    /// Verifies that the log is unchanged, and names the first entry that was changed
     Verify {
-        /// An export; - reads standard input [default: the log in this server's database]
+        /// An exported log; - reads standard input [default: the log in this server's database]
         file: Option<PathBuf>,
-        /// The key set to check an export against, a URL or a file [default: the keys in this server's database]
+        /// The key set to verify an export with, a URL or a file [default: the keys in this server's database]
         #[arg(long, value_name = "URL|FILE", requires = "file")]
         jwks: Option<String>,
     },
-    /// Prints the log as JSON Lines, which can be verified without this server
+    /// Exports the log as JSON Lines, which can be verified without this server
     Export {
-        /// Begins with the first entry of this time or later: 2027-01-31 (at 00:00 UTC) or 2027-01-31T12:00:00Z
+        /// The first time to export, inclusive: 2027-01-31 (at 00:00 UTC) or 2027-01-31T12:00:00Z
         #[arg(long, value_name = "DATE", value_parser = moment)]
         from: Option<Moment>,
-        /// Ends before the first entry of this time or later
+        /// The last time to export, exclusive, in the same form
         #[arg(long, value_name = "DATE", value_parser = moment)]
         to: Option<Moment>,
     },

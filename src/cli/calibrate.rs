@@ -14,20 +14,21 @@ use crate::cli::output::{make, print, write};
 use crate::cli::source::{self, About, Source};
 use crate::config::Config;
 
-/// Fit what a pack's scores mean to labelled pictures, and check it on other people's
+/// Calibrates a pack's scores on labelled pictures
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pub source: Source,
     #[command(flatten)]
     pub about: About,
-    /// The pack, by its name or folder, whose pack.toml gets the calibration; if missing, the built-in pack is measured and the calibration printed
+    /// The pack, by its name or folder; the calibration is written into its pack.toml [default: the built-in pack,
+    /// whose calibration is printed]
     #[arg(long, value_name = "NAME|FOLDER")]
     pub pack: Option<String>,
-    /// People of whose photographs worse copies are made, from which it is learned what scores of poor pictures are worth
+    /// The number of people whose photographs are also degraded, to calibrate the scores of poor pictures
     #[arg(long, value_name = "PEOPLE", default_value_t = 150)]
     pub degraded: usize,
-    /// Writes index.html to this folder, which is made if missing
+    /// Writes index.html to this folder, and creates the folder if it is missing
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }

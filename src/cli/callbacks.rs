@@ -20,18 +20,18 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists the newest thousand, newest first
+    /// Lists the newest 1000 callbacks, newest first
     List {
         /// Prints a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Sends a callback once more, or all callbacks that were given up
+    /// Retries a callback, or all failed callbacks
     Retry {
-        /// The callback, as `list` names it
+        /// The id of the callback, as `callbacks list` shows it
         #[arg(required_unless_present = "dead")]
         id: Option<Uuid>,
-        /// All that were given up
+        /// Retries all failed callbacks
         #[arg(long, conflicts_with = "id")]
         dead: bool,
     },

@@ -31,24 +31,24 @@ const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A folder of JPEG or PNG pictures, in the order of their names, or a file of JPEG pictures one after the other (MJPEG)
+    /// A folder of JPEG or PNG frames, in the order of their names, or an MJPEG file
     frames: PathBuf,
-    /// The session whose liveness check has begun
+    /// The id of the session, whose liveness check must have begun
     #[arg(long, value_name = "ID")]
     session: Uuid,
     /// A key with the permission liveness, or a capture token
     #[arg(long, value_name = "KEY", env = "CAPTURE_KEY", hide_env_values = true)]
     key: String,
-    /// The server, with what its paths begin with
+    /// The URL of the server, with its base path
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/bioserver-app")]
     server: String,
-    /// Frames a second
+    /// The frame rate, in frames per second
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
     fps: u32,
-    /// The version of the provider's text that the person agreed to
+    /// The version of the provider's consent text that the person agreed to
     #[arg(long, value_name = "VERSION")]
     consent_version: Option<String>,
-    /// Only shows what the check asks for
+    /// Shows the task of the check and sends nothing
     #[arg(long)]
     show: bool,
 }

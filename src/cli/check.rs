@@ -11,7 +11,7 @@ mod connect;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also tries the database, the place of images, keys, networks and ports, and leaves all as it is
+    /// Also tests the database, the media storage, the keys, the networks and the ports, without changing anything
     #[arg(long)]
     connect: bool,
 }

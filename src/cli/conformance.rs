@@ -17,16 +17,16 @@ mod report;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server, with what its paths begin with
+    /// The URL of the server, with its base path
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/bioserver-app")]
     url: String,
     /// A key with all permissions
     #[arg(long, value_name = "KEY", env = "CONFORMANCE_KEY", hide_env_values = true)]
     key: String,
-    /// Writes the outcome to this file as a page of HTML
+    /// Also writes the results to this file, as HTML
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Writes the outcome to this file in the XML of `JUnit`
+    /// Also writes the results to this file, as `JUnit` XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }

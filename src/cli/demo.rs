@@ -29,16 +29,16 @@ const SCORE_MIN: f64 = 3500.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to listen; port 0 takes any free one
+    /// The address to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Stop after the tables
+    /// Exits after the tables are printed
     #[arg(long)]
     once: bool,
-    /// Show a check of liveness, too: a photograph is filmed, and the provider called back
+    /// Also runs liveness checks on simulated films, with callbacks
     #[arg(long)]
     liveness: bool,
-    /// With --liveness: keeps the films in this folder, as `bioserver capture` takes them
+    /// With --liveness: saves the films to this folder, in the form that `bioserver capture` reads
     #[arg(long, value_name = "DIR", requires = "liveness")]
     keep: Option<PathBuf>,
 }

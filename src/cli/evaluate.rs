@@ -19,49 +19,52 @@ mod ages;
 mod attacks;
 mod liveness;
 
-/// Measure a pack of networks on labelled pictures
+/// Measures the accuracy of a pack of networks and the calibration of its scores
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pub source: Source,
-    /// List of pairs with the columns `reference`, `candidate`, `same` (1 or 0), and groups: only these are compared
+    /// A CSV file of the pairs to compare, with the columns `reference`, `candidate`, `same` (1 or 0) and optional
+    /// groups
     #[arg(long, value_name = "FILE", group = "source")]
     pub pairs: Option<PathBuf>,
-    /// Folder of pictures named as UTKFace names them, age first: `AGE_SEX_RACE_stamp.jpg`. Measures ages, and nothing else
+    /// A folder of pictures named like those of UTKFace, age first: `AGE_SEX_RACE_stamp.jpg`. Measures only the
+    /// accuracy of ages
     #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
     pub ages: Option<PathBuf>,
-    /// The same kind of folder. Films the people in it, attacks and all, and measures whom checks of liveness let through
+    /// A folder of the same kind. Simulates films of the people and of attacks, and measures the errors of liveness
+    /// checks
     #[arg(long, value_name = "DIR", group = "source")]
     pub liveness: Option<PathBuf>,
-    /// With --liveness: people who are filmed
+    /// With --liveness: the number of people to film
     #[arg(long, value_name = "NUMBER", default_value_t = 200, requires = "liveness")]
     pub trials: usize,
-    /// With --liveness: people of whom each attack is made
+    /// With --liveness: the number of people to simulate each attack with
     #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "liveness")]
     pub attacked: usize,
-    /// Folder of your own recordings, a folder in it for each species: `bonafide`, `print`, `display`… A recording is a folder
-    /// of frames, an MJPEG file or one picture; `NAME.reference.jpg` beside it is a photograph of the person. Measures
-    /// whom passive checks of liveness let through
+    /// A folder of your own recordings, with one folder per species: `bonafide`, `print`, `display`… A recording is a
+    /// folder of frames, an MJPEG file or one picture; `NAME.reference.jpg` beside it is a photograph of the person.
+    /// Measures the errors of passive liveness checks
     #[arg(long, value_name = "DIR", group = "source")]
     pub attacks: Option<PathBuf>,
-    /// With --attacks: frames a second of the recordings
+    /// With --attacks: the frame rate of the recordings, in frames per second
     #[arg(long, value_name = "NUMBER", default_value_t = 25, requires = "attacks", value_parser = clap::value_parser!(u32).range(1..=60))]
     pub fps: u32,
-    /// People of whose photographs worse copies are made, to see what scores of poor pictures are worth
+    /// The number of people whose photographs are also degraded, to measure the scores of poor pictures
     #[arg(long, value_name = "PEOPLE", default_value_t = 0)]
     pub degraded: usize,
     #[command(flatten)]
     pub about: About,
-    /// Holds the figures against a published profile, line by line: 800-63A (NIST SP 800-63A-4)
+    /// Compares the figures with the limits of a published profile: 800-63A (NIST SP 800-63A-4)
     #[arg(long, value_name = "PROFILE", conflicts_with_all = ["ages", "liveness", "attacks"])]
     pub profile: Option<Profile>,
-    /// The pack, by its name or folder [default: the one that serves]
+    /// The pack, by its name or folder [default: the pack in use]
     #[arg(long, value_name = "NAME|FOLDER")]
     pub pack: Option<String>,
-    /// Writes all figures to this file, too
+    /// Also writes all figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Writes index.html to this folder, which is made if missing, and det.csv and det.svg for scores
+    /// Writes index.html to this folder, and for scores also det.csv and det.svg; creates the folder if it is missing
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
 }

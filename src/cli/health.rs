@@ -17,7 +17,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server's address, whatever the configuration says
+    /// The server's address [default: the address in the configuration]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }

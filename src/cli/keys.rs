@@ -22,7 +22,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Makes a key and shows it: the only time that it can be seen
+    /// Creates a key and shows its secret, this once
     Create(Create),
     /// Lists all keys, without their secrets
     List {
@@ -30,7 +30,7 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Ends a key at once
+    /// Revokes a key at once
     Revoke {
         /// The key's id: the part between `bio_` and the second underscore
         #[arg(value_name = "ID", value_parser = id)]
@@ -40,13 +40,13 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Create {
-    /// Who will use it; a provider of a new name is made
+    /// The provider that uses the key; a new name creates a provider
     #[arg(long, value_name = "NAME")]
     provider: String,
-    /// What it may be used for (session, face, match, image, liveness, age); may be repeated [default: all]
+    /// A permission of the key (session, face, match, image, liveness, age); may be repeated [default: all]
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<Permission>,
-    /// When it ends: 2027-01-31 (at 00:00 UTC) or 2027-01-31T12:00:00Z [default: never]
+    /// The time at which the key expires: 2027-01-31 (at 00:00 UTC) or 2027-01-31T12:00:00Z [default: never]
     #[arg(long, value_name = "DATE", value_parser = moment)]
     expires: Option<Moment>,
     /// Prints a JSON object

@@ -11,13 +11,13 @@ use crate::cli::output::print;
 
 #[derive(Debug, clap::Args)]
 pub struct Completions {
-    /// The shell that is to complete commands
+    /// The shell to print the script for
     shell: Shell,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Man {
-    /// The folder to write the pages to; it is made if missing
+    /// The folder to write the pages to; it is created if it is missing
     folder: PathBuf,
 }
 

@@ -26,39 +26,42 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Lists the packs that are here and those that can be installed, with the licence and origin of every network
+    /// Lists installed and available packs, with the licence and origin of each network
     List {
         /// Prints a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Fetches a published pack from its public homes
+    /// Downloads and installs a published pack
     Install(Install),
-    /// Takes over a pack of your own: a folder with ONNX files and pack.toml
+    /// Imports your own pack: a folder with ONNX files and pack.toml
     Import {
-        /// The folder; it is copied
+        /// The folder of the pack, which is copied
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// Lets a pack serve from the next start on, where the configuration names none
+    /// Selects the pack to use from the next start on, unless the configuration names one
     Use {
-        /// `standard` is the one inside of the program
+        /// The name of the pack; `standard` is the built-in pack
         name: String,
     },
-    /// Prints what the program and the pack that serves are made of: a bill of materials (`CycloneDX`), as JSON
+    /// Prints a software bill of materials of the program and the pack in use (`CycloneDX` JSON)
     Sbom,
-    /// Erases a pack that is not in use
-    Remove { name: String },
+    /// Removes an installed pack that is not in use
+    Remove {
+        /// The name of the pack, as `packs list` shows it
+        name: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct Install {
-    /// As `packs list` shows it
+    /// The name of the pack, as `packs list` shows it
     name: String,
-    /// Agrees to the licences of the pack's networks, which are shown without this
+    /// Accepts the licences of the pack's networks; without this option they are shown and nothing is installed
     #[arg(long)]
     accept: bool,
-    /// Takes the files from here instead, by their names: a folder, or an address below which they lie
+    /// Reads the files by their names from this folder or base URL instead of their publishers
     #[arg(long, value_name = "DIR|URL")]
     from: Option<String>,
 }

@@ -29,29 +29,29 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Sets a provider's own limits, which come before those of the configuration; `none` takes one away
+    /// Sets a provider's own limits, which override those of the configuration; `none` removes a limit
     Limit(Limit),
-    /// Sets how the capture page looks for a provider's people
+    /// Sets the name, logo, colours and consent text of a provider's capture page
     Look(Look),
-    /// Shows what callbacks to a provider are signed with; it is made when there is none
+    /// Shows the secret that signs callbacks to a provider, and creates it if it is missing
     CallbackSecret {
         /// The provider's name
         name: String,
-        /// Makes a new one; for a while callbacks are signed with the one before as well
+        /// Creates a new secret; for a while the old one also signs callbacks
         #[arg(long)]
         rotate: bool,
-        /// For how long; 0 ends the one before at once
+        /// The number of hours for which the old secret also signs; 0 ends it at once
         #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "rotate", value_parser = clap::value_parser!(u16).range(0..=8760))]
         overlap: u16,
     },
-    /// Names the origins of a provider's pages, from where a browser may call the server, and lists them
+    /// Lists and changes the origins of a provider's pages, from which browsers may call the server
     Origins {
         /// The provider's name
         name: String,
-        /// One more, such as `https://www.example.com`; may be repeated
+        /// An origin to add, such as `https://www.example.com`; may be repeated
         #[arg(long, value_name = "ORIGIN")]
         add: Vec<String>,
-        /// One less; may be repeated
+        /// An origin to remove; may be repeated
         #[arg(long, value_name = "ORIGIN")]
         remove: Vec<String>,
     },
@@ -61,16 +61,16 @@ enum Action {
 struct Limit {
     /// The provider's name
     name: String,
-    /// The longest life of a session, in seconds
+    /// The maximum lifetime of a session, in seconds
     #[arg(long, value_name = "SECONDS|none", value_parser = limit)]
     ttl_seconds_max: Option<Bound>,
-    /// Requests a minute, on each node
+    /// The maximum number of requests per minute, on each node
     #[arg(long, value_name = "NUMBER|none", value_parser = limit)]
     requests_per_minute: Option<Bound>,
-    /// Requests under way at once, on each node
+    /// The maximum number of requests in flight, on each node
     #[arg(long, value_name = "NUMBER|none", value_parser = limit)]
     requests_at_once: Option<Bound>,
-    /// Whether answers say why liveness was refused
+    /// Includes the reasons for refused liveness checks in answers
     #[arg(long, value_name = "yes|no")]
     liveness_reasons: Option<YesNo>,
 }
@@ -79,10 +79,10 @@ struct Limit {
 struct Look {
     /// The provider's name
     name: String,
-    /// A file in TOML with name, logo, colours and consent, as docs/capture.md describes it
+    /// A TOML file with name, logo, colours and consent, as docs/capture.md describes it
     #[arg(long, required_unless_present = "none", conflicts_with = "none")]
     file: Option<PathBuf>,
-    /// Takes the look away that the provider has
+    /// Restores the default look of the page
     #[arg(long)]
     none: bool,
 }

@@ -32,17 +32,18 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Announces a new key that signs answers; those before it stay published
+    /// Announces a new signing key for answers; the old keys stay published
     Signing(Announced),
-    /// Announces new keys that captures are encrypted for; those before them open captures that have begun
+    /// Announces new encryption keys for captures; the old keys still decrypt captures of checks that have begun
     Capture(Announced),
-    /// Seals everything by `master_key` that `master_key_other` has sealed; a key that the server keeps itself is replaced
+    /// Re-encrypts all data of `master_key_other` with `master_key`; replaces a master key that the server generated
+    /// itself
     Master,
 }
 
 #[derive(Debug, clap::Args)]
 struct Announced {
-    /// After how many seconds the new key serves: verifiers may keep a key set for 300
+    /// The delay in seconds before the new key is used; verifiers may cache a key set for 300 s
     #[arg(long, value_name = "SECONDS", default_value_t = ANNOUNCED_S, value_parser = clap::value_parser!(u32).range(ANNOUNCED_S_MIN..=ANNOUNCED_S_MAX))]
     announce: u32,
 }

@@ -16,7 +16,7 @@ const ENDED_AT_ONCE: i32 = 130;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to listen, whatever the configuration says; port 0 takes any free one
+    /// The address to listen on; port 0 takes any free port [default: the address in the configuration]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }

@@ -31,19 +31,19 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server that answers, without a path, such as `https://biometrics.example`
+    /// The URL of the server that answers, without a path, such as `https://biometrics.example`
     #[arg(long, value_name = "URL")]
     upstream: String,
-    /// The server that is asked the same, without a path
+    /// The URL of the server under test, without a path
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     to: String,
-    /// A key of the server that is asked the same, with all permissions
+    /// A key of the server under test, with all permissions
     #[arg(long, value_name = "KEY", env = "SHADOW_KEY", hide_env_values = true)]
     key: String,
-    /// Where callers are listened to; port 0 takes any free one
+    /// The address to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
-    /// Writes what was counted to this file, too, when it is stopped
+    /// Also writes the counts to this file when the command stops
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

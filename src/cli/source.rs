@@ -29,28 +29,29 @@ pub fn made_by(command: String) -> Made {
     Made { version, date: Clock::default().now().to_string(), command, pack_digest: None }
 }
 
-/// The pictures: one of these.
+/// The pictures: exactly one of these options.
 #[derive(Debug, clap::Args)]
 #[group(id = "source", required = true, multiple = false)]
 pub struct Source {
-    /// Folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
+    /// A folder in the layout of Labeled Faces in the Wild: `Name/Name_0001.jpg` and `pairs.txt`
     #[arg(long, value_name = "DIR")]
     pub lfw: Option<PathBuf>,
-    /// Folder with a folder of pictures for each person; pictures in it directly show one person each
+    /// A folder with one folder of pictures per person; each picture directly in it shows another person
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// List of pictures with the columns `path`, `person`, perhaps `type` (SELFIE, `ID_DOCUMENT`, `VIDEO_FRAME`), and groups
+    /// A CSV file of pictures with the columns `path`, `person`, optional `type` (SELFIE, `ID_DOCUMENT`, `VIDEO_FRAME`)
+    /// and optional groups
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 }
 
-/// What a report says of the pictures.
+/// The description of the pictures in a report.
 #[derive(Debug, clap::Args)]
 pub struct About {
-    /// What the pictures are, for the report [default: the name of the folder or list]
+    /// A description of the pictures for the report [default: the name of the folder or list]
     #[arg(long, value_name = "WORDS")]
     pub data: Option<String>,
-    /// A sentence that readers of the figures must know; may be repeated
+    /// A caveat that the report prints with the figures; may be repeated
     #[arg(long, value_name = "WORDS")]
     pub caveat: Vec<String>,
 }

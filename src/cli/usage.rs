@@ -16,7 +16,7 @@ const DAYS: i64 = 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only what this provider has used
+    /// Counts only the requests of this provider
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
     /// The first day, in UTC [default: 29 days before the last]

@@ -24,7 +24,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Args {
     /// A saved JSON answer with a `signature`, a list of such answers, or a bare JWS; - reads standard input
     file: PathBuf,
-    /// The key set to check against, a URL or a file [default: the keys in this server's database]
+    /// The key set to verify with, a URL or a file [default: the keys in this server's database]
     #[arg(long, value_name = "URL|FILE")]
     jwks: Option<String>,
 }
