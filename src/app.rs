@@ -54,7 +54,7 @@ impl App {
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock = Clock::default();
         let store = Store::open(&config.store).await.context("the database cannot be opened")?;
-        time::follow(&store, &clock).await.context("the database does not say what time it is")?;
+        time::follow(&store, &clock).await.context("the database does not return its time")?;
         let master = config.master_key.master()?;
         let pack = Pack::open(config.pack.as_deref())?;
         let networks = pack.networks().map(credit).collect();
@@ -186,7 +186,7 @@ pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Re
     };
     let workers = Workers::start(pack, &settings)?;
     let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
-    workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
+    workers.describe(portrait).await.context("the networks do not find the face in a portrait")?;
     Ok(workers)
 }
 

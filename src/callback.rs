@@ -48,10 +48,10 @@ pub struct Settings {
 /// # Errors
 /// The fault of the text.
 pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, &'static str> {
-    const DAMAGED: &str = "it holds a certificate that cannot be read";
-    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| "it is no PEM")?;
+    const DAMAGED: &str = "one of its certificates cannot be read";
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| "it is not PEM")?;
     if found.is_empty() {
-        return Err("it holds no certificate in PEM");
+        return Err("it has no certificate in PEM");
     }
     let read = |der: &CertificateDer<'_>| {
         webpki::anchor_from_trusted_cert(der).map_err(|_| DAMAGED)?;
@@ -194,7 +194,7 @@ impl Client {
             return Err("must not name a user");
         }
         if url.fragment().is_some() {
-            return Err("must not have a part after #");
+            return Err("must not have a fragment (a part after #)");
         }
         if self.allow.iter().any(|allowed| allowed.admits(url.scheme(), host, port)) {
             return Ok((url, &self.open));
@@ -233,7 +233,7 @@ impl Client {
         match request.send().await {
             Ok(response) => attempt(&response, message.now),
             Err(error) if is_refused(&error) => {
-                Attempt::Failed { why: "it is no public host".to_owned(), retry_after: None }
+                Attempt::Failed { why: "the host has no public address".to_owned(), retry_after: None }
             }
             Err(error) => Attempt::Unreached { why: told(&error) },
         }
@@ -250,7 +250,7 @@ fn attempt(response: &Response, now: Moment) -> Attempt {
     }
     let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| pause(value.to_str().ok()?, now));
     let retry_after = asked.map(|asked| asked.min(RETRY_AFTER_MAX));
-    Attempt::Failed { why: format!("it answered {}", status.as_u16()), retry_after }
+    Attempt::Failed { why: format!("the host answered {}", status.as_u16()), retry_after }
 }
 
 /// Reads `Retry-After`: seconds or a date (RFC 9110, 10.2.3). `None` for any other text and for a date in the past.
@@ -268,11 +268,11 @@ fn is_refused(error: &reqwest::Error) -> bool {
 
 fn told(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
-        "it did not answer in time"
+        "the host did not answer in time"
     } else if error.is_connect() {
-        "it cannot be connected to, or its certificate is not trusted"
+        "the connection failed, or the certificate of the host is not trusted"
     } else {
-        "the connection broke off"
+        "the connection was lost"
     }
 }
 

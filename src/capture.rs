@@ -38,9 +38,9 @@ const TEXT_LEN_MAX: usize = 256;
 pub enum Error {
     #[error("the capture is not a JWE in compact form: {0}")]
     NotJwe(&'static str),
-    #[error("the capture is encrypted by '{0}', which is not supported")]
+    #[error("the capture is encrypted with '{0}', which is not supported")]
     Algorithm(String),
-    #[error("the capture is encrypted for a key that is not this server's")]
+    #[error("the capture is encrypted for an unknown key")]
     UnknownKey,
     /// The key is wrong or the capture is damaged; these cannot be told apart.
     #[error("the capture cannot be decrypted")]
@@ -52,11 +52,11 @@ pub enum Error {
     Version(i128),
     #[error("the capture has more than {PLAIN_BYTES_MAX} bytes")]
     TooLarge,
-    #[error("the capture has {0} frames, and may have 1 to {FRAMES_MAX}")]
+    #[error("the capture has {0} frames; 1 to {FRAMES_MAX} are allowed")]
     Frames(usize),
-    #[error("the capture lasts {0} ms, and may last {DURATION_MS_MAX}")]
+    #[error("the capture lasts {0} ms; at most {DURATION_MS_MAX} are allowed")]
     TooLong(u32),
-    #[error("frame {0} is not later than the one before")]
+    #[error("frame {0} is not later than the previous frame")]
     OutOfOrder(usize),
     /// A frame, by its index, is not valid; says why.
     #[error("frame {0} {1}")]
@@ -65,7 +65,7 @@ pub enum Error {
     VideoType(String),
     #[error("the capture was made for another liveness check")]
     OtherCheck,
-    #[error("the capture repeats the random number of another liveness check, or an earlier one")]
+    #[error("the capture repeats the random number of another or an earlier liveness check")]
     OtherRandom,
     #[error("the capture was made for {0}")]
     OtherType(LivenessType),
@@ -148,15 +148,15 @@ impl Capture {
     /// Refuses a capture whose times for the colours of a light challenge are missing or not plausible.
     pub fn check_lights(&self) -> Result<(), Error> {
         if self.lights.len() != LIGHTS {
-            return Err(Error::Lights("are not a time for each colour"));
+            return Err(Error::Lights("do not have one time for each colour"));
         }
         let is_apart = |pair: &[u32]| pair[1].checked_sub(pair[0]).is_some_and(|ms| LIGHT_APART_MS.contains(&ms));
         if !self.lights.windows(2).all(is_apart) {
-            return Err(Error::Lights("do not come one after the other, half a second apart"));
+            return Err(Error::Lights("are not half a second apart, one after the other"));
         }
         let ends_ms = self.lights.last().map_or(0, |last| last.saturating_add(LIGHT_MS));
         if self.frames.last().is_none_or(|last| last.t_ms < ends_ms) {
-            return Err(Error::Lights("go on for longer than the film"));
+            return Err(Error::Lights("last longer than the film"));
         }
         Ok(())
     }

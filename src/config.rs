@@ -223,7 +223,7 @@ fn policy(sources: &mut Sources, workers: usize) -> Policy {
     let ttl_seconds_max = sources.plain(&table::SESSION_TTL_SECONDS_MAX, default.ttl_seconds_max);
     let ttl_seconds = sources.plain(&table::SESSION_TTL_SECONDS, default.ttl_seconds.min(ttl_seconds_max));
     if ttl_seconds > ttl_seconds_max {
-        let problem = format!("{ttl_seconds} is more than 'session_ttl_seconds_max', {ttl_seconds_max}");
+        let problem = format!("{ttl_seconds} is more than the value of 'session_ttl_seconds_max', {ttl_seconds_max}");
         sources.fault("session_ttl_seconds", sources.source(&table::SESSION_TTL_SECONDS), problem, "");
     }
     let faces_max = sources.plain(&table::SESSION_FACES_MAX, default.faces_max);
@@ -271,7 +271,7 @@ fn master_key(sources: &mut Sources, store: &store::settings::Settings, data: &P
         return master::Source::Kept(kept);
     }
     if !is_given && matches!(store, store::settings::Settings::Postgres(..)) {
-        let problem = "with Postgres it must be given: all nodes share it".to_owned();
+        let problem = "it is required with Postgres, because all nodes share it".to_owned();
         sources.refuse(&table::MASTER_KEY, Source::Default, problem);
     }
     first.map_or(master::Source::Kept(kept), master::Source::Given)
@@ -313,7 +313,7 @@ fn signing(sources: &mut Sources) -> signing::Settings {
     sources.show(&table::SIGNING_CERTIFICATE, "given".to_owned(), certificate_source.clone());
     match own_key(key, certificate) {
         Ok(key) if sources.is_given(&table::SIGNING_ALGORITHM) && key.algorithm() != algorithm => {
-            let problem = format!("it is a key for {}, and 'signing_algorithm' says {algorithm}", key.algorithm());
+            let problem = format!("it is a key for {}, but 'signing_algorithm' is {algorithm}", key.algorithm());
             sources.fault("signing_key", source.clone(), problem, "");
         }
         Ok(key) => {

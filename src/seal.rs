@@ -27,9 +27,9 @@ pub enum Error {
     /// Another key sealed it, it belongs to another place, or it was changed; these cannot be told apart.
     #[error("a sealed value cannot be opened: it is damaged, or the master key is not the one that sealed it")]
     Damaged,
-    #[error("a sealed value has the unknown format {0}")]
+    #[error("an encrypted value has the unknown format {0}")]
     Format(u8),
-    #[error("a master key is 32 bytes in base64 or hex")]
+    #[error("a master key must be 32 bytes in base64 or hex")]
     Key,
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },

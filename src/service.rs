@@ -184,7 +184,7 @@ pub enum Error {
     SessionNotFound(SessionId),
     #[error("the session has no face {0}")]
     FaceNotFound(FaceId),
-    #[error("the session has {0} faces, and may not have more")]
+    #[error("the session already has {0} faces, the maximum")]
     TooManyFaces(i64),
     #[error("a session may live for 1 to {seconds_max} seconds, not for {seconds}")]
     TimeToLive { seconds: i64, seconds_max: i64 },
@@ -192,7 +192,7 @@ pub enum Error {
     CallbackUrl(&'static str),
     #[error("the idempotency key {0}")]
     IdempotencyKey(&'static str),
-    #[error("this Idempotency-Key came with another request")]
+    #[error("this Idempotency-Key was used for a different request")]
     IdempotencyKeyReused,
     /// The provider exceeds one of its limits; `limit` names it.
     #[error("this provider may send {limit}")]
@@ -200,30 +200,30 @@ pub enum Error {
     /// An image of the request is refused; `part` names it.
     #[error("{part}: {error}")]
     Image { part: &'static str, error: face::Error },
-    #[error("light is asked for with {} alone", LivenessType::PassiveVideo)]
+    #[error("is supported for {} only", LivenessType::PassiveVideo)]
     LightChallenge,
-    #[error("the return URL is of an origin that the provider has not named")]
+    #[error("the origin of the return URL is not registered for this provider")]
     ReturnUrl,
-    #[error("this liveness check cannot be tried again")]
+    #[error("this liveness check allows no further attempt")]
     NoAttemptLeft,
     #[error("no liveness check has begun in this session")]
     LivenessNotInitialized,
     #[error("the liveness check of this session is in progress")]
     LivenessInProgress,
-    #[error("this liveness check has had its capture")]
+    #[error("this liveness check already has a capture")]
     CaptureAlreadySent,
     #[error("the time for the capture is over")]
     CaptureTooLate,
     #[error(transparent)]
     Capture(#[from] capture::Error),
     /// Too many captures wait.
-    #[error("captures wait for {} s", retry_after.as_secs())]
+    #[error("captures wait for {} s in the queue", retry_after.as_secs())]
     Busy { retry_after: Duration },
     #[error("the template has version {sent} and this server compares version {served}")]
     TemplateVersion { sent: i32, served: u16 },
     #[error("the template is damaged: {0}")]
     TemplateDamaged(#[from] Damage),
-    #[error("the face is not as this server signed it")]
+    #[error("the signature does not match the face")]
     FaceNotVerified,
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -50,14 +50,14 @@ pub enum Error {
     #[error("the signature could not be made")]
     Failed,
     /// The text is not a JWS of the kind that this server makes; says why.
-    #[error("this is no compact JWS: {0}")]
+    #[error("this is not a compact JWS: {0}")]
     Malformed(&'static str),
     #[error("the key '{0}' is not in the key set")]
     UnknownKey(String),
     /// The header's algorithm is not that of its key.
-    #[error("the algorithm '{0}' is not the key's")]
+    #[error("the algorithm '{0}' does not match the key")]
     Algorithm(String),
-    #[error("the signature does not belong to the text")]
+    #[error("the signature does not match the content")]
     Forged,
 }
 
@@ -161,8 +161,8 @@ impl Signer {
 /// The header names the key; the key, not the header, decides the algorithm.
 pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
     let header = header(jws)?;
-    let (signed, signature) = jws.rsplit_once('.').ok_or(Error::Malformed("it has no three parts"))?;
-    let (_, payload) = signed.split_once('.').ok_or(Error::Malformed("it has no three parts"))?;
+    let (signed, signature) = jws.rsplit_once('.').ok_or(Error::Malformed("it does not have three parts"))?;
+    let (_, payload) = signed.split_once('.').ok_or(Error::Malformed("it does not have three parts"))?;
     let payload = decode(payload)?;
     decode(signature)?;
 
@@ -194,9 +194,9 @@ pub fn header(jws: &str) -> Result<Header, Error> {
     let mut parts = jws.split('.');
     let head = parts.next().unwrap_or_default();
     if parts.count() != 2 {
-        return Err(Error::Malformed("it has no three parts"));
+        return Err(Error::Malformed("it does not have three parts"));
     }
-    let head: Value = serde_json::from_slice(&decode(head)?).map_err(|_| Error::Malformed("its header is no JSON"))?;
+    let head: Value = serde_json::from_slice(&decode(head)?).map_err(|_| Error::Malformed("its header is not JSON"))?;
     if head.get("crit").is_some() {
         // The header requires extensions (RFC 7515, 4.1.11), and this server supports none.
         return Err(Error::Malformed("its header has critical extensions"));

@@ -60,10 +60,10 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     #[error("the database did not answer in time")]
     Slow,
-    #[error("the schema could not be brought up to date: {0}")]
+    #[error("the migration of the schema failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error(
-        "the database's schema is of version {applied} and this program's of {newest}: run `bioserver migrate` first"
+        "the database's schema has version {applied}, but this program needs {newest}: run `bioserver migrate` first"
     )]
     SchemaOld { applied: i64, newest: i64 },
     #[error("{path}: {source}")]

@@ -297,7 +297,7 @@ pub struct Timestamp(pub Moment);
 impl Wire for Timestamp {
     fn read(value: Value) -> Result<Self, Invalid> {
         let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        let time = time.ok_or_else(|| Invalid::new("must be a moment such as 2017-11-14T14:31:42.228Z"))?;
+        let time = time.ok_or_else(|| Invalid::new("must be a time such as 2017-11-14T14:31:42.228Z"))?;
         Ok(Self(Moment::new(time.into())))
     }
 

@@ -26,7 +26,7 @@ impl FromStr for Allowed {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("'{text}' is no host such as localhost:9943 or http://localhost:9943");
+        let wrong = || format!("'{text}' is not a host such as localhost:9943 or http://localhost:9943");
         let is_plain = text.starts_with("http://");
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or(text);
         // The URL is parsed as https, which keeps every port but 443; `has_port` finds that one.

@@ -24,7 +24,7 @@ impl Lookup for System {
 
 /// The host has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
-#[error("the host leads to no public address")]
+#[error("the host has no public address")]
 pub struct Refused;
 
 /// Lets only admitted addresses through. The client connects to exactly the addresses it returns; no second look-up

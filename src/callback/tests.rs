@@ -123,7 +123,7 @@ fn what_is_wrong_with_a_url_is_said() {
         ("service/callback", "must be an absolute URL"),
         ("http://service.example/", "must begin with https://"),
         ("https://user@service.example/", "must not name a user"),
-        ("https://service.example/#part", "must not have a part after #"),
+        ("https://service.example/#part", "must not have a fragment (a part after #)"),
         ("https://10.0.0.8/", "must lead to a public host"),
         ("https://localhost/", "must lead to a public host"),
     ] {
@@ -141,7 +141,7 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
         let client = client(&[], &[inside]);
         assert!(client.check("https://rebound.example/").is_ok());
         let attempt = client.send(&message("https://rebound.example/"), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{inside}");
+        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".into(), retry_after: None }, "{inside}");
     }
 }
 
@@ -167,7 +167,7 @@ async fn a_host_is_allowed_on_its_port_alone() {
     for host in ["receiver.example", "plain.example"] {
         let url = format!("https://{host}:{port}/");
         let attempt = client.send(&message(&url), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "it is no public host".into(), retry_after: None }, "{host}");
+        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".into(), retry_after: None }, "{host}");
     }
     let nobody = listener.accept().expect_err("nobody has connected");
     assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
@@ -182,7 +182,7 @@ async fn who_does_not_answer_is_not_waited_for() {
     let client =
         Client::patient(settings, scripted(&["127.0.0.1"]), Duration::from_millis(50)).expect("it can be made");
     let attempt = client.send(&message(&url), &[Secret::make()]).await;
-    assert_eq!(attempt, Attempt::Unreached { why: "it did not answer in time" });
+    assert_eq!(attempt, Attempt::Unreached { why: "the host did not answer in time" });
     drop(listener);
 }
 

@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
 
     /// Refuses bytes after the value that was read.
     pub fn end(&self) -> Result<(), Error> {
-        if self.at == self.whole.len() { Ok(()) } else { Err(refused("something follows the map")) }
+        if self.at == self.whole.len() { Ok(()) } else { Err(refused("there are bytes after the map")) }
     }
 
     /// Reads a map. Calls `member` with the name of each member; it reads the value and returns `true`, or leaves it
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         whose: &str,
         mut member: impl FnMut(&mut Self, &str) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        let Header::Map(mut left) = self.head()? else { return Err(refused(format!("{whose} is no map"))) };
+        let Header::Map(mut left) = self.head()? else { return Err(refused(format!("{whose} is not a map"))) };
         let mut read = BTreeSet::new();
         while self.goes_on(&mut left)? {
             let name = match self.head()? {
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         count_max: usize,
         mut item: impl FnMut(&mut Self) -> Result<(), Error>,
     ) -> Result<usize, Error> {
-        let Header::Array(mut left) = self.head()? else { return Err(refused(format!("'{name}' is no list"))) };
+        let Header::Array(mut left) = self.head()? else { return Err(refused(format!("'{name}' is not a list"))) };
         let mut count = 0;
         while self.goes_on(&mut left)? {
             if count < count_max {
@@ -95,15 +95,15 @@ impl<'a> Reader<'a> {
         match self.head()? {
             Header::Positive(value) => Ok(value.into()),
             Header::Negative(value) => Ok(-1 - i128::from(value)),
-            _ => Err(refused(format!("'{name}' is no integer"))),
+            _ => Err(refused(format!("'{name}' is not an integer"))),
         }
     }
 
     pub fn text(&mut self, name: &str) -> Result<String, Error> {
         match self.sent(name)? {
-            Sent::Text(text) if text.contains('\0') => Err(refused(format!("'{name}' has a zero in it"))),
+            Sent::Text(text) if text.contains('\0') => Err(refused(format!("'{name}' contains the character U+0000"))),
             Sent::Text(text) => Ok(text),
-            Sent::Bytes(_) => Err(refused(format!("'{name}' is no text"))),
+            Sent::Bytes(_) => Err(refused(format!("'{name}' is not a text"))),
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
             Header::Bytes(len) => self.string(len, Kind::Bytes).map(Sent::Bytes),
             Header::Text(len) => {
                 let text = self.string(len, Kind::Text)?;
-                let text = std::str::from_utf8(&text).map_err(|_| refused(format!("'{name}' is no text")))?;
+                let text = std::str::from_utf8(&text).map_err(|_| refused(format!("'{name}' is not a text")))?;
                 Ok(Sent::Text(text.to_owned()))
             }
             _ => Err(refused(format!("'{name}' is neither text nor bytes"))),

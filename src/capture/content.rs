@@ -125,7 +125,7 @@ fn missing(whose: &str, name: &str) -> Error {
 
 fn mode(name: &str) -> Result<LivenessType, Error> {
     let shortened = || name.chars().take(TEXT_LEN_MAX).collect::<String>();
-    name.parse().map_err(|_| Error::NotCapture(format!("'{}' is no mode", shortened())))
+    name.parse().map_err(|_| Error::NotCapture(format!("'{}' is not a mode", shortened())))
 }
 
 /// Reads 32 bytes, which may be a byte string or a base64 text.
@@ -168,12 +168,12 @@ fn times(reader: &mut Reader) -> Result<Vec<u32>, Error> {
         times.push(milliseconds("lights", reader)?);
         Ok(())
     })?;
-    if count > LIGHTS { Err(Error::Lights("are not a time for each colour")) } else { Ok(times) }
+    if count > LIGHTS { Err(Error::Lights("do not have one time for each colour")) } else { Ok(times) }
 }
 
 fn milliseconds(name: &str, reader: &mut Reader) -> Result<u32, Error> {
     let number = reader.integer(name)?;
-    number.try_into().map_err(|_| Error::NotCapture(format!("'{name}' is no number of milliseconds")))
+    number.try_into().map_err(|_| Error::NotCapture(format!("'{name}' is not a number of milliseconds")))
 }
 
 fn sdk(reader: &mut Reader) -> Result<SdkInfo, Error> {

@@ -68,7 +68,7 @@ struct PublicJwk {
 /// Encrypts `plain` for the key of a certificate, which is in DER.
 pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
     let der = CertificateDer::from(certificate);
-    let parsed = EndEntityCert::try_from(&der).map_err(|_| Error::Failed("that is no certificate"))?;
+    let parsed = EndEntityCert::try_from(&der).map_err(|_| Error::Failed("the certificate cannot be read"))?;
     let public = parsed.subject_public_key_info();
     let public = public.as_ref();
     let mut header = json!({ "alg": "", "enc": ENCRYPTION, "kid": key::kid(certificate) });
@@ -99,9 +99,9 @@ pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
 
 /// Decrypts a JWE that was encrypted for one of `keys`.
 pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
-    let sealed = str::from_utf8(sealed).map_err(|_| Error::NotJwe("it is no text"))?.trim();
+    let sealed = str::from_utf8(sealed).map_err(|_| Error::NotJwe("it is not text"))?.trim();
     let parts: Vec<&str> = sealed.split('.').take(6).collect();
-    let [head, key_sealed, nonce, text, tag] = parts[..] else { return Err(Error::NotJwe("it has not five parts")) };
+    let [head, key_sealed, nonce, text, tag] = parts[..] else { return Err(Error::NotJwe("it does not have five parts")) };
     if head.len() > HEADER_LEN_MAX {
         return Err(Error::NotJwe("its header is too long"));
     }
@@ -111,10 +111,10 @@ pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let named = header.kid.as_deref().or(header.thumbprint.as_deref());
     let key_sealed = decoded(key_sealed)?;
     let nonce: [u8; NONCE_LEN] =
-        decoded(nonce)?.try_into().map_err(|_| Error::NotJwe("its initialisation vector has not 12 bytes"))?;
+        decoded(nonce)?.try_into().map_err(|_| Error::NotJwe("its initialisation vector does not have 12 bytes"))?;
     let tag = decoded(tag)?;
     if tag.len() != TAG_LEN {
-        return Err(Error::NotJwe("its authentication tag has not 16 bytes"));
+        return Err(Error::NotJwe("its authentication tag does not have 16 bytes"));
     }
     // The buffer is allocated once, in its final size: a capture may be large, and many may arrive at once.
     let mut plain = Vec::with_capacity(decoded_len_estimate(text.len()) + TAG_LEN);
@@ -162,7 +162,7 @@ fn content_key(key: &Key, header: &Header, key_sealed: &[u8]) -> Result<ContentK
     match &key.private {
         Private::EcdhEs(private) => {
             if !key_sealed.is_empty() {
-                return Err(Error::NotJwe("it has an encrypted key, which ECDH-ES has not"));
+                return Err(Error::NotJwe("it has an encrypted key, but ECDH-ES has none"));
             }
             let epk = header.epk.as_ref().ok_or(Error::NotJwe("its header has no 'epk'"))?;
             let point = point(epk).ok_or(Error::NotJwe("its 'epk' is not a key on P-256"))?;

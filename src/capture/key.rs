@@ -69,14 +69,14 @@ impl Key {
             Algorithm::RsaOaep256 => Family::Rsa,
         };
         let made = certificate::make(family, algorithm.usage(), SUBJECT, now);
-        let made = made.map_err(|_| Error::Failed("none could be made"))?;
+        let made = made.map_err(|_| Error::Failed("generating it failed"))?;
         Self::read(algorithm, made.der, made.certificate_pem)
     }
 
     /// Makes another certificate, in PEM, for a key of this server.
     pub fn renew(algorithm: Algorithm, der: &SecretSlice<u8>, now: Moment) -> Result<String, Error> {
         let renewed = certificate::renew(der, algorithm.usage(), SUBJECT, now);
-        renewed.map_err(|_| Error::Failed("no certificate could be made"))
+        renewed.map_err(|_| Error::Failed("generating its certificate failed"))
     }
 
     /// Reads a key from the values that [`Key::der`] and [`Key::certificate_pem`] returned.

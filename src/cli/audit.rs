@@ -87,12 +87,12 @@ fn tell(checked: Result<Checked, Error>) -> anyhow::Result<ExitCode> {
 
 fn shown(Checked { before, last, signed, waiting }: &Checked) -> String {
     let count = last.seq - before.seq;
-    let signed = signed.as_ref().map_or(String::new(), |at| format!("; its end was signed at {at}"));
+    let signed = signed.as_ref().map_or(String::new(), |at| format!("; the end was signed at {at}"));
     let entries = match count {
         0 => "the log has no entries".to_owned(),
-        _ => format!("{count} entries, from {} to {}, are as they were written", before.seq + 1, last.seq),
+        _ => format!("{count} entries, {} to {}, are unchanged", before.seq + 1, last.seq),
     };
-    let waiting = if *waiting > 0 { format!(" {waiting} more wait for their place.") } else { String::new() };
+    let waiting = if *waiting > 0 { format!(" {waiting} more entries wait to be added.") } else { String::new() };
     format!("Verified: {entries}{signed}.{waiting}\n")
 }
 
@@ -127,7 +127,7 @@ impl Log {
     async fn export(&self, period: Period) -> anyhow::Result<()> {
         let now = Clock::default().now();
         while chain::extend(&self.store, &self.master, &self.signer, now).await? > 0 {}
-        let checked = self.check().await.context("the log is not exported, since it is not as it was written")?;
+        let checked = self.check().await.context("the log was not exported, because it was changed")?;
         let mut export = Export::begin(&self.store, &self.signer, &checked, period, now);
         while let Some(lines) = export.page().await? {
             print(lines)?;

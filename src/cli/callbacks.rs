@@ -68,7 +68,7 @@ async fn retry(store: &Store, id: Option<Uuid>) -> anyhow::Result<String> {
     if let Some(id) = id.filter(|_| count == 0) {
         bail!("there is no callback {id}");
     }
-    Ok(format!("{count} callback(s) will be sent once more.\n"))
+    Ok(format!("{count} callback(s) will be retried.\n"))
 }
 
 fn as_json(callback: &Callback) -> Value {

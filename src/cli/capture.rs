@@ -65,7 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     if !check.asked.lights.is_empty() {
-        bail!("this check asks for light: only a film of a face before a screen that shows its colours can pass it");
+        bail!("this check needs light: only a film of a face in front of a screen that shows its colours can pass");
     }
     let frames = frames(&args.frames, args.fps)?;
     let sealed = check.sealed(frames)?;
@@ -87,7 +87,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         tokio::time::sleep(POLL).await;
     }
-    bail!("the check is still in progress")
+    bail!("the check did not end in time: read its state later")
 }
 
 async fn good(answer: Response) -> anyhow::Result<Response> {
@@ -124,13 +124,13 @@ pub struct Check {
 impl Check {
     /// Reads the answer to `init-liveness-parameters`.
     pub fn read(parameters: &Value) -> anyhow::Result<Self> {
-        let text = |name: &str| parameters[name].as_str().with_context(|| format!("the parameters have no '{name}'"));
+        let text = |name: &str| parameters[name].as_str().with_context(|| format!("the server's answer has no '{name}'"));
         let random = STANDARD.decode(text("serverRandom")?)?;
         let server_random: [u8; 32] =
-            random.try_into().ok().context("the parameters' 'serverRandom' is not 32 bytes")?;
-        let seed = parameters["seed"].as_i64().and_then(|seed| seed.try_into().ok()).context("there is no 'seed'")?;
+            random.try_into().ok().context("'serverRandom' in the server's answer is not 32 bytes")?;
+        let seed = parameters["seed"].as_i64().and_then(|seed| seed.try_into().ok()).context("the server's answer has no 'seed'")?;
         let count = parameters["nbChallenge"].as_u64().unwrap_or(0) as usize;
-        let certificate = parameters["certificates"][0].as_str().context("there is no certificate")?;
+        let certificate = parameters["certificates"][0].as_str().context("the server's answer has no certificate")?;
         let is_lit = parameters["lightChallenge"].as_bool().unwrap_or(false);
         Ok(Self {
             id: text("id")?.to_owned(),
@@ -177,7 +177,7 @@ impl Check {
 fn frames(path: &Path, fps: u32) -> anyhow::Result<Vec<Frame>> {
     let pictures = film::pictures(path, SIDE_MAX)?;
     if !(1..=FRAMES_MAX).contains(&pictures.len()) {
-        bail!("{} has {} frames; a capture has 1 to {FRAMES_MAX}", path.display(), pictures.len());
+        bail!("{} has {} frames; a capture must have 1 to {FRAMES_MAX}", path.display(), pictures.len());
     }
     Ok(film::timed(pictures, fps))
 }

@@ -56,7 +56,7 @@ async fn outcome(server: &Server, scenario: Scenario) -> Outcome {
     for exchange in &scenario.exchanges {
         exchanges += 1;
         let found = server.exchange(exchange, &mut names).await;
-        let found = found.unwrap_or_else(|error| vec![format!("there is no answer: {error:#}")]);
+        let found = found.unwrap_or_else(|error| vec![format!("the server did not answer: {error:#}")]);
         let request = format!("{} {}", exchange.send.method, exchange.send.path);
         faults.extend(found.into_iter().map(|fault| format!("{request}: {fault}")));
         if !faults.is_empty() {

@@ -45,7 +45,7 @@ pub struct Args {
 
 /// Keys and data lie in a temporary folder, which is removed when this function returns.
 pub async fn run(config: Option<&Path>, args: Args) -> anyhow::Result<()> {
-    let data = tempfile::tempdir().context("a temporary folder is needed")?;
+    let data = tempfile::tempdir().context("a temporary folder cannot be created")?;
     let usual = Config::load(config, source::environment())?;
     let config = Config::load(config, environment(data.path(), &usual))?;
     log::start(&config.log);

@@ -130,7 +130,7 @@ fn collection(args: &Args) -> anyhow::Result<Collection> {
     let collection = match (args.source.read()?, &args.pairs) {
         (Some(collection), _) => collection,
         (None, Some(pairs)) => list::pairs(pairs)?,
-        (None, None) => anyhow::bail!("no pictures are named"),
+        (None, None) => anyhow::bail!("no pictures were given: use --lfw, --images, --csv or another source"),
     };
     Ok(args.about.tell(collection))
 }

@@ -89,7 +89,7 @@ async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String
         return Ok(serde_json::to_string_pretty(&keys)? + "\n");
     }
     if listed.is_empty() {
-        return Ok("There is no key yet; `bioserver keys create --provider NAME` makes one.\n".to_owned());
+        return Ok("There are no keys; `bioserver keys create --provider NAME` creates one.\n".to_owned());
     }
     let now = clock.now();
     let row = |key: ListedKey| {
@@ -103,7 +103,7 @@ async fn list(store: &Store, clock: &Clock, json: bool) -> anyhow::Result<String
 async fn revoke(store: &Store, master: &Master, clock: &Clock, id: KeyId) -> anyhow::Result<String> {
     let since = keys::revoke(store, master, clock, id).await?;
     let since = since.with_context(|| format!("there is no key with the id {}", id.0.simple()))?;
-    Ok(format!("{} is revoked since {since}.\n", id.0.simple()))
+    Ok(format!("{} was revoked at {since}.\n", id.0.simple()))
 }
 
 fn as_json(key: &ListedKey) -> Value {
@@ -134,7 +134,7 @@ fn without_repeats(mut permissions: Vec<Permission>) -> Vec<Permission> {
 }
 
 fn id(text: &str) -> Result<KeyId, &'static str> {
-    keys::read_id(text).ok_or("this is no key id")
+    keys::read_id(text).ok_or("this is not a key id")
 }
 
 /// Reads an RFC 3339 time, or a day, which means its beginning in UTC.

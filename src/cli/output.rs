@@ -42,7 +42,7 @@ pub fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [S
 
 /// Makes a folder and its parents.
 pub fn make(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))
 }
 
 /// Writes a whole file; an error names the file.

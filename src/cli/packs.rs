@@ -77,12 +77,12 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         })?,
         Action::Use { name } => {
             config.pack_folder.use_from_now(&name)?;
-            format!("{name} serves from the next start on.\n")
+            format!("{name} will be used from the next start on.\n")
         }
         Action::Sbom => sbom::json(config)?,
         Action::Remove { name } => {
             config.pack_folder.remove(&name)?;
-            format!("{name} is gone.\n")
+            format!("{name} was removed.\n")
         }
     };
     print(text)
@@ -93,7 +93,7 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
     let networks = list::networks_of(&published)?;
     if !asked.accept {
         let name = &published.name;
-        bail!("{networks}Nothing was fetched: `bioserver packs install {name} --accept` agrees to these licences");
+        bail!("{networks}Nothing was installed: `bioserver packs install {name} --accept` accepts these licences");
     }
     print(networks)?;
     let origin = asked.from.map_or(Origin::Homes, |from| {
@@ -104,7 +104,7 @@ async fn install(config: &Config, asked: Install) -> anyhow::Result<String> {
     install::install(&config.pack_folder, &published, &origin, &|name, bytes| bars.show(name, bytes)).await?;
     bars.bar.finish_and_clear();
     let name = published.name;
-    Ok(format!("{name} is installed. `bioserver packs use {name}` lets it serve.\n"))
+    Ok(format!("{name} is installed. `bioserver packs use {name}` selects it.\n"))
 }
 
 /// One progress bar over all files, shown on a terminal.
@@ -139,13 +139,13 @@ fn taken_over(imported: &Imported) -> String {
     let warning = if trial.tells_people_apart() {
         ""
     } else {
-        "WARNING: it takes two men for one sooner than one for himself. Are colours, mean, scale and alignment right?\n"
+        "WARNING: it scores two different men higher than two pictures of one man. Check the colours, mean, scale and alignment.\n"
     };
     format!(
-        "{name} is there, with template version {template_version}.\n\
-         Operators and shapes fit; it repeats itself; both ways of running it agree (cosine {agreement:.6}).\n\
-         {ms_per_picture:.0} ms a photograph on one thread.\n\
+        "{name} is imported, with template version {template_version}.\n\
+         All operators and shapes are supported; results are repeatable; both executors agree (cosine {agreement:.6}).\n\
+         {ms_per_picture:.0} ms per photograph on one thread.\n\
          Sample photographs: one man {same:.3} and up, two men {different:.3} and below (cosines).\n{warning}\
-         `bioserver calibrate --pack {name} --images DIR` gives its scores their meaning.\n"
+         `bioserver calibrate --pack {name} --images DIR` calibrates its scores.\n"
     )
 }

@@ -119,7 +119,7 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(&listed.iter().map(as_json).collect::<Vec<_>>())? + "\n");
     }
     if listed.is_empty() {
-        return Ok("There is no provider yet; `bioserver keys create --provider NAME` makes one.\n".to_owned());
+        return Ok("There are no providers; `bioserver keys create --provider NAME` creates one.\n".to_owned());
     }
     let row = |listed: ListedProvider| [listed.name, listed.created.to_string(), shown(listed.limits)];
     Ok(table(["PROVIDER", "CREATED", "LIMITS"], listed.into_iter().map(row)))
@@ -149,8 +149,8 @@ async fn dress(store: &Store, Look { name, file, .. }: &Look) -> anyhow::Result<
         anyhow::bail!("there is no provider named '{name}'");
     }
     Ok(format!(
-        "{name}: the capture page looks {}\n",
-        if look.is_some() { "as the file says" } else { "as it does by itself" }
+        "{name}: the capture page has {}\n",
+        if look.is_some() { "the look of the file" } else { "the default look" }
     ))
 }
 
@@ -170,7 +170,7 @@ async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<Time
 async fn origins(store: &Store, name: &str, add: &[String], remove: &[String]) -> anyhow::Result<String> {
     let named = origins::change(store, name, add, remove).await?;
     if named.is_empty() {
-        return Ok(format!("{name}: none; browsers call from this server's own pages alone\n"));
+        return Ok(format!("{name}: no origins; browsers may call only from this server's own pages\n"));
     }
     Ok(named.join("\n") + "\n")
 }
@@ -179,9 +179,9 @@ fn shown(limits: Limits) -> String {
     let Limits { ttl_seconds_max, requests_per_minute, requests_at_once, liveness_reasons } = limits;
     let parts = [
         ttl_seconds_max.map(|seconds| format!("sessions of at most {seconds} s")),
-        requests_per_minute.map(|count| format!("{count} requests a minute")),
-        requests_at_once.map(|count| format!("{count} requests at once")),
-        liveness_reasons.filter(|given| *given).map(|_| "told why liveness is refused".to_owned()),
+        requests_per_minute.map(|count| format!("{count} requests per minute")),
+        requests_at_once.map(|count| format!("{count} requests in flight")),
+        liveness_reasons.filter(|given| *given).map(|_| "reasons for refused liveness checks".to_owned()),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "as configured".to_owned() } else { parts.join(", ") }
@@ -205,6 +205,6 @@ fn limit(text: &str) -> Result<Bound, &'static str> {
     }
     match text.parse() {
         Ok(count @ 1..=4_294_967_295) => Ok(Bound(Some(count))),
-        _ => Err("this is neither a number from 1 on nor 'none'"),
+        _ => Err("this must be a number from 1 on or 'none'"),
     }
 }

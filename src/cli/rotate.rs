@@ -62,12 +62,12 @@ async fn rotate(config: &Config, store: &Store, action: Action) -> anyhow::Resul
         Action::Signing(announced) => {
             let serves = after(announced);
             let kid = rotation::announce_signing(store, &master, &config.signing, now, serves).await?;
-            format!("The key {kid} is announced, and signs from {serves} on.\n")
+            format!("The key {kid} is announced and will sign from {serves} on.\n")
         }
         Action::Capture(announced) => {
             let serves = after(announced);
             rotation::announce_capture(store, &master, now, serves).await?;
-            format!("New keys are announced, and captures are encrypted for them from {serves} on.\n")
+            format!("New keys are announced, and captures will be encrypted for them from {serves} on.\n")
         }
         Action::Master => replace_master(config, store, &master).await?,
     })
@@ -77,7 +77,7 @@ async fn replace_master(config: &Config, store: &Store, master: &Master) -> anyh
     let is_kept = master.begin_replacing()?;
     ensure!(
         is_kept || master.has_others(),
-        "there is no other master key: give every node the new one as 'master_key_other' first, then exchange the two"
+        "'master_key_other' is not set: set it to the new key on every node first, then swap the two settings"
     );
     if is_kept {
         tokio::time::sleep(NOTICED).await;
@@ -95,7 +95,7 @@ async fn replace_master(config: &Config, store: &Store, master: &Master) -> anyh
     }
     if is_kept {
         master.end_replacing()?;
-        return Ok(format!("The master key is another one now; {count} values were sealed anew.\n"));
+        return Ok(format!("The master key was replaced; {count} values were re-encrypted.\n"));
     }
-    Ok(format!("{count} values were sealed anew. In 15 minutes 'master_key_other' is not needed any more.\n"))
+    Ok(format!("{count} values were re-encrypted. After 15 minutes 'master_key_other' can be removed.\n"))
 }

@@ -140,12 +140,12 @@ fn report(totals: &Totals) -> String {
     let compared::Scores { pairs, mean_difference, largest_difference, decided_otherwise } = &totals.scores;
     let [low, middle, high] = decided_otherwise;
     let scores = format!(
-        "\nScores: {pairs} pairs differ by {mean_difference:.0} on average and {largest_difference:.0} at most; decided otherwise \
+        "\nScores: {pairs} pairs differ by {mean_difference:.0} on average and {largest_difference:.0} at most; different decisions \
          at 3000: {low}, at 3500: {middle}, at 4000: {high}.\n"
     );
     let Totals { not_comparable, passed_over, unanswered, .. } = totals;
     text + &scores
         + &format!(
-            "Not comparable: {not_comparable}; passed over: {passed_over}; not answered by ours: {unanswered}.\n"
+            "Not comparable: {not_comparable}; skipped: {passed_over}; not answered by ours: {unanswered}.\n"
         )
 }

@@ -42,7 +42,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let used = providers::usage(&store, args.provider.as_deref(), first, last).await?;
     store.close().await;
     let used = used.with_context(|| format!("there is no provider named '{}'", args.provider.unwrap_or_default()))?;
-    ensure!(used.len() < USAGE_MAX, "there is too much to show at once: ask for fewer days, or for one provider");
+    ensure!(used.len() < USAGE_MAX, "too many rows to show: choose fewer days, or one provider");
     let text = if args.csv {
         csv(&used)?
     } else if args.json {

@@ -51,13 +51,13 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
         let place = place.map(|place| format!("[{place}] ")).unwrap_or_default();
         match verdict {
             Verdict::Same => {
-                writeln!(out, "{place}Verified: the answer is as it was signed, byte for byte; {key}.")?;
+                writeln!(out, "{place}Verified: the answer is byte for byte as signed; {key}.")?;
             }
             Verdict::SameValues => writeln!(
                 out,
-                "{place}Verified: the answer has the values that were signed; it was written in another way since; {key}."
+                "{place}Verified: the answer has the signed values, but another layout; {key}."
             )?,
-            Verdict::Signed => writeln!(out, "{place}Verified: the JWS is good; {key}.")?,
+            Verdict::Signed => writeln!(out, "{place}Verified: the JWS is valid; {key}.")?,
             Verdict::Not(why) => writeln!(out, "{place}NOT verified: {why}.")?,
         }
     }
@@ -83,7 +83,7 @@ fn check_all(text: &str, jwks: &Value) -> Vec<(Option<usize>, Verdict, String)> 
 }
 
 fn twice() -> Verdict {
-    Verdict::Not("a member is named twice, so that readers may see different values".to_owned())
+    Verdict::Not("a member occurs twice, so that parsers may read different values".to_owned())
 }
 
 /// Returns the verdict, and the key that the signature names.
@@ -126,18 +126,18 @@ fn compare(text: &str, mut answer: Map<String, Value>, payload: &[u8]) -> Verdic
             Some(member) => format!("the answer was changed after signing: {member}"),
             None => "the answer was changed after signing".to_owned(),
         }),
-        Err(_) => Verdict::Not("what was signed is no answer".to_owned()),
+        Err(_) => Verdict::Not("the signed payload is not an answer".to_owned()),
     }
 }
 
 /// Describes the first member that differs from the signed one. Values are personal data, so they are not shown.
 fn difference(signed: &Map<String, Value>, answer: &Map<String, Value>) -> Option<String> {
     let changed = answer.iter().find_map(|(name, value)| match (signed.get(name), value) {
-        (None, _) => Some(format!("'{name}' was not there")),
+        (None, _) => Some(format!("'{name}' was added")),
         (Some(Value::Object(signed)), Value::Object(value)) => {
             difference(signed, value).map(|inner| format!("in '{name}', {inner}"))
         }
-        (Some(signed), value) if signed != value => Some(format!("'{name}' is another")),
+        (Some(signed), value) if signed != value => Some(format!("'{name}' differs")),
         (Some(_), _) => None,
     });
     changed
@@ -182,7 +182,7 @@ fn colons(json: &str) -> usize {
 pub(super) async fn key_set(config: &Config, place: Option<String>) -> anyhow::Result<Value> {
     match place {
         Some(place) if place.starts_with("https://") || place.starts_with("http://") => fetch(&place).await,
-        Some(path) => serde_json::from_str(&read(Path::new(&path))?).with_context(|| format!("{path} is no JSON")),
+        Some(path) => serde_json::from_str(&read(Path::new(&path))?).with_context(|| format!("{path} is not JSON")),
         None => stored(config).await,
     }
 }
@@ -191,7 +191,7 @@ async fn stored(config: &Config) -> anyhow::Result<Value> {
     if let Settings::Sqlite(path) = &config.store
         && !path.exists()
     {
-        bail!("there is no database at {} to take keys from; name a key set with --jwks", path.display());
+        bail!("the database {} with the keys does not exist; give a key set with --jwks", path.display());
     }
     let store = Store::open_unchanged(&config.store).await?;
     let jwks = signing::published(&store, &config.master_key.master()?, &config.signing).await?;
@@ -209,7 +209,7 @@ async fn fetch(url: &str) -> anyhow::Result<Value> {
             bail!("{url}: the key set is longer than {JWKS_BYTES_MAX} bytes");
         }
     }
-    serde_json::from_slice(&body).with_context(|| format!("{url} answered no JSON"))
+    serde_json::from_slice(&body).with_context(|| format!("{url} did not answer JSON"))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -223,7 +223,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     if len as u64 > FILE_BYTES_MAX {
         bail!("{} is longer than {FILE_BYTES_MAX} bytes", path.display());
     }
-    text_of(bytes).with_context(|| format!("{} is no text in UTF-8 or UTF-16", path.display()))
+    text_of(bytes).with_context(|| format!("{} is not UTF-8 or UTF-16 text", path.display()))
 }
 
 /// Decodes text as shells and editors save it: UTF-8, or UTF-16 with a byte order mark.
@@ -309,7 +309,7 @@ mod tests {
             pretty_twice,
             json!({ "score": 1 }).to_string(),
             r#"{"signature":"x"}"#.to_owned(),
-            "no JSON".to_owned(),
+            "not JSON".to_owned(),
             String::new(),
         ];
         for text in changed {
@@ -323,11 +323,11 @@ mod tests {
         let signer = signer();
         let answer = answer(&signer);
         for (changed, named) in [
-            (answer.replace("7771.4", "7772.4"), "'score' is another"),
-            (answer.replace(r#""id":"a""#, r#""id":"b""#), "in 'reference', 'id' is another"),
+            (answer.replace("7771.4", "7772.4"), "'score' differs"),
+            (answer.replace(r#""id":"a""#, r#""id":"b""#), "in 'reference', 'id' differs"),
             (answer.replace(r#","far":1e-15"#, ""), "'far' is missing"),
-            (answer.replacen('{', r#"{"extra":1,"#, 1), "'extra' was not there"),
-            (answer.replacen('{', "{\n\"score\": 9999,", 1), "a member is named twice"),
+            (answer.replacen('{', r#"{"extra":1,"#, 1), "'extra' was added"),
+            (answer.replacen('{', "{\n\"score\": 9999,", 1), "a member occurs twice"),
         ] {
             let Verdict::Not(why) = check(&changed, &signer.jwks()).0 else { panic!("{changed}") };
             assert!(why.contains(named), "{why}");

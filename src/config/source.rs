@@ -119,7 +119,7 @@ impl Sources {
         let (own, named) = if variable == (None, None) { (self.entry(name), self.entry(&place)) } else { variable };
         match (own, named) {
             (Some((_, source)), Some((_, other))) => {
-                self.fault(name, source, format!("it is also given by '{other}'"), "one of them");
+                self.fault(name, source, format!("it is also set by '{other}'"), "one of them");
                 None
             }
             (Some((text, source)), None) => Some((text.trim().into(), source)),
@@ -177,7 +177,7 @@ impl Sources {
 
     /// Notes that a setting was given without the one that it needs.
     pub fn lonely(&mut self, setting: &Setting, source: Source, needed: &Setting) {
-        self.fault(setting.name, source, format!("it is given without '{}'", needed.name), "both or neither");
+        self.fault(setting.name, source, format!("it is set without '{}'", needed.name), "both or neither");
     }
 
     fn parsed<T>(
@@ -245,7 +245,7 @@ fn nearest(name: &str, known: &[String], written: fn(&str) -> String) -> String 
         Some((_, known)) => format!("did you mean '{}'?", written(known)),
         None => "`bioserver check` lists all".to_owned(),
     };
-    format!("there is no such setting; {meant}")
+    format!("this setting does not exist; {meant}")
 }
 
 /// Parses a value with its type's own parser, whose errors say enough.
@@ -260,9 +260,9 @@ fn check(holds: &Holds, text: &str) -> Result<(), String> {
         Holds::Whole(least, most) => match text.parse() {
             Ok(number) if (least..=most).contains(&number) => Ok(()),
             Ok(_) => Err("it is out of range".to_owned()),
-            Err(_) => Err("it is no whole number in range".to_owned()),
+            Err(_) => Err("it is not a whole number in the range".to_owned()),
         },
-        Holds::OneOf(words) if !words.contains(&text) => Err("it is none of these".to_owned()),
+        Holds::OneOf(words) if !words.contains(&text) => Err("it is not one of the allowed values".to_owned()),
         Holds::OneOf(_) | Holds::Text(_) | Holds::Secret(_) => Ok(()),
     }
 }
@@ -286,7 +286,7 @@ fn read_table(path: &Path) -> Result<Table, String> {
     text.parse::<Table>().map_err(|error| {
         let at = error.span().map_or(0, |span| span.start).min(text.len());
         let line = text.char_indices().filter(|&(index, char)| index < at && char == '\n').count() + 1;
-        format!("line {line} is no TOML: {}", error.message())
+        format!("line {line} is not valid TOML: {}", error.message())
     })
 }
 

@@ -10,14 +10,14 @@ pub fn prefix(text: &str) -> Result<String, String> {
             && segment != ".."
     };
     let good = text.strip_prefix('/').is_some_and(|path| path.split('/').all(is_good));
-    if good { Ok(text.to_owned()) } else { Err("it is no such path".to_owned()) }
+    if good { Ok(text.to_owned()) } else { Err("it is not such a path".to_owned()) }
 }
 
 /// Reads a URL. `http` is allowed for a store on this machine or in a private network.
 pub fn endpoint(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['@', ' ', '?', '#']));
-    if is_good { Ok(text.trim_end_matches('/').to_owned()) } else { Err("it is no such URL".to_owned()) }
+    if is_good { Ok(text.trim_end_matches('/').to_owned()) } else { Err("it is not such a URL".to_owned()) }
 }
 
 pub fn log_filter(text: &str) -> Result<String, String> {

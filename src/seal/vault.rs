@@ -24,15 +24,15 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("it is https://host:port/mount/key, as in https://vault:8200/transit/bioserver")]
+    #[error("it must be https://host:port/mount/key, such as https://vault:8200/transit/bioserver")]
     Url,
     #[error("the key vault: {0}")]
     Request(#[from] reqwest::Error),
     #[error("the key vault answered {status}: {said}")]
     Refused { status: u16, said: String },
-    #[error("the key vault did not answer as Transit does")]
+    #[error("the answer of the key vault is not one of the Transit engine")]
     Answer,
-    #[error("a key was wrapped by a key vault, and 'key_vault' names none")]
+    #[error("a key was wrapped by a key vault, but 'key_vault' is not set")]
     Missing,
 }
 

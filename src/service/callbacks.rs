@@ -47,7 +47,7 @@ pub async fn take(deps: &Deps, room: &Room) -> Result<Vec<LeasedCallback>, Error
 /// not sent, and is taken again later.
 pub async fn send(deps: &Deps, leased: &LeasedCallback, delivery: &mut Delivery) -> Result<Option<Attempt>, Error> {
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
-    let no_url = || Error::Failed("a callback is owed to no URL".to_owned());
+    let no_url = || Error::Failed("a callback has no URL".to_owned());
     let url = live.session.callback_url.as_deref().ok_or_else(no_url)?;
     // A URL that may not be called has no host here; `send` says why it is refused.
     let host = deps.callbacks.host(url).unwrap_or_default();
@@ -66,7 +66,7 @@ pub async fn send(deps: &Deps, leased: &LeasedCallback, delivery: &mut Delivery)
 
 async fn postpone(deps: &Deps, leased: &LeasedCallback, wait: Duration) -> Result<(), Error> {
     let due = deps.clock.now().plus(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
-    let last = "it waits for its host, which does not answer or has others to answer";
+    let last = "it waits, because the host does not answer or is busy with other callbacks";
     let mut tx = deps.store.begin().await?;
     store::callbacks::postpone(&mut tx, leased, due, last).await?;
     if due >= leased.session.expires {
@@ -83,8 +83,8 @@ async fn note(deps: &Deps, leased: &LeasedCallback, attempt: &Attempt) -> Result
         (if is_last { CallbackStatus::Dead } else { CallbackStatus::Owed }, due, why.to_owned())
     };
     let (status, due, last) = match attempt {
-        Attempt::Delivered(status) => (CallbackStatus::Delivered, now, format!("it answered {status}")),
-        Attempt::Gone => (CallbackStatus::Dead, now, "it answered 410".to_owned()),
+        Attempt::Delivered(status) => (CallbackStatus::Delivered, now, format!("the host answered {status}")),
+        Attempt::Gone => (CallbackStatus::Dead, now, "the host answered 410".to_owned()),
         Attempt::Failed { why, retry_after } => again(why, *retry_after),
         Attempt::Unreached { why } => again(why, None),
     };
@@ -159,7 +159,7 @@ async fn first(store: &Store, master: &Master, provider: ProviderId) -> Result<V
     let mut tx = store.begin().await?;
     let kept = store::providers::keep_callback_secret(&mut tx, provider, &made).await?;
     tx.commit().await?;
-    kept.ok_or_else(|| Error::Failed("the provider of a callback is gone".to_owned()))
+    kept.ok_or_else(|| Error::Failed("the provider of a callback no longer exists".to_owned()))
 }
 
 pub(super) fn place(provider: ProviderId) -> String {

@@ -74,7 +74,7 @@ pub(super) async fn key(deps: &Deps, id: EpochId, expires: Moment) -> Result<Key
         return Ok(key);
     }
     let found = look(deps, Epoch { id, ends: end(expires)? }).await?;
-    found.ok_or_else(|| Error::Failed(format!("the key of the epoch {id} is gone")))
+    found.ok_or_else(|| Error::Failed(format!("the key of the epoch {id} is missing")))
 }
 
 /// Fetches the key from the media; `None` if it is not there.

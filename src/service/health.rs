@@ -134,7 +134,7 @@ async fn media(deps: &Deps) -> Result<(), String> {
 }
 
 fn unknown(name: &'static str) -> Part {
-    Part::new(name, Status::Degraded, "is not known while the database is down")
+    Part::new(name, Status::Degraded, "is unknown while the database is down")
 }
 
 fn lagging(name: &'static str, lag: TimeDelta) -> Part {
@@ -151,19 +151,19 @@ fn clock(deps: &Deps) -> Part {
         return Part::up("clock");
     }
     let (seconds, way) = (skew.abs().as_seconds_f64(), if skew > TimeDelta::zero() { "ahead of" } else { "behind" });
-    let detail = format!("is {seconds:.1} s {way} the database's, which counts: look after this machine's clock");
+    let detail = format!("is {seconds:.1} s {way} the database's clock, which the server uses: correct this machine's clock");
     Part::new("clock", Status::Degraded, detail)
 }
 
 fn tasks(deps: &Deps) -> Part {
     let (dead, panics) = (deps.vitals.dead(&deps.clock), deps.vitals.panics());
     if !dead.is_empty() {
-        return Part::new("tasks", Status::Down, format!("no longer live: {}", dead.join(", ")));
+        return Part::new("tasks", Status::Down, format!("stopped: {}", dead.join(", ")));
     }
     if panics == 0 {
         return Part::up("tasks");
     }
-    Part::new("tasks", Status::Up, format!("have panicked {panics} times, and were begun again"))
+    Part::new("tasks", Status::Up, format!("have panicked {panics} times and were restarted"))
 }
 
 fn workers(deps: &Deps) -> Part {
@@ -180,7 +180,7 @@ fn inference(deps: &Deps) -> Part {
     if deps.vitals.sees() {
         return Part::up("inference");
     }
-    Part::new("inference", Status::Down, "does not find the face of a portrait")
+    Part::new("inference", Status::Down, "does not find the face in a portrait")
 }
 
 /// Lets the networks find the face of a portrait, and keeps the outcome. A busy server counts as healthy.

@@ -54,11 +54,11 @@ pub struct CreatedKey {
 /// The reason why a key was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    #[error("a provider's name has 1 to {PROVIDER_NAME_CHARS_MAX} printable characters")]
+    #[error("a provider's name must have 1 to {PROVIDER_NAME_CHARS_MAX} printable characters")]
     ProviderName,
-    #[error("a key needs a permission")]
+    #[error("a key must have a permission")]
     NoPermission,
-    #[error("the key would have expired already, at {0}")]
+    #[error("the expiry of the key, {0}, is in the past")]
     Expired(Moment),
     #[error(transparent)]
     Store(#[from] store::Error),

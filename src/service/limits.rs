@@ -176,7 +176,7 @@ impl Meter {
         // Requests that are told the same whole second come together.
         let spacing = request_s.max(Duration::from_secs(1)) / at_once.get();
         let retry_after = self.room.give(request, now, spacing, spacing);
-        Err(Error::Limited { limit: format!("{at_once} requests at once"), retry_after })
+        Err(Error::Limited { limit: format!("{at_once} requests in flight"), retry_after })
     }
 
     fn check_rate(&mut self, per_minute: Option<NonZeroU32>, request: Fingerprint, time: &Time) -> Result<(), Error> {
@@ -198,7 +198,7 @@ impl Meter {
             None => spacing,
         };
         let retry_after = self.turns.give(request, now, first, spacing);
-        Err(Error::Limited { limit: format!("{limit} requests a minute"), retry_after })
+        Err(Error::Limited { limit: format!("{limit} requests per minute"), retry_after })
     }
 }
 

@@ -179,7 +179,7 @@ pub async fn receive(
         }
         Ok::<_, capture::Error>(asked.seal_capture(&live, &capture.encode()))
     });
-    let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("opening a capture: {error}")))??;
+    let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("decrypting a stored capture failed: {error}")))??;
 
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
@@ -270,7 +270,7 @@ fn decided(
         // Before there were epochs, a failure had no sealed result.
         (Failure, None) if !live.key.binds => Ok((Failure, Outcome::default())),
         (status, _) => {
-            Err(Error::Failed(format!("the check of the session {} says {status}, and is not so", live.session.id)))
+            Err(Error::Failed(format!("the stored state of the session {}'s check, {status}, contradicts its content", live.session.id)))
         }
     }
 }

@@ -25,19 +25,19 @@ const CONTRAST_MIN: f64 = 4.5;
 /// The reason why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    #[error("it is not such a file: {0}")]
+    #[error("the file is not valid: {0}")]
     Toml(#[from] toml::de::Error),
     #[error("'{0}' must have 1 to {1} characters")]
     Length(&'static str, usize),
     #[error("the logo {0}")]
     Logo(String),
-    #[error("'{0}' is no colour such as #0b4f8a")]
+    #[error("'{0}' is not a colour such as #0b4f8a")]
     Colour(String),
-    #[error("'colour' and 'text_colour' belong together: one of them is missing")]
+    #[error("'colour' and 'text_colour' must both be set, or neither")]
     LonelyColour,
-    #[error("'{text}' on '{button}' has a contrast of {ratio:.1}:1, and people need {CONTRAST_MIN}:1 to read it")]
+    #[error("'{text}' on '{button}' has a contrast of {ratio:.1}:1, but readable text needs {CONTRAST_MIN}:1")]
     Contrast { button: String, text: String, ratio: f64 },
-    #[error("'{0}' is no language such as de or pt-BR")]
+    #[error("'{0}' is not a language such as de or pt-BR")]
     Language(String),
     #[error("'consent' needs 1 to {TEXTS_MAX} texts")]
     Texts,
@@ -105,7 +105,7 @@ fn agreed(WrittenConsent { version, texts }: WrittenConsent) -> Result<Consent, 
 /// Returns a picture as a data: URL, since pages load nothing from elsewhere. SVG runs no scripts as a picture.
 fn data_url(bytes: &[u8]) -> Result<String, Fault> {
     if bytes.len() > LOGO_BYTES_MAX {
-        return Err(Fault::Logo(format!("has {} bytes, and may have {LOGO_BYTES_MAX}", bytes.len())));
+        return Err(Fault::Logo(format!("has {} bytes, but at most {LOGO_BYTES_MAX} are allowed", bytes.len())));
     }
     let media_type = match image::guess_format(bytes) {
         Ok(ImageFormat::Png) => "image/png",
@@ -114,7 +114,7 @@ fn data_url(bytes: &[u8]) -> Result<String, Fault> {
         _ if str::from_utf8(bytes).is_ok_and(|text| text.trim_start().starts_with('<') && text.contains("<svg")) => {
             "image/svg+xml"
         }
-        _ => return Err(Fault::Logo("is no PNG, JPEG, WebP or SVG".to_owned())),
+        _ => return Err(Fault::Logo("is not a PNG, JPEG, WebP or SVG image".to_owned())),
     };
     Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes)))
 }
@@ -149,7 +149,7 @@ fn luminance(colour: &str) -> Result<f64, Fault> {
 /// Gives a provider this look, or removes its look; `false` if there is no provider of that name.
 pub async fn set(store: &Store, provider: &str, look: Option<&Look>) -> Result<bool, Error> {
     let written = look.map(serde_json::to_string).transpose();
-    let written = written.map_err(|error| Error::Failed(format!("a look cannot be written: {error}")))?;
+    let written = written.map_err(|error| Error::Failed(format!("the look of the page cannot be stored: {error}")))?;
     let mut tx = store.begin().await?;
     let Some(provider) = store::providers::named(&mut tx, provider).await? else { return Ok(false) };
     store::providers::set_look(&mut tx, provider.id, written.as_deref()).await?;
@@ -230,11 +230,11 @@ mod tests {
         assert!(fault("nam = 'x'").contains("nam"));
         assert!(fault("name = ' '").contains("'name' must have"));
         assert!(fault("logo = 'gone.png'").contains("'gone.png' cannot be read"));
-        assert!(fault("logo = 'large.png'").contains("may have 65536"));
-        assert!(fault("logo = 'page.html'").contains("no PNG"));
-        assert!(fault("colour = '#0b4f8a'").contains("belong together"));
-        assert!(fault("colour = 'blue'\ntext_colour = '#ffffff'").contains("'blue' is no colour"));
-        assert!(fault("colour = '#0b4fé'\ntext_colour = '#ffffff'").contains("no colour"));
+        assert!(fault("logo = 'large.png'").contains("at most 65536"));
+        assert!(fault("logo = 'page.html'").contains("not a PNG"));
+        assert!(fault("colour = '#0b4f8a'").contains("must both be set"));
+        assert!(fault("colour = 'blue'\ntext_colour = '#ffffff'").contains("'blue' is not a colour"));
+        assert!(fault("colour = '#0b4fé'\ntext_colour = '#ffffff'").contains("not a colour"));
         assert!(fault("colour = '#777777'\ntext_colour = '#ffffff'").contains("4.5:1"));
         assert!(fault("[consent]\nversion = '1'\ntexts = {}").contains("needs 1 to"));
         assert!(fault("[consent]\nversion = ''\ntexts = { en = 'x' }").contains("'version'"));

@@ -12,12 +12,12 @@ const LEN_MAX: usize = 253 + "https://:65535".len();
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error(
-        "'{0}' is no origin such as https://www.example.com: a scheme, a host in lower case and a port if it is not the scheme's own"
+        "'{0}' is not an origin such as https://www.example.com: a scheme, a host in lower case, and a port unless it is the default port of the scheme"
     )]
     Origin(String),
     #[error("there is no provider named '{0}'")]
     Provider(String),
-    #[error("a provider may name {NAMED_MAX} origins")]
+    #[error("a provider can have at most {NAMED_MAX} origins")]
     TooMany,
     #[error(transparent)]
     Store(#[from] store::Error),

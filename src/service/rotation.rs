@@ -31,9 +31,9 @@ pub enum Error {
     Signing(#[from] signing::Error),
     #[error(transparent)]
     Capture(#[from] capture_keys::Error),
-    #[error("the signing key is the operator's own, of the setting 'signing_key': it is replaced there")]
+    #[error("the signing key is set in 'signing_key': replace it there")]
     Own,
-    #[error("the key {kid} is announced already, and serves from {serves} on")]
+    #[error("the key {kid} is already announced and will be used from {serves} on")]
     Announced { kid: String, serves: Moment },
 }
 

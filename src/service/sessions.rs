@@ -84,7 +84,7 @@ pub(super) async fn insert(
             return Ok(id);
         }
     }
-    Err(Error::Failed("an idempotency key was noted and forgotten again and again".to_owned()))
+    Err(Error::Failed("an idempotency key was stored and deleted again repeatedly".to_owned()))
 }
 
 /// Tries once; `None` if another request with the same key was faster, and its session is gone already.

@@ -16,7 +16,7 @@ pub async fn follow(store: &Store, clock: &Clock) -> Result<(), Error> {
     let Some(time) = store::probes::time(&mut tx).await? else { return Ok(()) };
     let took = clock.monotonic().saturating_sub(before);
     if took > ANSWER_MAX {
-        return Err(Error::Failed(format!("the database said what time it is after {} ms", took.as_millis())));
+        return Err(Error::Failed(format!("the database returned its time only after {} ms", took.as_millis())));
     }
     clock.follow(time, before + took / 2);
     Ok(())

@@ -50,16 +50,16 @@ pub fn make(family: Family, usage: Usage, name: &str, now: Moment) -> Result<Sel
         Family::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
         Family::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RSA_SIZE),
     };
-    let pair = pair.map_err(|_| Error::Key("none could be made"))?;
+    let pair = pair.map_err(|_| Error::Key("generating it failed"))?;
     let certificate_pem =
-        self_signed(&pair, usage, name, now).map_err(|_| Error::Key("no certificate could be made"))?;
+        self_signed(&pair, usage, name, now).map_err(|_| Error::Key("generating its certificate failed"))?;
     Ok(SelfSigned { der: pair.serialized_der().to_vec().into(), certificate_pem })
 }
 
 /// Makes another certificate for a key that [`make`] has made.
 pub fn renew(der: &SecretSlice<u8>, usage: Usage, name: &str, now: Moment) -> Result<String, Error> {
     let pair = KeyPair::try_from(der.expose_secret()).map_err(|_| Error::Key("it is damaged"))?;
-    self_signed(&pair, usage, name, now).map_err(|_| Error::Key("no certificate could be made"))
+    self_signed(&pair, usage, name, now).map_err(|_| Error::Key("generating its certificate failed"))
 }
 
 /// Returns the end of a certificate that begins on the day of `now`: the first of a month, which is always a valid

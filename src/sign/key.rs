@@ -69,9 +69,9 @@ impl Key {
                 .or_else(|_| RsaKeyPair::from_der(der.expose_secret()))
                 .map(Private::Rs256),
         };
-        let private = private.map_err(|_| Error::Key("it is damaged, or for another algorithm"))?;
+        let private = private.map_err(|_| Error::Key("it is damaged, or it is for another algorithm"))?;
         if matches!(&private, Private::Rs256(pair) if pair.public_modulus_len() < RSA_MODULUS_LEN_MIN) {
-            return Err(Error::Key("an RSA key has at least 2048 bits"));
+            return Err(Error::Key("an RSA key must have at least 2048 bits"));
         }
         let mut jwk = private.public();
         let kid = thumbprint(&jwk)?;
@@ -84,13 +84,13 @@ impl Key {
     /// Reads the operator's own key: a private key (PKCS #8, SEC 1 or PKCS #1) and its certificate, both in PEM. The
     /// certificates of its issuers may follow.
     pub fn from_pem(private: &SecretString, certificate: &str) -> Result<Self, Error> {
-        let pair = KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is no private key in PEM"))?;
+        let pair = KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is not a private key in PEM"))?;
         let algorithm = if pair.is_compatible(&PKCS_ECDSA_P256_SHA256) {
             Algorithm::Es256
         } else if pair.is_compatible(&PKCS_RSA_SHA256) {
             Algorithm::Rs256
         } else {
-            return Err(Error::Key("it is neither an RSA key nor one on the curve P-256"));
+            return Err(Error::Key("it is neither an RSA key nor a P-256 key"));
         };
         let der = certificate::first(certificate).ok_or(Error::Key("its certificate is not in PEM"))?;
         // DER has one encoding for each key, so the certificate of this key contains these bytes.
@@ -162,11 +162,11 @@ impl Private {
 
 /// Returns the SHA-256 of the key's required members in alphabetical order (RFC 7638), in base64url.
 pub fn thumbprint(jwk: &Value) -> Result<String, Error> {
-    let member = |name: &str| jwk[name].as_str().ok_or(Error::Key("it is no RSA or P-256 key"));
+    let member = |name: &str| jwk[name].as_str().ok_or(Error::Key("it is not an RSA or P-256 key"));
     let text = match member("kty")? {
         "EC" => json!({ "crv": member("crv")?, "kty": "EC", "x": member("x")?, "y": member("y")? }),
         "RSA" => json!({ "e": member("e")?, "kty": "RSA", "n": member("n")? }),
-        _ => return Err(Error::Key("it is no RSA or P-256 key")),
+        _ => return Err(Error::Key("it is not an RSA or P-256 key")),
     };
     Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(text.to_string())))
 }

@@ -20,7 +20,7 @@ pub enum Outage {
     Busy,
     #[strum(serialize = "cannot be written")]
     ReadOnly,
-    #[strum(serialize = "has no room left")]
+    #[strum(serialize = "has no space left")]
     Full,
 }
 

@@ -35,13 +35,13 @@ impl FromStr for Settings {
     /// The error never repeats the text, which may hold a password.
     fn from_str(url: &str) -> Result<Self, String> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url).map_err(|_| "this is no valid Postgres URL".to_owned())?;
+            let options = PgConnectOptions::from_str(url).map_err(|_| "this is not a valid Postgres URL".to_owned())?;
             return Ok(Self::Postgres(Box::new(options.application_name("bioserver")), Bounds::default()));
         }
-        let path = url.strip_prefix("sqlite:").ok_or("it starts neither with 'postgres://' nor with 'sqlite:'")?;
+        let path = url.strip_prefix("sqlite:").ok_or("it must start with 'postgres://' or 'sqlite:'")?;
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() || path.starts_with(':') || path.contains('?') {
-            return Err("'sqlite:' wants the path of a file and nothing else".to_owned());
+            return Err("'sqlite:' must be followed by the path of a file and nothing else".to_owned());
         }
         Ok(Self::Sqlite(PathBuf::from(path)))
     }

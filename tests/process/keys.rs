@@ -182,7 +182,7 @@ async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
 
     assert!(place.text(&["verify", &answer]).contains("byte for byte"));
     assert!(place.text(&["verify", &answer, "--jwks", &jwks]).contains("byte for byte"));
-    assert!(place.text(&["verify", &pretty]).contains("written in another way"));
+    assert!(place.text(&["verify", &pretty]).contains("another layout"));
     assert!(place.text(&["verify", &bare]).starts_with("Verified"));
     for arguments in [&["verify", &changed][..], &["verify", &answer, "--jwks", &empty]] {
         let output = place.run(arguments);
@@ -197,13 +197,13 @@ async fn a_saved_answer_is_verified_by_the_stores_keys_or_a_key_set() {
 #[test]
 fn a_providers_limits_are_set_listed_and_taken_away() {
     let place = Place::new();
-    assert!(place.text(&["providers", "list"]).contains("no provider yet"));
+    assert!(place.text(&["providers", "list"]).contains("no providers"));
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
     assert!(place.text(&["providers", "list"]).contains("as configured"));
     let set = ["providers", "limit", "Acme", "--ttl-seconds-max", "120", "--requests-per-minute", "600"];
-    assert_eq!(place.text(&set), "Acme: sessions of at most 120 s, 600 requests a minute\n");
+    assert_eq!(place.text(&set), "Acme: sessions of at most 120 s, 600 requests per minute\n");
     let more = ["providers", "limit", "Acme", "--requests-per-minute", "none", "--requests-at-once", "4"];
-    assert_eq!(place.text(&more), "Acme: sessions of at most 120 s, 4 requests at once\n");
+    assert_eq!(place.text(&more), "Acme: sessions of at most 120 s, 4 requests in flight\n");
     let listed = &place.json(&["providers", "list", "--json"])[0];
     assert_eq!((&listed["provider"], &listed["ttlSecondsMax"]), (&json!("Acme"), &json!(120)));
     assert_eq!((&listed["requestsPerMinute"], &listed["requestsAtOnce"]), (&Value::Null, &json!(4)));
@@ -342,7 +342,7 @@ async fn callbacks_are_listed_and_sent_once_more() {
     assert_eq!(place.json(&["callbacks", "list", "--json"]), json!([]));
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
     let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
-    let (dead, _) = ended(&store, CallbackStatus::Dead, "it answered 410").await;
+    let (dead, _) = ended(&store, CallbackStatus::Dead, "the host answered 410").await;
     let (delivered, session) = ended(&store, CallbackStatus::Delivered, "it answered 204").await;
     store.close().await;
 
@@ -355,13 +355,13 @@ async fn callbacks_are_listed_and_sent_once_more() {
         (found["status"].clone(), found["attempts"].clone(), found["last"].clone())
     };
     assert_eq!(of(&listed, delivered), (json!("DELIVERED"), json!(1), json!("it answered 204")));
-    assert_eq!(of(&listed, dead), (json!("DEAD"), json!(1), json!("it answered 410")));
+    assert_eq!(of(&listed, dead), (json!("DEAD"), json!(1), json!("the host answered 410")));
     let table = place.text(&["callbacks", "list"]);
     let line = table.lines().find(|line| line.starts_with(&delivered.to_string())).unwrap();
     assert!(line.contains(&session.to_string()) && line.ends_with("it answered 204"), "{table}");
 
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callback(s) will be sent once more.\n");
-    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callback(s) will be sent once more.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callback(s) will be retried.\n");
+    assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callback(s) will be retried.\n");
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), dead).0, "OWED");
     place.text(&["callbacks", "retry", &delivered.to_string()]);
     assert_eq!(of(&place.json(&["callbacks", "list", "--json"]), delivered).0, "OWED");

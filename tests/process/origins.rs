@@ -57,7 +57,7 @@ async fn a_page_may_call_once_its_provider_has_named_it() {
     // The browser caches the preflight's permission for some minutes.
     assert_eq!(open(&browser, &server, &server.key).await, "stopped");
     for (arguments, words) in [
-        (["tests", "--add", "https://bank.example/"], "is no origin"),
+        (["tests", "--add", "https://bank.example/"], "is not an origin"),
         (["nobody", "--add", "https://bank.example"], "there is no provider named 'nobody'"),
     ] {
         let refused = origins(&arguments);

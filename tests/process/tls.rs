@@ -170,7 +170,7 @@ fn files_that_do_not_fit_are_faults_of_the_configuration() {
         let said = refused(&program(files.folder.path()).arg("check").envs(variables).output().expect("it runs"));
         assert!(said.contains("tls_certificate_file") && said.contains(words), "{said}");
     };
-    check("other.pem", "do not fit");
+    check("other.pem", "do not match");
     check("none.pem", "none.pem: No such file");
-    check("certificate.pem", "certificate.pem: it holds no private key in PEM");
+    check("certificate.pem", "certificate.pem: the file has no private key in PEM");
 }

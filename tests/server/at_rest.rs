@@ -191,7 +191,7 @@ async fn sessions_are_opened_though_the_key_of_the_hour_was_lost(app: TestApp) {
         sessions::get(&reader, &caller, id).await.expect("it reads");
     }
     let refused = sessions::get(&reader, &caller, session_id(&lost)).await.expect_err("its key is gone");
-    assert!(refused.to_string().ends_with("is gone"), "{refused}");
+    assert!(refused.to_string().ends_with("is missing"), "{refused}");
     tasks::epochs::step(&reader).await.expect("it goes on");
 }
 

@@ -96,7 +96,7 @@ async fn attempt(identity: Identity, pem: &str) -> (Attempt, bool) {
 }
 
 fn untrusted() -> (Attempt, bool) {
-    (Attempt::Unreached { why: "it cannot be connected to, or its certificate is not trusted" }, false)
+    (Attempt::Unreached { why: "the connection failed, or the certificate of the host is not trusted" }, false)
 }
 
 fn header<'a>(asked: &'a str, name: &str) -> &'a str {
@@ -191,7 +191,7 @@ async fn redirects_are_not_followed() {
         );
         let (port, receiving) = receiver(authority.signs(&named(HOST)), vec![answer]).await;
         let attempt = client(port, &authority.pem).send(&message(&url(port)), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: format!("it answered {status}"), retry_after: None });
+        assert_eq!(attempt, Attempt::Failed { why: format!("the host answered {status}"), retry_after: None });
         receiving.await.unwrap();
     }
     assert_eq!(elsewhere.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);
@@ -233,7 +233,7 @@ async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
         let settings = Settings { allow: vec![allowed.parse().unwrap()], ca: ca.clone() };
         let client = Client::with(settings, Inside).unwrap();
         let attempt = client.send(&message(&url(port)), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "it is no public host".to_owned(), retry_after: None }, "{allowed}");
+        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".to_owned(), retry_after: None }, "{allowed}");
     }
     assert_eq!(listener.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);
 }

@@ -65,7 +65,7 @@ async fn networks_that_fail_are_reported(app: TestApp) {
     ready(&app).await.ok();
     app.script.tell(samples::PORTRAIT, Err(Error::NoFace));
     self_test::step(&app.deps).await.expect("it ends");
-    is_down(&app, "inference", "does not find the face of a portrait").await;
+    is_down(&app, "inference", "does not find the face in a portrait").await;
     app.script.tell(samples::PORTRAIT, Ok(testkit::script::face(samples::PORTRAIT)));
     self_test::step(&app.deps).await.expect("it ends");
     ready(&app).await.ok();
@@ -123,7 +123,7 @@ async fn a_step_that_panics_is_counted_and_its_task_goes_on() {
     assert_eq!(app.get(&path).send().await.ok()["status"], "SUCCESS");
     let reply = ready(&app).await;
     reply.ok();
-    assert_eq!(part(&reply, "tasks")["detail"], "have panicked 1 times, and were begun again");
+    assert_eq!(part(&reply, "tasks")["detail"], "have panicked 1 times and were restarted");
     drop(stop);
     running.await.expect("no panic ends it");
 }

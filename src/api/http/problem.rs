@@ -55,7 +55,7 @@ impl Problem {
 
     /// A failure of the server. The client learns only the id under which the log says more.
     pub fn internal(cause: impl Into<Box<str>>) -> Self {
-        let message = "The server failed. Its log says why under this id.";
+        let message = "The server failed. Its log has the reason under this id.";
         let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message);
         Self { cause: Some(cause.into()), ..problem }
     }
@@ -69,7 +69,7 @@ impl Problem {
     /// A provider's key on a connection whose client has to present a certificate.
     pub fn no_certificate() -> Self {
         let message =
-            "A key is taken only on a connection on which the client has presented its certificate (mutual TLS).";
+            "This server accepts a key only on a connection with a client certificate (mutual TLS). Connect with a certificate.";
         Self { message: message.to_owned(), ..Self::unauthorized() }
     }
 
@@ -89,7 +89,7 @@ impl Problem {
 
     /// `what` names the body, or one of its parts.
     pub fn too_large(what: &str, bytes_max: usize) -> Self {
-        let message = format!("{what}: larger than {bytes_max} bytes. Send less.");
+        let message = format!("{what}: is larger than {bytes_max} bytes. Send less.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
     }
 
@@ -97,7 +97,7 @@ impl Problem {
     pub fn too_slow(pause_max: Duration, bytes_per_second: u64) -> Self {
         let pause = pause_max.as_secs();
         let message = format!(
-            "The body comes too slowly: it may pause for {pause} s, and must come at {bytes_per_second} bytes a second. Send it again."
+            "The body arrived too slowly: it may pause for {pause} s at most and must arrive at {bytes_per_second} bytes per second. Send it again."
         );
         Self::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", message)
     }
@@ -108,13 +108,13 @@ impl Problem {
     }
 
     pub fn not_found() -> Self {
-        let message = "There is nothing at this path. The document at /docs lists what there is.";
+        let message = "This path does not exist. The document at /docs lists all paths.";
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
     /// `allow` lists the methods of the path, as the header `Allow` does.
     pub fn method_not_allowed(allow: &'static str) -> Self {
-        let message = format!("This path takes {allow}.");
+        let message = format!("This path accepts only {allow}.");
         let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
         problem.with(header::ALLOW, HeaderValue::from_static(allow))
     }
@@ -131,7 +131,7 @@ impl Problem {
     fn later(status: StatusCode, code: &'static str, why: &str, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let seconds = seconds.max(1);
-        let message = format!("{why} Send the request again after {seconds} seconds.");
+        let message = format!("{why} Send the request again after {seconds} s.");
         Self::new(status, code, message).with(header::RETRY_AFTER, seconds.into())
     }
 
@@ -157,7 +157,7 @@ impl Problem {
 
     /// Every error of the media store means that it does not work now.
     fn of_media(error: &media::Error) -> Self {
-        Self::unavailable("MEDIA_UNAVAILABLE", "Images can neither be kept nor read now.", error.to_string())
+        Self::unavailable("MEDIA_UNAVAILABLE", "The media storage is unavailable.", error.to_string())
     }
 
     /// The key vault does not work now, unless it refuses a wrapped key or lacks one: that is a fault of the server.
@@ -165,7 +165,7 @@ impl Problem {
         if matches!(error, vault::Error::Refused { status: 400, .. } | vault::Error::Missing) {
             return Self::internal(error.to_string());
         }
-        Self::unavailable("KEY_VAULT_UNAVAILABLE", "The keeper of keys does not do its work now.", error.to_string())
+        Self::unavailable("KEY_VAULT_UNAVAILABLE", "The key vault is unavailable.", error.to_string())
     }
 
     #[must_use]
@@ -241,26 +241,26 @@ impl From<service::Error> for Problem {
             Error::Limited { retry_after, .. } => Self::too_many(&advised(&error, ""), retry_after),
             Error::Image { part, error } => Self::of_image(part, error),
             Error::TemplateVersion { .. } => bad("TEMPLATE_VERSION_MISMATCH", "Create the face again from its image."),
-            Error::TemplateDamaged(_) => bad("TEMPLATE_INVALID", "Send it as it was received."),
+            Error::TemplateDamaged(_) => bad("TEMPLATE_INVALID", "Send it exactly as it was received."),
             Error::FaceNotVerified => {
-                bad("FACE_NOT_VERIFIED", "Send it as it was received, with its signature, or send its image.")
+                bad("FACE_NOT_VERIFIED", "Send the face exactly as it was received, with its signature, or send its image.")
             }
             Error::SessionNotFound(_) => not_found("SESSION_NOT_FOUND", "It may have ended; open a new one."),
             Error::FaceNotFound(_) => not_found("FACE_NOT_FOUND", ""),
-            Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some, or open another session."),
+            Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some faces, or open another session."),
             Error::LightChallenge => Self::invalid(&Invalid::new(error.to_string()).within("lightChallenge")),
             Error::LivenessNotInitialized => {
                 not_found("LIVENESS_NOT_INITIALIZED", "Send init-liveness-parameters first.")
             }
             Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
             Error::NoAttemptLeft => conflict("NO_ATTEMPT_LEFT", "Begin another check."),
-            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Name it by `bioserver providers origins`."),
+            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Ask the operator to add it with `bioserver providers origins`."),
             Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
             Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),
             Error::Busy { retry_after } => Self::busy(retry_after),
             Error::IdempotencyKeyReused => {
-                refused(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", "Send a new one.")
+                refused(StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED", "Send a new key.")
             }
             Error::TimeToLive { seconds, seconds_max } => {
                 let expected = format!("must be at least 1 and at most {seconds_max}, not {seconds}");
@@ -286,29 +286,29 @@ impl Problem {
     fn of_capture(error: &capture::Error) -> Self {
         use capture::Error;
         let (code, advice) = match error {
-            Error::NotJwe(_) => ("CAPTURE_MALFORMED", "Send it as it was sealed"),
+            Error::NotJwe(_) => ("CAPTURE_MALFORMED", "Send it exactly as it was encrypted"),
             Error::Algorithm(_) => ("CAPTURE_ALGORITHM", "Use ECDH-ES or RSA-OAEP-256, with A256GCM"),
             Error::UnknownKey => ("CAPTURE_KEY_UNKNOWN", "Encrypt it for a certificate of this check"),
             Error::NotDecrypted => {
                 ("CAPTURE_NOT_DECRYPTED", "Encrypt it for a certificate of this check, and send it whole")
             }
-            Error::NotCapture(_) => ("CAPTURE_INVALID", "docs/capture.md says what it must be"),
-            Error::Version(_) => ("CAPTURE_VERSION", "Make it anew"),
+            Error::NotCapture(_) => ("CAPTURE_INVALID", "See docs/capture.md"),
+            Error::Version(_) => ("CAPTURE_VERSION", "Create it with this version"),
             Error::TooLarge => {
                 let message = advised(error, "Send fewer or smaller frames.");
                 return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message);
             }
-            Error::Frames(_) => ("CAPTURE_FRAME_COUNT", "Send as many as that"),
-            Error::TooLong(_) => ("CAPTURE_TOO_LONG", "Record less"),
-            Error::OutOfOrder(_) => ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send frames in the order they were taken"),
+            Error::Frames(_) => ("CAPTURE_FRAME_COUNT", "Send a number of frames within this range"),
+            Error::TooLong(_) => ("CAPTURE_TOO_LONG", "Record a shorter film"),
+            Error::OutOfOrder(_) => ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send the frames in the order in which they were taken"),
             Error::Frame(..) => ("CAPTURE_FRAME_INVALID", "Send frames as JPEG pictures"),
             Error::VideoType(_) => ("CAPTURE_VIDEO_TYPE", "Send video/webm or video/mp4, or no video"),
-            Error::OtherCheck => ("CAPTURE_OF_ANOTHER_REPLAY", "Make one for this check"),
-            Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Make one for this check"),
-            Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Make one for this check"),
-            Error::Lights(_) => ("CAPTURE_LIGHTS_INVALID", "docs/capture.md says what they must be"),
+            Error::OtherCheck => ("CAPTURE_OF_ANOTHER_REPLAY", "Create a capture for this check"),
+            Error::OtherRandom => ("CAPTURE_RANDOM_MISMATCH", "Create a capture for this check"),
+            Error::OtherType(_) => ("CAPTURE_TYPE_MISMATCH", "Create a capture for this check"),
+            Error::Lights(_) => ("CAPTURE_LIGHTS_INVALID", "See docs/capture.md"),
             Error::NoConsent(_) | Error::OtherConsent { .. } => {
-                ("CAPTURE_CONSENT_NOT_CURRENT", "Have the person agree to the current text, and record anew")
+                ("CAPTURE_CONSENT_NOT_CURRENT", "Let the person agree to the current text, and record again")
             }
             Error::Failed(why) => return Self::internal(*why),
         };
@@ -326,7 +326,7 @@ impl Problem {
             ),
             Error::TooManyPixels { pixels, pixels_max } => bad(
                 "IMAGE_TOO_LARGE",
-                format!("has {pixels} pixels; at most {pixels_max} are read. Send a smaller image."),
+                format!("has {pixels} pixels; at most {pixels_max} are accepted. Send a smaller image."),
             ),
             Error::TooNarrow { width, height } => {
                 bad("NO_FACE", format!("is {width} x {height} pixels, too narrow to show a face. Send a photograph."))

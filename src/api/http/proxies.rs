@@ -85,7 +85,7 @@ impl FromStr for Proxies {
     fn from_str(text: &str) -> Result<Self, String> {
         let network = |word: &str| {
             let network = word.parse::<IpNet>().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from));
-            network.ok_or_else(|| format!("'{word}' is no address or network such as 10.0.0.0/8"))
+            network.ok_or_else(|| format!("'{word}' is not an address or network such as 10.0.0.0/8"))
         };
         text.split_whitespace().map(network).collect::<Result<_, _>>().map(Self)
     }

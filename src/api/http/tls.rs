@@ -57,13 +57,13 @@ face::named!(Demanded);
 pub enum Error {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{}: it holds no certificate in PEM", .0.display())]
+    #[error("{}: the file has no certificate in PEM", .0.display())]
     NoCertificate(PathBuf),
-    #[error("{}: it holds no private key in PEM", .0.display())]
+    #[error("{}: the file has no private key in PEM", .0.display())]
     NoKey(PathBuf),
     #[error("{}: {source}", path.display())]
     Issuers { path: PathBuf, source: VerifierBuilderError },
-    #[error("the certificate and the key do not fit: {0}")]
+    #[error("the certificate and the key do not match: {0}")]
     Pair(#[from] rustls::Error),
 }
 

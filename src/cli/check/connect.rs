@@ -80,18 +80,18 @@ fn database(settings: &store::settings::Settings, found: Result<Found, store::Er
         may_be_made(path)?;
     }
     let schema = match applied {
-        None => "can be written; the first start makes its schema".to_owned(),
+        None => "can be written; the first start creates the schema".to_owned(),
         Some(applied) if applied < newest => {
             format!(
-                "can be written; `bioserver migrate`, or the next start, brings its schema from {applied} to {newest}"
+                "can be written; `bioserver migrate` or the next start migrates the schema from {applied} to {newest}"
             )
         }
         Some(applied) if applied > newest => {
             format!(
-                "can be written; its schema, {applied}, is newer than this program's, {newest}, which works beside it"
+                "can be written; the schema {applied} is newer than this program's {newest}, but compatible"
             )
         }
-        Some(applied) => format!("can be written; its schema is {applied}, as this program's"),
+        Some(applied) => format!("can be written; the schema {applied} is this program's"),
     };
     Ok(format!("{settings}: {schema}"))
 }
@@ -101,7 +101,7 @@ async fn media(config: &Config) -> Outcome {
     if let media::Settings::Folder(path) = place
         && !path.exists()
     {
-        return may_be_made(path).map(|()| format!("{place}: the first start makes it"));
+        return may_be_made(path).map(|()| format!("{place}: the first start creates it"));
     }
     let probe = async {
         let media = Media::open(place)?.within(config.media_wait);
@@ -112,8 +112,8 @@ async fn media(config: &Config) -> Outcome {
         Ok::<_, media::Error>(found == Some(bytes))
     };
     match probe.await {
-        Ok(true) => Ok(format!("{place}: a file was put, read and erased")),
-        Ok(false) => Err(format!("{place}: a file that was put there cannot be read")),
+        Ok(true) => Ok(format!("{place}: a test file was written, read and erased")),
+        Ok(false) => Err(format!("{place}: a test file was written, but cannot be read")),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -127,7 +127,7 @@ fn may_be_made(path: &Path) -> Result<(), String> {
 /// Opens the server's keys with the master key. The first start makes a missing master key, but that one opens no
 /// existing key.
 async fn master_key(config: &Config, found: &Result<Found, store::Error>) -> Outcome {
-    let found = found.as_ref().map_err(|_| "not tried: what it opens lies in the database".to_owned())?;
+    let found = found.as_ref().map_err(|_| "not tested: the keys that it decrypts are in the database".to_owned())?;
     let missing = match &config.master_key {
         master::Source::Kept(path) if !path.exists() => Some(path),
         _ => None,
@@ -145,21 +145,21 @@ async fn master_key(config: &Config, found: &Result<Found, store::Error>) -> Out
         _ => Ok(0),
     };
     match (count, missing) {
-        (Ok(0), Some(path)) => may_be_made(path).map(|()| format!("{}: the first start makes it", path.display())),
-        (Ok(0), None) => Ok("the first start makes the keys that it opens".to_owned()),
-        (Ok(count), _) => Ok(format!("opens the {count} keys of this server")),
+        (Ok(0), Some(path)) => may_be_made(path).map(|()| format!("{}: the first start generates it", path.display())),
+        (Ok(0), None) => Ok("the first start generates the keys that it decrypts".to_owned()),
+        (Ok(count), _) => Ok(format!("decrypts the {count} keys of this server")),
         (Err(server_keys::Error::Sealed { .. }), Some(path)) => {
-            Err(format!("{}: no such file, and the database has keys that it sealed", path.display()))
+            Err(format!("{}: the file is missing, but the database has keys that it encrypted", path.display()))
         }
         (Err(error), _) => Err(error.to_string()),
     }
 }
 
 fn signing_certificate(settings: &signing::Settings) -> Outcome {
-    let signing::Settings::Own(key) = settings else { return Ok("self-signed, and kept in the database".to_owned()) };
+    let signing::Settings::Own(key) = settings else { return Ok("self-signed and kept in the database".to_owned()) };
     let der = certificate::first(key.certificate_pem()).ok_or("it is not in PEM")?;
     certificate::in_force(&der, Clock::default().now())?;
-    Ok(format!("fits the signing key, {}, and is in force", key.algorithm()))
+    Ok(format!("matches the signing key {} and is valid now", key.algorithm()))
 }
 
 /// Loads the networks, and lets them find the face of a portrait.
@@ -171,7 +171,7 @@ async fn pack(config: &Config) -> Outcome {
     };
     opened
         .await
-        .map(|_| format!("{}: finds the face of a portrait", name()))
+        .map(|_| format!("{}: finds the face in a portrait", name()))
         .map_err(|error| format!("{}: {error:#}", name()))
 }
 
@@ -181,7 +181,7 @@ async fn listen(address: SocketAddr, (page, words): (&str, &str)) -> Outcome {
     if error.kind() == io::ErrorKind::AddrInUse
         && health::ask(address, page, ANSWER_MAX).await.is_ok_and(|(_, text)| text.contains(words))
     {
-        return Ok(format!("{address}: a BioServer answers there already"));
+        return Ok(format!("{address}: a BioServer already listens here"));
     }
     Err(format!("{address}: {}", cause::of(&error)))
 }
@@ -193,7 +193,7 @@ async fn collector(endpoint: &str) -> Outcome {
         request.header(CONTENT_TYPE, "application/x-protobuf").send().await?.error_for_status()
     };
     match request.await {
-        Ok(_) => Ok(format!("{endpoint}: takes spans")),
+        Ok(_) => Ok(format!("{endpoint}: accepts spans")),
         Err(error) if error.is_timeout() => Err(format!("{endpoint}: {NO_ANSWER}")),
         Err(error) => Err(format!("{endpoint}: {}", cause::of(&error))),
     }
@@ -210,5 +210,5 @@ fn certificates(path: &Path) -> Outcome {
         certificate::in_force(&der, now).map_err(failed)?;
         count += 1;
     }
-    Ok(format!("{}: {count} certificate(s), in force", path.display()))
+    Ok(format!("{}: {count} certificate(s), valid now", path.display()))
 }

@@ -52,7 +52,7 @@ impl Server {
     /// Connects to a server; `url` includes the prefix of the contract's paths.
     pub async fn reach(url: &str, key: &str) -> anyhow::Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
-        let mut root = reqwest::Url::parse(&base).with_context(|| format!("'{base}' is no URL"))?;
+        let mut root = reqwest::Url::parse(&base).with_context(|| format!("'{base}' is not a URL"))?;
         root.set_path("");
         let root = root.as_str().trim_end_matches('/').to_owned();
         let http = Client::builder().timeout(TIMEOUT).build()?;
@@ -72,7 +72,7 @@ impl Server {
                     names.0.insert("v3".to_owned(), value.replacen("/v2/", "/v3/", 1));
                     names.0.insert(name.clone(), value);
                 }
-                None => found.push(format!("there is no {kept:?} to go on with").to_lowercase()),
+                None => found.push(format!("the earlier answer has no {kept:?}, which this request needs").to_lowercase()),
             }
         }
         Ok(found)
@@ -120,11 +120,11 @@ impl Server {
         if let Some(wanted) = &expected.json {
             match answer.json() {
                 Some(json) => found.extend(faults(wanted, &json)),
-                None => found.push("the answer is no JSON".to_owned()),
+                None => found.push("the answer is not JSON".to_owned()),
             }
         }
         if expected.text.as_ref().is_some_and(|text| !answer.body.starts_with(text.as_bytes())) {
-            found.push("the answer does not begin as it must".to_owned());
+            found.push("the answer begins with another text".to_owned());
         }
         if expected.picture.is_some_and(|sample| answer.body != sample.bytes()) {
             found.push("the answer is not the picture that was sent".to_owned());
@@ -134,7 +134,7 @@ impl Server {
         }
         if expected.rates {
             found.extend(
-                answer.items().iter().filter(|item| !has_rate(item)).map(|_| "a rate is not its score's".to_owned()),
+                answer.items().iter().filter(|item| !has_rate(item)).map(|_| "a rate does not follow from its score".to_owned()),
             );
         }
         found

@@ -57,7 +57,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
             }
         }
     }
-    let unusable = format!("{unusable} pictures were passed over, whose faces are not as people are before a camera.");
+    let unusable = format!("{unusable} pictures were skipped, because their faces do not look straight into the camera.");
     let caveats = about.caveats(std::iter::once(unusable).chain(CAVEATS.map(String::from)));
     let data = format!("films made of {}", about.data(folder));
     told(&Report::new(pack.name.clone(), data, &trials, caveats), pack, out)
@@ -78,7 +78,7 @@ pub fn told(report: &Report, pack: &Pack, out: Out) -> anyhow::Result<()> {
 
 /// Returns the first pictures that can be filmed, and the number of those that were skipped.
 fn usable<'a>(config: &Config, pack: &Pack, paths: &[&'a Path], most: usize) -> anyhow::Result<(Vec<&'a Path>, usize)> {
-    let networks = networks(config, pack)?.into_iter().next().context("there are no workers")?;
+    let networks = networks(config, pack)?.into_iter().next().context("no worker thread could be started")?;
     let mut stage = Stage::new(networks)?;
     let (mut taken, mut passed_over) = (vec![], 0);
     for path in paths {

@@ -15,7 +15,7 @@ pub fn text(config: &Config) -> anyhow::Result<String> {
     let serving = serving(config)?;
     let here = config.pack_folder.packs()?;
     for (name, pack) in &here {
-        let mark = if serving.as_deref() == Some(name) { ", serves" } else { "" };
+        let mark = if serving.as_deref() == Some(name) { ", in use" } else { "" };
         match pack {
             Ok(pack) => installed(&mut text, name, mark, pack)?,
             Err(fault) => writeln!(text, "{name}: cannot be used{mark}\n    {fault}\n")?,
@@ -24,14 +24,14 @@ pub fn text(config: &Config) -> anyhow::Result<String> {
     for published in published::all()? {
         if here.iter().all(|(name, _)| name != published.name) {
             let name = published.name;
-            writeln!(text, "{name}: `bioserver packs install {name}` fetches it ({})", megabytes(&published))?;
+            writeln!(text, "{name}: `bioserver packs install {name}` installs it ({})", megabytes(&published))?;
             writeln!(text, "    {}", published.description.summary)?;
             writeln!(text, "    {}", published.description.figures)?;
             text += &networks_of(&published)?;
         }
     }
     if serving.is_none() {
-        writeln!(text, "The configuration names a folder of its own: {}", shown(config))?;
+        writeln!(text, "The configuration names a folder: {}", shown(config))?;
     }
     Ok(text)
 }
@@ -48,7 +48,7 @@ fn installed(text: &mut String, name: &str, mark: &str, pack: &Pack) -> anyhow::
                 origin.data
             )?;
         }
-        None => writeln!(text, "    scores: none; `bioserver calibrate --pack {name}` makes them")?,
+        None => writeln!(text, "    scores: not calibrated; run `bioserver calibrate --pack {name}`")?,
     }
     for (role, network) in pack.networks() {
         line(text, role, &network.file, &network.licence, &network.origin)?;
@@ -79,7 +79,7 @@ pub fn json(config: &Config) -> anyhow::Result<String> {
         let state = if name == packs::BUILT_IN { "built-in" } else { "installed" };
         let serves = serving.as_deref() == Some(name);
         all.push(match pack {
-            Ok(pack) => described(name, state, serves, pack),
+            Ok(pack) => described(name, state, in use, pack),
             Err(fault) => json!({ "name": name, "state": "unusable", "serves": serves, "fault": fault.to_string() }),
         });
     }
@@ -91,7 +91,7 @@ pub fn json(config: &Config) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&all)? + "\n")
 }
 
-fn described(name: &str, state: &str, serves: bool, pack: &Pack) -> Value {
+fn described(name: &str, state: &str, in use: bool, pack: &Pack) -> Value {
     let calibration = pack.calibration.as_ref().map(|calibration| {
         let origin = calibration.origin();
         json!({

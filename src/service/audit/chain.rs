@@ -106,7 +106,7 @@ pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
     for entry in &old {
         link = link.next(&entry.entry);
         if (link.seq, link.hash.as_slice()) != (entry.seq, entry.hash.as_slice()) {
-            return Err(Error::Failed(format!("the audit log was changed at entry {}: nothing is deleted", entry.seq)));
+            return Err(Error::Failed(format!("the audit log was changed at entry {}, so no entries are deleted", entry.seq)));
         }
     }
     let pruned = ledger::signed(&deps.signer, Purpose::Pruned, link, now)?;

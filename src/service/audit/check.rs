@@ -25,27 +25,27 @@ const WAITING_MAX: i64 = 10_000;
 pub enum Error {
     #[error("entry {0} is missing")]
     Missing(i64),
-    #[error("entry {0} is not as it was written, or one before it")]
+    #[error("entry {0}, or one before it, was changed")]
     Changed(i64),
-    #[error("line {0} is not as it was written, or one before it")]
+    #[error("line {0}, or one before it, was changed")]
     Line(u64),
-    #[error("the log has entries and no signed head")]
+    #[error("the log has entries but no signed head")]
     NoHead,
     #[error("the signed head: {0}")]
     Head(ledger::Error),
-    #[error("the copy of the signed head, among the media: {0}")]
+    #[error("the copy of the signed head in the media storage: {0}")]
     Copied(ledger::Error),
     #[error("the signed beginning: {0}")]
     Pruned(ledger::Error),
     #[error("the signed end of the export: {0}")]
     End(ledger::Error),
-    #[error("the export ends without its signed end")]
+    #[error("the export has no signed end")]
     NoEnd,
-    #[error("the log ends with entry {found}, and was signed up to entry {signed}")]
+    #[error("the log ends with entry {found}, but it was signed up to entry {signed}")]
     Cut { found: i64, signed: i64 },
-    #[error("the log has other entries than those that were signed up to entry {0}")]
+    #[error("the entries of the log up to entry {0} differ from the signed ones")]
     Other(i64),
-    #[error("an entry that waits for its place, {0}, was not written by this server")]
+    #[error("the waiting entry {0} was not written by this server")]
     Forged(uuid::Uuid),
     #[error(transparent)]
     Store(#[from] store::Error),

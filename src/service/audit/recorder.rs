@@ -90,7 +90,7 @@ impl Recorder {
 pub async fn write(deps: &Deps, entry: &Entry) -> Result<(), Error> {
     let (told, written) = oneshot::channel();
     push(deps, entry, Some(told));
-    written.await.unwrap_or_else(|_| Err("it was broken off".to_owned())).map_err(Error::Unrecorded)
+    written.await.unwrap_or_else(|_| Err("it was aborted".to_owned())).map_err(Error::Unrecorded)
 }
 
 /// Queues an entry without waiting for it, so that a refusal takes no longer while the database is away.

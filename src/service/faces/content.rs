@@ -28,7 +28,7 @@ pub struct Image {
 impl Content {
     pub fn seal(&self, live: &LiveSession) -> Result<StoredFace, Error> {
         let text =
-            serde_json::to_vec(self).map_err(|error| Error::Failed(format!("a face cannot be kept: {error}")))?;
+            serde_json::to_vec(self).map_err(|error| Error::Failed(format!("a face cannot be stored: {error}")))?;
         let id = self.face.id;
         Ok(StoredFace { id, content_sealed: live.key.seal(&place(live, id, "content"), "", &text) })
     }

@@ -53,7 +53,7 @@ async fn compressed(deps: &Deps, file: ImageFile) -> Result<ImageFile, Error> {
     let _turn = COMPRESSING.acquire().await.map_err(|error| Error::Failed(error.to_string()))?;
     let (bytes, pixels_max) = (file.bytes.clone(), deps.policy().image_pixels_max);
     let jpeg = tokio::task::spawn_blocking(move || compress::jpeg(&bytes, pixels_max)).await;
-    let jpeg = jpeg.map_err(|error| Error::Failed(format!("compressing an image: {error}")))?;
+    let jpeg = jpeg.map_err(|error| Error::Failed(format!("compressing an image failed: {error}")))?;
     let jpeg = jpeg.map_err(|error| Error::Image { part: "image", error })?;
     let is_smaller = file.format == ImageFormat::Jpeg && file.bytes.len() <= jpeg.len();
     Ok(if is_smaller { file } else { ImageFile { format: ImageFormat::Jpeg, bytes: jpeg.into() } })

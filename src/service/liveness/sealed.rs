@@ -160,12 +160,12 @@ pub fn seal_video(live: &LiveSession, video: &[u8]) -> Vec<u8> {
 fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
     let mut text = vec![];
     ciborium::into_writer(value, &mut text)
-        .map_err(|error| Error::Failed(format!("a liveness check cannot be kept: {error}")))?;
+        .map_err(|error| Error::Failed(format!("a liveness check cannot be stored: {error}")))?;
     Ok(text)
 }
 
 fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
-    ciborium::from_reader(text).map_err(|error| Error::Failed(format!("a kept liveness check cannot be read: {error}")))
+    ciborium::from_reader(text).map_err(|error| Error::Failed(format!("a stored liveness check cannot be read: {error}")))
 }
 
 fn place(live: &LiveSession, column: &str) -> String {

@@ -59,7 +59,7 @@ pub async fn seal(deps: &Deps, provider: ProviderId, session: Session) -> Result
         callback_url: session.callback_url.clone(),
     };
     let about =
-        serde_json::to_vec(&about).map_err(|error| Error::Failed(format!("a session cannot be kept: {error}")))?;
+        serde_json::to_vec(&about).map_err(|error| Error::Failed(format!("a session cannot be stored: {error}")))?;
     let mut stored = StoredSession {
         id: session.id,
         provider,

@@ -110,7 +110,7 @@ fn the_list_says_what_each_network_may_be_used_for() {
     let data = folder();
     let text = succeeded(&bioserver(data.path(), &["packs", "list"]));
     for part in [
-        "standard: template version 3, 192 numbers, serves",
+        "standard: template version 3, 192 numbers, in use",
         "MobileFaceNet_TF",
         "measured down to",
         "10.6 MB",

@@ -77,7 +77,7 @@ impl Incoming {
         let piece = timeout(left.min(self.pause_max), self.body.next()).await;
         let piece = piece.map_err(|_| Problem::too_slow(self.pause_max, BYTES_PER_SECOND))?;
         let Some(piece) = piece else { return Ok(None) };
-        let piece = piece.map_err(|_| Problem::malformed("The body ended before its time."))?;
+        let piece = piece.map_err(|_| Problem::malformed("The body ended too early. Send it whole."))?;
         self.received += piece.len();
         if self.received > self.bytes_max {
             return Err(Problem::too_large("the body", self.bytes_max));

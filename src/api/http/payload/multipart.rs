@@ -32,7 +32,7 @@ impl<T: Form> Multipart<T> {
             return Err(Problem::unsupported(&[FORM_DATA, MIXED]));
         }
         let boundary = boundary(request.content_type().unwrap_or_default()).ok_or_else(|| {
-            Problem::malformed("The Content-Type names no boundary, or not one of 1 to 70 characters.")
+            Problem::malformed("The Content-Type must have a boundary of 1 to 70 characters.")
         })?;
         let limits = payload::limits(request);
         let pictures = T::PARTS.iter().filter(|(_, kind)| matches!(kind, PartKind::File)).count();
@@ -67,10 +67,10 @@ where
     while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(error, limits))? {
         count += 1;
         if count > limits.parts {
-            return Err(Problem::malformed(format!("The body has more than {} parts.", limits.parts)));
+            return Err(Problem::malformed(format!("The body has more than {} parts. Send fewer.", limits.parts)));
         }
         let Some(name) = field.name() else {
-            return Err(Problem::malformed("A part has no name in its Content-Disposition."));
+            return Err(Problem::malformed("Each part must have a name in its Content-Disposition."));
         };
         // The next call of `next_field` skips an unknown part.
         let Some((name, kind)) = known.iter().find(|(known, _)| *known == name) else { continue };
@@ -106,7 +106,7 @@ fn broken(error: multer::Error, limits: Limits) -> Problem {
         multer::Error::StreamSizeExceeded { .. } => Problem::too_large("the body", limits.body_bytes),
         multer::Error::StreamReadFailed(cause) => match cause.downcast() {
             Ok(problem) => *problem,
-            Err(_) => Problem::malformed("The body ended before its time."),
+            Err(_) => Problem::malformed("The body ended too early. Send it whole."),
         },
         error => Problem::malformed(format!("The body cannot be read as multipart: {error}.")),
     }

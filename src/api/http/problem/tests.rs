@@ -56,11 +56,11 @@ fn every_refusal_says_what_to_do() {
             "callbackURL: must be an absolute URL.",
         ),
         (Error::IdempotencyKey("must be short"), 400, "INVALID_PARAMETER", "Idempotency-Key: must be short."),
-        (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key came with another request."),
+        (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for a different request."),
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
-        (Error::Media(slow), 503, "MEDIA_UNAVAILABLE", "Images can neither be kept nor read now."),
-        (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session has 100 faces, and may not have more."),
+        (Error::Media(slow), 503, "MEDIA_UNAVAILABLE", "The media storage is unavailable."),
+        (Error::TooManyFaces(100), 409, "TOO_MANY_FACES", "The session already has 100 faces, the maximum."),
         (
             Error::TimeToLive { seconds: 9, seconds_max: 8 },
             400,
@@ -68,10 +68,10 @@ fn every_refusal_says_what_to_do() {
             "ttlSeconds: must be at least 1 and at most 8, not 9.",
         ),
         (
-            Error::Limited { limit: "3 requests at once".to_owned(), retry_after: Duration::from_secs(1) },
+            Error::Limited { limit: "3 requests in flight".to_owned(), retry_after: Duration::from_secs(1) },
             429,
             "TOO_MANY_REQUESTS",
-            "This provider may send 3 requests at once. Send the request again after 1 seconds.",
+            "This provider has reached its limit of 3 requests in flight. Send the request again after 1 s.",
         ),
     ] {
         let (told_status, told_code, told_message) = told(error);
@@ -112,7 +112,7 @@ async fn a_failure_tells_the_client_nothing_but_its_id() {
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(response.content_type(), Some("application/json"));
     let body: Value = response.into_body().into_json().await.expect("it is JSON");
-    let message = "The server failed. Its log says why under this id.";
+    let message = "The server failed. Its log has the reason under this id.";
     assert_eq!(body, json!({"id": id.to_string(), "message": message, "code": "INTERNAL_ERROR"}));
 }
 

@@ -209,16 +209,16 @@ async fn everything_has_a_limit() {
     };
     let end = "--B--\n";
     let (status, code, message) = of(text("image", &"x".repeat(41)) + end).await;
-    assert_eq!((status, code, message.as_str()), (413, "BODY_TOO_LARGE", "image: larger than 40 bytes. Send less."));
-    assert_eq!(of(text("face", &" ".repeat(61)) + end).await.2, "face: larger than 60 bytes. Send less.");
+    assert_eq!((status, code, message.as_str()), (413, "BODY_TOO_LARGE", "image: is larger than 40 bytes. Send less."));
+    assert_eq!(of(text("face", &" ".repeat(61)) + end).await.2, "face: is larger than 60 bytes. Send less.");
     assert_eq!(
         of(text("correlationId", &"x".repeat(11)) + end).await.2,
-        "correlationId: larger than 10 bytes. Send less."
+        "correlationId: is larger than 10 bytes. Send less."
     );
     let (status, _, message) = of(text("unknown", &"x".repeat(700)) + end).await;
-    assert_eq!((status, message.as_str()), (413, "the body: larger than 600 bytes. Send less."));
+    assert_eq!((status, message.as_str()), (413, "the body: is larger than 600 bytes. Send less."));
     let (status, _, message) = of(text("u", "").repeat(5) + end).await;
-    assert_eq!((status, message.as_str()), (400, "The body has more than 4 parts."));
+    assert_eq!((status, message.as_str()), (400, "The body has more than 4 parts. Send fewer."));
     let (face, image) = (text("face", r#"{"imageType":"SELFIE"}"#), text("image", "J"));
     let long = format!("{face}{image}{}{end}", text("evidenceId", &"é".repeat(257)));
     let (.., message) = refusal::<DirectFaceUpload>(&long).await;
