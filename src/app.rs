@@ -123,7 +123,7 @@ impl App {
         if let Some(address) = self.metrics {
             let listener = listen(address).await?;
             let places = Places::new(connections::Settings::default(), deps.clock.clone());
-            tracing::info!(address = %listener.local_addr()?, "numbers are at /metrics");
+            tracing::info!(address = %listener.local_addr()?, "metrics are served at /metrics");
             let stop = until_stopped(stopped.clone());
             metrics = Some(tokio::spawn(connections::serve(
                 metrics_page::endpoint(deps.clone()),
@@ -142,7 +142,7 @@ impl App {
             following.abort();
         }
         if timeout(TASKS_STOP_PATIENCE, tasks).await.is_err() {
-            tracing::warn!("background work is broken off: another node or the next start does it again");
+            tracing::warn!("background tasks were aborted; another node or the next start repeats them");
         }
         if let Some(metrics) = metrics {
             metrics.await??;
@@ -165,7 +165,9 @@ impl Changeable {
     /// Adopts the changeable part of another configuration, and reads the certificates again.
     pub fn take_over(&self, config: &Config) -> anyhow::Result<()> {
         self.policy.change(&config.policy);
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.look().context("the certificates in use stay"))
+        self.tls
+            .as_ref()
+            .map_or(Ok(()), |tls| tls.look().context("the new certificates are not usable; the old ones stay in use"))
     }
 }
 

@@ -104,7 +104,11 @@ impl Task {
                 (Progress::Idle, vitals::Step::Panicked)
             }
             Err(_) => {
-                tracing::error!(task = self.name, seconds = self.patience.as_secs(), "a step was given up");
+                tracing::error!(
+                    task = self.name,
+                    seconds = self.patience.as_secs(),
+                    "a step took too long and was aborted"
+                );
                 (Progress::Idle, vitals::Step::GivenUp)
             }
         }

@@ -20,12 +20,12 @@ const CALLBACKS: &str = "bioserver_callbacks_total";
 
 /// Every metric with its help text; the end of its name gives its kind.
 const DESCRIBED: [(&str, &str); 6] = [
-    (REQUESTS, "Requests that were answered, by operation and status."),
-    (REQUEST_SECONDS, "The time from a request's head to its answer, by operation."),
-    (INFERENCE_SECONDS, "The time that a network takes for one picture, by its role."),
-    (REFUSALS, "Requests that were refused, by the code that says why."),
-    (VERDICTS, "Liveness checks that have ended, by their status."),
-    (CALLBACKS, "Attempts to send a callback, by how they ended."),
+    (REQUESTS, "The number of answered requests, by operation and status."),
+    (REQUEST_SECONDS, "The time from the head of a request to its answer, by operation."),
+    (INFERENCE_SECONDS, "The time that a network takes for one image, by role."),
+    (REFUSALS, "The number of refused requests, by code."),
+    (VERDICTS, "The number of ended liveness checks, by status."),
+    (CALLBACKS, "The number of attempts to send a callback, by outcome."),
 ];
 /// The upper bounds of the histogram buckets, in seconds: a read takes some milliseconds, a photograph some tens, a
 /// film half a second.

@@ -33,12 +33,12 @@ pub fn add(routes: Route) -> Route {
 async fn page(Data(deps): Data<&Deps>) -> Response {
     let gauges = gauges::now(deps).await;
     let mut plots = vec![
-        of(&gauges, "Queue of pictures", &["bioserver_pictures_waiting", "bioserver_pictures_running"]),
-        of(&gauges, "Sessions that are alive", &["bioserver_sessions"]),
-        of(&gauges, "Callbacks that are owed", &["bioserver_callbacks_owed"]),
+        of(&gauges, "Images in the queue and in work", &["bioserver_pictures_waiting", "bioserver_pictures_running"]),
+        of(&gauges, "Open sessions", &["bioserver_sessions"]),
+        of(&gauges, "Pending callbacks", &["bioserver_callbacks_owed"]),
         of(
             &gauges,
-            "Lags and waits, in seconds",
+            "Delays and waits, in seconds",
             &["bioserver_sweep_lag_seconds", "bioserver_callback_lag_seconds", "bioserver_wait_seconds"],
         ),
     ];
@@ -84,7 +84,7 @@ async fn checks(deps: &Deps) -> Vec<Plot> {
     let (verdicts, reasons) = counts.into_iter().partition(|(what, _)| is_verdict(what));
     vec![
         Plot { title: "Liveness checks since yesterday, by verdict", rows: verdicts },
-        Plot { title: "Reasons of refused checks since yesterday", rows: reasons },
+        Plot { title: "Liveness checks refused since yesterday, by reason", rows: reasons },
     ]
 }
 

@@ -83,7 +83,7 @@ async fn home(Data(deps): Data<&Deps>, Data(Page(page)): Data<&Page>) -> Respons
     let health = health::ready(deps).await;
     let down: Vec<&str> = health.down().map(|part| part.name).collect();
     let told =
-        if down.is_empty() { "It is ready.".to_owned() } else { format!("It cannot work: {}.", down.join(", ")) };
+        if down.is_empty() { "It is ready.".to_owned() } else { format!("It is not ready: {}.", down.join(", ")) };
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(header::CONTENT_SECURITY_POLICY, POLICY)

@@ -141,7 +141,11 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
         let client = client(&[], &[inside]);
         assert!(client.check("https://rebound.example/").is_ok());
         let attempt = client.send(&message("https://rebound.example/"), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".into(), retry_after: None }, "{inside}");
+        assert_eq!(
+            attempt,
+            Attempt::Failed { why: "the host has no public address".into(), retry_after: None },
+            "{inside}"
+        );
     }
 }
 
@@ -167,7 +171,11 @@ async fn a_host_is_allowed_on_its_port_alone() {
     for host in ["receiver.example", "plain.example"] {
         let url = format!("https://{host}:{port}/");
         let attempt = client.send(&message(&url), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".into(), retry_after: None }, "{host}");
+        assert_eq!(
+            attempt,
+            Attempt::Failed { why: "the host has no public address".into(), retry_after: None },
+            "{host}"
+        );
     }
     let nobody = listener.accept().expect_err("nobody has connected");
     assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
@@ -223,15 +231,15 @@ async fn what_is_sent_is_signed_and_any_2xx_will_do() {
         ("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", Attempt::Gone),
         (
             "HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n",
-            Attempt::Failed { why: "it answered 503".into(), retry_after: Some(Duration::from_secs(7)) },
+            Attempt::Failed { why: "the host answered 503".into(), retry_after: Some(Duration::from_secs(7)) },
         ),
         (
             "HTTP/1.1 429 Busy\r\nretry-after: 999999999\r\ncontent-length: 0\r\n\r\n",
-            Attempt::Failed { why: "it answered 429".into(), retry_after: Some(RETRY_AFTER_MAX) },
+            Attempt::Failed { why: "the host answered 429".into(), retry_after: Some(RETRY_AFTER_MAX) },
         ),
         (
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n",
-            Attempt::Failed { why: "it answered 302".into(), retry_after: None },
+            Attempt::Failed { why: "the host answered 302".into(), retry_after: None },
         ),
     ] {
         let (port, serving) = server(vec![head]).await;

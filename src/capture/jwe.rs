@@ -101,7 +101,9 @@ pub fn seal(certificate: &[u8], plain: &[u8]) -> Result<String, Error> {
 pub fn open(keys: &Keys, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     let sealed = str::from_utf8(sealed).map_err(|_| Error::NotJwe("it is not text"))?.trim();
     let parts: Vec<&str> = sealed.split('.').take(6).collect();
-    let [head, key_sealed, nonce, text, tag] = parts[..] else { return Err(Error::NotJwe("it does not have five parts")) };
+    let [head, key_sealed, nonce, text, tag] = parts[..] else {
+        return Err(Error::NotJwe("it does not have five parts"));
+    };
     if head.len() > HEADER_LEN_MAX {
         return Err(Error::NotJwe("its header is too long"));
     }

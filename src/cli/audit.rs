@@ -90,7 +90,7 @@ fn shown(Checked { before, last, signed, waiting }: &Checked) -> String {
     let signed = signed.as_ref().map_or(String::new(), |at| format!("; the end was signed at {at}"));
     let entries = match count {
         0 => "the log has no entries".to_owned(),
-        _ => format!("{count} entries, {} to {}, are unchanged", before.seq + 1, last.seq),
+        _ => format!("{count} entries, from {} to {}, are unchanged", before.seq + 1, last.seq),
     };
     let waiting = if *waiting > 0 { format!(" {waiting} more entries wait to be added.") } else { String::new() };
     format!("Verified: {entries}{signed}.{waiting}\n")

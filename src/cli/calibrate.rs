@@ -36,7 +36,8 @@ pub struct Args {
 pub fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let folder = source::pack(config, args.pack.as_deref())?;
     let pack = Pack::open(folder.as_deref())?;
-    let collection = args.about.tell(args.source.read()?.context("no pictures were given: use --lfw, --images or --csv")?);
+    let collection =
+        args.about.tell(args.source.read()?.context("no pictures were given: use --lfw, --images or --csv")?);
     let descriptions = source::describe(config, &pack, &collection)?;
     let worse = source::worse(config, &pack, &collection, Half::Fitted, args.degraded)?;
     let fitting = Fitting::new(&collection, &descriptions, &worse)?;

@@ -124,11 +124,15 @@ pub struct Check {
 impl Check {
     /// Reads the answer to `init-liveness-parameters`.
     pub fn read(parameters: &Value) -> anyhow::Result<Self> {
-        let text = |name: &str| parameters[name].as_str().with_context(|| format!("the server's answer has no '{name}'"));
+        let text =
+            |name: &str| parameters[name].as_str().with_context(|| format!("the server's answer has no '{name}'"));
         let random = STANDARD.decode(text("serverRandom")?)?;
         let server_random: [u8; 32] =
             random.try_into().ok().context("'serverRandom' in the server's answer is not 32 bytes")?;
-        let seed = parameters["seed"].as_i64().and_then(|seed| seed.try_into().ok()).context("the server's answer has no 'seed'")?;
+        let seed = parameters["seed"]
+            .as_i64()
+            .and_then(|seed| seed.try_into().ok())
+            .context("the server's answer has no 'seed'")?;
         let count = parameters["nbChallenge"].as_u64().unwrap_or(0) as usize;
         let certificate = parameters["certificates"][0].as_str().context("the server's answer has no certificate")?;
         let is_lit = parameters["lightChallenge"].as_bool().unwrap_or(false);

@@ -224,16 +224,16 @@ async fn show(client: &Client) -> anyhow::Result<()> {
     say("")?;
     print(table(["REFERENCE", "CANDIDATE", "SCORE>", "FAR (%)>", "ONE PERSON?", "SIGNATURE"], shown))?;
     say(&format!(
-        "\nFAR: how often two different people score as high. One person: from {SCORE_MIN} on, one false acceptance in 10,000."
+        "\nFAR is the rate at which two different people score as high. ONE PERSON is yes from a score of {SCORE_MIN} on: one false acceptance in 10,000."
     ))
 }
 
 fn invitation(client: &Client, host: &str) -> String {
     let Client { base, key, .. } = client;
     format!(
-        "\nThe server stays up until Ctrl-C. Its data are temporary.\n\
-         Documents and trials in the browser: {host}/docs (the key is {key})\n\
-         Or from here:\n\n\
+        "\nThe server runs until Ctrl-C. Its data are temporary.\n\
+         Interactive documentation in the browser: {host}/docs (the key is {key})\n\
+         Or in this terminal:\n\n\
          curl {base}/v2/match/images -H 'apikey: {key}' \\\n  \
          -F referenceImage=@tests/samples/obama.jpg -F referenceImageType=SELFIE \\\n  \
          -F candidateImage=@tests/samples/obama2.jpg -F candidateImageType=SELFIE"

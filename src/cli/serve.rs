@@ -45,7 +45,7 @@ async fn reload(mut hangups: Signal, file: Option<PathBuf>, mut in_force: Vec<In
                 }
                 tell_changes(&mut in_force, config.settings);
             }
-            Err(faults) => tracing::error!(%faults, "the configuration in force stays"),
+            Err(faults) => tracing::error!(%faults, "the new configuration has faults; the old one stays in force"),
         }
     }
 }
@@ -54,13 +54,13 @@ async fn reload(mut hangups: Signal, file: Option<PathBuf>, mut in_force: Vec<In
 fn tell_changes(in_force: &mut [InForce], read: Vec<InForce>) {
     for (old, new) in in_force.iter_mut().zip(read).filter(|(old, new)| old.value != new.value) {
         if table::CHANGEABLE.iter().any(|setting| setting.name == new.name) {
-            tracing::info!(setting = new.name, "is taken over");
+            tracing::info!(setting = new.name, "the setting has changed and is in force");
             *old = new;
         } else {
-            tracing::warn!(setting = new.name, "has changed, which takes a restart");
+            tracing::warn!(setting = new.name, "the setting has changed, but needs a restart");
         }
     }
-    tracing::info!("the configuration was read again");
+    tracing::info!("the configuration was reloaded");
 }
 
 /// Becomes ready when the process is asked to end, by SIGTERM or by SIGINT (Ctrl-C). A second request ends it at once.
@@ -68,7 +68,7 @@ pub(super) async fn stopped() {
     asked_to_end().await;
     tokio::spawn(async {
         asked_to_end().await;
-        tracing::warn!("asked to end once more: requests are broken off");
+        tracing::warn!("a second signal arrived; the requests in flight are aborted");
         std::process::exit(ENDED_AT_ONCE);
     });
 }

@@ -88,7 +88,7 @@ async fn answer(
     let timed = match mirror::send(&asked, &http, &upstream).await {
         Ok(timed) => timed,
         Err(error) => {
-            tracing::warn!(%error, "the server that answers did not");
+            tracing::warn!(%error, "the upstream server did not answer");
             return None;
         }
     };
@@ -113,7 +113,7 @@ async fn compare(http: Client, to: String, key: String, mut seen: mpsc::Receiver
                 lock(&totals).add(&operation, &upstream.compared(), &own.compared(), |id| ids.of(id));
             }
             Err(error) => {
-                tracing::warn!(%error, "the server that is asked the same did not answer");
+                tracing::warn!(%error, "the server under test did not answer");
                 lock(&totals).unanswered += 1;
             }
         }
@@ -145,7 +145,5 @@ fn report(totals: &Totals) -> String {
     );
     let Totals { not_comparable, passed_over, unanswered, .. } = totals;
     text + &scores
-        + &format!(
-            "Not comparable: {not_comparable}; skipped: {passed_over}; not answered by ours: {unanswered}.\n"
-        )
+        + &format!("Not comparable: {not_comparable}; skipped: {passed_over}; not answered by ours: {unanswered}.\n")
 }

@@ -69,7 +69,7 @@ fn as_json(used: &ProvidersUsage) -> Value {
 
 fn shown(used: &[ProvidersUsage], first: NaiveDate, last: NaiveDate) -> String {
     if used.is_empty() {
-        return format!("Nothing was used from {first} to {last}.\n");
+        return format!("There were no requests from {first} to {last}.\n");
     }
     let row = |used: &ProvidersUsage| {
         let ProvidersUsage { provider, operation, day, count } = used;

@@ -53,10 +53,9 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
             Verdict::Same => {
                 writeln!(out, "{place}Verified: the answer is byte for byte as signed; {key}.")?;
             }
-            Verdict::SameValues => writeln!(
-                out,
-                "{place}Verified: the answer has the signed values, but another layout; {key}."
-            )?,
+            Verdict::SameValues => {
+                writeln!(out, "{place}Verified: the answer has the signed values, but another layout; {key}.")?
+            }
             Verdict::Signed => writeln!(out, "{place}Verified: the JWS is valid; {key}.")?,
             Verdict::Not(why) => writeln!(out, "{place}NOT verified: {why}.")?,
         }

@@ -60,7 +60,8 @@ pub fn request_bytes_max(sources: &mut Sources, bodies: &Limits) -> usize {
     let default = turns::Settings::default().bytes_max.max(4 * largest);
     let bytes_max = sources.plain(&table::REQUEST_BYTES_MAX, default);
     if bytes_max / turns::SHARE < largest {
-        let problem = format!("a body can have {largest} bytes, and at least {} times as many are needed", turns::SHARE);
+        let problem =
+            format!("a body can have {largest} bytes, and at least {} times as many are needed", turns::SHARE);
         sources.fault("request_bytes_max", sources.source(&table::REQUEST_BYTES_MAX), problem, "");
     }
     bytes_max

@@ -66,7 +66,11 @@ pub fn media(sources: &mut Sources, data: &Path) -> Settings {
     let (bucket, folder) = bucket.split_once('/').unwrap_or((bucket, ""));
     let is_good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     if !BUCKET_CHARS.contains(&bucket.len()) || !bucket.chars().all(is_good) {
-        sources.refuse(&table::MEDIA, sources.source(&table::MEDIA), format!("'{bucket}' is not a valid name of a bucket"));
+        sources.refuse(
+            &table::MEDIA,
+            sources.source(&table::MEDIA),
+            format!("'{bucket}' is not a valid name of a bucket"),
+        );
     }
     for (setting, is_missing) in
         [(&table::S3_ACCESS_KEY_ID, id.is_none()), (&table::S3_SECRET_ACCESS_KEY, secret.is_none())]
@@ -101,7 +105,11 @@ pub fn vault(sources: &mut Sources) -> Option<vault::Settings> {
 /// Notes settings of a bucket that are given although `media` is a folder.
 fn lonely(sources: &mut Sources, place: &str) {
     if place.is_empty() || place.contains("://") {
-        sources.refuse(&table::MEDIA, sources.source(&table::MEDIA), format!("'{place}' is neither a folder nor a bucket"));
+        sources.refuse(
+            &table::MEDIA,
+            sources.source(&table::MEDIA),
+            format!("'{place}' is neither a folder nor a bucket"),
+        );
         return;
     }
     for setting in [&table::S3_REGION, &table::S3_ENDPOINT, &table::S3_ACCESS_KEY_ID, &table::S3_SECRET_ACCESS_KEY] {

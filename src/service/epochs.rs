@@ -59,7 +59,7 @@ pub(super) async fn sealing(deps: &Deps, expires: Moment) -> Result<(EpochId, Ke
         if let Some(key) = look(deps, Epoch { id, ends }).await? {
             return Ok((id, key));
         }
-        tracing::error!(epoch = %id, %ends, "the key of an epoch is gone: its sessions cannot be read, and others begin a new one");
+        tracing::error!(epoch = %id, %ends, "the key of an epoch is missing; its sessions cannot be read, and new sessions begin a new epoch");
         let mut tx = deps.store.begin().await?;
         store::epochs::lose(&mut tx, id).await?;
         tx.commit().await?;
@@ -147,7 +147,7 @@ pub(super) fn end(expires: Moment) -> Result<Moment, Error> {
     let hour_ms = HOUR_S * 1000;
     let ends_ms = (expires.utc().timestamp_millis() + hour_ms - 1).div_euclid(hour_ms) * hour_ms;
     let ends = DateTime::from_timestamp_millis(ends_ms).map(Moment::new);
-    ends.ok_or_else(|| Error::Failed(format!("there is no hour of {expires}")))
+    ends.ok_or_else(|| Error::Failed(format!("the time {expires} has no hour")))
 }
 
 pub(super) fn media_name(owner: OwnerId, id: EpochId) -> String {

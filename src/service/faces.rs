@@ -258,7 +258,7 @@ async fn keep(
     if has_image && !matches!(inserted, Ok(inserted) if inserted == id) {
         // The reason of the refusal matters more: an image that stays is erased with the session, or as a stray.
         if let Err(error) = forget_image(deps, &live.session, id).await {
-            tracing::warn!(%error, %session, "an image without a face is not yet erased");
+            tracing::warn!(%error, %session, "an image without a face could not be erased yet");
         }
     }
     inserted

@@ -12,47 +12,51 @@ pub async fn now(deps: &Deps) -> Vec<Gauge> {
     let mut gauges = Vec::new();
     for part in &health.parts {
         let value = if part.status == Status::Down { 0.0 } else { 1.0 };
-        let help = "1 if a part of the server does its work, as /health/ready has it.";
+        let help = "1 if a part of the server works, 0 if it is down, as in /health/ready.";
         gauges.push(Gauge { label: Some(("part", part.name)), ..plain("bioserver_up", help, value) });
     }
     if let Some(lags) = health.lags {
         let seconds = |lag: chrono::TimeDelta| lag.num_milliseconds() as f64 / 1000.0;
-        let help = "How long the session has been over that waits longest to be erased, on any node, in seconds.";
+        let help = "The delay of the oldest session that is still to be erased, on any node, in seconds.";
         gauges.push(plain("bioserver_sweep_lag_seconds", help, seconds(lags.sweep)));
-        let help = "How long the callback has been due that waits longest to be sent, by any node, in seconds.";
+        let help = "The delay of the oldest callback that is still to be sent, by any node, in seconds.";
         gauges.push(plain("bioserver_callback_lag_seconds", help, seconds(lags.callbacks)));
     }
     if let Ok(sessions) = alive(deps).await {
-        gauges.push(plain("bioserver_sessions", "Sessions that are alive, on all nodes.", sessions as f64));
+        gauges.push(plain("bioserver_sessions", "The number of open sessions, on all nodes.", sessions as f64));
     }
     if let Ok(owed) = owed(deps).await {
-        gauges.push(plain(
-            "bioserver_callbacks_owed",
-            "Callbacks that are still to be sent, by any node.",
-            owed as f64,
-        ));
+        gauges.push(plain("bioserver_callbacks_owed", "The number of pending callbacks, on all nodes.", owed as f64));
     }
     let load = deps.turns.load();
-    let help = "Pictures that wait for a turn at the networks.";
+    let help = "The number of images in the queue for the networks.";
     gauges.push(plain("bioserver_pictures_waiting", help, load.waiting as f64));
-    gauges.push(plain("bioserver_pictures_running", "Pictures that the networks look at.", load.running as f64));
-    let help = "How long a picture waits that comes now, estimated, in seconds: what capacity is to be planned by.";
+    gauges.push(plain(
+        "bioserver_pictures_running",
+        "The number of images that the networks process.",
+        load.running as f64,
+    ));
+    let help = "The estimated wait of a new image, in seconds, for capacity planning.";
     gauges.push(plain("bioserver_wait_seconds", help, load.wait.as_secs_f64()));
-    gauges.push(plain("bioserver_body_bytes", "Bytes of request bodies in memory.", load.bytes as f64));
+    gauges.push(plain(
+        "bioserver_body_bytes",
+        "The size of all request bodies in memory, in bytes.",
+        load.bytes as f64,
+    ));
     let workers = deps.face_engine.workers();
-    let help = "Threads that run networks, by their state.";
+    let help = "The number of threads that run networks, by state.";
     for (state, count) in [("alive", workers.alive), ("stuck", workers.stuck)] {
         gauges.push(Gauge { label: Some(("state", state)), ..plain("bioserver_workers", help, count as f64) });
     }
     let (open, idle) = deps.store.connections();
-    let help = "Connections to the database, by their state.";
+    let help = "The number of connections to the database, by state.";
     for (state, count) in [("busy", open.saturating_sub(idle)), ("idle", idle)] {
         gauges.push(Gauge {
             label: Some(("state", state)),
             ..plain("bioserver_database_connections", help, f64::from(count))
         });
     }
-    let help = "Panics of background work since the start.";
+    let help = "The number of panics of background tasks since the start.";
     gauges.push(plain("bioserver_panics", help, deps.vitals.panics() as f64));
     gauges
 }

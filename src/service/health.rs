@@ -113,7 +113,7 @@ async fn database(deps: &Deps) -> Result<Lags, Outage> {
         Ok(Err(error)) => error,
         Err(_) => store::Error::Slow,
     };
-    tracing::error!(%error, "the database does not do its work");
+    tracing::error!(%error, "the database is unavailable");
     Err(error.outage().unwrap_or(Outage::Away))
 }
 
@@ -129,8 +129,8 @@ async fn media(deps: &Deps) -> Result<(), String> {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),
     };
-    tracing::error!(error = why, "the place of images does not do its work");
-    Err("can neither be written nor read".to_owned())
+    tracing::error!(error = why, "the media storage is unavailable");
+    Err("can be neither written nor read".to_owned())
 }
 
 fn unknown(name: &'static str) -> Part {
@@ -151,7 +151,8 @@ fn clock(deps: &Deps) -> Part {
         return Part::up("clock");
     }
     let (seconds, way) = (skew.abs().as_seconds_f64(), if skew > TimeDelta::zero() { "ahead of" } else { "behind" });
-    let detail = format!("is {seconds:.1} s {way} the database's clock, which the server uses: correct this machine's clock");
+    let detail =
+        format!("is {seconds:.1} s {way} the database's clock, which the server uses: correct this machine's clock");
     Part::new("clock", Status::Degraded, detail)
 }
 
@@ -190,11 +191,11 @@ pub async fn self_test(deps: &Deps) {
         Ok(Ok(_)) => deps.vitals.saw(true),
         Ok(Err(face::Error::Busy { .. })) => {}
         Ok(Err(error)) => {
-            tracing::error!(%error, "the networks fail on a portrait");
+            tracing::error!(%error, "the networks failed on the portrait of the self-test");
             deps.vitals.saw(false);
         }
         Err(_) => {
-            tracing::error!("the networks do not answer");
+            tracing::error!("the networks did not answer the self-test in time");
             deps.vitals.saw(false);
         }
     }

@@ -179,7 +179,8 @@ pub async fn receive(
         }
         Ok::<_, capture::Error>(asked.seal_capture(&live, &capture.encode()))
     });
-    let capture_sealed = opening.await.map_err(|error| Error::Failed(format!("decrypting a stored capture failed: {error}")))??;
+    let capture_sealed =
+        opening.await.map_err(|error| Error::Failed(format!("decrypting a stored capture failed: {error}")))??;
 
     let now = deps.clock.now();
     let mut tx = deps.store.begin().await?;
@@ -269,9 +270,10 @@ fn decided(
         (Timeout, None) if check.due <= now.plus(CLOCKS_DIFFER_MAX) => Ok((Timeout, Outcome::default())),
         // Before there were epochs, a failure had no sealed result.
         (Failure, None) if !live.key.binds => Ok((Failure, Outcome::default())),
-        (status, _) => {
-            Err(Error::Failed(format!("the stored state of the session {}'s check, {status}, contradicts its content", live.session.id)))
-        }
+        (status, _) => Err(Error::Failed(format!(
+            "the stored state of the session {}'s check, {status}, contradicts its content",
+            live.session.id
+        ))),
     }
 }
 

@@ -238,7 +238,7 @@ mod tests {
         assert!(fault("colour = '#777777'\ntext_colour = '#ffffff'").contains("4.5:1"));
         assert!(fault("[consent]\nversion = '1'\ntexts = {}").contains("needs 1 to"));
         assert!(fault("[consent]\nversion = ''\ntexts = { en = 'x' }").contains("'version'"));
-        assert!(fault("[consent]\nversion = '1'\ntexts = { 'e n' = 'x' }").contains("'e n' is no language"));
+        assert!(fault("[consent]\nversion = '1'\ntexts = { 'e n' = 'x' }").contains("'e n' is not a language"));
     }
 
     #[test]

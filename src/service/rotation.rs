@@ -167,7 +167,7 @@ async fn settle(deps: &Deps, key: &KeptKey, now: Moment) -> Result<(), Error> {
         let mut tx = deps.store.begin().await?;
         store::server_keys::settle(&mut tx, row, now).await?;
         tx.commit().await?;
-        tracing::info!(kid = row.kid, algorithm = row.algorithm, "a new key serves");
+        tracing::info!(kid = row.kid, algorithm = row.algorithm, "a new key is in use");
     }
     if certificate_ends(row) > now.plus(RENEWED_BEFORE) {
         return Ok(());
@@ -181,7 +181,7 @@ async fn settle(deps: &Deps, key: &KeptKey, now: Moment) -> Result<(), Error> {
         let entry = Entry::of_server(Work::CertificateRenewed, "renewed", now).with_subject(&row.kid);
         audit::append(&mut tx, &deps.master, &entry).await?;
         tx.commit().await?;
-        tracing::info!(kid = row.kid, algorithm = row.algorithm, "a certificate is renewed");
+        tracing::info!(kid = row.kid, algorithm = row.algorithm, "a certificate was renewed");
     }
     Ok(())
 }

@@ -93,7 +93,7 @@ pub async fn list(store: &Store, master: &Master, algorithms: [&str; 2]) -> Resu
 /// Opens rows that were read, as [`list`] does.
 pub fn opened(master: &Master, rows: Vec<ServerKey>) -> Vec<KeptKey> {
     let open =
-        |row| open(master, row).inspect_err(|error| tracing::error!(%error, "a key of the server is not used")).ok();
+        |row| open(master, row).inspect_err(|error| tracing::error!(%error, "a key of the server cannot be used")).ok();
     rows.into_iter().filter_map(open).collect()
 }
 

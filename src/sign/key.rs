@@ -84,7 +84,8 @@ impl Key {
     /// Reads the operator's own key: a private key (PKCS #8, SEC 1 or PKCS #1) and its certificate, both in PEM. The
     /// certificates of its issuers may follow.
     pub fn from_pem(private: &SecretString, certificate: &str) -> Result<Self, Error> {
-        let pair = KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is not a private key in PEM"))?;
+        let pair =
+            KeyPair::from_pem(private.expose_secret()).map_err(|_| Error::Key("it is not a private key in PEM"))?;
         let algorithm = if pair.is_compatible(&PKCS_ECDSA_P256_SHA256) {
             Algorithm::Es256
         } else if pair.is_compatible(&PKCS_RSA_SHA256) {

@@ -30,19 +30,19 @@ async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
     let sending = callbacks::send(&deps, &leased, &mut delivery);
     let outcome = match AssertUnwindSafe(sending).catch_unwind().await {
         Ok(Ok(Some(Attempt::Delivered(status)))) => {
-            tracing::info!(%id, %session, attempts, status, "a callback has arrived");
+            tracing::info!(%id, %session, attempts, status, "a callback was delivered");
             "delivered"
         }
         Ok(Ok(Some(Attempt::Gone))) => {
-            tracing::warn!(%id, %session, attempts, "a callback is not wanted any more");
+            tracing::warn!(%id, %session, attempts, "the host answered 410 to a callback, which is not retried");
             "gone"
         }
         Ok(Ok(Some(Attempt::Failed { why, .. }))) => {
-            tracing::warn!(%id, %session, attempts, why, "a callback has not arrived");
+            tracing::warn!(%id, %session, attempts, why, "a callback was not delivered");
             "refused"
         }
         Ok(Ok(Some(Attempt::Unreached { why }))) => {
-            tracing::warn!(%id, %session, attempts, why, "a callback has not arrived");
+            tracing::warn!(%id, %session, attempts, why, "a callback was not delivered");
             "unreached"
         }
         Ok(Ok(None)) => {
@@ -50,7 +50,7 @@ async fn deliver(deps: Deps, leased: LeasedCallback, mut delivery: Delivery) {
             "postponed"
         }
         Ok(Err(error)) => {
-            tracing::error!(%id, %session, attempts, %error, "a callback could not be sent");
+            tracing::error!(%id, %session, attempts, %error, "sending a callback failed");
             "failed"
         }
         Err(panic) => {

@@ -6,7 +6,7 @@ use crate::tasks::Progress;
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let erased = epochs::erase_ended(deps).await?;
     if erased > 0 {
-        tracing::info!(erased, "keys of epochs that are over will be erased");
+        tracing::info!(erased, "keys of ended epochs will be erased");
     }
     epochs::get_ready(deps).await?;
     Ok(Progress::Idle)

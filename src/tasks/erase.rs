@@ -10,7 +10,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let worked = erasures::work_off(deps, BATCH).await?;
     if let Some(error) = &worked.error {
         let waiting = worked.taken - worked.erased;
-        tracing::warn!(%error, waiting, erased = worked.erased, "media are not erased yet, and will be tried again");
+        tracing::warn!(%error, waiting, erased = worked.erased, "media could not be erased; the erasure will be retried");
     }
     Ok(if worked.taken as i64 == BATCH { Progress::More } else { Progress::Idle })
 }

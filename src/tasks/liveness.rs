@@ -16,9 +16,9 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
             telemetry::verdict(status.name());
             tracing::info!(%session, %status, reasons = reasons.join(","), attempts, "a liveness check has ended");
         }
-        Ok(None) => tracing::info!(%session, attempts, "a capture is left to another attempt"),
+        Ok(None) => tracing::info!(%session, attempts, "a capture was left to another attempt"),
         Err(error) => {
-            tracing::error!(%session, attempts, %error, "a capture could not be looked at");
+            tracing::error!(%session, attempts, %error, "a capture could not be examined");
             captures::retry(deps, &leased, &error).await?;
         }
     }

@@ -7,7 +7,7 @@ use crate::tasks::Progress;
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let pruned = chain::prune(deps, deps.policy().audit_days).await?;
     if pruned > 0 {
-        tracing::info!(pruned, "entries of the audit log are too old and were deleted");
+        tracing::info!(pruned, "old entries of the audit log were deleted");
     }
     chain::copy_head(deps).await?;
     Ok(if pruned == chain::BATCH { Progress::More } else { Progress::Idle })

@@ -7,11 +7,11 @@ use crate::tasks::Progress;
 pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     match strays::look(deps).await? {
         Strays::Few(0) => {}
-        Strays::Few(strays) => tracing::warn!(strays, "media that nothing leads to will be erased"),
+        Strays::Few(strays) => tracing::warn!(strays, "media without a record in the database will be erased"),
         Strays::TooMany(strays) => tracing::error!(
             strays,
             owner = %deps.owner,
-            "too many media lie here that the database does not know: nothing is erased. Is the database \
+            "the storage has too many media without a record in the database; none are erased. Is the database \
              an old copy? If not, erase them by hand"
         ),
     }

@@ -16,7 +16,7 @@ pub async fn step(deps: &Deps) -> anyhow::Result<Progress> {
     let now = deps.clock.now();
     let [late, given_up] = captures::end_overdue(deps, now).await?;
     if late + given_up > 0 {
-        tracing::info!(late, given_up, "liveness checks are ended without a result");
+        tracing::info!(late, given_up, "liveness checks ended without a result");
     }
     if end_sessions(deps, now).await? as i64 == BATCH {
         return Ok(Progress::More);
@@ -40,9 +40,9 @@ async fn end_sessions(deps: &Deps, now: Moment) -> anyhow::Result<usize> {
     }
     let lag_ms = lag.num_milliseconds();
     if lag > LAG_MAX {
-        tracing::warn!(erased, lag_ms, "sessions are erased late");
+        tracing::warn!(erased, lag_ms, "sessions were erased late");
     } else if erased > 0 {
-        tracing::debug!(erased, lag_ms, "sessions are erased");
+        tracing::debug!(erased, lag_ms, "sessions were erased");
     }
     Ok(erased)
 }

@@ -75,7 +75,7 @@ pub fn stop() {
     if let Some(sent) = SENT.get()
         && let Err(error) = sent.shutdown_with_timeout(SEND_MAX)
     {
-        tracing::warn!(%error, "the last spans are lost");
+        tracing::warn!(%error, "the last spans were lost");
     }
 }
 

@@ -214,7 +214,7 @@ fn a_providers_limits_are_set_listed_and_taken_away() {
 #[tokio::test]
 async fn usage_is_shown_by_provider_operation_and_day() {
     let place = Place::new();
-    assert!(place.text(&["usage"]).starts_with("Nothing was used from "));
+    assert!(place.text(&["usage"]).starts_with("There were no requests from "));
     for name in ["Acme, Inc.", "Zenith"] {
         place.json(&["keys", "create", "--provider", name, "--json"]);
     }
@@ -343,7 +343,7 @@ async fn callbacks_are_listed_and_sent_once_more() {
     place.json(&["keys", "create", "--provider", "Acme", "--json"]);
     let store = Store::open(&Settings::Sqlite(place.0.path().join("data/bioserver.db"))).await.unwrap();
     let (dead, _) = ended(&store, CallbackStatus::Dead, "the host answered 410").await;
-    let (delivered, session) = ended(&store, CallbackStatus::Delivered, "it answered 204").await;
+    let (delivered, session) = ended(&store, CallbackStatus::Delivered, "the host answered 204").await;
     store.close().await;
 
     let listed = place.json(&["callbacks", "list", "--json"]);
@@ -354,11 +354,11 @@ async fn callbacks_are_listed_and_sent_once_more() {
         let found = found.unwrap();
         (found["status"].clone(), found["attempts"].clone(), found["last"].clone())
     };
-    assert_eq!(of(&listed, delivered), (json!("DELIVERED"), json!(1), json!("it answered 204")));
+    assert_eq!(of(&listed, delivered), (json!("DELIVERED"), json!(1), json!("the host answered 204")));
     assert_eq!(of(&listed, dead), (json!("DEAD"), json!(1), json!("the host answered 410")));
     let table = place.text(&["callbacks", "list"]);
     let line = table.lines().find(|line| line.starts_with(&delivered.to_string())).unwrap();
-    assert!(line.contains(&session.to_string()) && line.ends_with("it answered 204"), "{table}");
+    assert!(line.contains(&session.to_string()) && line.ends_with("the host answered 204"), "{table}");
 
     assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "1 callback(s) will be retried.\n");
     assert_eq!(place.text(&["callbacks", "retry", "--dead"]), "0 callback(s) will be retried.\n");

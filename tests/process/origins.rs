@@ -53,7 +53,7 @@ async fn a_page_may_call_once_its_provider_has_named_it() {
     assert_eq!(open(&browser, &server, "no key").await, "401");
     assert_eq!(open(&browser, &server, &other_key).await, "stopped", "the other provider has not named it");
 
-    assert!(said(&["tests", "--remove", &origin]).starts_with("tests: none"));
+    assert!(said(&["tests", "--remove", &origin]).starts_with("tests: no origins"));
     // The browser caches the preflight's permission for some minutes.
     assert_eq!(open(&browser, &server, &server.key).await, "stopped");
     for (arguments, words) in [

@@ -36,12 +36,15 @@ async fn a_server_reloads_the_settings_that_may_change() {
     server.signal("-HUP");
     until("the new life is not in force", async || life(&client, &server).await == 200).await;
     let said = || fs::read_to_string(&log).expect("it is there");
-    until("nothing is said", async || said().contains("the configuration was read again")).await;
-    assert!(said().contains("is taken over setting=\"session_ttl_seconds\""), "{}", said());
-    assert!(said().contains("takes a restart setting=\"workers\""), "{}", said());
+    until("nothing is said", async || said().contains("the configuration was reloaded")).await;
+    assert!(said().contains("has changed and is in force setting=\"session_ttl_seconds\""), "{}", said());
+    assert!(said().contains("needs a restart setting=\"workers\""), "{}", said());
 
     fs::write(&file, "session_ttl_seconds = 300\nmode = \"NONE\"\n").expect("there is room");
     server.signal("-HUP");
-    until("the fault is not told", async || said().contains("the configuration in force stays")).await;
+    until("the fault is not told", async || {
+        said().contains("the new configuration has faults; the old one stays in force")
+    })
+    .await;
     assert_eq!(life(&client, &server).await, 200);
 }

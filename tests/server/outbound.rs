@@ -163,7 +163,7 @@ async fn a_message_that_is_sent_again_is_the_same_one() {
     let (port, receiving) = receiver(identity, vec![failing, NO_CONTENT.to_owned()]).await;
     let (client, url) = (client(port, &authority.pem), url(port));
     let first = message(&url);
-    let failed = Attempt::Failed { why: "it answered 500".to_owned(), retry_after: None };
+    let failed = Attempt::Failed { why: "the host answered 500".to_owned(), retry_after: None };
     assert_eq!(client.send(&first, std::slice::from_ref(&secret)).await, failed);
     let again = Message { now: first.now.plus(chrono::TimeDelta::seconds(2)), ..first };
     assert_eq!(client.send(&again, std::slice::from_ref(&secret)).await, Attempt::Delivered(204));
@@ -233,7 +233,11 @@ async fn a_receiver_inside_is_not_connected_to_unless_it_is_allowed() {
         let settings = Settings { allow: vec![allowed.parse().unwrap()], ca: ca.clone() };
         let client = Client::with(settings, Inside).unwrap();
         let attempt = client.send(&message(&url(port)), &[Secret::make()]).await;
-        assert_eq!(attempt, Attempt::Failed { why: "the host has no public address".to_owned(), retry_after: None }, "{allowed}");
+        assert_eq!(
+            attempt,
+            Attempt::Failed { why: "the host has no public address".to_owned(), retry_after: None },
+            "{allowed}"
+        );
     }
     assert_eq!(listener.accept().expect_err("nobody has come").kind(), io::ErrorKind::WouldBlock);
 }

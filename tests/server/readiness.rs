@@ -53,7 +53,7 @@ async fn each_part_has_a_name(app: TestApp) {
 async fn media_that_cannot_be_written_are_reported(app: TestApp) {
     std::fs::remove_dir(&app.media_folder).expect("it is empty");
     std::fs::write(&app.media_folder, "in the way").expect("it can be written");
-    is_down(&app, "media", "can neither be written nor read").await;
+    is_down(&app, "media", "can be neither written nor read").await;
     std::fs::remove_file(&app.media_folder).expect("it is there");
     ready(&app).await.ok();
     assert!(!app.media_folder.join("probes").exists(), "something stayed behind");

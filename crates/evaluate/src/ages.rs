@@ -30,7 +30,7 @@ pub const KIND: &str = "ages";
 const CAVEATS: [&str; 3] = [
     "UTKFace overlaps the training data of the built-in age network: on other pictures its errors are larger.",
     "The ages that UTKFace states are themselves estimates, checked by people.",
-    "Intervals hold 95 % as if each picture showed another person.",
+    "Intervals have 95 % confidence, as if each picture showed another person.",
 ];
 
 /// A picture file and the age of the person on it.

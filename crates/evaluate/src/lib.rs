@@ -31,17 +31,17 @@ pub enum Error {
     Line { path: PathBuf, line: usize, fault: String },
     #[error("{}: {fault}", path.display())]
     Data { path: PathBuf, fault: String },
-    #[error("there is no thread to describe pictures")]
+    #[error("no thread could be started to process pictures")]
     NoCoders,
-    #[error("a thread that describes pictures has panicked")]
+    #[error("a thread that processes pictures panicked")]
     Panicked,
-    #[error("{pairs} pairs of two people are too few for a calibration; {pairs_min} are the least")]
+    #[error("{pairs} pairs of two people are too few for a calibration; it needs at least {pairs_min}")]
     TooFewPairs { pairs: u64, pairs_min: u64 },
-    #[error("the highest pairs of two people have one cosine: no law can be fitted to them")]
+    #[error("the highest pairs of two people all have the same cosine, so no law can be fitted to them")]
     NoSpread,
-    #[error("the fitted curve is no calibration: {0}")]
+    #[error("the fitted curve is not a valid calibration: {0}")]
     Curve(#[from] face::calibration::Fault),
-    #[error("the fitted discounts are none: {0}")]
+    #[error("the fitted discounts are not valid: {0}")]
     Discounts(#[from] face::discount::Fault),
     #[error("the calibration cannot be written into the manifest: {0}")]
     Manifest(String),

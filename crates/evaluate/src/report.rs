@@ -155,7 +155,7 @@ fn caveats(collection: &Collection, calibration: Option<&Calibration>) -> Vec<St
     let mut caveats = collection.caveats.clone();
     if calibration.is_some_and(|calibration| calibration.origin().data.starts_with(&collection.data)) {
         caveats.push(
-            "The scores were calibrated on half of these people: what scores are worth is seen on the other half alone."
+            "The scores were calibrated on half of these people; only the other half shows the accuracy of the calibration."
                 .into(),
         );
     }
@@ -308,7 +308,7 @@ pub mod tests {
         let report = Report::new(&collection, &descriptions, tested());
         assert_eq!((report.people, report.all.genuine_pairs, report.all.impostor_pairs), (None, 20, 20));
         assert!(report.fitted.is_none() && report.held_out.is_none() && report.folds.is_none());
-        assert!(report.intervals().contains("not known"));
+        assert!(report.intervals().contains("unknown"));
     }
 
     #[test]

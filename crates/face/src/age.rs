@@ -23,7 +23,7 @@ pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Er
     if years.is_finite() {
         Ok(years.clamp(0.0, YEARS_MAX))
     } else {
-        Err(Error::Failed("the age network gave no number".into()))
+        Err(Error::Failed("the age network returned a value that is not a number".into()))
     }
 }
 

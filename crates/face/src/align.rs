@@ -48,10 +48,10 @@ impl TryFrom<Table> for Alignment {
             Table { vertices: None, points: None, five: Some(five) } => {
                 let five: Vec<Point> = places(&five)?;
                 let count = five.len();
-                let five = five.try_into().map_err(|_| format!("the alignment's five points are {count}"))?;
+                let five = five.try_into().map_err(|_| format!("the alignment must have five points, not {count}"))?;
                 Ok(Self::Five(five))
             }
-            _ => Err("an alignment has vertices and points, or five".into()),
+            _ => Err("an alignment must have vertices and points, or five points".into()),
         }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
             ("vertices = [1]\npoints = [[1.0, 2.0]]", "at least two"),
             ("vertices = [1, 468]\npoints = [[1.0, 2.0], [3.0, 4.0]]", "vertex 468"),
             ("vertices = [1, 2]\npoints = [[1.0, nan], [3.0, 4.0]]", "not finite"),
-            ("five = [[1.0, 2.0], [3.0, 4.0]]", "five points are 2"),
+            ("five = [[1.0, 2.0], [3.0, 4.0]]", "five points, not 2"),
             ("vertices = [1, 2]", "or five"),
         ] {
             let error = toml::from_str::<Alignment>(text).expect_err(reason).to_string();

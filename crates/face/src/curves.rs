@@ -138,6 +138,6 @@ mod tests {
         assert_eq!((types.side(ImageType::IdDocument), types.side(ImageType::Selfie)), (Some(0), Some(1)));
         assert_eq!((types.side(ImageType::VideoFrame), types.differ()), (None, true));
         assert!("SELFIE".parse::<Types>().expect_err("it is one").contains("not two types"));
-        assert!("SELFIE PASSPORT".parse::<Types>().expect_err("one is none").contains("'PASSPORT' is none of"));
+        assert!("SELFIE PASSPORT".parse::<Types>().expect_err("one is none").contains("'PASSPORT' is not one of"));
     }
 }

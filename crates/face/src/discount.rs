@@ -30,11 +30,11 @@ pub struct Discounts(Vec<Discount>);
 /// The reasons why a list holds no discounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    #[error("discount {0} has no cosines, or some that are not within -1..1")]
+    #[error("discount {0} has no cosines, or cosines outside -1..1")]
     Range(usize),
     #[error("the cosines of discount {0} do not rise")]
     NotRising(usize),
-    #[error("discount {0} leaves more of a cosine than a better quality does")]
+    #[error("discount {0} reduces a cosine less than that of a better quality")]
     TooMuch(usize),
     #[error("discount {0} is not for a lower quality than the one before it")]
     Order(usize),

@@ -102,7 +102,7 @@ impl Image {
     pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {
         // The decoders are third-party code. If one panics, the file is broken, not the server.
         let decoded = catch_unwind(AssertUnwindSafe(|| Self::decode_file(bytes, pixels_max, memory)));
-        decoded.unwrap_or_else(|_| Err(undecodable("its decoder gave up")))
+        decoded.unwrap_or_else(|_| Err(undecodable("the decoder failed")))
     }
 
     fn decode_file(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Self, Error> {

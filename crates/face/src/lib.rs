@@ -164,7 +164,7 @@ pub enum Error {
     /// The file is not a picture, or is damaged; holds the reason.
     #[error("the image cannot be decoded: {0}")]
     Undecodable(String),
-    #[error("the image has {pixels} pixels; at most {pixels_max} are read")]
+    #[error("the image has {pixels} pixels; at most {pixels_max} are accepted")]
     TooManyPixels { pixels: u64, pixels_max: u64 },
     #[error("the image is {width} x {height} pixels, too narrow to show a face")]
     TooNarrow { width: u64, height: u64 },

@@ -149,7 +149,7 @@ impl Compiled {
 impl Detector {
     fn new(network: &Network, engine: Engine) -> Result<Self, Fault> {
         let ports = |reason| Fault::Ports { file: network.file.clone(), reason };
-        let reader = reader(network.read_out).ok_or_else(|| ports("its read-out is no detector's".into()))?;
+        let reader = reader(network.read_out).ok_or_else(|| ports("its read-out is not one of a detector".into()))?;
         let side = network.input.width;
         if !side.is_multiple_of(reader.side_step()) {
             return Err(ports(format!("its input must be a multiple of {} pixels wide", reader.side_step())));

@@ -141,7 +141,7 @@ pub enum Fault {
     Network { file: String, source: onnx::error::Error },
     #[error("{file}: {reason}")]
     Ports { file: String, reason: String },
-    #[error("the pack '{0}' has no calibration: it cannot give scores until `calibrate` has made one")]
+    #[error("the pack '{0}' has no calibration, so it gives no scores: run `bioserver calibrate`")]
     NoCalibration(String),
 }
 
@@ -386,8 +386,8 @@ mod tests {
                 "width = 112, height = 113, colours = \"rgb\", mean = [127.5",
                 ["recognizer", "must be a square"],
             ),
-            ("scale = [128.0, 128.0, 128.0]", "scale = [128.0, 0.0, 128.0]", ["recognizer", "no scale zero"]),
-            ("[38.2946, 51.6963], ", "", ["mine/pack.toml", "five points are 4"]),
+            ("scale = [128.0, 128.0, 128.0]", "scale = [128.0, 0.0, 128.0]", ["recognizer", "no scale may be zero"]),
+            ("[38.2946, 51.6963], ", "", ["mine/pack.toml", "five points, not 4"]),
         ] {
             let message = refused(from, to);
             assert!(reasons.iter().all(|reason| message.contains(reason)), "{to}: {message}");

@@ -44,5 +44,5 @@ fn unit(vector: &[f32]) -> Option<impl Iterator<Item = f32>> {
 }
 
 fn unusable() -> Error {
-    Error::Failed("a recognizer gave no direction".into())
+    Error::Failed("a recognizer returned a vector without a direction".into())
 }

@@ -34,7 +34,7 @@ pub fn real(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<Option<f
     for (which, crop) in crops.iter().enumerate() {
         let logits = networks.spoof(which, view, around(mesh, *crop, view.width, view.height))?;
         let real = softmax(&logits).get(1).copied().filter(|share| share.is_finite());
-        total += real.ok_or_else(|| Error::Failed("a network against spoofs gave no number".into()))?;
+        total += real.ok_or_else(|| Error::Failed("a spoof network returned a value that is not a number".into()))?;
     }
     Ok((!crops.is_empty()).then(|| total / crops.len() as f32))
 }

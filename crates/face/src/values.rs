@@ -33,7 +33,7 @@ macro_rules! named {
 
             fn from_str(name: &str) -> Result<Self, String> {
                 let known = Self::ALL.into_iter().find(|known| known.name() == name);
-                known.ok_or_else(|| format!("'{name}' is none of {}", Self::ALL.map(Self::name).join(", ")))
+                known.ok_or_else(|| format!("'{name}' is not one of {}", Self::ALL.map(Self::name).join(", ")))
             }
         })*
     };

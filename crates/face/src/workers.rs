@@ -255,7 +255,7 @@ impl<W> Queue<W> {
     /// Runs [`Queue::work`], and begins anew after a panic outside of a job.
     fn work_on(&self, fresh: impl Fn() -> W) {
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(&fresh))) {
-            tracing::error!(panic = text(&*panic), "a worker thread begins anew");
+            tracing::error!(panic = text(&*panic), "a worker thread panicked and restarts");
             thread::sleep(RECOVERY);
         }
     }

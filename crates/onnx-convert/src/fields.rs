@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
 
     pub fn number<T: FromStr>(&mut self, name: &str) -> Result<T, Error> {
         let value = self.required(name)?;
-        value.parse().map_err(|_| self.layer.error(format!("{name} is '{value}', no number that fits")))
+        value.parse().map_err(|_| self.layer.error(format!("{name} is '{value}', which is not a valid number")))
     }
 
     pub fn flag(&mut self, name: &str) -> Result<Option<bool>, Error> {
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
             None => Ok(None),
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
-            Some(value) => Err(self.layer.error(format!("{name} is '{value}', neither true nor false"))),
+            Some(value) => Err(self.layer.error(format!("{name} is '{value}', not true or false"))),
         }
     }
 
@@ -66,7 +66,7 @@ impl<'a> Fields<'a> {
             size => size.parse().ok().filter(|&size: &usize| size > 0).map(Some),
         };
         let sizes: Option<Dims> = if value.is_empty() { Some(vec![]) } else { value.split(',').map(size).collect() };
-        sizes.ok_or_else(|| self.layer.error(format!("{name} is '{value}', no shape")))
+        sizes.ok_or_else(|| self.layer.error(format!("{name} is '{value}', which is not a shape")))
     }
 
     /// Fails if any attribute was not read.

@@ -171,14 +171,14 @@ type Feeds = HashMap<(usize, u32), (usize, u32)>;
 fn feeds(elements: &[LayerElement], edges: &[EdgeElement], places: &HashMap<u32, usize>) -> Result<Feeds, Error> {
     let place = |id: u32| {
         let known = places.get(&id).copied();
-        known.ok_or_else(|| Error::Ir(format!("an edge names layer {id}, which is not there")))
+        known.ok_or_else(|| Error::Ir(format!("an edge names layer {id}, which does not exist")))
     };
     let mut feeds = HashMap::new();
     for edge in edges {
         let (from, to) = (place(edge.from_layer)?, place(edge.to_layer)?);
         if !elements[to].input.port.iter().any(|port| port.id == edge.to_port) {
             return Err(
-                elements[to].error(format!("an edge ends in its input port {}, which is not there", edge.to_port))
+                elements[to].error(format!("an edge ends in its input port {}, which does not exist", edge.to_port))
             );
         }
         if feeds.insert((to, edge.to_port), (from, edge.from_port)).is_some() {
@@ -200,7 +200,7 @@ fn layer(elements: &[LayerElement], at: usize, element: &LayerElement, feeds: &F
         let (source, from) = feed.ok_or_else(|| element.error(format!("nothing feeds its input port {}", port.id)))?;
         let other = elements[source].output.port.iter().find(|other| other.id == from);
         let other = other.ok_or_else(|| {
-            elements[source].error(format!("an edge begins at its output port {from}, which is not there"))
+            elements[source].error(format!("an edge begins at its output port {from}, which does not exist"))
         })?;
         if other.dim != port.dim || other.precision != port.precision {
             let ends = (&other.precision, &other.dim, &port.precision, &port.dim);
@@ -262,7 +262,7 @@ fn in_order(layers: Vec<Layer>) -> Result<Vec<Layer>, Error> {
         }
     }
     if let Some(at) = awaited.iter().position(|&left| left > 0) {
-        return Err(layers[at].error("it waits for its own output, round in a circle"));
+        return Err(layers[at].error("it depends on its own output, in a cycle"));
     }
     let mut placed: Vec<(usize, Layer)> = places.iter().copied().zip(layers).collect();
     placed.sort_by_key(|(place, _)| *place);

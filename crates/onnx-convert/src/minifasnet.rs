@@ -212,6 +212,6 @@ impl Building<'_> {
     /// Fails if any tensor was not used.
     fn end(&self) -> Result<(), Error> {
         let left = self.tensors.keys().next();
-        left.map_or(Ok(()), |name| Err(wrong(name, "the structure has no place for it")))
+        left.map_or(Ok(()), |name| Err(wrong(name, "the network does not use it")))
     }
 }

@@ -238,7 +238,7 @@ impl Conversion {
         let [input] = self.read(layer)?;
         let (min, max): (f32, f32) = (fields.number("min")?, fields.number("max")?);
         if min.is_nan() || max.is_nan() || min > max {
-            return Err(layer.error(format!("between {min} and {max} is nothing")));
+            return Err(layer.error(format!("the range from {min} to {max} is empty")));
         }
         let input = computed(layer, input)?;
         let mut bound = |side: &str, value: f32| {

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         let end = self.rest.iter().take(256).position(|&byte| byte == b'\n');
         let end = end.ok_or_else(|| fault("a name in it has no end"))?;
         let line = &self.take(end + 1)?[..end];
-        std::str::from_utf8(line).map_err(|_| fault("a name in it is no text"))
+        std::str::from_utf8(line).map_err(|_| fault("a name in it is not text"))
     }
 
     fn text(&mut self) -> Result<Rc<str>, Error> {
@@ -281,7 +281,7 @@ impl Machine {
 
     /// Reads a reference to data outside the pickle: `("storage", type, key, device, elements, None)`.
     fn storage(&mut self) -> Result<Value, Error> {
-        let Value::Tuple(parts) = self.pop()? else { return Err(fault("a reference in it is no tuple")) };
+        let Value::Tuple(parts) = self.pop()? else { return Err(fault("a reference in it is not a tuple")) };
         let [
             Value::Text(what),
             Value::Global(kind @ (Global::FloatStorage | Global::LongStorage)),

@@ -52,12 +52,12 @@ pub fn read(pth: &[u8]) -> Result<Tensors<'_>, Error> {
     }
     check_system(&mut reader)?;
     let (value, machine) = pickle::read(&mut reader)?;
-    let Value::Dict(dictionary) = value else { return Err(fault("it holds no dictionary")) };
+    let Value::Dict(dictionary) = value else { return Err(fault("it does not contain a dictionary")) };
     let storages = storages(&mut reader, &machine)?;
     let mut tensors = Tensors::new();
     let named = machine.dicts[dictionary].iter().map(|(name, value)| match (name, value) {
         (Value::Text(name), Value::Tensor(tensor)) => Ok((name, *tensor)),
-        (Value::Text(name), _) => Err(wrong(name, "it is no tensor")),
+        (Value::Text(name), _) => Err(wrong(name, "it is not a tensor")),
         _ => Err(fault("an entry in it has no name")),
     });
     let named = named.collect::<Result<Vec<_>, _>>()?;
@@ -79,7 +79,9 @@ pub fn wrong(name: &str, reason: impl Into<String>) -> Error {
 /// Checks the pickle about the machine that wrote the file. Only the byte order matters.
 fn check_system(reader: &mut Reader) -> Result<(), Error> {
     let (value, machine) = pickle::read(reader)?;
-    let Value::Dict(system) = value else { return Err(fault("it says nothing of the machine that wrote it")) };
+    let Value::Dict(system) = value else {
+        return Err(fault("it does not state the byte order of the machine that wrote it"));
+    };
     let wanted = (Value::Text("little_endian".into()), Value::Bool(true));
     let found = machine.dicts[system].contains(&wanted);
     found.then_some(()).ok_or_else(|| fault("its numbers are not little-endian"))
@@ -91,14 +93,14 @@ fn storages<'a>(reader: &mut Reader<'a>, machine: &Machine) -> Result<Vec<(Eleme
     for storage in &machine.storages {
         let said = (storage.kind, storage.len);
         if *declared.entry(storage.key.clone()).or_insert(said) != said {
-            return Err(fault(format!("it says two things of storage '{}'", storage.key)));
+            return Err(fault(format!("it describes storage '{}' in two different ways", storage.key)));
         }
     }
     let (value, keys) = pickle::read(reader)?;
     let Value::List(list) = value else { return Err(fault("it has no list of storages")) };
     let mut found: HashMap<Rc<str>, (Element, &[u8])> = HashMap::new();
     for key in &keys.lists[list] {
-        let Value::Text(key) = key else { return Err(fault("the key of a storage in it is no text")) };
+        let Value::Text(key) = key else { return Err(fault("the key of a storage in it is not text")) };
         let known = declared.get(key).copied();
         let (kind, len) = known.ok_or_else(|| fault(format!("no tensor in it uses storage '{key}'")))?;
         if i64::from_le_bytes(reader.array()?) != len {

@@ -87,9 +87,9 @@ impl Graph {
         let model = ModelProto::decode(bytes)?;
         let opset = model.opset_import.iter().find(|o| o.domain.is_empty() || o.domain == "ai.onnx");
         let opset = opset.map(|o| o.version).unwrap_or_default();
-        let graph = model.graph.ok_or_else(|| Error::Model("there is no graph in it".into()))?;
+        let graph = model.graph.ok_or_else(|| Error::Model("it has no graph".into()))?;
         if opset < OPSET_MIN {
-            return Err(Error::Model(format!("operator set {opset}: {OPSET_MIN} is the oldest read")));
+            return Err(Error::Model(format!("operator set {opset} is not supported: {OPSET_MIN} is the oldest")));
         }
         let external = |location: &str, offset, length| match folder {
             Some(folder) => read_range(folder, location, offset, length),

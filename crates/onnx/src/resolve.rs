@@ -53,6 +53,6 @@ fn closed_shape(input: &Input) -> Result<Vec<usize>, Error> {
     let sizes = sizes.map(|(axis, size)| size.or((axis == 0).then_some(1)));
     sizes.collect::<Option<_>>().ok_or_else(|| Error::Input {
         name: input.name.clone(),
-        reason: format!("the file leaves its shape open ({:?}): give one", input.shape),
+        reason: format!("its shape is open in the file ({:?}): set one", input.shape),
     })
 }

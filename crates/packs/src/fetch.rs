@@ -137,7 +137,7 @@ impl Transfer<'_> {
                 Err(Missed::ForGood(error)) => return Err(error),
                 Err(Missed::ForNow(error)) if attempt == ATTEMPTS_MAX => return Err(error),
                 Err(Missed::ForNow(error)) => {
-                    tracing::debug!(%error, attempt, "a file is asked for again");
+                    tracing::debug!(%error, attempt, "a download is retried");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }

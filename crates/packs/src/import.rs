@@ -157,7 +157,7 @@ fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
     let fault = |source| Error::File { path: path.to_owned(), source };
     let length = fs::metadata(path).map_err(fault)?.len();
     if length > bytes_max {
-        let reason = format!("it has {length} bytes; at most {bytes_max} are read");
+        let reason = format!("it has {length} bytes; at most {bytes_max} are allowed");
         return Err(Error::Manifest { path: path.to_owned(), reason });
     }
     fs::read(path).map_err(fault)

@@ -30,35 +30,37 @@ pub type NamedPack = (String, Result<Pack, pack::Fault>);
 /// The reasons why something could not be done with a pack.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("'{0}' is neither an installed pack nor an existing folder; `bioserver packs list` shows what there is")]
+    #[error("'{0}' is neither an installed pack nor an existing folder; `bioserver packs list` shows all packs")]
     Unknown(String),
-    #[error("there is no published pack named '{name}'; there are: {known}")]
+    #[error("there is no published pack named '{name}'; the published packs are: {known}")]
     NotPublished { name: String, known: String },
     #[error(
-        "'{0}' is no name for a pack: letters, digits, '-', '_' and '.' are allowed, 64 at most, a letter or digit first"
+        "'{0}' is not a valid name of a pack: use at most 64 letters, digits, '-', '_' and '.', with a letter or digit first"
     )]
     Name(String),
-    #[error("the pack '{0}' is inside of the program and cannot be replaced or removed")]
+    #[error("the pack '{0}' is built into the program and cannot be replaced or removed")]
     BuiltIn(String),
-    #[error("the pack '{0}' is in use; `bioserver packs use` another one first")]
+    #[error("the pack '{0}' is in use; select another one with `bioserver packs use` first")]
     InUse(String),
-    #[error("there is a pack named '{0}' already; `bioserver packs remove` it first")]
+    #[error("a pack named '{0}' already exists; remove it with `bioserver packs remove` first")]
     Exists(String),
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{}: {reason}", path.display())]
     Manifest { path: PathBuf, reason: String },
-    #[error("the published pack '{name}' is described wrongly: {reason}")]
+    #[error("the description of the published pack '{name}' is not valid: {reason}")]
     Description { name: String, reason: String },
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
-    #[error("{file} cannot be made into ONNX: {source}")]
+    #[error("{file} cannot be converted to ONNX: {source}")]
     Convert { file: String, source: onnx_convert::Error },
     #[error(transparent)]
     Pack(#[from] pack::Fault),
     #[error(transparent)]
     Trial(#[from] trial::Error),
-    #[error("template version {version} is that of the pack '{pack}': templates of the two would be taken for alike")]
+    #[error(
+        "template version {version} is already that of the pack '{pack}': choose another one, so that templates of the two packs are never compared"
+    )]
     TemplateVersion { version: u16, pack: String },
 }
 

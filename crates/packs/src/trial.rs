@@ -34,9 +34,11 @@ pub enum Error {
     Pack(#[from] pack::Fault),
     #[error("the sample photograph {name} gives no template: {source}")]
     NoTemplate { name: &'static str, source: face::Error },
-    #[error("the sample photograph {0} gives another template the second time: the pack cannot be relied upon")]
+    #[error(
+        "the sample photograph {0} gives a different template the second time: the networks of the pack are not deterministic"
+    )]
     NotDeterministic(&'static str),
-    #[error("the two ways of running networks disagree: a cosine of {0:.6} instead of 1")]
+    #[error("the two executors disagree: a cosine of {0:.6} instead of 1")]
     Disagreement(f64),
 }
 

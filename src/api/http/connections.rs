@@ -82,7 +82,7 @@ impl Default for Settings {
 /// Raises the limit of open files as far as the system allows, and lowers `connections_max` to what that limit leaves.
 pub fn fit_to_files(settings: Settings) -> Settings {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files is not known");
+        tracing::warn!(%error, "the limit of open files is unknown");
         u64::MAX
     });
     let room = files.saturating_sub(FILES_RESERVED).max(CONNECTIONS_LEAST);
@@ -114,7 +114,7 @@ pub async fn serve(
                 let Ok(address) = stream.peer_addr() else { continue };
                 let Some(place) = places.take(address.ip()) else {
                     if let Some(times) = refusals.say(places.clock().monotonic()) {
-                        tracing::warn!(address = %address.ip(), times, "connections are refused: all are busy");
+                        tracing::warn!(address = %address.ip(), times, "a connection was refused, because all connections are busy");
                     }
                     continue;
                 };
@@ -128,7 +128,7 @@ pub async fn serve(
     stopping.send_replace(true);
     let ended = timeout(STOP_PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
-        tracing::warn!(connections = connections.len(), "requests are broken off: the server stops");
+        tracing::warn!(connections = connections.len(), "the server stops and aborts the requests in flight");
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ impl Accepting {
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {
                     if let Some(times) = self.failures.say(self.clock.monotonic()) {
-                        tracing::error!(%error, times, "connections cannot be accepted");
+                        tracing::error!(%error, times, "a connection could not be accepted");
                     }
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -210,7 +210,7 @@ async fn shake_hands(
 ) -> Option<TlsStream<Patient>> {
     tokio::select! {
         accepted = tls.acceptor().accept(stream) => {
-            accepted.inspect_err(|error| tracing::debug!(%error, "a client does not come to TLS")).ok()
+            accepted.inspect_err(|error| tracing::debug!(%error, "a TLS handshake failed")).ok()
         }
         () = place.ended() => None,
         _ = stopped.wait_for(|stopped| *stopped) => None,

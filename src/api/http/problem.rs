@@ -68,8 +68,7 @@ impl Problem {
 
     /// A provider's key on a connection whose client has to present a certificate.
     pub fn no_certificate() -> Self {
-        let message =
-            "This server accepts a key only on a connection with a client certificate (mutual TLS). Connect with a certificate.";
+        let message = "This server accepts a key only on a connection with a client certificate (mutual TLS). Connect with a certificate.";
         Self { message: message.to_owned(), ..Self::unauthorized() }
     }
 
@@ -242,9 +241,10 @@ impl From<service::Error> for Problem {
             Error::Image { part, error } => Self::of_image(part, error),
             Error::TemplateVersion { .. } => bad("TEMPLATE_VERSION_MISMATCH", "Create the face again from its image."),
             Error::TemplateDamaged(_) => bad("TEMPLATE_INVALID", "Send it exactly as it was received."),
-            Error::FaceNotVerified => {
-                bad("FACE_NOT_VERIFIED", "Send the face exactly as it was received, with its signature, or send its image.")
-            }
+            Error::FaceNotVerified => bad(
+                "FACE_NOT_VERIFIED",
+                "Send the face exactly as it was received, with its signature, or send its image.",
+            ),
             Error::SessionNotFound(_) => not_found("SESSION_NOT_FOUND", "It may have ended; open a new one."),
             Error::FaceNotFound(_) => not_found("FACE_NOT_FOUND", ""),
             Error::TooManyFaces(_) => conflict("TOO_MANY_FACES", "Delete some faces, or open another session."),
@@ -254,7 +254,9 @@ impl From<service::Error> for Problem {
             }
             Error::LivenessInProgress => conflict("REPLAY_IN_PROGRESS", "Wait for its result."),
             Error::NoAttemptLeft => conflict("NO_ATTEMPT_LEFT", "Begin another check."),
-            Error::ReturnUrl => bad("RETURN_URL_NOT_ALLOWED", "Ask the operator to add it with `bioserver providers origins`."),
+            Error::ReturnUrl => {
+                bad("RETURN_URL_NOT_ALLOWED", "Ask the operator to add it with `bioserver providers origins`.")
+            }
             Error::CaptureAlreadySent => conflict("CAPTURE_ALREADY_SENT", "Begin another check."),
             Error::CaptureTooLate => conflict("CAPTURE_TOO_LATE", "Begin another check."),
             Error::Capture(error) => Self::of_capture(&error),
@@ -300,7 +302,9 @@ impl Problem {
             }
             Error::Frames(_) => ("CAPTURE_FRAME_COUNT", "Send a number of frames within this range"),
             Error::TooLong(_) => ("CAPTURE_TOO_LONG", "Record a shorter film"),
-            Error::OutOfOrder(_) => ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send the frames in the order in which they were taken"),
+            Error::OutOfOrder(_) => {
+                ("CAPTURE_FRAMES_OUT_OF_ORDER", "Send the frames in the order in which they were taken")
+            }
             Error::Frame(..) => ("CAPTURE_FRAME_INVALID", "Send frames as JPEG pictures"),
             Error::VideoType(_) => ("CAPTURE_VIDEO_TYPE", "Send video/webm or video/mp4, or no video"),
             Error::OtherCheck => ("CAPTURE_OF_ANOTHER_REPLAY", "Create a capture for this check"),

@@ -103,7 +103,7 @@ impl Tls {
         }
         let config = self.settings.config(&files)?;
         *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = InUse { files, config };
-        tracing::info!("new connections get the new certificates");
+        tracing::info!("new connections use the new certificates");
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl Tls {
             every.tick().await;
             let fault = self.look().err().map(|error| error.to_string()).unwrap_or_default();
             if !fault.is_empty() && fault != said {
-                tracing::error!(fault, "the certificates in use stay");
+                tracing::error!(fault, "the new certificates are not usable; the old ones stay in use");
             }
             said = fault;
         }

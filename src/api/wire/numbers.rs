@@ -65,7 +65,7 @@ impl Wire for f64 {
 
     /// JSON has no infinity and no NaN: 0 stands for them. Such a value is a fault of the server.
     fn write(&self) -> Value {
-        debug_assert!(self.is_finite(), "{self} is no number");
+        debug_assert!(self.is_finite(), "{self} is not a number");
         Value::from(if self.is_finite() { *self } else { 0.0 })
     }
 }

@@ -87,9 +87,7 @@ fn database(settings: &store::settings::Settings, found: Result<Found, store::Er
             )
         }
         Some(applied) if applied > newest => {
-            format!(
-                "can be written; the schema {applied} is newer than this program's {newest}, but compatible"
-            )
+            format!("can be written; the schema {applied} is newer than this program's {newest}, but compatible")
         }
         Some(applied) => format!("can be written; the schema {applied} is this program's"),
     };

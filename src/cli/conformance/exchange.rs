@@ -72,7 +72,9 @@ impl Server {
                     names.0.insert("v3".to_owned(), value.replacen("/v2/", "/v3/", 1));
                     names.0.insert(name.clone(), value);
                 }
-                None => found.push(format!("the earlier answer has no {kept:?}, which this request needs").to_lowercase()),
+                None => {
+                    found.push(format!("the earlier answer has no {kept:?}, which this request needs").to_lowercase())
+                }
             }
         }
         Ok(found)
@@ -134,7 +136,11 @@ impl Server {
         }
         if expected.rates {
             found.extend(
-                answer.items().iter().filter(|item| !has_rate(item)).map(|_| "a rate does not follow from its score".to_owned()),
+                answer
+                    .items()
+                    .iter()
+                    .filter(|item| !has_rate(item))
+                    .map(|_| "a rate does not follow from its score".to_owned()),
             );
         }
         found

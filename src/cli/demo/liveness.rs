@@ -39,10 +39,10 @@ pub async fn show(client: &Client, mut networks: Networks, keep: Option<&Path>) 
     let receiving = tokio::spawn(receive(listener, told));
     say(&format!("\nLiveness: films that a program makes of a photograph. Callbacks go to {receiver}."))?;
     let live = |performance: &Performance| performer::perform(&portrait, performance);
-    let film = check(client, &receiver, &mut calls, "the person, who does what is asked", live).await?;
+    let film = check(client, &receiver, &mut calls, "the person, who performs the task", live).await?;
     kept(keep, "person", &film)?;
     let print = |performance: &Performance| attack::attack(Attack::Print, &portrait, &stranger, performance);
-    let film = check(client, &receiver, &mut calls, "a print in somebody's hand", print).await?;
+    let film = check(client, &receiver, &mut calls, "a print held by another person", print).await?;
     kept(keep, "print", &film)?;
     receiving.abort();
     Ok(())
@@ -71,12 +71,12 @@ async fn check(
     let asked =
         client.post(&format!("{session}/init-liveness-parameters"), &json!({ "type": "LIVENESS_ACTIVE" })).await?;
     let check = Check::read(&client.verified(&asked)?)?;
-    say(&format!("\nBefore the camera: {who}\n  asked      {}", check.shown()))?;
+    say(&format!("\nIn front of the camera: {who}\n  asked      {}", check.shown()))?;
     let frames = film(&Performance { asked: check.asked.clone(), seed: SEED, frame_ms: FRAME_MS });
     let (count, sealed) = (frames.len(), check.sealed(frames.clone())?);
     say(&format!("  captured   {count} frames, {} kB sealed", sealed.len() / 1000))?;
     client.capture(&session, sealed).await?;
-    let call = tokio::time::timeout(PATIENCE, calls.recv()).await.context("no callback came")?;
+    let call = tokio::time::timeout(PATIENCE, calls.recv()).await.context("no callback arrived")?;
     let call = call.context("the receiver has ended")?;
     if !session.ends_with(call["sessionId"].as_str().context("a callback names its session")?) {
         bail!("the callback is about another session");
@@ -103,7 +103,7 @@ async fn receive(listener: TcpListener, told: mpsc::Sender<Value>) -> anyhow::Re
                 break call;
             }
             if len == 0 || text.len() > CALL_LEN_MAX {
-                bail!("that was no callback");
+                bail!("the request was not a callback");
             }
         };
         stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await?;

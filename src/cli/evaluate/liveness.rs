@@ -57,7 +57,8 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
             }
         }
     }
-    let unusable = format!("{unusable} pictures were skipped, because their faces do not look straight into the camera.");
+    let unusable =
+        format!("{unusable} pictures were skipped, because their faces do not look straight into the camera.");
     let caveats = about.caveats(std::iter::once(unusable).chain(CAVEATS.map(String::from)));
     let data = format!("films made of {}", about.data(folder));
     told(&Report::new(pack.name.clone(), data, &trials, caveats), pack, out)

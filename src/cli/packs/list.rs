@@ -79,7 +79,7 @@ pub fn json(config: &Config) -> anyhow::Result<String> {
         let state = if name == packs::BUILT_IN { "built-in" } else { "installed" };
         let serves = serving.as_deref() == Some(name);
         all.push(match pack {
-            Ok(pack) => described(name, state, in use, pack),
+            Ok(pack) => described(name, state, serves, pack),
             Err(fault) => json!({ "name": name, "state": "unusable", "serves": serves, "fault": fault.to_string() }),
         });
     }
@@ -91,7 +91,7 @@ pub fn json(config: &Config) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&all)? + "\n")
 }
 
-fn described(name: &str, state: &str, in use: bool, pack: &Pack) -> Value {
+fn described(name: &str, state: &str, serves: bool, pack: &Pack) -> Value {
     let calibration = pack.calibration.as_ref().map(|calibration| {
         let origin = calibration.origin();
         json!({

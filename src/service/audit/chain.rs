@@ -67,7 +67,7 @@ fn without_forged(master: &Master, events: Vec<Event>, now: Moment) -> Vec<(Even
         }
     }
     if forged > 0 {
-        tracing::error!(forged, "entries waited for the audit log that this server did not write: they are dropped");
+        tracing::error!(forged, "entries that this server did not write waited for the audit log; they were dropped");
         let entry = Entry { times: Some(forged), ..Entry::of_server(Work::ForgedEntriesDropped, "dropped", now) };
         kept.push((event(master, &entry), now));
     }
@@ -81,7 +81,7 @@ fn without_forged(master: &Master, events: Vec<Event>, now: Moment) -> Vec<(Even
 fn head(ends: &Ends, signer: &Signer) -> Result<Link, Error> {
     let Some(head) = &ends.head else { return Ok(Link::START) };
     let (link, _) = ledger::read(head, Purpose::Head, &signer.jwks())
-        .map_err(|error| Error::Failed(format!("the head of the audit log cannot be trusted: {error}")))?;
+        .map_err(|error| Error::Failed(format!("the head of the audit log is not valid: {error}")))?;
     Ok(link)
 }
 
@@ -95,7 +95,7 @@ pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
     let before = match &ends.pruned {
         Some(pruned) => {
             let read = ledger::read(pruned, Purpose::Pruned, &deps.signer.jwks());
-            read.map_err(|error| Error::Failed(format!("the beginning of the audit log cannot be trusted: {error}")))?.0
+            read.map_err(|error| Error::Failed(format!("the beginning of the audit log is not valid: {error}")))?.0
         }
         None => Link::START,
     };
@@ -106,7 +106,10 @@ pub async fn prune(deps: &Deps, days: i64) -> Result<usize, Error> {
     for entry in &old {
         link = link.next(&entry.entry);
         if (link.seq, link.hash.as_slice()) != (entry.seq, entry.hash.as_slice()) {
-            return Err(Error::Failed(format!("the audit log was changed at entry {}, so no entries are deleted", entry.seq)));
+            return Err(Error::Failed(format!(
+                "the audit log was changed at entry {}, so no entries are deleted",
+                entry.seq
+            )));
         }
     }
     let pruned = ledger::signed(&deps.signer, Purpose::Pruned, link, now)?;
@@ -128,7 +131,7 @@ pub async fn copy_head(deps: &Deps) -> Result<(), Error> {
     {
         if copied.seq > own.seq {
             let (ends, copied) = (own.seq, copied.seq);
-            tracing::error!(ends, copied, "the audit log is shorter than it was: is the database an old copy?");
+            tracing::error!(ends, copied, "the audit log is shorter than before. Is the database an old copy?");
         }
         if copied.seq >= own.seq {
             return Ok(());

@@ -25,9 +25,9 @@ const WAITING_MAX: i64 = 10_000;
 pub enum Error {
     #[error("entry {0} is missing")]
     Missing(i64),
-    #[error("entry {0}, or one before it, was changed")]
+    #[error("entry {0} or one before it was changed")]
     Changed(i64),
-    #[error("line {0}, or one before it, was changed")]
+    #[error("line {0} or one before it was changed")]
     Line(u64),
     #[error("the log has entries but no signed head")]
     NoHead,

@@ -74,7 +74,7 @@ impl Recorder {
         }
         queue.is_worked_off = false;
         let kept = queue.waiting.len();
-        tracing::error!(why, kept, lost, "entries of the audit log are not written");
+        tracing::error!(why, kept, lost, "entries of the audit log could not be written");
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -224,7 +224,7 @@ async fn renew(deps: &Deps, leased: &LeasedCapture) {
     let session = leased.session.id;
     match renewed.await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(%session, "a capture is looked at whose lease went to another"),
+        Ok(false) => tracing::warn!(%session, "another node took over the lease of a capture that this node examines"),
         Err(error) => tracing::warn!(%session, %error, "a lease could not be renewed"),
     }
 }
@@ -267,7 +267,7 @@ pub async fn end_overdue(deps: &Deps, now: Moment) -> Result<[usize; 2], Error> 
     for check in exhausted {
         match give_up(deps, &check, now).await {
             Ok(ended) => given_up += usize::from(ended),
-            Err(error) => tracing::error!(session = %check.session.id, %error, "a check could not be given up"),
+            Err(error) => tracing::error!(session = %check.session.id, %error, "a check could not be ended"),
         }
     }
     Ok([late.len(), given_up])

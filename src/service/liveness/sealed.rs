@@ -165,7 +165,8 @@ fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
-    ciborium::from_reader(text).map_err(|error| Error::Failed(format!("a stored liveness check cannot be read: {error}")))
+    ciborium::from_reader(text)
+        .map_err(|error| Error::Failed(format!("a stored liveness check cannot be read: {error}")))
 }
 
 fn place(live: &LiveSession, column: &str) -> String {

@@ -103,7 +103,7 @@ impl Operator {
 fn ten_lines_and_a_network_are_a_pack() {
     let operator = Operator::with(MANIFEST, &squares("Relu"));
     let said = succeeded(&operator.import());
-    assert!(said.contains("squares is there") && said.contains("results are repeatable"), "{said}");
+    assert!(said.contains("squares is imported") && said.contains("results are repeatable"), "{said}");
     let listed = operator.listed("squares").expect("it is listed");
     let version = listed["templateVersion"].as_u64().expect("it has one");
     assert!((0x8000..=0xffff).contains(&version), "{version}");
@@ -160,7 +160,7 @@ fn a_faulty_pack_is_explained_and_leaves_nothing() {
         (MANIFEST.replace("\"squares.onnx\"", "\"../squares.onnx\""), onnx.clone(), ["../squares.onnx", "pack.toml"]),
         (MANIFEST.replace("\"squares.onnx\"", "\"none.onnx\""), onnx.clone(), ["none.onnx", "No such file"]),
         (MANIFEST.replace("\"squares\"", "\"standard\""), onnx.clone(), ["standard", "cannot be replaced"]),
-        (MANIFEST.replace("\"squares\"", "\"../up\""), onnx.clone(), ["../up", "no name"]),
+        (MANIFEST.replace("\"squares\"", "\"../up\""), onnx.clone(), ["../up", "not a valid name"]),
         (
             MANIFEST.replace("[[rec", "template_version = 1\n[[rec"),
             onnx.clone(),
@@ -204,9 +204,9 @@ fn a_published_recognizer_is_taken_over() {
     let raw = "\"bgr\", mean = [0.0, 0.0, 0.0], scale = [1.0, 1.0, 1.0]";
     fs::write(path, manifest.replace(scaled, raw)).expect("there is room");
     let said = succeeded(&operator.import());
-    assert!(said.contains("intel is there") && !said.contains("WARNING"), "{said}");
+    assert!(said.contains("intel is imported") && !said.contains("WARNING"), "{said}");
     assert!(operator.listed("intel").is_some());
     let five = "[[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]]";
     let operator = published(&upstream, "foamliu/MobileFaceNet.onnx", "foamliu", 112, 128, five);
-    assert!(succeeded(&operator.import()).contains("foamliu is there"));
+    assert!(succeeded(&operator.import()).contains("foamliu is imported"));
 }

@@ -102,7 +102,7 @@ async fn a_pack_of_wrong_files_is_not_there() {
     let before = home.ranges().len();
     refused(&run(&["packs", "install", "accurate", "--accept", "--from", &home.url()]));
     assert_eq!(home.ranges().len(), before + 1);
-    assert!(refused(&run(&["packs", "install", "none", "--accept"])).contains("there are: accurate"));
+    assert!(refused(&run(&["packs", "install", "none", "--accept"])).contains("packs are: accurate"));
 }
 
 #[test]

@@ -217,12 +217,12 @@ async fn an_end_is_noted_by_whoever_holds_the_lease(settings: Settings) {
     store::callbacks::note(&mut tx, &slow, CallbackStatus::Dead, at(10), "late").await.unwrap();
     let find = async |tx: &mut Tx| store::callbacks::list(tx, 1).await.unwrap().remove(0);
     assert_eq!((find(&mut tx).await.status, find(&mut tx).await.last), (CallbackStatus::Owed, None));
-    store::callbacks::note(&mut tx, &holder, CallbackStatus::Owed, at(15), "it answered 500").await.unwrap();
+    store::callbacks::note(&mut tx, &holder, CallbackStatus::Owed, at(15), "the host answered 500").await.unwrap();
     let noted = find(&mut tx).await;
-    assert_eq!((noted.due, noted.attempts, noted.last.as_deref()), (at(15), 2, Some("it answered 500")));
+    assert_eq!((noted.due, noted.attempts, noted.last.as_deref()), (at(15), 2, Some("the host answered 500")));
     assert_eq!(taken(&mut tx, 14, 20, 9).await, BTreeSet::new());
     let last = store::callbacks::take(&mut tx, at(15), at(20), share(9)).await.unwrap().remove(0);
-    store::callbacks::note(&mut tx, &last, CallbackStatus::Delivered, at(16), "it answered 204").await.unwrap();
+    store::callbacks::note(&mut tx, &last, CallbackStatus::Delivered, at(16), "the host answered 204").await.unwrap();
     assert_eq!((find(&mut tx).await.id, find(&mut tx).await.status), (id, CallbackStatus::Delivered));
     assert_eq!(taken(&mut tx, 50, 55, 9).await, BTreeSet::new());
 }
@@ -325,7 +325,7 @@ async fn a_callback_due_after_its_session_is_dead(settings: Settings) {
     deps.deliveries.idle().await;
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 1));
-    assert_eq!(ended.last.as_deref(), Some("it answered 503"));
+    assert_eq!(ended.last.as_deref(), Some("the host answered 503"));
     // There is enough time: the callback is sent when the host's `Retry-After` says, not before.
     let (url, receiving) = receiver("HTTP/1.1 503 Busy\r\nretry-after: 120").await;
     let session = owe(&deps, provider, &url, 600).await;
@@ -357,7 +357,7 @@ async fn attempts_have_an_end(settings: Settings) {
     let last = service::callbacks::take(&deps, &deps.deliveries.room()).await.unwrap().remove(0);
     let mut delivery = deps.deliveries.begin(provider);
     let attempt = service::callbacks::send(&deps, &last, &mut delivery).await.unwrap();
-    assert_eq!(attempt, Some(Attempt::Failed { why: "it answered 500".to_owned(), retry_after: None }));
+    assert_eq!(attempt, Some(Attempt::Failed { why: "the host answered 500".to_owned(), retry_after: None }));
     receiving.await.unwrap();
     let ended = listed(&deps.store).await.remove(0);
     assert_eq!((ended.status, ended.attempts), (CallbackStatus::Dead, 400));

@@ -16,7 +16,7 @@ impl fmt::Display for Report {
         let time = &self.time;
         writeln!(
             f,
-            "{:.1} ms a picture and thread, {} threads, {:.0} s in all",
+            "{:.1} ms per picture and thread, {} threads, {:.0} s in all",
             time.ms_per_picture, time.threads, time.seconds
         )?;
         writeln!(f, "A face was found in {} ({} %)", grouped(self.found as u64), share(self.found))?;

@@ -122,11 +122,12 @@ impl Fitted {
         let tail = &calibration.origin().tail;
         let (first, second) = (calibrate::TAIL_PAIRS, calibrate::TAIL_SHARE_MAX);
         format!(
-            "The tail begins above all but the {first} highest pairs of two people, or one in {second} of them if these are \
-             fewer: at cosine {:.4}, with {tail_pairs} pairs beyond. Its law is a generalised Pareto one of shape {:.3} and \
-             scale {:.5}; the largest distance between it and these pairs is {tail_gap:.3} of them (by chance alone, one in \
-             twenty such sets would be further than about {:.3} from a law that was not fitted to it). Measured down to a \
-             rate of {} % (three in the number of pairs of people); {} knots.",
+            "The tail consists of the {first} highest pairs of two people, or of one in {second} if these are fewer: \
+             it begins at cosine {:.4} and has {tail_pairs} pairs. Its law is a generalised Pareto distribution of \
+             shape {:.3} and scale {:.5}. The Kolmogorov-Smirnov distance between the law and the pairs is \
+             {tail_gap:.3} (by chance alone, one in twenty such sets would be further than about {:.3} from a law that \
+             was not fitted to it). Measured down to a rate of {} % (three divided by the number of pairs of people); \
+             {} knots.",
             tail.cosine,
             tail.shape,
             tail.scale,
@@ -188,7 +189,7 @@ impl fmt::Display for Fitting {
         for (types, fitted) in &self.by_types {
             match fitted {
                 Ok(fitted) => show(f, fitted, &format!(", {types}"))?,
-                Err(error) => writeln!(f, "\n{types}: no curve of its own: {error}")?,
+                Err(error) => writeln!(f, "\n{types}: no separate curve: {error}")?,
             }
         }
         Ok(())

@@ -37,8 +37,7 @@ pub fn pictures(path: &Path, side_max: u32) -> Result<Vec<Bytes>, Error> {
     }
 }
 
-const NEITHER: &str =
-    "it is no folder and no MJPEG; `ffmpeg -i {} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames";
+const NEITHER: &str = "it is neither a folder nor an MJPEG file; `ffmpeg -i {} -vf fps=10,scale=640:-2 frames/%03d.jpg` makes a folder of frames";
 
 pub fn is_picture(path: &Path) -> bool {
     files::is_one_of(path, &ENDINGS)

@@ -8,7 +8,7 @@ use crate::input::files;
 
 /// Extensions of pictures, in upper or lower case.
 const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
-const ALONE: &str = "Every person has one picture: nothing is said about how often one person is not recognised.";
+const ALONE: &str = "Every person has one picture, so the false non-match rate cannot be measured.";
 
 /// Reads the names of the pictures in `folder`. The pictures of a subfolder show the person that it is named after;
 /// each picture that lies directly in `folder` shows a different person. Other files, and deeper folders, are skipped.

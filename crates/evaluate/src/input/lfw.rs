@@ -10,7 +10,7 @@ use crate::input::collection::{Collection, Labelled, Trial, Trials};
 const PAIRS: &str = "pairs.txt";
 const DATA: &str = "LFW, the pictures of its standard pairs";
 /// Source: the errata on the data set's own page.
-const CAVEAT: &str = "About 21 labels of LFW are known to be wrong. They are left as they are, and count as errors.";
+const CAVEAT: &str = "About 21 labels of LFW are known to be wrong. They are unchanged and count as errors.";
 /// The largest `pairs.txt` that is read. LFW's own has 6,000 lines in 155 kB.
 const PAIRS_BYTES_MAX: u64 = 16 << 20;
 

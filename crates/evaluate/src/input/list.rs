@@ -14,8 +14,8 @@ const BYTES_MAX: u64 = 1 << 30;
 const PAIRS_MAX: usize = 10_000_000;
 /// A column with more values than this does not group people: it describes each of them.
 const GROUPS_MAX: usize = 100;
-const UNKNOWN: &str = "Who is on the pictures is not known: intervals take the pairs as independent of each other, so they are too narrow \
-     where one person is in several.";
+const UNKNOWN: &str = "The people on the pictures are unknown: intervals treat the pairs as independent, so they are too narrow if \
+     one person is in several pairs.";
 
 /// Reads a list of pictures. Its first line names the columns: `path`, relative to the list's own folder; `person`;
 /// `type`, the image type in the contract's words, if it is known; all others are groups.
@@ -126,7 +126,7 @@ impl<'a> Table<'a> {
         let records: Vec<StringRecord> = reader.records().collect::<Result<_, _>>().map_err(faulty)?;
         let table = Self { path, head, records };
         if table.records.is_empty() {
-            return Err(table.wrong_line(1, "nothing is listed below the names of the columns".into()));
+            return Err(table.wrong_line(1, "there are no lines below the names of the columns".into()));
         }
         Ok(table)
     }
@@ -156,7 +156,7 @@ impl<'a> Table<'a> {
         match record[at].trim().to_lowercase().as_str() {
             "1" | "true" | "yes" => Ok(true),
             "0" | "false" | "no" => Ok(false),
-            other => Err(self.wrong(record, format!("'{other}' is none of 1, true, yes, 0, false, no"))),
+            other => Err(self.wrong(record, format!("'{other}' is not one of 1, true, yes, 0, false, no"))),
         }
     }
 
@@ -164,7 +164,8 @@ impl<'a> Table<'a> {
         for (at, name) in columns {
             let values: BTreeSet<&str> = self.records.iter().map(|record| record[*at].trim()).collect();
             if values.len() > GROUPS_MAX {
-                let fault = format!("the column '{name}' has {} values; groups are at most {GROUPS_MAX}", values.len());
+                let fault =
+                    format!("the column '{name}' has {} values; at most {GROUPS_MAX} groups are allowed", values.len());
                 return Err(self.wrong_line(1, fault));
             }
         }

@@ -17,8 +17,8 @@ pub const MATCHED: Score = Score(3500.0);
 
 /// Sentences that a reader must know before trusting a figure.
 pub const CAVEATS: [&str; 3] = [
-    "A film is judged by its first 150 frames; active checks are not measured, since nothing was asked of whom the recordings show.",
-    "Unjudged are those refused only for NO_FACE, MULTIPLE_FACES, TOO_SHORT or POOR_QUALITY; they count as refused.",
+    "Only the first 150 frames of a film are judged. Active checks are not measured, because the recorded people were not asked to move.",
+    "A film is unjudged if it was refused only for NO_FACE, MULTIPLE_FACES, TOO_SHORT or POOR_QUALITY; it counts as refused.",
     "IAPMR is the share of attacks that are accepted and score 3500 or more against the photograph beside them.",
 ];
 

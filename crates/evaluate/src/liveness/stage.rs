@@ -31,8 +31,8 @@ const QUALITY_MIN: i32 = 0;
 /// Sentences that a reader must know before trusting a figure.
 pub const CAVEATS: [&str; 3] = [
     "All films are synthetic: portraits that a program moves, and prints and displays that it draws.",
-    "They show whether the checks do what they are meant to; real people and real attacks will give other figures.",
-    "The thresholds were chosen with such films in view.",
+    "They show that the checks work as designed; real people and real attacks will give other figures.",
+    "The thresholds were chosen on such films.",
 ];
 
 /// A performer, and the networks that judge its films.

@@ -92,7 +92,10 @@ pub fn discard(found: &Discard) -> Table {
 pub fn fall(found: &Discard) -> String {
     let people =
         found.fall_at_tenth_by_people.map_or_else(String::new, |i| format!(", {} by people", hundredths_of(i)));
-    format!("Rejecting a tenth lowers FNMR by {} points of percent{people}.", hundredths(found.fall_at_tenth))
+    format!(
+        "Rejecting a tenth of the pairs lowers FNMR by {} percentage points{people}.",
+        hundredths(found.fall_at_tenth)
+    )
 }
 
 /// Shows the error rates of poor pictures by kind of degradation: of two people against each other, and of one person
@@ -129,7 +132,9 @@ pub fn degraded(rows: &[Degraded]) -> Table {
         "ratio",
         "FNMR at 3500 against the good picture %",
     ];
-    let title = "Pictures made worse: two people, both in the same way; one person, against the good picture".into();
+    let title =
+        "Degraded pictures: for two people, both pictures in the same way; for one person, against the good picture"
+            .into();
     Table { title, head, rows: rows.iter().map(row).collect() }
 }
 

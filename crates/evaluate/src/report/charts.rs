@@ -27,13 +27,13 @@ fn shown(rates: impl Iterator<Item = f64>, least: f64) -> Range<f64> {
 /// Returns the caption of the chart of these curves.
 pub fn bands(curves: &[Curve]) -> &'static str {
     let is_drawn = curves.iter().flat_map(|curve| &curve.points).any(|point| point.fnmr_by_people.is_some());
-    if is_drawn { "The bands hold 95 %, by people, at each false match rate." } else { "All pairs." }
+    if is_drawn { "The bands are 95 % intervals, by people, at each false match rate." } else { "All pairs." }
 }
 
 /// Returns the caption of [`reliability()`] of these people.
 pub fn bars(whom: &str, points: &[Point]) -> String {
     let is_drawn = points.iter().any(|point| point.observed_by_people.is_some());
-    if is_drawn { format!("{whom}; the bars hold 95 %, by people.") } else { format!("{whom}.") }
+    if is_drawn { format!("{whom}; the bars are 95 % intervals, by people.") } else { format!("{whom}.") }
 }
 
 /// Draws the DET curve, with the 95 % band of each curve that has one.
@@ -71,7 +71,7 @@ pub fn attacks(curves: &[(&'static str, Vec<Errors>)]) -> Plot {
     let axis = |name, most: f64| Axis { name, range: 0.0..most.max(0.01), scale: Scale::Linear };
     Plot {
         title: "Errors of the networks against spoofs",
-        x: axis("attacks accepted, of the best species (APCER)", most(|point| point.apcer)),
+        x: axis("attacks accepted, most successful species (APCER)", most(|point| point.apcer)),
         y: axis("people refused (BPCER)", most(|point| point.bpcer)),
         series: series.collect(),
     }
@@ -115,12 +115,12 @@ pub fn discard(found: &Discard) -> Plot {
     let highest = found.points.iter().map(|point| point.fnmr).fold(0.0, f64::max);
     let last = found.points.iter().map(|point| point.rejected).fold(0.01, f64::max);
     Plot {
-        title: "Errors against discards",
+        title: "Errors against the share of discarded pairs",
         x: Axis { name: "share of pairs rejected, lowest quality first", range: 0.0..last, scale: Scale::Linear },
         y: Axis { name: "false non-match rate", range: 0.0..(1.1 * highest).max(1e-6), scale: Scale::Linear },
         series: vec![
             Series { name: "by quality", colour: BLUE, shape: Shape::Line(line) },
-            Series { name: "if quality knew every error", colour: GREY, shape: Shape::Line(ideal) },
+            Series { name: "ideal quality", colour: GREY, shape: Shape::Line(ideal) },
         ],
     }
 }
@@ -136,7 +136,7 @@ pub fn reliability(points: &[Point]) -> Plot {
     let diagonal = [range.start, range.end].map(|rate| (rate, rate)).to_vec();
     let axis = |name| Axis { name, range: range.clone(), scale: Scale::Log };
     Plot {
-        title: "What scores state, and what is seen",
+        title: "Stated and observed false match rates",
         x: axis("stated false match rate"),
         y: axis("observed false match rate"),
         series: vec![
@@ -161,7 +161,7 @@ pub fn degraded(rows: &[Degraded]) -> Plot {
     let (start, end) = (range.start, range.end);
     let axis = |name| Axis { name, range: range.clone(), scale: Scale::Log };
     Plot {
-        title: "What scores of poor pictures state, and what is seen",
+        title: "Stated and observed false match rates of poor pictures",
         x: axis("stated false match rate"),
         y: axis("observed false match rate, both poor"),
         series: vec![
@@ -182,7 +182,7 @@ pub fn tail(tail: &Tailed) -> Plot {
     let last = tail.observed.first().map_or(1.0, |(cosine, _)| *cosine);
     let margin = 0.1 * (last - tail.law.cosine);
     Plot {
-        title: "The tail and its law",
+        title: "The tail and the law fitted to it",
         x: Axis { name: "cosine", range: tail.law.cosine..(last + margin).min(1.0), scale: Scale::Linear },
         y: Axis { name: "share of the pairs beyond", range: lowest / 2.0..1.5 * tail.share, scale: Scale::Log },
         series: vec![

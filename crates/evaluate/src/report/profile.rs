@@ -97,9 +97,9 @@ impl Profile {
 
     /// States in words the requirements that no figure of a report can show.
     pub fn caveats(self) -> &'static str {
-        "The profile is about live pictures against pictures of identity evidence, in the population that a service proves: \
-         figures on other pictures and other people only hint at it. It also asks for presentation attack detection, which \
-         this report does not measure."
+        "The profile applies to live pictures against pictures of identity evidence, in the population of the service: \
+         figures on other pictures and people are only an indication. It also requires presentation attack detection, \
+         which this report does not measure."
     }
 }
 

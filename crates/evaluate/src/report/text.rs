@@ -20,7 +20,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.size())?;
         writeln!(
             f,
-            "{:.1} ms a picture and thread, {} threads, {:.0} s in all",
+            "{:.1} ms per picture and thread, {} threads, {:.0} s in all",
             time.ms_per_picture, time.threads, time.seconds
         )?;
         for caveat in &self.caveats {
@@ -72,7 +72,7 @@ impl Report {
     /// States in words what the meaning of scores is based on.
     pub fn meaning(&self) -> String {
         let Some(data) = &self.calibration else {
-            return "The pack has no calibration: its scores mean nothing yet. `bioserver calibrate` makes one.".into();
+            return "The pack has no calibration, so its scores have no meaning yet. Run `bioserver calibrate`.".into();
         };
         let measured = self.calibration_measured_to.map_or_else(String::new, |measured_to| {
             let score = Score::from_far_percent(100.0 * measured_to).0;
@@ -84,11 +84,11 @@ impl Report {
     /// States in words how intervals were made.
     pub fn intervals(&self) -> &'static str {
         if self.people.is_some() {
-            "Intervals hold 95 %: by pairs as if these were independent (Clopper and Pearson; Wilson where there are many), \
-             by people from 200 draws of people."
+            "Intervals have 95 % confidence: by pairs, as if they were independent (Clopper and Pearson; Wilson for \
+             many pairs); by people, from a bootstrap with 200 draws of people."
         } else {
-            "Intervals hold 95 %, as if pairs were independent (Clopper and Pearson; Wilson where there are many): people \
-             are not known, so none could be drawn."
+            "Intervals have 95 % confidence, as if pairs were independent (Clopper and Pearson; Wilson for many \
+             pairs): the people are unknown, so a bootstrap by people is not possible."
         }
     }
 }

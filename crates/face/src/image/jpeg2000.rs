@@ -19,12 +19,12 @@ const COMPONENTS_MAX: u16 = 4;
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
     let boxes = Boxes::find(bytes).ok_or_else(|| undecodable("it has no codestream"))?;
     if boxes.has_palette() {
-        return Err(undecodable("it has a palette, which is not read"));
+        return Err(undecodable("it has a palette, which is not supported"));
     }
     let codestream = Codestream::read(boxes.codestream)?;
     if codestream.components > COMPONENTS_MAX {
         return Err(undecodable(format!(
-            "it has {} components, and 1 to {COMPONENTS_MAX} are read",
+            "it has {} components; 1 to {COMPONENTS_MAX} are supported",
             codestream.components
         )));
     }

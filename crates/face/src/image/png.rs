@@ -27,7 +27,9 @@ const APPLE: &[u8] = b"CgBI";
 
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
     if bytes.get(SIGNATURE_LEN + 4..).is_some_and(|chunk| chunk.starts_with(APPLE)) {
-        return Err(undecodable("it is a PNG in Apple's form for apps (CgBI), which is no PNG: send the original"));
+        return Err(undecodable(
+            "it is Apple's PNG variant for apps (CgBI), which is not a valid PNG: send the original",
+        ));
     }
     let file = ended(bytes);
     let mut decoder = Decoder::new_with_limits(Cursor::new(file.as_ref()), Limits { bytes: CHUNK_BYTES_MAX });

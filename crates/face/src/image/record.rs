@@ -22,7 +22,7 @@ pub fn picture(file: &[u8]) -> Result<&[u8], Error> {
         }
         Some(rest) => {
             let version = String::from_utf8_lossy(rest.get(..3).unwrap_or_default()).into_owned();
-            Err(undecodable(format!("it is an ISO/IEC 19794-5 record of version {version:?}, and only 010 is read")))
+            Err(undecodable(format!("it is an ISO/IEC 19794-5 record of version {version:?}; only 010 is supported")))
         }
     }
 }

@@ -18,9 +18,9 @@ pub fn reason(bytes: &[u8]) -> String {
     let text = bytes.trim_ascii_start();
     let text = text.strip_prefix(b"\"").unwrap_or(text);
     if text.len() >= 5 && text[..5].eq_ignore_ascii_case(b"data:") {
-        "it is a data URI: send the bytes that it stands for".to_owned()
+        "it is a data URI: send the decoded bytes".to_owned()
     } else if is_base64(text) {
-        "it is a picture in base64: send the bytes that it stands for".to_owned()
+        "it is a picture in base64: send the decoded bytes".to_owned()
     } else if bytes.is_empty() {
         "it is empty".to_owned()
     } else {

@@ -49,7 +49,7 @@ struct Chunk<'a> {
 struct Chunks<'a>(&'a [u8]);
 
 pub fn decode(bytes: &[u8], pixels_max: u64, memory: &Memory) -> Result<Image, Error> {
-    let still = Still::find(bytes).ok_or_else(|| undecodable("it has no whole picture"))?;
+    let still = Still::find(bytes).ok_or_else(|| undecodable("its image data are incomplete"))?;
     let header = still.header();
     header.check(pixels_max)?;
     let tables = still.table_bytes().ok_or_else(|| undecodable("its codes are damaged"))?;

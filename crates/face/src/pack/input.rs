@@ -36,7 +36,7 @@ impl Input {
         }
         let fits = |mean: f32, scale: f32| mean.is_finite() && scale.is_normal();
         if !self.mean.into_iter().zip(self.scale).all(|(mean, scale)| fits(mean, scale)) {
-            return Err("mean and scale must be finite, and no scale zero".into());
+            return Err("mean and scale must be finite, and no scale may be zero".into());
         }
         Ok(())
     }

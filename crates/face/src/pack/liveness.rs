@@ -61,7 +61,7 @@ impl TryFrom<BTreeMap<String, f32>> for Levels {
 
     fn try_from(mut named: BTreeMap<String, f32>) -> Result<Self, String> {
         let mut take = |level: SecurityLevel| {
-            let value = named.remove(level.name()).ok_or_else(|| format!("there is nothing for {level}"))?;
+            let value = named.remove(level.name()).ok_or_else(|| format!("there is no value for {level}"))?;
             if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(format!("{level}: must be 0 to 1")) }
         };
         let levels = Self {
@@ -70,7 +70,7 @@ impl TryFrom<BTreeMap<String, f32>> for Levels {
             high: take(SecurityLevel::High)?,
         };
         match named.pop_first() {
-            Some((other, _)) => Err(format!("'{other}' is no level")),
+            Some((other, _)) => Err(format!("'{other}' is not a level")),
             None => Ok(levels),
         }
     }
@@ -81,7 +81,7 @@ impl TryFrom<Table> for Liveness {
 
     fn try_from(Table { spoof_min, measured }: Table) -> Result<Self, String> {
         if spoof_min.low > spoof_min.medium || spoof_min.medium > spoof_min.high {
-            return Err("spoof_min: a higher level must not ask for less".to_owned());
+            return Err("spoof_min: a higher level must not have a lower value".to_owned());
         }
         Ok(Self { spoof_min, measured })
     }
@@ -117,10 +117,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (from, to, reason) in [
-            ("HIGH = 0.6", "HIGH = 0.3", "a higher level must not ask for less"),
+            ("HIGH = 0.6", "HIGH = 0.3", "a higher level must not have a lower value"),
             ("HIGH = 0.6", "HIGH = 1.6", "HIGH: must be 0 to 1"),
-            ("HIGH = 0.6", "TOP = 0.6", "there is nothing for HIGH"),
-            ("HIGH = 0.6", "HIGH = 0.6, TOP = 0.7", "'TOP' is no level"),
+            ("HIGH = 0.6", "TOP = 0.6", "there is no value for HIGH"),
+            ("HIGH = 0.6", "HIGH = 0.6, TOP = 0.7", "'TOP' is not a level"),
             ("spoof_min", "spoof_max", "unknown field `spoof_max`"),
             ("data", "words", "unknown field `words`"),
         ] {

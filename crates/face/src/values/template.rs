@@ -56,11 +56,11 @@ pub enum Damage {
     Text,
     #[error("it does not begin as a template does")]
     Head,
-    #[error("its length does not fit its dimension")]
+    #[error("its length does not match its dimension")]
     Length,
     #[error("its checksum is wrong")]
     Checksum,
-    #[error("its values are not those of a face")]
+    #[error("its values are not a valid face template")]
     Values,
 }
 

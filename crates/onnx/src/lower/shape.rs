@@ -206,7 +206,7 @@ impl Lowering<'_> {
         let axis = self.axis(self.raw.int("axis", 0), from.len())?;
         let indices = self.constant(1)?.ok_or_else(|| self.raw.error("it has no indices"))?;
         let picked = indices.shape.clone();
-        let at = indices.as_i64().ok_or_else(|| self.raw.error("its indices are no integers"))?.to_vec();
+        let at = indices.as_i64().ok_or_else(|| self.raw.error("its indices are not integers"))?.to_vec();
         let indices: Vec<usize> = at.iter().map(|&index| self.axis(index, from[axis])).collect::<Result<_, _>>()?;
         if let Some(values) = self.net.values[input].constant.as_deref().and_then(Tensor::as_i64)
             && from.len() == 1

@@ -150,7 +150,7 @@ fn what_is_not_known_is_named() {
         ("size='12'", "size='14'", "layer 'l8' (Const): 14 bytes do not fill [3, 2] of f16"),
         ("offset='32'", "offset='34'", "layer 'l8' (Const): 12 bytes from 34 on: the file of weights ends at 44"),
         ("offset='32'", "offset='18446744073709551615'", "12 bytes from 18446744073709551615 on"),
-        ("offset='32'", "offset='-1'", "layer 'l8' (Const): offset is '-1', no number that fits"),
+        ("offset='32'", "offset='-1'", "layer 'l8' (Const): offset is '-1', which is not a valid number"),
         ("shape='3, 2'", "shape='3, 4294967296'", "layer 'l8' (Const): its shape is"),
         ("version='11'", "version='7'", "version 7 of the representation: 10 and 11 are known"),
         ("id='3' name", "id='2' name", "two layers have the id 2"),
@@ -183,7 +183,7 @@ fn a_circle_is_refused() {
     let relu = |from: &'static [usize]| Layer("ReLU", "", from, &[1]);
     let layers = [Layer("Parameter", "", &[], &[1]), relu(&[2]), relu(&[1]), Layer("Result", "", &[2], &[])];
     let error = onnx_convert::openvino(xml(&layers).as_bytes(), &[]).unwrap_err().to_string();
-    assert_eq!(error, "layer 'l1' (ReLU): it waits for its own output, round in a circle");
+    assert_eq!(error, "layer 'l1' (ReLU): it depends on its own output, in a cycle");
 }
 
 /// These files are made to exhaust time, stack or memory.

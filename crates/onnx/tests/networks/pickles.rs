@@ -58,11 +58,11 @@ fn tensors_that_do_not_fit_are_named() {
     assert_eq!(said(4, 0, [1, 2]), "tensor 'a': shape [2, 2] with strides [1, 2] is not row by row");
     assert_eq!(said(5, 0, [2, 1]), "not a PyTorch state dictionary: storage '7' has another length than 5");
     let differing = [tensor("a", 4, 0, [2, 1]), tensor("b", 3, 0, [2, 1])].concat();
-    assert!(self::said(&file(&differing)).ends_with("it says two things of storage '7'"));
+    assert!(self::said(&file(&differing)).ends_with("it describes storage '7' in two different ways"));
     let item = [&text("epoch")[..], b"K\x07"].concat();
     assert_eq!(
         self::said(&[MAGIC, VERSION, &system(), &pickle(&[b"}(", &item[..], b"u"].concat()), &pickle(b"]")].concat()),
-        "tensor 'epoch': it is no tensor"
+        "tensor 'epoch': it is not a tensor"
     );
 }
 
@@ -178,7 +178,7 @@ fn a_published_dictionary_fits_its_structure_only() {
     let missing = said(&renamed(&pth, "module.prob.weight", "module.prob.weighs"));
     assert_eq!(missing, "tensor 'prob.weight': it is missing");
     let left = said(&renamed(&pth, "module.bn.num_batches_tracked", "module.bn.num_batches_missed_"));
-    assert_eq!(left, "tensor 'bn.num_batches_missed_': the structure has no place for it");
+    assert_eq!(left, "tensor 'bn.num_batches_missed_': the network does not use it");
 }
 
 #[test]

@@ -114,13 +114,13 @@ fn a_graph_that_does_not_hang_together_is_refused() {
 #[test]
 fn a_file_that_is_no_model_is_refused() {
     let said = |bytes: &'static [u8]| Graph::from_bytes(bytes.into()).unwrap_err().to_string();
-    assert_eq!(said(b""), "the model is broken: there is no graph in it");
+    assert_eq!(said(b""), "the model is broken: it has no graph");
     assert!(said(b"\xff\xd8\xff\xe0 a JPEG file").starts_with("not an ONNX file: "));
     let missing = Graph::read(Path::new("no/such/model.onnx")).unwrap_err().to_string();
     assert!(missing.starts_with("cannot read no/such/model.onnx: "), "{missing}");
     let mut old = model();
     old.opset_import[0].version = 6;
-    assert_eq!(self::said(&old), "the model is broken: operator set 6: 7 is the oldest read");
+    assert_eq!(self::said(&old), "the model is broken: operator set 6 is not supported: 7 is the oldest");
 }
 
 #[test]

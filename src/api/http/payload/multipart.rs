@@ -31,9 +31,8 @@ impl<T: Form> Multipart<T> {
         if ![FORM_DATA, MIXED].iter().any(|expected| payload::has_type(request, expected)) {
             return Err(Problem::unsupported(&[FORM_DATA, MIXED]));
         }
-        let boundary = boundary(request.content_type().unwrap_or_default()).ok_or_else(|| {
-            Problem::malformed("The Content-Type must have a boundary of 1 to 70 characters.")
-        })?;
+        let boundary = boundary(request.content_type().unwrap_or_default())
+            .ok_or_else(|| Problem::malformed("The Content-Type must have a boundary of 1 to 70 characters."))?;
         let limits = payload::limits(request);
         let pictures = T::PARTS.iter().filter(|(_, kind)| matches!(kind, PartKind::File)).count();
         let incoming = Incoming::admit(request, body, limits.body_bytes, pictures)?;

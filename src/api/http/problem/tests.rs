@@ -38,7 +38,7 @@ fn every_refusal_says_what_to_do() {
             image(face::Error::TooManyPixels { pixels: 60, pixels_max: 50 }),
             400,
             "IMAGE_TOO_LARGE",
-            "candidateImage: has 60 pixels; at most 50 are read.",
+            "candidateImage: has 60 pixels; at most 50 are accepted.",
         ),
         (
             Error::TemplateVersion { sent: 1202, served: 1 },
@@ -56,7 +56,7 @@ fn every_refusal_says_what_to_do() {
             "callbackURL: must be an absolute URL.",
         ),
         (Error::IdempotencyKey("must be short"), 400, "INVALID_PARAMETER", "Idempotency-Key: must be short."),
-        (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for a different request."),
+        (Error::IdempotencyKeyReused, 422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for a different"),
         (Error::Failed("a secret".to_owned()), 500, "INTERNAL_ERROR", "The server failed."),
         (Error::Store(store::Error::Slow), 503, "DATABASE_UNAVAILABLE", "The database does not answer."),
         (Error::Media(slow), 503, "MEDIA_UNAVAILABLE", "The media storage is unavailable."),

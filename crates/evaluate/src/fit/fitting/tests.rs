@@ -52,7 +52,7 @@ fn pairs_of_types_get_curves_of_their_own() {
     let frames = Types::new(ImageType::VideoFrame, ImageType::VideoFrame);
     assert_eq!(curves.of(frames), &curves.general);
     let text = fitting.to_string();
-    assert!(text.contains("VIDEO_FRAME VIDEO_FRAME: no curve of its own"), "{text}");
+    assert!(text.contains("VIDEO_FRAME VIDEO_FRAME: no separate curve"), "{text}");
     assert!(text.contains("half of the people") || curves.general.origin().data.starts_with("typed toys; half"));
     assert!(curves.by_types.values().all(|curve| curve.origin().data.contains("pairs of ")));
 }

@@ -42,8 +42,8 @@ fn wrong_lists_are_refused_with_the_line() {
     let refused = |text: &str| refused(pictures, text);
     assert_eq!(refused("person,file\nA,a.jpg\n"), ", line 1: there is no column 'path'");
     assert_eq!(refused("path,who\na.jpg,A\n"), ", line 1: there is no column 'person'");
-    assert_eq!(refused("path,person\n"), ", line 1: nothing is listed below the names of the columns");
-    assert_eq!(refused(""), ", line 1: nothing is listed below the names of the columns");
+    assert_eq!(refused("path,person\n"), ", line 1: there are no lines below the names of the columns");
+    assert_eq!(refused(""), ", line 1: there are no lines below the names of the columns");
     assert_eq!(refused("path,person\na.jpg,A\nb.jpg\n"), ", line 3: it has 1 fields, and the first line 2");
     assert_eq!(refused("path,person\na.jpg,A\nb.jpg, \n"), ", line 3: its 'person' is empty");
     assert_eq!(refused("path,person\na.jpg,A\na.jpg,B\n"), ", line 3: 'a.jpg' is listed twice");
@@ -57,7 +57,10 @@ fn a_column_with_too_many_values_is_refused() {
     for number in 0..=GROUPS_MAX {
         text += &["a", &number.to_string(), ".jpg,A,", &number.to_string(), "\n"].concat();
     }
-    assert_eq!(refused(pictures, &text), ", line 1: the column 'number' has 101 values; groups are at most 100");
+    assert_eq!(
+        refused(pictures, &text),
+        ", line 1: the column 'number' has 101 values; at most 100 groups are allowed"
+    );
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn pairs_are_listed_with_what_they_are() {
         .map(|t| (t.pictures, t.same, t.groups[0].as_str()))
         .collect();
     assert_eq!(trials, [([1, 0], true, "dim"), ([0, 2], false, ""), ([2, 1], false, "dim")]);
-    assert!(found.caveats[0].contains("not known"), "{:?}", found.caveats);
+    assert!(found.caveats[0].contains("unknown"), "{:?}", found.caveats);
 }
 
 #[test]
@@ -82,7 +85,7 @@ fn wrong_pairs_are_refused_with_the_line() {
     assert_eq!(refused("reference,candidate\na,b\n"), ", line 1: there is no column 'same'");
     let head = "reference,candidate,same\n";
     let maybe = refused(&[head, "a,b,1\na,c,maybe\n"].concat());
-    assert_eq!(maybe, ", line 3: 'maybe' is none of 1, true, yes, 0, false, no");
+    assert_eq!(maybe, ", line 3: 'maybe' is not one of 1, true, yes, 0, false, no");
     assert_eq!(refused(&[head, "a,b,1\n\"\",b,1\n"].concat()), ", line 3: its 'reference' is empty");
     assert_eq!(refused(&[head, "a,a,1\n"].concat()), ", line 2: a picture is compared with itself");
 }

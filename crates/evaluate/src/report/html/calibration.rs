@@ -11,8 +11,8 @@ use crate::report::made::Made;
 pub fn page(pack: &str, fitting: &Fitting, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("Calibration of {pack} on {}", fitting.data));
     page.text(
-        "Curves are fitted to the pairs of two people that one half of the people give, and checked on the other half. \
-         Intervals hold 95 %; those by people come from 200 draws of people.",
+        "Curves are fitted to the pairs of two people within one half of the people, and tested on the other half. \
+         Intervals have 95 % confidence; those by people come from a bootstrap with 200 draws of people.",
     );
     page.list(&fitting.caveats);
     page.heading("All pairs");
@@ -21,7 +21,7 @@ pub fn page(pack: &str, fitting: &Fitting, made: &Made) -> Result<String, Error>
         page.heading(&types.to_string());
         match fitted {
             Ok(fitted) => curve(&mut page, fitted, &format!(", {types}"))?,
-            Err(error) => page.text(&format!("No curve of its own: {error}. The curve of all pairs is used.")),
+            Err(error) => page.text(&format!("There is no separate curve: {error}. The curve of all pairs is used.")),
         }
     }
     Ok(page.finish(made))
@@ -32,10 +32,10 @@ fn curve(page: &mut Page, fitted: &Fitted, whom: &str) -> Result<(), Error> {
     for table in fitted.tables(whom) {
         page.table(&table);
     }
-    page.figure(&charts::histogram(&fitted.histogram), "People whom the curve was fitted to.")?;
+    page.figure(&charts::histogram(&fitted.histogram), "The people that the curve was fitted on.")?;
     page.figure(&charts::tail(&fitted.fit.tail), "The pairs beyond the tail's beginning, and the law fitted to them.")?;
     page.figure(&charts::det(&fitted.curves), charts::bands(&fitted.curves))?;
-    let held_out = charts::bars("People whom the curve has never seen", &fitted.reliability);
+    let held_out = charts::bars("The held-out people", &fitted.reliability);
     page.figure(&charts::reliability(&fitted.reliability), &held_out)?;
     page.table(&tables::reliability(format!("Held out{whom}: stated and observed"), &fitted.reliability));
     Ok(())
@@ -54,9 +54,14 @@ mod tests {
         let html = page("toy & co", &fitting, &html::made()).expect("it can be drawn");
         // There are four curves with four drawings each.
         html::assert_whole(&html, 16);
-        for words in
-            ["toy &amp; co", "typed toys", "ID_DOCUMENT SELFIE", "generalised Pareto", "never seen", "No curve"]
-        {
+        for words in [
+            "toy &amp; co",
+            "typed toys",
+            "ID_DOCUMENT SELFIE",
+            "generalised Pareto",
+            "held-out people",
+            "no separate curve",
+        ] {
             assert!(html.contains(words), "{words}");
         }
     }

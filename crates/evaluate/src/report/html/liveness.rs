@@ -20,7 +20,10 @@ pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let curves: Vec<_> = curves.into_iter().filter(|(_, points)| !points.is_empty()).collect();
     if !curves.is_empty() {
         page.heading("Thresholds");
-        page.figure(&charts::attacks(&curves), "Of the networks alone, without the other measures of a check.")?;
+        page.figure(
+            &charts::attacks(&curves),
+            "These are the errors of the networks alone, without the other measures of a check.",
+        )?;
     }
     Ok(page.finish(made))
 }

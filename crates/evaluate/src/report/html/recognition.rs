@@ -10,7 +10,7 @@ use crate::report::{Report, charts};
 pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     let mut page = Page::new(format!("{} on {}", report.pack, report.data));
     page.text(&format!(
-        "Pack {}, template version {}. {}, {:.1} ms a picture and thread.",
+        "Pack {}, template version {}. {}, {:.1} ms per picture and thread.",
         report.pack,
         report.template_version,
         report.size(),
@@ -31,10 +31,7 @@ pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
 
     page.heading("Scores");
     if let Some(histogram) = &report.histogram {
-        page.figure(
-            &charts::histogram(histogram),
-            "All pairs; those of which a picture has no template are not shown.",
-        )?;
+        page.figure(&charts::histogram(histogram), "All pairs, except those with a picture without a template.")?;
     }
     page.figure(&charts::det(&report.curves), charts::bands(&report.curves))?;
     if !report.reliability.is_empty() {
@@ -45,7 +42,7 @@ pub fn page(report: &Report, made: &Made) -> Result<String, Error> {
     }
     if !report.degraded.is_empty() {
         page.heading("Poor pictures");
-        page.figure(&charts::degraded(&report.degraded), "The table above says which point is which kind.")?;
+        page.figure(&charts::degraded(&report.degraded), "The table above names the kind of each point.")?;
     }
     if let Some(discard) = &report.discard {
         page.heading("Quality");
@@ -73,9 +70,7 @@ mod tests {
         let report = Report::new(&collection, &descriptions, tested());
         let shown = page(&report, &html::made()).expect("it can be drawn");
         html::assert_whole(&shown, 4);
-        for words in
-            ["It is a toy.", "P39_1: no face", "Failure to enrol", "Errors against discards", "By number:", "score"]
-        {
+        for words in ["It is a toy.", "P39_1: no face", "Failure to enrol", "discarded pairs", "By number:", "score"] {
             assert!(shown.contains(words), "{words}");
         }
         let at_score = AtScore {

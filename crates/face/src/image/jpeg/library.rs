@@ -187,11 +187,11 @@ fn reason(code: c_int) -> String {
     match code {
         TOO_MANY_SCANS => return format!("it has more than {SCANS_MAX} scans"),
         JWRN_JPEG_EOF | JWRN_HIT_MARKER | JERR_INPUT_EOF => "it is cut short",
-        JERR_NO_IMAGE | JERR_SOF_NO_SOS | JERR_SOS_NO_SOF => "it has headers, but no picture",
+        JERR_NO_IMAGE | JERR_SOF_NO_SOS | JERR_SOS_NO_SOF => "it has headers, but no image data",
         JERR_EMPTY_IMAGE => "it has no pixels",
         JERR_IMAGE_TOO_BIG => "one of its sides has more than 65500 pixels",
         JERR_BAD_PRECISION => "its samples do not have 8 bits",
-        JERR_SOF_UNSUPPORTED => "it is a lossless or hierarchical JPEG, which is not read",
+        JERR_SOF_UNSUPPORTED => "it is a lossless or hierarchical JPEG, which is not supported",
         JERR_COMPONENT_COUNT | JERR_CONVERSION_NOTIMPL | JERR_BAD_J_COLORSPACE => "it is neither grey, colour nor CMYK",
         JERR_BAD_SAMPLING | JERR_BAD_MCU_SIZE | JERR_FRACT_SAMPLE_NOTIMPL | JERR_BAD_COMPONENT_ID => {
             "its components do not fit together"

@@ -177,7 +177,7 @@ fn cut() -> Error {
 }
 
 fn varied() -> Error {
-    undecodable("its coding changes within the picture, which is not read")
+    undecodable("its coding changes within the picture, which is not supported")
 }
 
 impl<'a> Segment<'a> {
