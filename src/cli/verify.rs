@@ -54,7 +54,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
                 writeln!(out, "{place}Verified: the answer is byte for byte as signed; {key}.")?;
             }
             Verdict::SameValues => {
-                writeln!(out, "{place}Verified: the answer has the signed values, but another layout; {key}.")?
+                writeln!(out, "{place}Verified: the answer has the signed values, but another layout; {key}.")?;
             }
             Verdict::Signed => writeln!(out, "{place}Verified: the JWS is valid; {key}.")?,
             Verdict::Not(why) => writeln!(out, "{place}NOT verified: {why}.")?,

@@ -73,7 +73,7 @@ impl Server {
                     names.0.insert(name.clone(), value);
                 }
                 None => {
-                    found.push(format!("the earlier answer has no {kept:?}, which this request needs").to_lowercase())
+                    found.push(format!("the earlier answer has no {kept:?}, which this request needs").to_lowercase());
                 }
             }
         }
