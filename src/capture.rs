@@ -46,7 +46,7 @@ pub enum Error {
     #[error("the capture cannot be decrypted")]
     NotDecrypted,
     /// The decrypted bytes are not a capture; says why.
-    #[error("what was sealed is not a capture: {0}")]
+    #[error("the decrypted content is not a capture: {0}")]
     NotCapture(String),
     #[error("the capture has version {0}, and this server reads version 1")]
     Version(i128),
@@ -78,7 +78,7 @@ pub enum Error {
     #[error("the person agreed to version '{agreed}' of the provider's text, and the current one is '{current}'")]
     OtherConsent { agreed: String, current: String },
     /// A failure of the server itself; says which.
-    #[error("keys for captures: {0}")]
+    #[error("a capture key failed: {0}")]
     Failed(&'static str),
 }
 

@@ -25,7 +25,7 @@ const FORMAT: u8 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another key sealed it, it belongs to another place, or it was changed; these cannot be told apart.
-    #[error("a sealed value cannot be opened: it is damaged, or the master key is not the one that sealed it")]
+    #[error("an encrypted value cannot be decrypted: it is damaged, or it was encrypted with another master key")]
     Damaged,
     #[error("an encrypted value has the unknown format {0}")]
     Format(u8),

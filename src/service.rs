@@ -195,7 +195,7 @@ pub enum Error {
     #[error("this Idempotency-Key was used for a different request")]
     IdempotencyKeyReused,
     /// The provider exceeds one of its limits; `limit` names it.
-    #[error("this provider may send {limit}")]
+    #[error("this provider has reached its limit of {limit}")]
     Limited { limit: String, retry_after: Duration },
     /// An image of the request is refused; `part` names it.
     #[error("{part}: {error}")]
