@@ -182,7 +182,9 @@ pub async fn page(deps: &Deps, caller: &Caller, session: SessionId) -> Result<Ca
 async fn look(tx: &mut Tx, provider: ProviderId) -> Result<Look, Error> {
     let written = store::providers::look(tx, provider).await?;
     let look = written.map(|written| serde_json::from_str(&written)).transpose();
-    Ok(look.map_err(|error| Error::Failed(format!("a look cannot be read: {error}")))?.unwrap_or_default())
+    Ok(look
+        .map_err(|error| Error::Failed(format!("the stored look of the page cannot be read: {error}")))?
+        .unwrap_or_default())
 }
 
 /// The version of the text that the provider's people have to agree to before a capture; `None` where there is no text.
