@@ -34,6 +34,9 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// File names that say nothing; `mod` is among them because a module is `name.rs` beside `name/`.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager", "impl", "mod"];
 
+/// Words with which a comment begins a fragment instead of a sentence.
+const FRAGMENTS: &[&str] = &["How", "Of", "What", "Whether"];
+
 fn floor(room: &str) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&room))
 }
@@ -60,6 +63,15 @@ fn trespassing(source: &Source) -> Vec<String> {
 fn long_file(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
     if lines > FILE_LINES_MAX { vec![format!("{}: {lines} lines", source.path)] } else { vec![] }
+}
+
+fn fragments(source: &Source) -> Vec<String> {
+    let begins = |line: &str| {
+        let comment = line.trim_start().strip_prefix("//")?.trim_start_matches(['/', '!']).trim_start();
+        let first = comment.split(' ').next()?;
+        FRAGMENTS.contains(&first).then(|| format!("{}: a comment begins with '{first}'", source.path))
+    };
+    source.text.lines().filter_map(begins).collect()
 }
 
 fn empty_name(source: &Source) -> Vec<String> {
@@ -237,6 +249,12 @@ fn files_are_short_and_their_names_say_something() {
 }
 
 #[test]
+fn comments_are_sentences() {
+    let all = ["src", "build", "tests", "benches", "crates"].into_iter().flat_map(sources);
+    assert_none(all.flat_map(|source| fragments(&source)));
+}
+
+#[test]
 fn functions_fit_on_a_screen_and_imports_are_grouped_by_module() {
     assert_none(source_folders().iter().flat_map(|folder| sources(folder)).flat_map(|source| Grammar::check(&source)));
 }
@@ -302,6 +320,16 @@ fn long_files_and_empty_names_are_seen() {
         assert!(!empty_name(&source(name, "")).is_empty(), "{name}");
     }
     assert_none(empty_name(&source("src/net/model.rs", "")));
+}
+
+#[test]
+fn fragments_are_seen() {
+    for text in
+        ["/// Whether it is.", "//! What it is.", "    // Of which there are two.", "/// First.\n/// How it works."]
+    {
+        assert_eq!(fragments(&source("src/net.rs", text)).len(), 1, "{text}");
+    }
+    assert_none(fragments(&source("src/net.rs", "/// Often it is.\nlet what = \"What is it?\"; // it is whole")));
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn target(page: &Path, link: &str) -> PathBuf {
     found
 }
 
-/// What is wrong with a link, if anything is.
+/// Returns the fault of a link; `None` if it has none.
 fn fault(pages: &BTreeMap<PathBuf, String>, page: &Path, link: &str) -> Option<String> {
     let target = target(page, link);
     if !project::path(&target).exists() {
