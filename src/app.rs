@@ -10,6 +10,8 @@ use bytes::Bytes;
 use face::pack::{Network, Pack};
 use face::workers::{self, Workers};
 use face::{FaceEngine, Picture, WantedFace, networks, samples};
+use onnx::Device;
+use onnx::gpu::Gpu;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -179,15 +181,24 @@ fn credit((role, network): (&'static str, &Network)) -> Credit {
 
 /// Loads the networks of the pack for `threads` threads, and tries them on a photograph.
 pub async fn workers(config: &Config, pack: &Pack, threads: usize) -> anyhow::Result<Workers> {
-    let settings = workers::Settings {
-        threads: Some(threads),
-        wait_max: WORKERS_WAIT_MAX,
-        networks: networks::Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max },
-    };
+    let settings = workers::Settings { threads: Some(threads), wait_max: WORKERS_WAIT_MAX, networks: networks(config) };
     let workers = Workers::start(pack, &settings)?;
     let portrait = Picture { bytes: Bytes::from_static(samples::PORTRAIT), rotation: false, wanted: WantedFace::Only };
     workers.describe(portrait).await.context("the networks do not find the face of a portrait")?;
     Ok(workers)
+}
+
+/// Returns the settings that the configured networks run with. If the configuration asks for a GPU and none can be used,
+/// the log says so, and the networks run on the CPU.
+pub fn networks(config: &Config) -> networks::Settings {
+    let gpu = match config.device {
+        Device::Cpu => None,
+        Device::Gpu => Gpu::open()
+            .inspect(|gpu| tracing::info!(%gpu, "networks run on the GPU"))
+            .inspect_err(|error| tracing::warn!("networks run on the CPU, since no GPU can be used: {error}"))
+            .ok(),
+    };
+    networks::Settings { engine: config.engine, gpu, pixels_max: config.policy.image_pixels_max }
 }
 
 /// Becomes ready when the server stops.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onnx::Engine;
+use onnx::{Device, Engine, gpu};
 use packs::PackFolder;
 use secrecy::{ExposeSecret, SecretString};
 use strum::{Display, EnumString, VariantNames};
@@ -51,6 +51,7 @@ pub struct Config {
     /// The folder of the pack in use; `None` means the built-in pack.
     pub pack: Option<PathBuf>,
     pub engine: Engine,
+    pub device: Device,
     /// Threads that run networks.
     pub workers: usize,
     /// The longest estimated wait for a worker; a request that would wait longer is refused.
@@ -152,6 +153,7 @@ fn fill(sources: &mut Sources) -> Config {
     let pack_folder = PackFolder::new(data.join("packs"));
     let pack = pack(sources, &pack_folder);
     let engine = sources.plain(&table::ENGINE, Engine::default());
+    let device = device(sources);
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(table::WORKERS_MAX);
     let workers = sources.plain(&table::WORKERS, cores);
     let queue_wait_ms = sources.plain(&table::QUEUE_WAIT_MS, 2000);
@@ -179,6 +181,7 @@ fn fill(sources: &mut Sources) -> Config {
         pack_folder,
         pack,
         engine,
+        device,
         workers,
         queue_wait: Duration::from_millis(queue_wait_ms),
         request_bytes_max,
@@ -215,6 +218,15 @@ fn pack(sources: &mut Sources, pack_folder: &PackFolder) -> Option<PathBuf> {
         sources.show(&table::PACK, name, Source::Default);
     }
     given.unwrap_or(in_use)
+}
+
+fn device(sources: &mut Sources) -> Device {
+    let device = sources.plain(&table::DEVICE, Device::default());
+    if device == Device::Gpu && !gpu::IS_BUILT_IN {
+        let problem = format!("'gpu': {}; build it with `--features gpu`", gpu::Unavailable::NotBuiltIn);
+        sources.fault("device", sources.source(&table::DEVICE), problem, "cpu");
+    }
+    device
 }
 
 fn policy(sources: &mut Sources, workers: usize) -> Policy {

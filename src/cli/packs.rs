@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::bail;
-use face::networks::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 use packs::fetch::Origin;
 use packs::import::{self, Imported};
@@ -12,6 +11,7 @@ use packs::install;
 use packs::published::{self, Published};
 use packs::trial::Trial;
 
+use crate::app;
 use crate::cli::output::print;
 use crate::config::Config;
 
@@ -69,8 +69,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         Action::List { json: false } => list::text(config)?,
         Action::Install(asked) => install(config, asked).await?,
         Action::Import { folder } => tokio::task::block_in_place(|| {
-            let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-            anyhow::Ok(taken_over(&import::import(&config.pack_folder, &folder, &settings)?))
+            anyhow::Ok(taken_over(&import::import(&config.pack_folder, &folder, &app::networks(config))?))
         })?,
         Action::Use { name } => {
             config.pack_folder.use_from_now(&name)?;

@@ -9,10 +9,11 @@ use evaluate::input::descriptions::{self, Descriptions};
 use evaluate::input::worse::{self, Worse};
 use evaluate::input::{folder, lfw, list};
 use evaluate::report::made::Made;
-use face::networks::{Compiled, Networks, Settings};
+use face::networks::{Compiled, Networks};
 use face::pack::Pack;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -119,8 +120,7 @@ pub fn worse(
 
 /// Loads the networks once for each worker.
 pub fn networks(config: &Config, pack: &Pack) -> anyhow::Result<Vec<Networks>> {
-    let settings = Settings { engine: config.engine, pixels_max: config.policy.image_pixels_max };
-    let compiled = Compiled::new(pack, settings)?;
+    let compiled = Compiled::new(pack, app::networks(config))?;
     Ok((0..config.workers).map(|_| Networks::new(&compiled)).collect())
 }
 

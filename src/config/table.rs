@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use onnx::Engine;
+use onnx::{Device, Engine};
 use strum::VariantNames;
 
 use crate::api::http::tls::Demanded;
@@ -114,7 +114,9 @@ settings! {
     PACK = "pack", Holds::Text("a pack's name or an existing folder"), Some("the one in use"),
         "The networks.";
     ENGINE = "engine", Holds::OneOf(Engine::VARIANTS), None,
-        "How networks run: on packed kernels for the CPU, or on burn's tensors, the reference.";
+        "How networks run on the CPU: on packed kernels, or on burn's tensors, the reference.";
+    DEVICE = "device", Holds::OneOf(Device::VARIANTS), None,
+        "The device that runs networks. `gpu` needs a program built with the feature `gpu`; if no GPU can be used, the CPU runs them.";
     WORKERS = "workers", Holds::Whole(1, WORKERS_MAX as u64), Some("one for each core"),
         "Threads that run networks.";
     QUEUE_WAIT_MS = "queue_wait_ms", Holds::Whole(0, 600_000), None,

@@ -193,6 +193,19 @@ fn the_largest_body_finds_room() {
 }
 
 #[test]
+fn a_gpu_needs_a_program_that_can_use_one() {
+    assert_eq!(load("", &[]).unwrap().device, Device::Cpu);
+    match load("device = \"gpu\"", &[]) {
+        Ok(config) => assert_eq!((config.device, gpu::IS_BUILT_IN), (Device::Gpu, true)),
+        Err(faults) => {
+            let shown = faults.to_string();
+            let told = "'gpu': this program was built without the feature `gpu`; build it with `--features gpu`";
+            assert!(!gpu::IS_BUILT_IN && shown.contains(told), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn sessions_are_bounded() {
     let file = "session_ttl_seconds_max = 120\nrequests_per_minute = 600\nmedia_sealed = false\n";
     let policy = load(file, &[("BIOSERVER_SESSION_FACES_MAX", "7")]).unwrap().policy;

@@ -25,6 +25,8 @@ mod faults;
 mod firefox;
 mod flood;
 mod fuzz;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hostile;
 mod keeping;
 mod keys;

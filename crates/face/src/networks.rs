@@ -1,11 +1,11 @@
 //! The networks of a pack, compiled: shared weights, and one set of runners for each thread.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
+use onnx::gpu::Gpu;
 use onnx::graph::Graph;
-use onnx::{Engine, Executable, Port, Runner};
+use onnx::{Engine, Runner};
 
 use crate::Error;
 use crate::align::Alignment;
@@ -17,13 +17,15 @@ use crate::geometry::{Five, Square};
 use crate::image::{self, View};
 use crate::memory::Memory;
 use crate::mesh::{self, Mesh};
-use crate::pack::input::Input;
+use crate::networks::stage::{Place, Stage, graph};
 use crate::pack::liveness::Liveness;
 use crate::pack::manifest::ReadOut;
 use crate::pack::{self, Fault, Network, Pack};
 use crate::resample::{self, Planes};
 use crate::values::picture::FaceBox;
 use crate::values::template::Template;
+
+mod stage;
 
 /// Memory for decoded pictures of all workers together: three of 25 megapixels, or one of the largest.
 const PICTURE_BYTES_MAX: u64 = 250_000_000;
@@ -35,13 +37,22 @@ pub const INFERENCE_SECONDS: &str = "bioserver_inference_seconds";
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub engine: Engine,
+    /// Runs the networks, except the finer passes of the detector: each picture asks for another size, and each size
+    /// needs its own copy of the weights on the device.
+    pub gpu: Option<Gpu>,
     /// Larger pictures are refused before they are decoded.
     pub pixels_max: u64,
 }
 
+impl Settings {
+    fn place(&self) -> Place<'_> {
+        self.gpu.as_ref().map_or(Place::Cpu(self.engine), Place::Gpu)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { engine: Engine::Auto, pixels_max: image::PIXELS_MAX }
+        Self { engine: Engine::Auto, gpu: None, pixels_max: image::PIXELS_MAX }
     }
 }
 
@@ -82,16 +93,6 @@ struct Spoof {
     crop: f32,
 }
 
-/// A network for one size of input.
-struct Stage {
-    /// The network's name in metrics, such as `detector`.
-    role: &'static str,
-    executable: Executable,
-    input: Input,
-    /// The index among the network's outputs of each wanted output.
-    places: Vec<usize>,
-}
-
 /// The networks on one thread, with their working memory.
 pub struct Networks {
     shared: Compiled,
@@ -115,12 +116,12 @@ struct Finer {
 }
 
 impl Compiled {
-    /// Compiles every network of the pack.
+    /// Compiles every network of the pack, on the GPU if there is one.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
-        let engine = settings.engine;
+        let place = settings.place();
         let one = |role, network: &Network, wanted: &[(&str, &[usize])]| {
             let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
-            Stage::new(role, network, &graph(network)?, engine, [network.input.width, network.input.height], wanted)
+            Stage::new(role, network, &graph(network)?, place, [network.input.width, network.input.height], wanted)
         };
         let spoof = |spoof: &pack::Spoof| {
             Ok(Spoof { stage: one("spoof", &spoof.network, &[("", &[1, 3])])?, crop: spoof.crop })
@@ -131,7 +132,7 @@ impl Compiled {
         };
         let points: [(&str, &[usize]); 2] = [("points", &[1, mesh::POINTS, 3]), ("presence", &[1, 1])];
         Ok(Self(Arc::new(Shared {
-            detector: Detector::new(&pack.detector, engine)?,
+            detector: Detector::new(&pack.detector, place)?,
             landmarks: one("landmarks", &pack.landmarks, &points)?,
             film_landmarks: one("film_landmarks", &pack.film_landmarks, &points)?,
             recognizers: pack.recognizers.iter().map(recognizer).collect::<Result<_, Fault>>()?,
@@ -147,7 +148,7 @@ impl Compiled {
 }
 
 impl Detector {
-    fn new(network: &Network, engine: Engine) -> Result<Self, Fault> {
+    fn new(network: &Network, place: Place) -> Result<Self, Fault> {
         let ports = |reason| Fault::Ports { file: network.file.clone(), reason };
         let reader = reader(network.read_out).ok_or_else(|| ports("its read-out is no detector's".into()))?;
         let side = network.input.width;
@@ -155,13 +156,13 @@ impl Detector {
             return Err(ports(format!("its input must be a multiple of {} pixels wide", reader.side_step())));
         }
         let graph = graph(network)?;
-        let coarse = Self::stage(network, reader, &graph, engine, [side; 2])?;
+        let coarse = Self::stage(network, reader, &graph, place, [side; 2])?;
         let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph holds all of it
         Ok(Self { network, reader, graph, coarse })
     }
 
     fn finer(&self, engine: Engine, width: usize, height: usize) -> Result<Finer, Fault> {
-        let stage = Self::stage(&self.network, self.reader, &self.graph, engine, [width, height])?;
+        let stage = Self::stage(&self.network, self.reader, &self.graph, Place::Cpu(engine), [width, height])?;
         let runner = Runner::new(&stage.executable);
         Ok(Finer { width, height, stage, runner })
     }
@@ -170,10 +171,10 @@ impl Detector {
         network: &Network,
         reader: &dyn Reader,
         graph: &Graph,
-        engine: Engine,
+        place: Place,
         size: [usize; 2],
     ) -> Result<Stage, Fault> {
-        Stage::new("detector", network, graph, engine, size, reader.outputs(size[0], size[1]))
+        Stage::new("detector", network, graph, place, size, reader.outputs(size[0], size[1]))
     }
 }
 
@@ -183,63 +184,6 @@ fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
         ReadOut::Blazeface => Some(&Blazeface),
         ReadOut::Yunet => Some(&Yunet),
         ReadOut::Facemesh | ReadOut::Age | ReadOut::UnitVector | ReadOut::PrintedRealShown => None,
-    }
-}
-
-fn graph(network: &Network) -> Result<Graph, Fault> {
-    let fault = |source| Fault::Network { file: network.file.clone(), source };
-    Graph::from_bytes(network.onnx.clone()).map_err(fault)
-}
-
-impl Stage {
-    /// Fails if the network does not take one picture of this size, or lacks a wanted output of that name and shape. An
-    /// output without a name is the only one.
-    fn new(
-        role: &'static str,
-        network: &Network,
-        graph: &Graph,
-        engine: Engine,
-        [width, height]: [usize; 2],
-        wanted: Vec<(String, Vec<usize>)>,
-    ) -> Result<Self, Fault> {
-        let ports = |reason: String| Fault::Ports { file: network.file.clone(), reason };
-        let shape = [1, 3, height, width];
-        let [input] = graph.inputs.as_slice() else {
-            return Err(ports(format!("it has {} inputs, not one", graph.inputs.len())));
-        };
-        let compiled = Executable::new(graph, engine, &[(&input.name, &shape)]);
-        let executable = compiled.map_err(|source| Fault::Network { file: network.file.clone(), source })?;
-        let found = &executable.inputs()[0].shape;
-        if found[..] != shape {
-            return Err(ports(format!("its input has shape {found:?}, not {shape:?}")));
-        }
-        let outputs = executable.outputs();
-        let mut places = Vec::with_capacity(wanted.len());
-        for (name, shape) in wanted {
-            let known = outputs.iter().position(|output| output.name == name || name.is_empty() && outputs.len() == 1);
-            let place = known.ok_or_else(|| ports(format!("it has no output '{name}'")))?;
-            if extents(&outputs[place].shape) != extents(&shape) {
-                let Port { name, shape: has } = &outputs[place];
-                return Err(ports(format!("its output '{name}' has shape {has:?}, not {shape:?}")));
-            }
-            places.push(place);
-        }
-        Ok(Self { role, executable, input: network.input, places })
-    }
-
-    /// Returns the wanted outputs, in that order. Records the time as a metric.
-    fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Vec<Vec<f32>>, Error> {
-        let begun = Instant::now();
-        let mut outputs = runner.run(&[&self.input.fill(planes)]).map_err(failed)?;
-        metrics::histogram!(INFERENCE_SECONDS, "network" => self.role).record(begun.elapsed().as_secs_f64());
-        Ok(self.places.iter().map(|place| std::mem::take(&mut outputs[*place])).collect())
-    }
-
-    fn mesh(&self, runner: &mut Runner, view: View, square: Square) -> Result<Mesh, Error> {
-        let map = square.crop(self.input.width);
-        let planes = resample::warped(view, map, self.input.width);
-        let outputs = self.run(runner, &planes)?;
-        Ok(mesh::read(&outputs[0], outputs[1][0], map))
     }
 }
 
@@ -290,7 +234,9 @@ impl Networks {
             let kept = self.finer.take().filter(|finer| (finer.width, finer.height) == (width, height));
             let finer = match kept {
                 Some(finer) => finer,
-                None => detector.finer(settings.engine, width, height).map_err(failed)?,
+                None => {
+                    detector.finer(settings.engine, width, height).map_err(|fault| Error::Failed(fault.to_string()))?
+                }
             };
             let Finer { stage, runner, .. } = self.finer.insert(finer);
             stage.run(runner, planes)?
@@ -386,14 +332,4 @@ impl Networks {
     pub fn template(&self, vector: &[f32]) -> Option<Template> {
         Template::new(self.shared.0.template_version, vector)
     }
-}
-
-/// Returns the shape without trailing dimensions of 1, which exporters keep or drop.
-fn extents(shape: &[usize]) -> &[usize] {
-    let len = shape.iter().rposition(|side| *side != 1).map_or(0, |last| last + 1);
-    &shape[..len]
-}
-
-fn failed(fault: impl std::error::Error) -> Error {
-    Error::Failed(fault.to_string())
 }

@@ -1,4 +1,5 @@
-//! Runs a network on burn tensors: slower than a plan, and the reference that plans are tested against.
+//! Runs a network on burn tensors: on the CPU slower than a plan, and the reference that plans are tested against; on a
+//! GPU the only executor.
 //!
 //! Ranks are known at run time only, so every value is a `Tensor<4>` whose shape has leading ones.
 
@@ -25,9 +26,9 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Fails if the network has tensors of more than four axes: its values cannot hold them.
-    pub fn new(net: &Net) -> Result<Self, Error> {
-        let device = Device::flex();
+    /// Copies the weights to the device. Fails if the network has tensors of more than four axes: its values cannot hold
+    /// them.
+    pub fn new(net: &Net, device: Device) -> Result<Self, Error> {
         for node in &net.nodes {
             if net.values[node.output].shape.len() > RANK {
                 let reason = format!("more than {RANK} axes");
@@ -45,12 +46,13 @@ impl Executor {
             inputs: net.inputs.clone(),
             outputs: net.outputs.clone(),
             readers: net.readers(),
-            device: device.clone(),
+            device,
         })
     }
 
-    /// Runs the network, with the contract of [`crate::worker::Worker::run`].
-    pub fn run(&self, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
+    /// Runs the network, with the contract of [`crate::worker::Worker::run`]. Fails if the device fails, which the CPU does
+    /// not.
+    pub fn run(&self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
         let mut values = self.constants.clone();
         for (&id, given) in self.inputs.iter().zip(inputs) {
             let shape = full(&self.shapes[id]).expect("checked on creation");
@@ -70,7 +72,8 @@ impl Executor {
         }
         let read = |&id: &ValueId| {
             let tensor = values[id].clone().expect("every output was produced");
-            tensor.into_data().try_to_vec::<f32>().expect("run-time values are f32")
+            let data = tensor.try_into_data().map_err(|error| Error::Device(error.to_string()))?;
+            Ok(data.try_to_vec::<f32>().expect("run-time values are f32"))
         };
         self.outputs.iter().map(read).collect()
     }

@@ -1,4 +1,4 @@
-//! Runs ONNX files on burn tensors or through packed CPU kernels. The crate knows tensors, not faces.
+//! Runs ONNX files through packed CPU kernels, or on burn tensors on the CPU or a GPU. The crate knows tensors, not faces.
 //!
 //! ```text
 //! file --graph--> Graph --resolve, lower, fold, simplify--> Net --plan--> packed kernels
@@ -14,6 +14,7 @@ use strum::{Display, EnumString, VariantNames};
 
 use crate::burn::Executor;
 use crate::error::Error;
+use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernels::isa::Isa;
 use crate::network::Net;
@@ -21,6 +22,7 @@ use crate::plan::Plan;
 use crate::worker::Worker;
 
 pub mod error;
+pub mod gpu;
 pub mod graph;
 pub mod kernels;
 pub mod proto;
@@ -39,11 +41,20 @@ mod step;
 pub mod tensor;
 mod worker;
 
-/// The executor that runs a network.
+/// The device that networks run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString, VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum Device {
+    #[default]
+    Cpu,
+    Gpu,
+}
+
+/// The executor that runs a network on the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString, VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum Engine {
-    /// The fastest on this device: packed kernels, since the device is the CPU.
+    /// The fastest: packed kernels.
     #[default]
     Auto,
     /// Burn tensors: the reference.
@@ -71,6 +82,7 @@ pub struct Executable {
 #[derive(Clone)]
 enum Program {
     Burn(Arc<Executor>),
+    Gpu(Arc<Executor>),
     Packed(Arc<Plan>),
 }
 
@@ -81,7 +93,7 @@ impl Executable {
     pub fn new(graph: &Graph, engine: Engine, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
         let net = resolve::network(graph, shapes)?;
         let program = match engine {
-            Engine::Burn => Program::Burn(Arc::new(Executor::new(&net)?)),
+            Engine::Burn => Program::Burn(Arc::new(Executor::new(&net, ::burn::tensor::Device::flex())?)),
             Engine::Auto | Engine::Packed => Program::Packed(Arc::new(Plan::new(&net)?)),
         };
         Ok(Self::of(&net, program))
@@ -92,6 +104,19 @@ impl Executable {
         let net = resolve::network(graph, shapes)?;
         let program = Program::Packed(Arc::new(Plan::for_isa(&net, isa)?));
         Ok(Self::of(&net, program))
+    }
+
+    /// Compiles as [`Executable::new`] does, for a GPU. It copies the weights there, and runs the network once on zeros,
+    /// since the first run compiles the shaders. Fails also if that run fails.
+    pub fn on_gpu(graph: &Graph, gpu: &Gpu, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
+        let net = resolve::network(graph, shapes)?;
+        let program = Program::Gpu(Arc::new(Executor::new(&net, gpu.device().clone())?));
+        let executable = Self::of(&net, program);
+        let zeros = executable.inputs.iter().map(|port| vec![0.0; port.shape.iter().product()]);
+        let zeros: Vec<Vec<f32>> = zeros.collect();
+        let inputs: Vec<&[f32]> = zeros.iter().map(Vec::as_slice).collect();
+        Runner::new(&executable).run(&inputs)?;
+        Ok(executable)
     }
 
     fn of(net: &Net, program: Program) -> Self {
@@ -118,6 +143,7 @@ pub struct Runner {
 
 enum Memory {
     Burn { executor: Arc<Executor>, pool: rayon::ThreadPool },
+    Gpu(Arc<Executor>),
     Packed(Worker),
 }
 
@@ -129,6 +155,7 @@ impl Runner {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
                 Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
             }
+            Program::Gpu(executor) => Memory::Gpu(executor.clone()),
             Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone())),
         };
         Self { memory, inputs: executable.inputs.clone() }
@@ -137,7 +164,7 @@ impl Runner {
     /// Runs on row-major inputs in the order of [`Executable::inputs`], images as `[N, C, H, W]`;
     /// returns row-major outputs in the order of [`Executable::outputs`].
     ///
-    /// Fails if the inputs differ from the network's in number or size.
+    /// Fails if the inputs differ from the network's in number or size, or if the GPU fails.
     pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
         if inputs.len() != self.inputs.len() {
             return Err(Error::Inputs { given: inputs.len(), wanted: self.inputs.len() });
@@ -148,9 +175,10 @@ impl Runner {
                 return Err(Error::Input { name: port.name.clone(), reason });
             }
         }
-        Ok(match &mut self.memory {
+        match &mut self.memory {
             Memory::Burn { executor, pool } => pool.install(|| executor.run(inputs)),
-            Memory::Packed(worker) => worker.run(inputs),
-        })
+            Memory::Gpu(executor) => executor.run(inputs),
+            Memory::Packed(worker) => Ok(worker.run(inputs)),
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use face::pack::Pack;
+use onnx::Device;
+use onnx::gpu::Gpu;
 use reqwest::header::CONTENT_TYPE;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -54,6 +56,9 @@ pub async fn all(config: &Config) -> Vec<(&'static str, Outcome)> {
         ("pack", pack),
         ("listen", listen),
     ];
+    if config.device == Device::Gpu {
+        trials.push(("device", Gpu::open().map(|gpu| gpu.to_string()).map_err(|error| error.to_string())));
+    }
     if let Some(address) = config.metrics {
         trials.push(("metrics_listen", self::listen(address, NUMBERS).await));
     }

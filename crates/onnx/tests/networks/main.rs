@@ -5,6 +5,8 @@
 mod agreement;
 mod conversion;
 mod damage;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod networks;
 mod openvino;
 mod operators;

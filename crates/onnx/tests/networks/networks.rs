@@ -51,7 +51,7 @@ fn inputs_of_the_wrong_number_or_size_are_refused() {
 }
 
 /// Returns the ONNX files of a folder and of the folders in it.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> =
@@ -110,12 +110,12 @@ fn faults(file: &Path) -> Vec<String> {
 }
 
 /// Returns the input's shape: one picture, and [`SIDE`] if the file leaves a side open.
-fn closed(input: &Input) -> Vec<usize> {
+pub fn closed(input: &Input) -> Vec<usize> {
     input.shape.iter().enumerate().map(|(axis, size)| size.unwrap_or(if axis == 0 { 1 } else { SIDE })).collect()
 }
 
 /// Returns a photograph of a face as planes of red, green and blue: `colour / divisor - shift`.
-fn picture(shape: &[usize], divisor: f32, shift: f32) -> Vec<f32> {
+pub fn picture(shape: &[usize], divisor: f32, shift: f32) -> Vec<f32> {
     let &[1, 3, height, width] = shape else { panic!("{shape:?} is no colour picture") };
     let photograph = image::open(project::path("tests/samples/obama.jpg")).unwrap();
     let pixels = photograph.resize_to_fill(width as u32, height as u32, FilterType::Triangle).into_rgb8();

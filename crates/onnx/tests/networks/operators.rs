@@ -1,12 +1,13 @@
-//! Compares every operator with onnxruntime, on every instruction set and on burn.
+//! Compares every operator with onnxruntime, on every instruction set, on burn, and on a GPU in a build with that feature.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use onnx::error::Error;
+use onnx::gpu::Gpu;
 use onnx::graph::Graph;
 use onnx::kernels::isa::Isa;
-use onnx::{Engine, Executable, Port, Runner};
+use onnx::{Engine, Executable, Port, Runner, gpu};
 use testkit::python;
 
 use crate::agreement;
@@ -37,10 +38,20 @@ fn faults(model: &Path) -> Vec<String> {
         let burn = Executable::new(&graph, Engine::Burn, &[])?;
         let found = run(&mut Runner::new(&burn), burn.inputs(), model)?;
         faults.extend(agreement::difference(&wanted, &found, TOLERANCE).map(|d| format!("burn: {d}")));
+        if gpu::IS_BUILT_IN {
+            faults.extend(gpu_fault(&graph, model, &wanted)?);
+        }
         Ok(faults)
     };
     let faults = case().unwrap_or_else(|error| vec![error.to_string()]);
     faults.iter().map(|fault| format!("{name}: {fault}")).collect()
+}
+
+fn gpu_fault(graph: &Graph, model: &Path, wanted: &[f32]) -> Result<Option<String>, Error> {
+    let gpu = Gpu::open().expect("tests of this feature need a GPU, or what tools/gpu installs");
+    let executable = Executable::on_gpu(graph, &gpu, &[])?;
+    let found = run(&mut Runner::new(&executable), executable.inputs(), model)?;
+    Ok(agreement::difference(wanted, &found, TOLERANCE).map(|d| format!("GPU: {d}")))
 }
 
 fn packed_faults(graph: &Graph, model: &Path, wanted: &[f32]) -> Result<Vec<String>, Error> {
