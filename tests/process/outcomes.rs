@@ -79,7 +79,7 @@ async fn each_end_says_what_to_do_next() {
     assert_eq!(provider.result(&session).await["attempt"], 2);
 
     let words = browser.told("ERROR", "ERROR").await;
-    assert_eq!(words, ["The check could not be made", "The server has a fault. It is not yours.", new_check]);
+    assert_eq!(words, ["The check could not be made", "The fault is the server's, not yours.", new_check]);
     assert!(!browser.offers_another_try().await, "it was the last attempt");
 
     let [outcome, advice, _] = browser.told("IN_PROGRESS", "slow").await;
