@@ -26,6 +26,9 @@ STAGES = {
     "everything": "everything: bytes to template",
     "find nobody in 1600 x 1200": "find nobody in 1600 x 1200",
     "shrink 8 megapixels to 256 pixels": "shrink 8 megapixels to 256 pixels",
+    "replay, LIVENESS_ACTIVE, 36 frames": "judge a liveness check: active, 36 frames",
+    "replay, LIVENESS_PASSIVE, 10 frames": "judge a liveness check: passive, 10 frames",
+    "replay, LIVENESS_PASSIVE_VIDEO, 30 frames": "judge a liveness check: passive video, 30 frames",
 }
 
 
@@ -90,13 +93,14 @@ def stages():
 def plot(measured, title):
     """Bars of the ratios of our time to that of each peer; shorter is better."""
     bars = [(task["task"], peer["peer"], peer["ratio"]) for task in measured for peer in task["peers"][1:]]
-    height, left, width = 22, 330, 330
+    height, left, width = 22, 240, 160
     scale = width / max(1.2, max(ratio[2] for *_, ratio in bars))
     rows, y, before = [], 46, None
     for task, peer, (low, middle, high) in bars:
         if task != before:
             y += 8
             rows.append(f'<text x="6" y="{y + 15}" font-weight="600">{html.escape(task)}</text>')
+            y += height
             before = task
         colour = "#2a7f62" if middle <= 1 else "#b3541e"
         end = left + middle * scale
@@ -109,7 +113,7 @@ def plot(measured, title):
     line = f'<path d="M{one:.1f} 40V{y + 4}" stroke="currentColor" stroke-dasharray="4 3"/>'
     style = "<style>svg{color:#222;background:#fff}text{fill:currentColor}@media(prefers-color-scheme:dark){svg{color:#ddd;background:#161616}}</style>"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 {y + 12}" font-family="sans-serif" font-size="14">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 464 {y + 12}" font-family="sans-serif" font-size="14">'
         f'{style}<text x="6" y="22" font-size="16" font-weight="600">{html.escape(title)}</text>'
         f'<text x="{one:.1f}" y="36" text-anchor="middle">as fast</text>{line}{"".join(rows)}</svg>\n'
     )
