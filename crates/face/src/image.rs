@@ -3,6 +3,7 @@
 //! Pixels are stored once, in the order of the file. A [`View`] says how to walk them, so that neither EXIF orientation
 //! nor a search through quarter turns copies a picture of 150 MB.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
@@ -199,6 +200,16 @@ impl View<'_> {
         let at = 3 * (self.origin + x as isize * self.step_x + y as isize * self.step_y) as usize;
         let pixel = &self.pixels[at..at + 3];
         [pixel[0], pixel[1], pixel[2]]
+    }
+
+    /// Returns pixels of row `y`, if they lie one after the other; `None` in a view that is turned or mirrored.
+    ///
+    /// # Panics
+    /// If they lie outside.
+    pub fn row(&self, y: usize, columns: Range<usize>) -> Option<&[[u8; 3]]> {
+        let start = self.origin + y as isize * self.step_y;
+        let at = |x: usize| (start + x as isize) as usize;
+        (self.step_x == 1).then(|| &self.pixels.as_chunks::<3>().0[at(columns.start)..at(columns.end)])
     }
 
     /// Returns the luma of one pixel (ITU-R BT.601), 0 to 255.

@@ -159,10 +159,11 @@ fn warp(view: View, map: Similarity, size: usize, outside: Outside) -> Planes {
             Outside::Black => usize::try_from(at).ok().filter(|at| *at < side),
             Outside::Edge => Some(at.clamp(0, side as isize - 1) as usize),
         };
-        return sampled(back, size, |x, y| match (inside(x, view.width), inside(y, view.height)) {
+        let tap = |x, y| match (inside(x, view.width), inside(y, view.height)) {
             (Some(x), Some(y)) => view.pixel(x, y).map(f32::from),
             _ => [0.0; 3],
-        });
+        };
+        return sampled(back, size, |left, top| around(left, top, tap));
     }
     let coarse = Coarse::new(view, back, size, factor, outside);
     // The centre of the first block lies at `(factor - 1) / 2`.
@@ -173,20 +174,33 @@ fn warp(view: View, map: Similarity, size: usize, outside: Outside) -> Planes {
         shift_x: to_coarse(back.shift_x),
         shift_y: to_coarse(back.shift_y),
     };
-    sampled(back, size, |x, y| coarse.block(x, y))
+    sampled(back, size, |left, top| coarse.corners(left, top))
 }
 
-fn sampled(back: Similarity, size: usize, tap: impl Fn(isize, isize) -> [f32; 3]) -> Planes {
+/// The colours at `(left, top)`, to the right of it, below it, and below that.
+type Corners = [[f32; 3]; 4];
+
+fn around(left: isize, top: isize, tap: impl Fn(isize, isize) -> [f32; 3]) -> Corners {
+    // The indices of neighbours must not overflow far outside the picture.
+    let (right, low) = (left.saturating_add(1), top.saturating_add(1));
+    [tap(left, top), tap(right, top), tap(left, low), tap(right, low)]
+}
+
+/// Returns the greatest whole number up to `at`, and the rest, from 0 to 1.
+fn split(at: f64) -> (isize, f32) {
+    // `f64::floor` would be a function call on the processors that the program is built for.
+    let towards_zero = at as isize;
+    let whole = if towards_zero as f64 > at { towards_zero.saturating_sub(1) } else { towards_zero };
+    (whole, ((at - whole as f64) as f32).clamp(0.0, 1.0))
+}
+
+fn sampled(back: Similarity, size: usize, corners: impl Fn(isize, isize) -> Corners) -> Planes {
     let mut planes = Planes::new(size, size);
     for v in 0..size {
         for u in 0..size {
             let (x, y) = back.apply(u as f64, v as f64);
-            let (left, top) = (x.floor(), y.floor());
-            let (right_share, low_share) = ((x - left) as f32, (y - top) as f32);
-            let (left, top) = (left as isize, top as isize);
-            // The indices of neighbours must not overflow far outside the picture.
-            let (right, low) = (left.saturating_add(1), top.saturating_add(1));
-            let corners = [tap(left, top), tap(right, top), tap(left, low), tap(right, low)];
+            let ((left, right_share), (top, low_share)) = (split(x), split(y));
+            let corners = corners(left, top);
             let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
             let colour = [0, 1, 2].map(|channel| {
                 let [left_top, right_top, left_low, right_low] = corners.map(|corner| corner[channel]);
@@ -232,6 +246,19 @@ impl Coarse {
         Self { left, top, width: (right - left) as usize, blocks, outside }
     }
 
+    fn corners(&self, left: isize, top: isize) -> Corners {
+        let within = |at: isize, from: isize, len: usize| {
+            usize::try_from(at.saturating_sub(from)).ok().filter(|at| at.saturating_add(1) < len)
+        };
+        let rows = self.blocks.len() / self.width;
+        let (Some(x), Some(y)) = (within(left, self.left, self.width), within(top, self.top, rows)) else {
+            return around(left, top, |x, y| self.block(x, y));
+        };
+        let pair = |row: usize| [self.blocks[row * self.width + x], self.blocks[row * self.width + x + 1]];
+        let ([left_top, right_top], [left_low, right_low]) = (pair(y), pair(y + 1));
+        [left_top, right_top, left_low, right_low]
+    }
+
     fn block(&self, x: isize, y: isize) -> [f32; 3] {
         let (mut x, mut y) = (x.saturating_sub(self.left), y.saturating_sub(self.top));
         if self.outside == Outside::Edge {
@@ -255,9 +282,11 @@ fn mean(view: View, left: usize, top: usize, factor: usize, outside: Outside) ->
         Outside::Black => factor * factor,
         Outside::Edge => rows.len() * columns.len(),
     };
+    let mut add = |pixel: [u8; 3]| sum.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u32::from(value));
     for y in rows {
-        for x in columns.clone() {
-            sum.iter_mut().zip(view.pixel(x, y)).for_each(|(sum, value)| *sum += u32::from(value));
+        match view.row(y, columns.clone()) {
+            Some(pixels) => pixels.iter().copied().for_each(&mut add),
+            None => columns.clone().for_each(|x| add(view.pixel(x, y))),
         }
     }
     sum.map(|sum| sum as f32 / count as f32)
@@ -305,6 +334,25 @@ mod tests {
         assert!(warped(image.view(), outside, 8).values.iter().all(|v| *v == 0.0));
         let beside = Similarity { shift_x: 2.0, shift_y: 2.0, ..half };
         assert_eq!(warped(image.view(), beside, 8).values[..3], [0.0; 3]);
+    }
+
+    #[test]
+    fn a_coordinate_is_split_as_floor_splits_it() {
+        for at in [0.0, 0.5, 1.0, 7.75, -0.25, -1.0, -3.5, 1e12, -1e12 - 0.5] {
+            assert_eq!(split(at), (at.floor() as isize, (at - at.floor()) as f32), "{at}");
+        }
+        assert_eq!((split(1e300).0, split(-1e300).0), (isize::MAX, isize::MIN));
+        assert!([1e300, -1e300].iter().all(|at| (0.0..=1.0).contains(&split(*at).1)));
+    }
+
+    /// Means are the same whether rows are read at once or pixel by pixel.
+    #[test]
+    fn a_turned_picture_is_shrunk_like_an_upright_one() {
+        let (upright, half) = (ramp(40, 40), Similarity { a: 0.4, b: 0.0, shift_x: 0.3, shift_y: 0.7 });
+        let rows = (0..40).rev().flat_map(|y| upright.stored_row(y).as_chunks::<3>().0.iter().rev());
+        let turned: Vec<u8> = rows.flatten().copied().collect();
+        let turned = Image::new(40, 40, turned);
+        assert_eq!(warped(turned.view().turned(2), half, 14), warped(upright.view(), half, 14));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl fmt::Display for Gpu {
 
 #[cfg(not(feature = "gpu"))]
 mod adapter {
-    use super::*;
+    use super::{Gpu, Unavailable};
 
     pub fn open() -> Result<Gpu, Unavailable> {
         Err(Unavailable::NotBuiltIn)
@@ -62,7 +62,7 @@ mod adapter {
     use ::burn::tensor::wgpu::WgpuBackend;
     use ::burn::tensor::wgpu::wgpu::DeviceType;
 
-    use super::*;
+    use super::{Device, Gpu, Unavailable};
 
     /// The variable by which burn's runtime chooses an adapter.
     const CHOICE: &str = "CUBECL_WGPU_DEFAULT_DEVICE";
