@@ -218,6 +218,7 @@ struct Coarse {
     left: isize,
     top: isize,
     width: usize,
+    height: usize,
     blocks: Vec<[f32; 3]>,
     outside: Outside,
 }
@@ -243,15 +244,14 @@ impl Coarse {
             let block = |x: isize| mean(view, x as usize * factor, y as usize * factor, factor, outside);
             blocks.extend((left..right).map(block));
         }
-        Self { left, top, width: (right - left) as usize, blocks, outside }
+        Self { left, top, width: (right - left) as usize, height: (low - top) as usize, blocks, outside }
     }
 
     fn corners(&self, left: isize, top: isize) -> Corners {
         let within = |at: isize, from: isize, len: usize| {
             usize::try_from(at.saturating_sub(from)).ok().filter(|at| at.saturating_add(1) < len)
         };
-        let rows = self.blocks.len() / self.width;
-        let (Some(x), Some(y)) = (within(left, self.left, self.width), within(top, self.top, rows)) else {
+        let (Some(x), Some(y)) = (within(left, self.left, self.width), within(top, self.top, self.height)) else {
             return around(left, top, |x, y| self.block(x, y));
         };
         let pair = |row: usize| [self.blocks[row * self.width + x], self.blocks[row * self.width + x + 1]];
@@ -264,7 +264,7 @@ impl Coarse {
         if self.outside == Outside::Edge {
             // A tap lies beyond the blocks only where there is no picture.
             x = x.clamp(0, self.width as isize - 1);
-            y = y.clamp(0, (self.blocks.len() / self.width) as isize - 1);
+            y = y.clamp(0, self.height as isize - 1);
         }
         if x < 0 || y < 0 || x >= self.width as isize {
             return [0.0; 3];
