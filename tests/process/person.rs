@@ -50,6 +50,25 @@ Promise.all(pictures).then((pictures) => {
 });
 ";
 
+/// Films the picture that the function `picture` returns; where it returns none, the last one stays.
+const FILMING: &str = "
+const canvas = document.createElement('canvas');
+[canvas.width, canvas.height] = [480, 640];
+const context = canvas.getContext('2d');
+const draw = () => {
+  const shown = picture();
+  if (shown) {
+    context.drawImage(shown, 0, 0);
+  }
+};
+draw();
+setInterval(draw, 20);
+navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
+";
+
+/// A camera cannot wait for a busy machine, and a film with gaps is refused.
+const TRIES_MAX: usize = 3;
+
 /// The centre of the person's head in the sample, and its width, in pixels.
 const HEAD: (f32, f32, f32) = (475.0, 285.0, 265.0);
 
@@ -96,6 +115,16 @@ pub async fn before(provider: &Provider, check: &Value) -> (Browser, String) {
     (browser, session)
 }
 
+/// Makes checks until one succeeds, and returns its result.
+pub async fn passed(mut check: impl AsyncFnMut() -> Value) -> Value {
+    let mut results = vec![];
+    while results.len() < TRIES_MAX && results.last().is_none_or(|result: &Value| result["status"] != "SUCCESS") {
+        results.push(check().await);
+    }
+    assert_eq!(results.last().expect("it was tried")["status"], "SUCCESS", "{results:?}");
+    results.pop().expect("it was tried")
+}
+
 impl Browser {
     pub async fn text(&self, css: &str) -> String {
         self.find(css).await.text().await.expect("it has a text")
@@ -109,6 +138,11 @@ impl Browser {
     pub async fn keep(&self, name: &str, pictures: &[String]) {
         let kept = self.page.execute_async(KEEP, vec![json!(name), json!(pictures)]).await;
         assert_eq!(kept.expect("they are pictures"), pictures.len());
+    }
+
+    /// Puts a camera before the page that shows what the function `picture` of a script returns.
+    pub async fn film(&self, picture: &str, arguments: Vec<Value>) {
+        self.page.execute(&format!("{picture}{FILMING}"), arguments).await.expect("it is a camera");
     }
 
     pub async fn press(&self, keys: &str) {
