@@ -16,6 +16,15 @@ pub struct Similarity {
     pub shift_y: f64,
 }
 
+/// Maps `(u, v)` to `(x[0] u + x[1] v + shift_x, y[0] u + y[1] v + shift_y)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Affine {
+    pub x: [f64; 2],
+    pub y: [f64; 2],
+    pub shift_x: f64,
+    pub shift_y: f64,
+}
+
 /// A square of a picture, rotated by `angle` (radians, clockwise in the picture).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Square {
@@ -79,6 +88,20 @@ impl Similarity {
     pub fn point(self, point: Point) -> Point {
         let (x, y) = self.apply(f64::from(point.x), f64::from(point.y));
         Point { x: x as f32, y: y as f32 }
+    }
+}
+
+impl Affine {
+    pub fn apply(self, u: f64, v: f64) -> (f64, f64) {
+        (self.x[0] * u + self.x[1] * v + self.shift_x, self.y[0] * u + self.y[1] * v + self.shift_y)
+    }
+
+    /// Returns the map that applies `first`, and then this one.
+    #[must_use]
+    pub fn after(self, first: Similarity) -> Self {
+        let turned = |[u, v]: [f64; 2]| [u * first.a + v * first.b, v * first.a - u * first.b];
+        let (shift_x, shift_y) = self.apply(first.shift_x, first.shift_y);
+        Self { x: turned(self.x), y: turned(self.y), shift_x, shift_y }
     }
 }
 

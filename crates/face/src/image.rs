@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use image::metadata::Orientation;
 
 use crate::Error;
+use crate::geometry::Affine;
 use crate::memory::{Memory, Reserved};
 use crate::values::picture::{ImageFormat, Point};
 
@@ -52,6 +53,16 @@ pub struct View<'a> {
     origin: isize,
     step_x: isize,
     step_y: isize,
+    /// The number of pixels in a row as they are stored.
+    stride: usize,
+}
+
+/// The pixels behind a [`View`], in rows as they are stored.
+pub struct Stored<'a> {
+    pixels: &'a [u8],
+    pub width: usize,
+    /// Maps a place in the view to its place in these rows.
+    pub place: Affine,
 }
 
 /// The size of a picture and the memory that decoding it takes, known before it is decoded.
@@ -146,6 +157,7 @@ impl Image {
             origin: 0,
             step_x: 1,
             step_y: self.width as isize,
+            stride: self.width,
         };
         match self.orientation {
             Orientation::NoTransforms => stored,
@@ -157,6 +169,20 @@ impl Image {
             Orientation::Rotate270FlipH => stored.turned(3).mirrored(),
             Orientation::Rotate270 => stored.turned(3),
         }
+    }
+}
+
+impl Stored<'_> {
+    pub fn height(&self) -> usize {
+        self.pixels.len() / (3 * self.width)
+    }
+
+    /// Returns red, green and blue of some pixels of row `y`.
+    ///
+    /// # Panics
+    /// If they lie outside.
+    pub fn row(&self, y: usize, columns: Range<usize>) -> &[u8] {
+        &self.pixels[3 * y * self.width..][..3 * self.width][3 * columns.start..3 * columns.end]
     }
 }
 
@@ -202,14 +228,20 @@ impl View<'_> {
         [pixel[0], pixel[1], pixel[2]]
     }
 
-    /// Returns pixels of row `y`, if they lie one after the other; `None` in a view that is turned or mirrored.
-    ///
-    /// # Panics
-    /// If they lie outside.
-    pub fn row(&self, y: usize, columns: Range<usize>) -> Option<&[[u8; 3]]> {
-        let start = self.origin + y as isize * self.step_y;
-        let at = |x: usize| (start + x as isize) as usize;
-        (self.step_x == 1).then(|| &self.pixels.as_chunks::<3>().0[at(columns.start)..at(columns.end)])
+    /// Returns the picture as it is stored.
+    pub fn stored(&self) -> Stored<'_> {
+        let stride = self.stride as isize;
+        // In a picture that is one pixel wide, each step leads to another row.
+        let steps = |step: isize| if step % stride == 0 { (0, step / stride) } else { (step, 0) };
+        let ((x_by_x, y_by_x), (x_by_y, y_by_y)) = (steps(self.step_x), steps(self.step_y));
+        let number = |whole: isize| whole as f64;
+        let place = Affine {
+            x: [x_by_x, x_by_y].map(number),
+            y: [y_by_x, y_by_y].map(number),
+            shift_x: number(self.origin % stride),
+            shift_y: number(self.origin / stride),
+        };
+        Stored { pixels: self.pixels, width: self.stride, place }
     }
 
     /// Returns the luma of one pixel (ITU-R BT.601), 0 to 255.
