@@ -1,5 +1,7 @@
 //! A constant of the network: weights, and the small integers that shapes are computed from.
 
+use half::f16;
+
 use crate::error::Error;
 use crate::proto::{LOCATION_EXTERNAL, TensorProto, data_type};
 
@@ -107,8 +109,8 @@ fn decode(proto: &TensorProto, raw: &[u8]) -> Option<Data> {
         data_type::FLOAT => Data::F32(proto.float_data.clone()),
         data_type::DOUBLE if is_raw => Data::F32(words(raw, |b| f64::from_le_bytes(b) as f32)),
         data_type::DOUBLE => Data::F32(proto.double_data.iter().map(|&v| v as f32).collect()),
-        data_type::FLOAT16 if is_raw => Data::F32(words(raw, |b| half(u16::from_le_bytes(b)))),
-        data_type::FLOAT16 => Data::F32(proto.int32_data.iter().map(|&v| half(v as u16)).collect()),
+        data_type::FLOAT16 if is_raw => Data::F32(words(raw, |b| f16::from_le_bytes(b).to_f32())),
+        data_type::FLOAT16 => Data::F32(proto.int32_data.iter().map(|&v| f16::from_bits(v as u16).to_f32()).collect()),
         data_type::INT64 if is_raw => Data::I64(words(raw, i64::from_le_bytes)),
         data_type::INT64 => Data::I64(proto.int64_data.clone()),
         data_type::INT32 if is_raw => Data::I64(words(raw, |b| i32::from_le_bytes(b).into())),
@@ -120,32 +122,4 @@ fn decode(proto: &TensorProto, raw: &[u8]) -> Option<Data> {
 
 fn words<T, const N: usize>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
     raw.as_chunks().0.iter().map(|&word| read(word)).collect()
-}
-
-/// Converts an IEEE 754 binary16 to f32, including subnormals, infinities and NaN.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let exponent = i32::from(bits >> 10 & 0x1f);
-    let fraction = f32::from(bits & 0x3ff);
-    match exponent {
-        0 => sign * fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::half;
-
-    #[test]
-    fn half_precision_corners() {
-        assert_eq!(half(0x3c00), 1.0);
-        assert_eq!(half(0xc000), -2.0);
-        assert_eq!(half(0x0001), 2f32.powi(-24));
-        assert_eq!(half(0x7bff), 65504.0);
-        assert_eq!(half(0xfc00), f32::NEG_INFINITY);
-        assert!(half(0x7e00).is_nan());
-    }
 }

@@ -137,15 +137,13 @@ impl Places {
         };
         let start = places.len();
         for ky in 0..window.kernel[0] {
-            for kx in 0..window.kernel[1] {
-                places.push(match (along(0, row, ky), along(1, column, kx)) {
-                    (Some(y), Some(x)) => {
-                        let place = image * input.strides[0] + y * input.strides[2] + x * input.strides[3];
-                        (input.start + place) as u32
-                    }
-                    _ => OUTSIDE,
-                });
-            }
+            let Some(y) = along(0, row, ky) else {
+                places.resize(places.len() + window.kernel[1], OUTSIDE);
+                continue;
+            };
+            let first = input.start + image * input.strides[0] + y * input.strides[2];
+            let place = |kx| along(1, column, kx).map_or(OUTSIDE, |x| (first + x * input.strides[3]) as u32);
+            places.extend((0..window.kernel[1]).map(place));
         }
         if *outside == Outside::Inside {
             let own = &mut places[start..];
