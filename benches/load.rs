@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::server::{Server, Timed};
+use crate::server::{Data, Server, Timed};
 
 #[path = "speed/rounds.rs"]
 #[expect(dead_code, reason = "there are no peers")]
@@ -74,7 +74,7 @@ async fn measure(server: &Arc<Server>, name: &str, asked: &Asked, cores: usize, 
 async fn on(cores: usize, measured: &mut Vec<Value>) {
     let data = tempfile::tempdir().expect("a folder can be made");
     let begun = Instant::now();
-    let server = Arc::new(Server::start(data.path(), cores));
+    let server = Arc::new(Server::start(&Data { folder: data.path(), database: None }, 0..cores));
     let ready = begun.elapsed();
     let session = server.open().await;
     let mut requests = vec![("match two pictures".to_owned(), Asked::MatchImages)];

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::server::{Server, Timed};
+use crate::server::{Data, Server, Timed};
 
 #[path = "speed/server.rs"]
 #[expect(dead_code, reason = "the other requests are those of `load`")]
@@ -74,7 +74,7 @@ async fn main() {
     let seconds = std::env::var("OVERLOAD_SECONDS").map_or(60, |text| text.parse().expect("a number"));
     let data = tempfile::tempdir().expect("a folder can be made");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = Arc::new(Server::start(data.path(), cores));
+    let server = Arc::new(Server::start(&Data { folder: data.path(), database: None }, 0..cores));
     let capacity = capacity(&server, cores).await;
     println!("unloaded: {capacity:.1} faces per second");
     let (uploads, reads) = load(&server, FACTOR * capacity, Duration::from_secs(seconds)).await;

@@ -1,6 +1,7 @@
 //! A server in a process of its own, as in production, and requests to it.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,23 +18,44 @@ pub struct Server {
     client: Client,
 }
 
+/// The folder of a server's data, and its database; without one it makes an SQLite file there.
+pub struct Data<'a> {
+    pub folder: &'a Path,
+    pub database: Option<String>,
+}
+
+impl Data<'_> {
+    fn set(&self, program: &mut Command) {
+        program.current_dir(self.folder).env_remove("DATABASE_URL").env("BIOSERVER_DATA", self.folder);
+        program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
+        if let Some(url) = &self.database {
+            program.env("DATABASE_URL", url);
+        }
+    }
+}
+
 /// An answer's status and latency.
 pub type Timed = (u16, Duration);
 
 impl Server {
-    /// Starts the program with its data in `data`, on the first `cores` cores.
-    pub fn start(data: &Path, cores: usize) -> Self {
-        let settings = |program: &mut Command| {
-            program.current_dir(data).env_remove("DATABASE_URL").env("BIOSERVER_DATA", data);
-            program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
-        };
+    /// Starts the program on these cores, as the first node on its data.
+    pub fn start(data: &Data, cores: Range<usize>) -> Self {
         let mut create = Command::new(env!("CARGO_BIN_EXE_bioserver"));
-        settings(create.args(["keys", "create", "--provider", "load", "--json"]));
+        data.set(create.args(["keys", "create", "--provider", "load", "--json"]));
         let made = create.output().expect("it runs");
         let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+        Self::node(data, cores, made["key"].as_str().expect("it prints the key"))
+    }
+
+    /// Starts one more node on the data of this one.
+    pub fn beside(&self, data: &Data, cores: Range<usize>) -> Self {
+        Self::node(data, cores, &self.key)
+    }
+
+    fn node(data: &Data, cores: Range<usize>, key: &str) -> Self {
         let mut serve = Command::new("taskset");
-        serve.args(["--cpu-list", &format!("0-{}", cores - 1), env!("CARGO_BIN_EXE_bioserver")]);
-        settings(serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()));
+        serve.args(["--cpu-list", &format!("{}-{}", cores.start, cores.end - 1), env!("CARGO_BIN_EXE_bioserver")]);
+        data.set(serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()));
         let mut process = serve.spawn().expect("it starts");
         let said = BufReader::new(process.stdout.take().expect("it is piped"));
         let url =
@@ -42,7 +64,7 @@ impl Server {
         Self {
             process,
             base: format!("{}/bioserver-app", url.expect("it says where it listens")),
-            key: made["key"].as_str().expect("it prints the key").to_owned(),
+            key: key.to_owned(),
             image: std::fs::read(sample).expect("the sample is in the project"),
             client: Client::new(),
         }
@@ -85,6 +107,10 @@ impl Server {
 
     pub async fn read(&self, path: &str) -> Timed {
         timed(self.client.get(format!("{}{path}", self.base)).header("apikey", &self.key)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Timed {
+        timed(self.client.delete(format!("{}{path}", self.base)).header("apikey", &self.key)).await
     }
 
     /// Returns the most memory that the server has used so far, in MiB.
