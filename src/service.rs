@@ -20,7 +20,7 @@ use crate::service::audit::recorder::Recorder;
 use crate::service::deliveries::Deliveries;
 use crate::service::epochs::EpochKeys;
 use crate::service::limits::Meters;
-use crate::service::liveness::captures::CapturePace;
+use crate::service::liveness::pace::CapturePace;
 use crate::service::rotation::KnownKeys;
 use crate::service::turns::Turns;
 use crate::service::vitals::Vitals;

@@ -18,6 +18,7 @@ use crate::store::sessions::StoredSession;
 use crate::{capture, store};
 
 pub mod captures;
+pub mod pace;
 pub mod sealed;
 
 /// The time that a capture may take to arrive, as the contract states.
