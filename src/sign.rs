@@ -15,6 +15,7 @@ use crate::sign::key::Key;
 
 pub mod certificate;
 pub mod key;
+pub mod public;
 #[cfg(test)]
 mod tests;
 
@@ -156,7 +157,7 @@ impl Signer {
     }
 }
 
-/// Returns the payload of `jws` if a key of `jwks` signed it.
+/// Returns the payload of `jws` if a key of `jwks` signed it by ES256, RS256 or `EdDSA`.
 ///
 /// The header names the key; the key, not the header, decides the algorithm.
 pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
@@ -168,18 +169,29 @@ pub fn verify(jws: &str, jwks: &Value) -> Result<Vec<u8>, Error> {
 
     let keys = jwks["keys"].as_array().map_or(&[][..], Vec::as_slice);
     let key = keys.iter().find(|key| key["kid"] == header.kid).ok_or(Error::UnknownKey(header.kid))?;
-    let algorithm: Algorithm = header.alg.parse().map_err(|_| Error::Algorithm(header.alg.clone()))?;
-    if key.get("alg").is_some_and(|alg| alg != algorithm.name()) || key.get("use").is_some_and(|r#use| r#use != "sig") {
+    let algorithm = accepted(&header.alg).ok_or_else(|| Error::Algorithm(header.alg.clone()))?;
+    let is_for_others = key.get("alg").is_some_and(|alg| *alg != header.alg);
+    if is_for_others || key.get("use").is_some_and(|r#use| r#use != "sig") {
         return Err(Error::Algorithm(header.alg));
     }
     let key = Jwk::deserialize(key)
         .and_then(|key| DecodingKey::from_jwk(&key).map_err(<serde_json::Error as de::Error>::custom));
     let key = key.map_err(|_| Error::Key("the public key is damaged"))?;
-    match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm.into()) {
+    match jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, algorithm) {
         Ok(true) => Ok(payload),
         Ok(false) => Err(Error::Forged),
         // The key belongs to another family of algorithms.
         Err(_) => Err(Error::Algorithm(header.alg)),
+    }
+}
+
+/// Returns the algorithm of this name if [`verify`] accepts it: those of this server's keys, and Ed25519, with which
+/// others sign.
+fn accepted(alg: &str) -> Option<jsonwebtoken::Algorithm> {
+    if alg == public::ED_DSA {
+        Some(jsonwebtoken::Algorithm::EdDSA)
+    } else {
+        Some(alg.parse::<Algorithm>().ok()?.into())
     }
 }
 
