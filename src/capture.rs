@@ -92,6 +92,8 @@ pub struct Capture {
     pub liveness_type: LivenessType,
     pub sdk: Option<SdkInfo>,
     pub device: Option<DeviceInfo>,
+    /// The attestation of the client, unverified: any text. It stands in `deviceInfo`.
+    pub attestation: Option<String>,
     /// The version of the text that the person agreed to before the film.
     pub consent_version: Option<String>,
     /// 1 to [`FRAMES_MAX`] frames, each later than the one before.

@@ -8,6 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
 pub mod age;
+pub mod attestation;
 pub mod audit;
 pub mod callback;
 pub mod face;

@@ -29,6 +29,7 @@ use crate::store::{self, Store};
 use crate::{callback, capture, seal};
 
 pub mod ages;
+pub mod attestations;
 pub mod audit;
 pub mod back_off;
 pub mod callbacks;

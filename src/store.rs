@@ -14,6 +14,7 @@ use crate::store::outage::Outage;
 use crate::store::postgres::Bounds;
 use crate::store::settings::Settings;
 
+pub mod attestations;
 pub mod audit;
 pub mod callbacks;
 mod column;

@@ -11,9 +11,12 @@ use crate::api::faces::face;
 use crate::api::http::payload::either::OptionalJson;
 use crate::api::http::payload::jose::Jose;
 use crate::api::http::payload::json::Json;
-use crate::api::liveness::words::{asked_type, level, wire_level, wire_measure, wire_reason, wire_state, wire_type};
+use crate::api::liveness::words::{
+    asked_type, level, wire_attestation_reason, wire_level, wire_measure, wire_reason, wire_state, wire_type,
+};
 use crate::api::wire::{Timestamp, Uri};
 use crate::api::{Api, types};
+use crate::domain::attestation::Attestation;
 use crate::domain::liveness::LivenessStatus;
 use crate::domain::look::{Consent, ConsentText, Look};
 use crate::domain::{self, Caller, SessionId};
@@ -195,6 +198,7 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
         attempt,
         attempts_max,
         consent_version: None,
+        attestation: None,
         measures: None,
         best_image_id: None,
         image: None,
@@ -216,6 +220,7 @@ fn status(Standing { asked, status, outcome, reasons_given, is_bare }: Standing)
     types::ReplayStatus {
         measures: Some(measures).filter(|measures| !measures.is_empty()),
         consent_version: outcome.consent_version,
+        attestation: outcome.attestation.map(attestation),
         best_image_id: face,
         image,
         landmarks: landmarks.map(face::wire_landmarks),
@@ -234,6 +239,10 @@ fn device(device: domain::liveness::DeviceInfo) -> types::DeviceInfo {
         os_version: device.os_version,
         camera: device.camera,
     }
+}
+
+fn attestation(Attestation { reason, kid, platform }: Attestation) -> types::Attestation {
+    types::Attestation { attested: reason.is_none(), reason: reason.map(wire_attestation_reason), platform, kid }
 }
 
 /// Builds one of two objects of the contract that have the same members.

@@ -11,6 +11,7 @@ use crate::capture::{Capture, Error, PLAIN_BYTES_MAX, TEXT_LEN_MAX, VIDEO_TYPES}
 use crate::domain::liveness::{DeviceInfo, SdkInfo, Video};
 
 const VERSION: u8 = 1;
+const NO_DEVICE: DeviceInfo = DeviceInfo { device_model: None, os_type: None, os_version: None, camera: None };
 /// Space for texts and names, besides pictures and video.
 const BESIDE_BYTES: usize = 16 << 10;
 
@@ -22,7 +23,7 @@ impl Capture {
         let mut writer = Writer::with_capacity(pictures + film + BESIDE_BYTES);
         let optional = [
             self.sdk.is_some(),
-            self.device.is_some(),
+            self.device.is_some() || self.attestation.is_some(),
             self.consent_version.is_some(),
             !self.lights.is_empty(),
             self.video.is_some(),
@@ -35,10 +36,15 @@ impl Capture {
         if let Some(SdkInfo { sdk_version }) = &self.sdk {
             writer.name("sdkInfo").texts(&[("sdkVersion", sdk_version)]);
         }
-        if let Some(DeviceInfo { device_model, os_type, os_version, camera }) = &self.device {
-            let members =
-                [("deviceModel", device_model), ("osType", os_type), ("osVersion", os_version), ("camera", camera)];
-            writer.name("deviceInfo").texts(&members);
+        if self.device.is_some() || self.attestation.is_some() {
+            let DeviceInfo { device_model, os_type, os_version, camera } = self.device.as_ref().unwrap_or(&NO_DEVICE);
+            writer.name("deviceInfo").texts(&[
+                ("deviceModel", device_model),
+                ("osType", os_type),
+                ("osVersion", os_version),
+                ("camera", camera),
+                ("attestation", &self.attestation),
+            ]);
         }
         if let Some(version) = &self.consent_version {
             writer.name("consentVersion").text(version);
@@ -70,14 +76,14 @@ impl Capture {
         let mut reader = Reader::new(encoded);
         let (mut id, mut server_random, mut liveness_type) = (None, None, None);
         let (mut sdk_info, mut device_info, mut all_frames, mut film) = (None, None, None, None);
-        let (mut consent_version, mut lights) = (None, vec![]);
+        let (mut attestation, mut consent_version, mut lights) = (None, None, vec![]);
         reader.map("the capture", |reader, name| {
             match name {
                 "id" => id = Some(reader.text(name)?),
                 "serverRandom" => server_random = Some(random(reader.sent(name)?)?),
                 "mode" => liveness_type = Some(mode(&reader.text(name)?)?),
                 "sdkInfo" => sdk_info = Some(sdk(reader)?),
-                "deviceInfo" => device_info = Some(device(reader)?),
+                "deviceInfo" => (device_info, attestation) = device(reader)?,
                 "consentVersion" => consent_version = Some(reader.text(name)?),
                 "frames" => all_frames = Some(frames(reader)?),
                 "lights" => lights = times(reader)?,
@@ -93,6 +99,7 @@ impl Capture {
             liveness_type: liveness_type.ok_or_else(|| missing("the capture", "mode"))?,
             sdk: sdk_info,
             device: device_info,
+            attestation,
             consent_version,
             frames: all_frames.ok_or_else(|| missing("the capture", "frames"))?,
             lights,
@@ -188,20 +195,23 @@ fn sdk(reader: &mut Reader) -> Result<SdkInfo, Error> {
     Ok(sdk)
 }
 
-fn device(reader: &mut Reader) -> Result<DeviceInfo, Error> {
-    let mut device = DeviceInfo::default();
+/// Reads `deviceInfo`; returns the device, unless nothing is stated about it, and the attestation of the client.
+fn device(reader: &mut Reader) -> Result<(Option<DeviceInfo>, Option<String>), Error> {
+    let (mut device, mut attestation) = (DeviceInfo::default(), None);
     reader.map("deviceInfo", |reader, name| {
         let member = match name {
             "deviceModel" => &mut device.device_model,
             "osType" => &mut device.os_type,
             "osVersion" => &mut device.os_version,
             "camera" => &mut device.camera,
+            "attestation" => &mut attestation,
             _ => return Ok(false),
         };
         *member = Some(reader.text(name)?);
         Ok(true)
     })?;
-    Ok(device)
+    let is_stated = device != DeviceInfo::default() || attestation.is_none();
+    Ok((is_stated.then_some(device), attestation))
 }
 
 fn video(reader: &mut Reader) -> Result<Video, Error> {

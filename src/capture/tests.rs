@@ -31,6 +31,7 @@ fn capture() -> Capture {
         liveness_type: LivenessType::PassiveVideo,
         sdk: Some(SdkInfo { sdk_version: Some("1.0.0".to_owned()) }),
         consent_version: Some("2026-02".to_owned()),
+        attestation: Some("a.b.c".to_owned()),
         device: Some(DeviceInfo { os_type: Some("Android".to_owned()), ..DeviceInfo::default() }),
         frames: (0..3).map(|number| Frame { t_ms: 100 * number, jpeg: jpeg(64, 48) }).collect(),
         lights: vec![],
@@ -149,6 +150,17 @@ fn clients_may_differ_a_little() {
     }
     value.as_map_mut().expect("it is a map").push(("theirs".into(), 1.into()));
     assert_eq!(decode(written(&value)), Ok(Capture { sdk: None, ..capture() }));
+}
+
+#[test]
+fn an_attestation_stands_with_or_without_a_device() {
+    for device in [capture().device, None] {
+        // Whatever its form and length: the capture is not refused for it.
+        for attestation in [Some(String::new()), Some("x".repeat(100_000)), None] {
+            let capture = Capture { device: device.clone(), attestation, ..capture() };
+            assert_eq!(decode(capture.encode()), Ok(capture));
+        }
+    }
 }
 
 /// Writers that do not know the length beforehand use indefinite lengths.

@@ -48,6 +48,9 @@ pub struct Args {
     /// The version of the provider's consent text that the person agreed to
     #[arg(long, value_name = "VERSION")]
     consent_version: Option<String>,
+    /// A file with the attestation of the client, as docs/capture.md describes it
+    #[arg(long, value_name = "FILE")]
+    attestation: Option<PathBuf>,
     /// Shows the task of the check and sends nothing
     #[arg(long)]
     show: bool,
@@ -59,7 +62,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         |version: &str| format!("{}/{version}/bio-sessions/{}", args.server.trim_end_matches('/'), args.session);
     let with_key = |request: RequestBuilder| request.bearer_auth(&args.key);
     let parameters = good(with_key(http.get(session("v2") + "/liveness-parameters")).send().await?).await?;
-    let check = Check { consent_version: args.consent_version, ..Check::read(&parameters.json().await?)? };
+    let attestation = args.attestation.as_deref().map(attestation).transpose()?;
+    let check = Check { consent_version: args.consent_version, attestation, ..Check::read(&parameters.json().await?)? };
     print(check.shown() + "\n")?;
     if args.show {
         return Ok(());
@@ -119,6 +123,8 @@ pub struct Check {
     certificate: Vec<u8>,
     /// The version of the provider's text that the person agreed to; [`Check::read`] leaves it out.
     consent_version: Option<String>,
+    /// The attestation of the client; [`Check::read`] leaves it out.
+    attestation: Option<String>,
 }
 
 impl Check {
@@ -146,6 +152,7 @@ impl Check {
             },
             certificate: STANDARD.decode(certificate)?,
             consent_version: None,
+            attestation: None,
         })
     }
 
@@ -157,6 +164,7 @@ impl Check {
             liveness_type: self.asked.liveness_type,
             sdk: Some(SdkInfo { sdk_version: Some(env!("CARGO_PKG_VERSION").to_owned()) }),
             device: None,
+            attestation: self.attestation.clone(),
             frames,
             lights: self.asked.lights.iter().map(|shown| shown.from_ms).collect(),
             video: None,
@@ -176,6 +184,11 @@ impl Check {
             words => format!("{}: look at the camera, then {}", self.asked.liveness_type, words.join(", then ")),
         }
     }
+}
+
+fn attestation(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(text.trim().to_owned())
 }
 
 fn frames(path: &Path, fps: u32) -> anyhow::Result<Vec<Frame>> {

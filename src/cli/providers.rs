@@ -1,4 +1,4 @@
-//! `bioserver providers`: manages providers: their limits, looks, callback secrets and origins.
+//! `bioserver providers`: manages providers: their limits, looks, callback secrets, attestation keys and origins.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,9 @@ use crate::cli::output::{print, table};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Limits;
+use crate::domain::attestation::AttestationPolicy;
 use crate::service::providers::{self, Change};
-use crate::service::{callbacks, looks, origins};
+use crate::service::{attestations, callbacks, looks, origins};
 use crate::store::Store;
 use crate::store::providers::ListedProvider;
 
@@ -44,6 +45,8 @@ enum Action {
         #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "rotate", value_parser = clap::value_parser!(u16).range(0..=8760))]
         overlap: u16,
     },
+    /// Shows and changes the keys that attest a provider's capture clients, and whether checks require an attestation
+    Attestation(Attestation),
     /// Lists and changes the origins of a provider's pages, from which browsers may call the server
     Origins {
         /// The provider's name
@@ -87,6 +90,21 @@ struct Look {
     none: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct Attestation {
+    /// The provider's name
+    name: String,
+    /// A JWK set with 1 to 10 public keys, which replace the ones before; docs/capture.md describes it
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Fails checks without a valid attestation; otherwise results only record it
+    #[arg(long, value_name = "yes|no")]
+    required: Option<YesNo>,
+    /// Removes all keys, so that attestations are no longer verified
+    #[arg(long, conflicts_with_all = ["keys", "required"])]
+    none: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum YesNo {
     Yes,
@@ -107,6 +125,7 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
             let overlap = rotate.then(|| TimeDelta::hours(overlap.into()));
             secret(config, &store, &name, overlap).await?
         }
+        Action::Attestation(attestation) => attest(config, &store, attestation).await?,
         Action::Origins { name, add, remove } => origins(&store, &name, &add, &remove).await?,
     };
     store.close().await;
@@ -165,6 +184,32 @@ async fn secret(config: &Config, store: &Store, name: &str, overlap: Option<Time
     };
     let secret = secret.with_context(|| format!("there is no provider named '{name}'"))?;
     Ok(secret.text() + "\n")
+}
+
+async fn attest(config: &Config, store: &Store, asked: Attestation) -> anyhow::Result<String> {
+    let (master, now) = (config.master_key.master()?, Clock::default().now());
+    let Attestation { name, keys, required, none } = asked;
+    if none {
+        attestations::remove(store, &master, &name, now).await?;
+    }
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        attestations::read(&text).with_context(|| format!("{} cannot be used", file.display()))
+    };
+    let keys = keys.as_ref().map(read).transpose()?;
+    let change = attestations::Change { keys, is_required: required.map(|answer| answer == YesNo::Yes) };
+    let policy = if change == attestations::Change::default() {
+        attestations::of_named(store, &master, &name).await?
+    } else {
+        Some(attestations::change(store, &master, &name, change, now).await?)
+    };
+    let Some(AttestationPolicy { is_required, keys }) = policy else {
+        return Ok(format!("{name}: no keys; attestations are not verified\n"));
+    };
+    let text = |key: &Value, member: &str| key[member].as_str().unwrap_or_default().to_owned();
+    let rows = table(["KID", "ALGORITHM"], keys.iter().map(|key| [text(key, "kid"), text(key, "alg")]));
+    let meaning = if is_required { "required" } else { "recorded, and not required" };
+    Ok(format!("{name}: attestations are {meaning}\n{rows}"))
 }
 
 async fn origins(store: &Store, name: &str, add: &[String], remove: &[String]) -> anyhow::Result<String> {

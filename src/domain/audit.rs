@@ -44,6 +44,7 @@ pub enum Work {
     KeyCreated,
     KeyRevoked,
     ProviderLimited,
+    AttestationChanged,
     CallbackSecretRotated,
     SigningKeyRotated,
     CaptureKeysRotated,

@@ -17,6 +17,7 @@ use crate::store::liveness::LivenessCheck;
 use crate::store::sessions::StoredSession;
 use crate::{capture, store};
 
+pub mod attestation;
 pub mod captures;
 pub mod pace;
 pub mod sealed;

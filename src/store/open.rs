@@ -26,6 +26,7 @@ macro_rules! schema {
             (9, "records", include_str!(concat!("../../migrations/", $folder, "/0009_records.sql"))),
             (10, "looks", include_str!(concat!("../../migrations/", $folder, "/0010_looks.sql"))),
             (11, "origins", include_str!(concat!("../../migrations/", $folder, "/0011_origins.sql"))),
+            (12, "attestations", include_str!(concat!("../../migrations/", $folder, "/0012_attestations.sql"))),
         ])
     };
 }

@@ -282,8 +282,10 @@ async fn only_serve_and_migrate_change_a_schema() {
     let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let newest = "SELECT MAX(version) FROM _sqlx_migrations";
     let version: i64 = sqlx::query_scalar(newest).fetch_one(&mut database).await.unwrap();
-    assert_eq!(version, 11, "this test undoes step 11");
-    for undone in ["DROP TABLE provider_origins", "DELETE FROM _sqlx_migrations WHERE version = 11"] {
+    assert_eq!(version, 12, "this test undoes step 12");
+    for undone in
+        ["ALTER TABLE providers DROP COLUMN attestation_sealed", "DELETE FROM _sqlx_migrations WHERE version = 12"]
+    {
         sqlx::query(undone).execute(&mut database).await.unwrap();
     }
     let before: i64 = sqlx::query_scalar(newest).fetch_one(&mut database).await.unwrap();

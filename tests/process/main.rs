@@ -1,6 +1,7 @@
 //! Tests the program as users run it: as a separate process, with real networks and real HTTP.
 
 mod attacks;
+mod attestation;
 mod audit;
 mod axe;
 mod backup;

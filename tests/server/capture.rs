@@ -83,6 +83,7 @@ fn capture() -> Capture {
         liveness_type: LivenessType::Active,
         sdk: None,
         consent_version: Some("2026-02".to_owned()),
+        attestation: Some("eyJ…".to_owned()),
         device: Some(DeviceInfo { device_model: Some("T\u{e9}l\u{e9}phone".to_owned()), ..DeviceInfo::default() }),
         frames: (0..3).map(|number| Frame { t_ms: 100 * number, jpeg: jpeg.clone() }).collect(),
         lights: vec![],

@@ -1,8 +1,11 @@
 //! An attacker who can write to the database, but has no key, cannot get anything false signed.
 
+use bioserver::domain::Permission;
 use bioserver::domain::liveness::LivenessStatus;
 use bioserver::seal::Key;
+use bioserver::service::attestations;
 use bioserver::service::liveness::captures;
+use bioserver::sign::Algorithm;
 use bioserver::store;
 use bioserver::store::sessions::StoredSession;
 use chrono::TimeDelta;
@@ -10,6 +13,7 @@ use face::values::liveness::Reason;
 use serde_json::json;
 
 use crate::app::TestApp;
+use crate::attestation::{self, BackEnd};
 use crate::both::on_both;
 use crate::ending::{images, session_id, settle};
 use crate::liveness::{Sealed, begin, state, status_path, tell};
@@ -19,6 +23,7 @@ use crate::sessions::open;
 on_both!(
     a_decision_that_was_written_into_the_database_is_not_signed,
     the_result_of_another_check_is_not_signed,
+    keys_that_were_written_into_the_database_attest_nobody,
     a_session_whose_row_was_changed_is_not_signed,
     a_session_from_before_there_were_epochs_works_until_it_ends,
 );
@@ -97,6 +102,31 @@ async fn the_result_of_another_check_is_not_signed(app: TestApp) {
     assert!(store::liveness::finish(&mut tx, &second, LivenessStatus::Success, &result).await.expect("it writes"));
     tx.commit().await.expect("it commits");
     is_refused(&app, &status_path(&session)).await;
+}
+
+async fn keys_that_were_written_into_the_database_attest_nobody(app: TestApp) {
+    let (ours, theirs) = (BackEnd::new(&app, Algorithm::Es256, "ours"), BackEnd::new(&app, Algorithm::Es256, "theirs"));
+    app.make_key("attacker", &Permission::ALL, None).await;
+    attestation::register(&app, "provider", &[&ours.jwk], true).await;
+    attestation::register(&app, "attacker", &[&theirs.jwk], false).await;
+    app.tamper(
+        "UPDATE providers SET attestation_sealed =
+             (SELECT attestation_sealed FROM providers WHERE name = 'attacker') WHERE name = 'provider'",
+    )
+    .await;
+    let session = attestation::send(&app, |payload| Some(theirs.attests(&payload))).await;
+    for _ in 0..4 {
+        settle(&app).await;
+        app.deps.clock.advance(TimeDelta::seconds(2));
+    }
+    let status = state(&app, &session).await;
+    assert_eq!((&status["status"], status.get("attestation")), (&json!("ERROR"), None));
+    // The operator registers the keys again.
+    attestations::remove(&app.deps.store, &app.deps.master, "provider", app.deps.clock.now()).await.expect("they go");
+    attestation::register(&app, "provider", &[&ours.jwk], true).await;
+    let session = attestation::send(&app, |payload| Some(ours.attests(&payload))).await;
+    settle(&app).await;
+    assert_eq!(state(&app, &session).await["attestation"]["attested"], true);
 }
 
 async fn a_session_whose_row_was_changed_is_not_signed(app: TestApp) {

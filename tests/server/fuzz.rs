@@ -134,6 +134,7 @@ fn capture() -> Capture {
         liveness_type: LivenessType::PassiveVideo,
         sdk: Some(SdkInfo { sdk_version: Some("1.0.0".to_owned()) }),
         device: None,
+        attestation: Some("a.b.c".to_owned()),
         consent_version: Some("2026-02".to_owned()),
         frames: (0..3).map(|number| Frame { t_ms: 100 * u32::from(number), jpeg: frame(number) }).collect(),
         lights: vec![500, 1000],

@@ -60,6 +60,7 @@ impl Sealed {
             liveness_type: text("type").parse().expect("it is a type"),
             sdk: Some(SdkInfo { sdk_version: Some("1.2.3".to_owned()) }),
             device: Some(DeviceInfo { device_model: Some("A phone".to_owned()), ..DeviceInfo::default() }),
+            attestation: None,
             consent_version: None,
             frames: (0..3).map(|number| Frame { t_ms: u32::from(number) * 100, jpeg: frame(number) }).collect(),
             lights: vec![],

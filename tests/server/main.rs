@@ -5,6 +5,7 @@
 mod ages;
 mod app;
 mod at_rest;
+mod attestation;
 mod audit;
 mod both;
 mod callbacks;

@@ -2,7 +2,10 @@
 
 use face::values::liveness::{self, Measure, Reason};
 
-use crate::api::types::{AskedLivenessType, LivenessMeasure, LivenessType, ReplayReason, ReplayState, SecurityLevel};
+use crate::api::types::{
+    AskedLivenessType, AttestationReason, LivenessMeasure, LivenessType, ReplayReason, ReplayState, SecurityLevel,
+};
+use crate::domain::attestation;
 use crate::domain::liveness::LivenessStatus;
 
 pub fn asked_type(asked: AskedLivenessType) -> liveness::LivenessType {
@@ -46,9 +49,14 @@ words!(
 words!(
     wire_reason: Reason => ReplayReason,
     NoFace, MultipleFaces, TooShort, PoorQuality, ChallengeNotPerformed, LightNotReflected, FlatLight, EyesClosed, FaceChanged, Cut, FlatMotion, Frozen,
-    Injected, SpoofNetwork
+    Injected, SpoofNetwork, NotAttested
 );
 words!(
     wire_measure: Measure => LivenessMeasure,
-    Face, Eyes, Movements, OnePerson, Continuity, Relief, Life, Renewal, Camera, SpoofNetwork, Light
+    Face, Eyes, Movements, OnePerson, Continuity, Relief, Life, Renewal, Camera, SpoofNetwork, Light, Attestation
+);
+words!(
+    wire_attestation_reason: attestation::AttestationReason => AttestationReason,
+    Missing, TooLong, Malformed, UnknownKey, WrongAlgorithm, WrongSignature, OtherCheck, LifetimeTooLong, NotYetValid,
+    Expired
 );

@@ -12,15 +12,17 @@ use face::{Best, LivenessCapture, Verdict, age};
 use tokio::time::{Instant, timeout};
 
 use crate::capture::Capture;
+use crate::domain::attestation::{Attestation, AttestationPolicy};
 use crate::domain::audit::{Entry, Work};
 use crate::domain::liveness::{DeviceInfo, LivenessStatus, Video};
 use crate::domain::usage::Counted;
 use crate::domain::{Moment, SessionId};
 use crate::service::faces::best::{self, PreparedFace};
+use crate::service::liveness::attestation::{self, Attested};
 use crate::service::liveness::sealed::{self, BestImage, CheckRequest, Outcome};
 use crate::service::sessions::sealed::LiveSession;
 use crate::service::storage::{self, StoredMedium};
-use crate::service::{Deps, Error, audit, back_off, callbacks, sessions};
+use crate::service::{Deps, Error, attestations, audit, back_off, callbacks, sessions};
 use crate::store;
 use crate::store::liveness::{ExhaustedCheck, GivenBack, Lease, LeasedCapture};
 
@@ -59,6 +61,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let live = sessions::sealed::open(deps, leased.session.clone()).await?;
     let asked = CheckRequest::open(&leased.asked_sealed, &live, leased.due)?;
     let capture = Capture::decode(&asked.open_capture(&live, &leased.capture_sealed)?.into())?;
+    let attested = attested(deps, leased, &asked, capture.attestation.as_deref()).await?;
     let film = LivenessCapture {
         asked: asked.shown_in(&capture),
         level: asked.level,
@@ -67,7 +70,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     };
     let begun = Instant::now();
     let every = deps.policy().check_lease / RENEWALS;
-    let verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
+    let mut verdict = match meanwhile(deps.face_engine.check_liveness(film), every, || renew(deps, leased)).await {
         Ok(verdict) => verdict,
         Err(face::Error::Busy { retry_after }) => {
             let after = TimeDelta::from_std(retry_after).unwrap_or(RETRY_AFTER);
@@ -78,6 +81,11 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     };
     deps.pace.measured(begun.elapsed());
 
+    if let Some((attestation, policy)) = &attested
+        && policy.is_required
+    {
+        attestation::require(&mut verdict, attestation);
+    }
     let status = status(&verdict);
     let mut outcome = Outcome {
         reasons: verdict.reasons,
@@ -85,6 +93,7 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
         device: capture.device,
         sdk: capture.sdk,
         consent_version: capture.consent_version,
+        attestation: attested.map(|(attestation, _)| attestation),
         best: None,
         video: None,
     };
@@ -103,6 +112,22 @@ pub async fn perform(deps: &Deps, leased: &LeasedCapture) -> Result<Option<(Live
     let verdict = SealedVerdict { status, reasons: &outcome.reasons, result_sealed };
     let ended = finish(deps, leased, &verdict, prepared.as_ref()).await?;
     Ok(ended.then_some((status, outcome.reasons)))
+}
+
+/// Judges the attestation of a capture; `None` if its provider has no keys for that.
+async fn attested(
+    deps: &Deps,
+    leased: &LeasedCapture,
+    asked: &CheckRequest,
+    sent: Option<&str>,
+) -> Result<Option<(Attestation, AttestationPolicy)>, Error> {
+    let mut tx = deps.store.read().await?;
+    let policy = attestations::of(&mut tx, &deps.master, leased.session.provider).await?;
+    drop(tx);
+    let Some(policy) = policy else { return Ok(None) };
+    let attested = Attested { session: leased.session.id, asked, arrived: leased.received };
+    let attestation = attested.judge(&policy, sent)?;
+    Ok(Some((attestation, policy)))
 }
 
 /// Calls `again` at an interval until `work` is done.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::capture::Capture;
+use crate::domain::attestation::Attestation;
 use crate::domain::liveness::{DeviceInfo, LivenessStatus, SdkInfo};
 use crate::domain::{FaceId, Moment};
 use crate::service::Error;
@@ -60,6 +61,9 @@ pub struct Outcome {
     /// The version of the text that the person agreed to, as the capture client states.
     #[serde(default)]
     pub consent_version: Option<String>,
+    /// The judgement of the client's attestation; `None` if the provider has no keys for that.
+    #[serde(default)]
+    pub attestation: Option<Attestation>,
     /// The best frame; only if the capture was accepted.
     pub best: Option<BestImage>,
     pub video: Option<StoredMedium>,

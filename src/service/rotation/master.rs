@@ -7,7 +7,7 @@ use crate::seal::master::Master;
 use crate::seal::{self, vault};
 use crate::service::server_keys::LISTED_MAX;
 use crate::service::sessions::sealed;
-use crate::service::{audit, callbacks, epochs, erasures, server_keys};
+use crate::service::{attestations, audit, callbacks, epochs, erasures, server_keys};
 use crate::store::{self, Store};
 
 /// The rows that are read at once.
@@ -36,6 +36,7 @@ pub struct Places<'a> {
 pub async fn reseal(places: &Places<'_>, master: &Master, now: Moment) -> Result<usize, Error> {
     let mut count = server_keys(places, master).await?;
     count += callback_secrets(places, master).await?;
+    count += attestation_keys(places, master).await?;
     count += sessions(places, master).await?;
     count += epoch_keys(places, master, now).await?;
     if count == 0 {
@@ -90,6 +91,18 @@ async fn callback_secrets(Places { store, .. }: &Places<'_>, master: &Master) ->
         }
         tx.commit().await?;
     }
+    Ok(count)
+}
+
+async fn attestation_keys(Places { store, .. }: &Places<'_>, master: &Master) -> Result<usize, Error> {
+    let mut count = 0;
+    let mut tx = store.begin().await?;
+    for (provider, before) in store::attestations::all(&mut tx).await? {
+        if let Some(sealed) = anew(master, attestations::place(provider), &before)? {
+            count += usize::from(store::attestations::reseal(&mut tx, provider, &before, &sealed).await?);
+        }
+    }
+    tx.commit().await?;
     Ok(count)
 }
 

@@ -77,7 +77,7 @@ fn the_page_derives_and_seals_as_this_server_does() {
         let sealed = answer["sealed"].as_str().expect("it is text");
         let sdk = Some(SdkInfo { sdk_version: Some("capture page".to_owned()) });
         let device = Some(DeviceInfo { camera: Some("A camera".to_owned()), ..DeviceInfo::default() });
-        let expected = Capture { sdk, device, lights: shown, ..expected.clone() };
+        let expected = Capture { sdk, device, attestation: None, lights: shown, ..expected.clone() };
         assert_eq!(capture::open(&key.copy(), sealed.as_bytes()), Ok(expected));
     }
 }

@@ -6,6 +6,7 @@ use bioserver::capture::key::kid;
 use bioserver::domain::Moment;
 use bioserver::seal::Key;
 use bioserver::seal::master::Master;
+use bioserver::service::attestations::{self, Change};
 use bioserver::service::rotation::{self, Error, master};
 use bioserver::service::{Deps, callbacks, capture_keys, signing};
 use bioserver::sign::verify;
@@ -156,6 +157,9 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     let secrets = async |master: &Master| callbacks::secrets(store, master, of, now).await.map(|found| found.len());
     callbacks::secret_of(store, &before.master, "sp", now).await.expect("it is made");
     callbacks::rotate(store, &before.master, "sp", now, TimeDelta::hours(1)).await.expect("it is rotated");
+    let keys = attestations::read(&before.signer.jwks().to_string()).expect("they are keys");
+    let change = Change { keys: Some(keys), is_required: Some(true) };
+    let attested_by = attestations::change(store, &before.master, "sp", change, now).await.expect("it is registered");
     // This session is from before epochs were introduced.
     let old = session(of, now, now.plus(TimeDelta::hours(1)));
     let place = format!("sessions/{}/key", old.id);
@@ -168,9 +172,9 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     let new = Master::make();
     let both = new.clone().beside(&before.master);
     let places = master::Places { store, media: &before.media, owner: before.owner };
-    // There are three keys of the server, two secrets, one session, and the keys of the next hours.
+    // There are three keys of the server, two secrets, a provider's keys, one session, and the keys of the next hours.
     let count = master::reseal(&places, &both, now).await.expect("it is done");
-    assert!(count > 3 + 2 + 1, "{count}");
+    assert!(count > 3 + 2 + 1 + 1, "{count}");
     assert_eq!(master::reseal(&places, &both, now).await.expect("it is done"), 0, "once is enough");
     let with = |master: &Master| Deps { master: master.clone(), epochs: Arc::default(), ..before.clone() };
     let after = node(&with(&new)).await;
@@ -178,6 +182,9 @@ async fn everything_is_sealed_by_the_new_master_key(settings: Settings) {
     tasks::settle(&after).await.expect("every step succeeds");
     assert_eq!(secrets(&new).await.expect("they open"), 2);
     assert!(secrets(&before.master).await.is_err());
+    let attesting = async |master: &Master| attestations::of_named(store, master, "sp").await;
+    assert_eq!(attesting(&new).await.expect("they open"), Some(attested_by));
+    assert!(attesting(&before.master).await.is_err());
     let mut tx = store.read().await.expect("it reads");
     let kept = store::sessions::find(&mut tx, of, old.id, now).await.expect("it reads").expect("it is alive");
     assert!(new.unwrap(&place, &kept.key_sealed).is_ok());

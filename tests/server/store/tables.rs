@@ -23,6 +23,7 @@ on_both!(
     usage_stays_the_same_when_it_is_added_up,
     nodes_add_up_each_event_once,
     a_providers_limits_come_with_its_keys,
+    keys_of_attestations_are_set_resealed_and_removed,
     one_key_of_an_algorithm_signs,
     work_without_a_commit_leaves_no_trace,
     opening_again_keeps_everything,
@@ -240,6 +241,23 @@ async fn nodes_add_up_each_event_once(settings: Settings) {
     assert_eq!(added.len(), 61);
     let mut tx = store.read().await.unwrap();
     assert_eq!(store::usage::between(&mut tx, provider.id, last, last).await.unwrap()[0].count, 60);
+}
+
+async fn keys_of_attestations_are_set_resealed_and_removed(settings: Settings) {
+    use store::attestations;
+    let store = open(&settings).await;
+    let (one, other) = (provider(&store, "one").await.id, provider(&store, "other").await.id);
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(attestations::of(&mut tx, one).await.unwrap(), None);
+    assert_eq!(attestations::of(&mut tx, ProviderId(Uuid::now_v7())).await.unwrap(), None);
+    attestations::set(&mut tx, one, Some(b"sealed")).await.unwrap();
+    assert_eq!(attestations::of(&mut tx, other).await.unwrap(), None);
+    assert_eq!(attestations::all(&mut tx).await.unwrap(), [(one, b"sealed".to_vec())]);
+    assert!(attestations::reseal(&mut tx, one, b"sealed", b"anew").await.unwrap());
+    assert!(!attestations::reseal(&mut tx, one, b"sealed", b"again").await.unwrap(), "it has changed");
+    assert_eq!(attestations::of(&mut tx, one).await.unwrap(), Some(b"anew".to_vec()));
+    attestations::set(&mut tx, one, None).await.unwrap();
+    assert_eq!(attestations::all(&mut tx).await.unwrap(), []);
 }
 
 async fn one_key_of_an_algorithm_signs(settings: Settings) {

@@ -97,6 +97,9 @@ pub enum Reason {
     Injected,
     /// The networks against spoofs take the face for a print or a screen.
     SpoofNetwork,
+    /// Nobody whom the provider trusts attests that its own client made the capture. No film shows this: the server
+    /// adds it for a provider that requires an attestation.
+    NotAttested,
 }
 
 impl Reason {
@@ -139,6 +142,8 @@ pub enum Measure {
     SpoofNetwork,
     /// Colours of a screen that the face reflects.
     Light,
+    /// An attestation of the client, which the server verifies for a provider that requires one.
+    Attestation,
 }
 
 /// One picture of a capture.
