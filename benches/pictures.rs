@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use face::networks::{Compiled, Networks, Settings};
 use face::pack::Pack;
 use face::{Error, Picture, WantedFace};
+use image::DynamicImage;
 use image::imageops::FilterType;
-use image::{DynamicImage, RgbImage};
 use serde_json::{Value, json};
 
 use crate::rounds::{Peer, measure, timed};
 
+#[path = "speed/nobody.rs"]
+mod nobody;
 #[path = "speed/rounds.rs"]
 mod rounds;
 
@@ -63,11 +65,11 @@ fn pictures(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         std::fs::write(&path, bytes.into_inner()).expect("there is room");
         (name, path)
     };
-    let wall = RgbImage::from_fn(1600, 1200, |x, y| image::Rgb([(x / 8) as u8, (y / 8) as u8, 128]));
+    let nobody = nobody::nobody(&decoded.to_rgb8());
     vec![
         ("one face in 1 megapixel", sample),
         write("one face in 12 megapixels", decoded.resize_exact(3098, 3871, FilterType::Triangle)),
-        write("nobody in 2 megapixels", wall.into()),
+        write("nobody in 2 megapixels", nobody.into()),
     ]
 }
 

@@ -15,6 +15,9 @@ use face::values::liveness::{Challenge, LivenessType, SecurityLevel};
 use face::workers::{self, Workers};
 use face::{Asked, FaceEngine, LivenessCapture, Picture, WantedFace, mesh, quality, recognize, resample};
 
+#[path = "speed/nobody.rs"]
+mod nobody;
+
 const SAMPLES: [&str; 4] = ["biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
@@ -61,7 +64,8 @@ fn stages(criterion: &mut Criterion) {
     let whole = picture(bytes.clone());
     group.bench_function("everything", |b| b.iter(|| networks.describe(&whole).expect("it shows a face")));
 
-    let nobody = Image::new(1600, 1200, vec![128; 3 * 1600 * 1200]);
+    let photograph = image::load_from_memory(bytes).expect("it is a picture").to_rgb8();
+    let nobody = Image::new(1600, 1200, nobody::nobody(&photograph).into_raw());
     group.bench_function("find nobody in 1600 x 1200", |b| {
         b.iter(|| find::largest(&mut networks, &nobody, Turns::None).expect("it runs"));
     });

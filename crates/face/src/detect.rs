@@ -7,7 +7,10 @@ pub mod blazeface;
 pub mod yunet;
 
 /// A row shows a possible face if its confidence is above this.
-pub const CONFIDENCE_MIN: f32 = 0.5;
+const CONFIDENCE_MIN: f32 = 0.5;
+/// A row hints at a face that is too small for the detector if its confidence is above this. Of faces a third as wide as
+/// BlazeFace needs, nearly all have more, and few places without a face have.
+pub const HINT_MIN: f32 = 0.1;
 /// Two rows show one face if their boxes overlap by more than this.
 pub const OVERLAP_MAX: f32 = 0.3;
 /// The most rows that are merged, most confident first: a picture made to please the network must not stall it.
@@ -25,6 +28,15 @@ pub struct Detection {
     pub confidence: f32,
 }
 
+/// The places of faces that a detector sees, most confident first.
+#[derive(Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Possible faces.
+    pub faces: Vec<Detection>,
+    /// Places where a finer look may find a face: those of the faces, and less confident ones.
+    pub hints: Vec<Detection>,
+}
+
 /// Reads the outputs of one kind of detector.
 pub trait Reader: Send + Sync {
     /// Returns the step of the network's input: its sides are multiples of this.
@@ -33,7 +45,7 @@ pub trait Reader: Send + Sync {
     /// Returns names and shapes of the outputs for an input of `width` x `height` pixels.
     fn outputs(&self, width: usize, height: usize) -> Vec<(String, Vec<usize>)>;
 
-    /// Returns the faces in these outputs, in pixels of the input.
+    /// Returns the rows of these outputs whose confidence is above [`HINT_MIN`], in pixels of the input.
     fn read(&self, outputs: &[Vec<f32>], width: usize, height: usize) -> Vec<Detection>;
 }
 
@@ -52,6 +64,12 @@ impl Detection {
         let five = self.five.map(|five| five.map(&place));
         Self { face_box, eyes: self.eyes.map(&place), five, ..self }
     }
+}
+
+/// Merges the rows of a detector's outputs.
+pub fn seen(rows: Vec<Detection>) -> Seen {
+    let faces = rows.iter().copied().filter(|row| row.confidence > CONFIDENCE_MIN).collect();
+    Seen { faces: merged(faces), hints: merged(rows) }
 }
 
 /// Returns true if the box has a size and all numbers are finite.

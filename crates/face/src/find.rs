@@ -1,8 +1,9 @@
-//! Finds faces of every size. A coarse look comes first, and finer looks follow only while no face is found. The
-//! landmark network must confirm each face.
+//! Finds faces of every size. A coarse look comes first, and finer looks follow only while no face is found. The last look
+//! searches only where the look before it, at half the resolution, has hints of a face. The landmark network must confirm
+//! each face.
 
-use crate::detect::{self, Detection};
-use crate::geometry::Five;
+use crate::detect::{self, Detection, Seen};
+use crate::geometry::{Five, Square};
 use crate::image::{Image, View};
 use crate::mesh::{self, Mesh};
 use crate::networks::Networks;
@@ -16,14 +17,19 @@ const AREA_SHARE_MIN: f32 = 0.25;
 /// The widest box that a finer look keeps, in pixels of the network. A wider face breaks into pieces in such a look,
 /// and an eye or a mouth passes for a face.
 const FINE_WIDTH_MAX: f32 = tile::WIDTH_MAX;
+/// The widest box of a hint: in the next look the face is twice as wide.
+const HINT_WIDTH_MAX: f32 = FINE_WIDTH_MAX / 2.0;
 /// The narrowest box that a look keeps if a finer one follows, which places smaller faces better; pixels of the
 /// network.
 const COARSE_WIDTH_MIN: f32 = 20.0;
 /// A finer look follows if it enlarges the picture by no more than this.
 const GROWTH_MAX: f32 = 4.0 / 3.0;
-/// The share of the coarse look that the picture takes in a look with a border. The border gives an outline to a face
-/// that touches the edges of the picture.
+/// The share of the window that the picture takes in a look with a border. The border gives an outline to a face that
+/// touches the edges of the picture.
 const BORDERED: f32 = 0.65;
+/// The most places that the last look searches, the most promising first: a picture full of patterns must not cost more
+/// than one with a face.
+const HINTED_MAX: usize = 16;
 /// The most candidates of a look that the landmark network checks: a wall of portraits must not stall it.
 const CONFIRMED_MAX: usize = 16;
 /// The line through the eyes of an upright face is less inclined than this, in radians.
@@ -47,16 +53,26 @@ pub enum Turns {
     Quarters,
 }
 
-/// One search of the whole picture at one scale.
+/// One search of a picture at one scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
     /// The longer side of the picture, in pixels of the network.
     longer_side: usize,
-    /// The side of the network's square input; `None` for an input as small as the picture allows.
-    square: Option<usize>,
+    area: Area,
     /// The widths of boxes that are kept, in pixels of the network.
     width_min: f32,
     width_max: f32,
+}
+
+/// The part of a picture that a look searches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Area {
+    /// All of it, in the middle of a square with this side.
+    Square(usize),
+    /// All of it, with as little around it as the network's step allows.
+    Whole,
+    /// Windows around the hints of the look before.
+    Hinted,
 }
 
 /// The face that is wanted among those that count.
@@ -83,14 +99,24 @@ pub fn central(networks: &mut Networks, image: &Image, turns: Turns) -> Result<O
 
 fn search(networks: &mut Networks, image: &Image, turns: Turns, wanted: Wanted) -> Result<Option<Found>, Error> {
     let view = image.view();
-    for look in looks(networks.detector_side(), view.longer_side()) {
-        let small = resample::resized(image, look.longer_side);
+    let mut hints: [Vec<Detection>; 4] = Default::default();
+    let mut coarse: Option<Image> = None;
+    for look in looks([networks.detector_side(), networks.detector_window()], view.longer_side()) {
+        let source = coarse.as_ref().filter(|coarse| coarse.view().longer_side() > look.longer_side).unwrap_or(image);
+        let small = (look.area != Area::Hinted).then(|| resample::resized(source, look.longer_side));
         let mut best: Option<Found> = None;
         let quarters = if turns == Turns::None { 0..1 } else { 0..4 };
         for quarter in quarters {
             let turned = view.turned(quarter);
-            let candidates = candidates(networks, look, small.view().turned(quarter), turned)?;
-            let Some(found) = confirmed(networks, turned, candidates, wanted)? else { continue };
+            let seen = match &small {
+                Some(small) => all_over(networks, look, small.view().turned(quarter), turned)?,
+                None => around(networks, look, &hints[quarter], turned)?,
+            };
+            // The look with a border sees less of small faces than the one before it.
+            if look.longer_side >= networks.detector_side() {
+                hints[quarter] = seen.hints;
+            }
+            let Some(found) = confirmed(networks, turned, seen.faces, wanted)? else { continue };
             let upright = found.mesh.presence >= PRESENCE_MIN && found.mesh.angle().abs() < INCLINED_MAX;
             let surer = best.as_ref().is_none_or(|best| found.detection.confidence > best.detection.confidence);
             if turns == Turns::None || upright && surer {
@@ -100,55 +126,96 @@ fn search(networks: &mut Networks, image: &Image, turns: Turns, wanted: Wanted) 
         if best.is_some() {
             return Ok(best);
         }
+        coarse = coarse.or(small);
     }
     Ok(None)
 }
 
-/// Returns the looks from coarse to fine, for a detector whose coarsest input has sides of `side` pixels.
-fn looks(side: usize, longer_side: usize) -> impl Iterator<Item = Look> {
+/// Returns the looks from coarse to fine, for a detector whose coarsest input has sides of `side` pixels, and that for a
+/// part of a picture `window`.
+fn looks([side, window]: [usize; 2], longer_side: usize) -> impl Iterator<Item = Look> {
     let follows = move |fine: usize| fine as f32 <= longer_side as f32 * GROWTH_MAX;
     let width_min = move |next: usize| if follows(next) { COARSE_WIDTH_MIN } else { 0.0 };
-    let coarse =
-        Look { longer_side: side, square: Some(side), width_min: width_min(2 * side), width_max: f32::INFINITY };
-    let bordered = Look { longer_side: (side as f32 * BORDERED) as usize, ..coarse };
-    let fine = move |times: usize| Look {
+    let square = move |longer_side: usize, area: usize| Look {
+        longer_side,
+        area: Area::Square(area),
+        width_min: width_min(2 * side),
+        width_max: f32::INFINITY,
+    };
+    let fine = move |times: usize, area| Look {
         longer_side: times * side,
-        square: None,
-        width_min: width_min(2 * times * side),
+        area,
+        width_min: if area == Area::Hinted { 0.0 } else { COARSE_WIDTH_MIN },
         width_max: FINE_WIDTH_MAX,
     };
-    let last = Look { width_min: 0.0, ..fine(4) };
-    let fines = [fine(2), last].into_iter().filter(move |look| follows(look.longer_side));
-    [coarse, bordered].into_iter().chain(fines)
+    let fines = match (follows(2 * side), follows(4 * side)) {
+        (_, true) => [Some(fine(2, Area::Whole)), Some(fine(4, Area::Hinted))],
+        (true, false) => [Some(fine(2, Area::Hinted)), None],
+        (false, false) => [None, None],
+    };
+    let bordered = square((window as f32 * BORDERED) as usize, window);
+    [square(side, side), bordered].into_iter().chain(fines.into_iter().flatten())
 }
 
-/// Returns the faces that the detector sees in `small`, in pixels of `view`; largest first.
-fn candidates(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Vec<Detection>, Error> {
+/// Returns what the detector sees in `small`, which is all of `view`; in pixels of `view`, the largest faces first.
+fn all_over(networks: &mut Networks, look: Look, small: View, view: View) -> Result<Seen, Error> {
     let step = networks.detector_step();
-    let ground = |own: usize| look.square.unwrap_or_else(|| own.next_multiple_of(step));
+    let ground = |own: usize| if let Area::Square(side) = look.area { side } else { own.next_multiple_of(step) };
     let (width, height) = (ground(small.width), ground(small.height));
     let (left, top) = ((width - small.width) / 2, (height - small.height) / 2);
-    let mut found = Vec::new();
+    let mut all = Seen::default();
     for down in tile::spans(height, step) {
         for across in tile::spans(width, step) {
             let corner = (across.start as isize - left as isize, down.start as isize - top as isize);
             let planes = resample::window(small, corner, (across.len, down.len));
             let place = |p: Point| Point { x: p.x + across.start as f32, y: p.y + down.start as f32 };
-            let seen = networks.detect(&planes)?.into_iter().map(|seen| seen.moved(place));
-            found.extend(seen.filter(|seen| {
+            let owned = |seen: &Detection| {
                 let centre = detect::centre(seen.face_box);
                 across.owns(centre.x) && down.owns(centre.y)
-            }));
+            };
+            let Seen { faces, hints } = networks.detect(&planes)?;
+            all.faces.extend(faces.into_iter().map(|seen| seen.moved(place)).filter(owned));
+            all.hints.extend(hints.into_iter().map(|seen| seen.moved(place)).filter(owned));
         }
     }
     let scale_x = view.width as f32 / small.width as f32;
     let scale_y = view.height as f32 / small.height as f32;
     let place = |p: Point| Point { x: (p.x - left as f32) * scale_x, y: (p.y - top as f32) * scale_y };
+    let is_small = |hint: &Detection| hint.face_box.width <= HINT_WIDTH_MAX;
+    let hints = detect::merged(all.hints).into_iter().filter(is_small).map(|hint| hint.moved(place)).collect();
+    Ok(Seen { faces: kept(look, all.faces).map(|face| face.moved(place)).collect(), hints })
+}
+
+/// Returns what the detector sees around these hints, in pixels of `view`, the largest faces first.
+fn around(networks: &mut Networks, look: Look, hints: &[Detection], view: View) -> Result<Seen, Error> {
+    let side = networks.detector_window();
+    let scale = look.longer_side as f32 / view.longer_side() as f32;
+    let mut middles: Vec<Point> = Vec::new();
+    let mut faces = Vec::new();
+    for hint in hints {
+        let middle = detect::centre(hint.face_box);
+        let is_near = |other: &Point| scale * (middle.x - other.x).hypot(middle.y - other.y) < side as f32 / 4.0;
+        if middles.len() == HINTED_MAX || middles.iter().any(is_near) {
+            continue;
+        }
+        middles.push(middle);
+        let square = Square { centre: middle, side: side as f32 / scale, angle: 0.0 };
+        let planes = resample::warped(view, square.crop(side), side);
+        let corner = Point { x: middle.x * scale - side as f32 / 2.0, y: middle.y * scale - side as f32 / 2.0 };
+        let place = |p: Point| Point { x: p.x + corner.x, y: p.y + corner.y };
+        faces.extend(networks.detect(&planes)?.faces.into_iter().map(|seen| seen.moved(place)));
+    }
+    let place = |p: Point| Point { x: p.x / scale, y: p.y / scale };
+    Ok(Seen { faces: kept(look, faces).map(|face| face.moved(place)).collect(), hints: vec![] })
+}
+
+/// Merges the faces of a look and returns those of the widths that it keeps, largest first.
+fn kept(look: Look, faces: Vec<Detection>) -> impl Iterator<Item = Detection> {
     let kept = |found: &Detection| (look.width_min..=look.width_max).contains(&found.face_box.width);
-    let merged = detect::merged(found).into_iter().filter(kept);
-    let mut found: Vec<Detection> = merged.map(|found| found.moved(place)).collect();
-    found.sort_by(|a, b| detect::area(b.face_box).total_cmp(&detect::area(a.face_box)));
-    Ok(found)
+    let mut merged = detect::merged(faces);
+    merged.retain(kept);
+    merged.sort_by(|a, b| detect::area(b.face_box).total_cmp(&detect::area(a.face_box)));
+    merged.into_iter()
 }
 
 /// Returns the wanted one of the candidates that the landmark network confirms, together with the others.
@@ -230,13 +297,18 @@ mod tests {
 
     #[test]
     fn finer_looks_follow_where_the_picture_has_the_pixels() {
-        let sides = |longer: usize| looks(256, longer).map(|look| look.longer_side).collect::<Vec<_>>();
-        assert_eq!(sides(250), [256, 166]);
-        assert_eq!(sides(384), [256, 166, 512]);
-        assert_eq!(sides(767), [256, 166, 512]);
-        assert_eq!(sides(3264), [256, 166, 512, 1024]);
-        let least = |longer: usize| looks(256, longer).map(|look| look.width_min).collect::<Vec<_>>();
+        let sides = |longer: usize| looks([256, 128], longer).map(|look| look.longer_side).collect::<Vec<_>>();
+        assert_eq!(sides(250), [256, 83]);
+        assert_eq!(sides(384), [256, 83, 512]);
+        assert_eq!(sides(767), [256, 83, 512]);
+        assert_eq!(sides(3264), [256, 83, 512, 1024]);
+        let least = |longer: usize| looks([256, 128], longer).map(|look| look.width_min).collect::<Vec<_>>();
         assert_eq!(least(250), [0.0, 0.0]);
+        assert_eq!(least(384), [20.0, 20.0, 0.0]);
         assert_eq!(least(3264), [20.0, 20.0, 20.0, 0.0]);
+        for longer in [384, 3264] {
+            let areas: Vec<Area> = looks([256, 128], longer).map(|look| look.area).collect();
+            assert_eq!(areas.iter().position(|area| *area == Area::Hinted), Some(areas.len() - 1));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The networks of a pack, compiled: shared weights, and one set of runners for each thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use onnx::gpu::Gpu;
@@ -12,7 +12,7 @@ use crate::align::Alignment;
 use crate::curves::Curves;
 use crate::detect::blazeface::Blazeface;
 use crate::detect::yunet::Yunet;
-use crate::detect::{self, Detection, Reader};
+use crate::detect::{self, Reader, Seen};
 use crate::geometry::{Five, Square};
 use crate::image::{self, View};
 use crate::memory::Memory;
@@ -62,7 +62,7 @@ pub struct Compiled(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
-    /// The detector takes every size: finer passes compile it anew.
+    /// The detector takes every size: a finer pass compiles it for the picture's.
     detector: Detector,
     landmarks: Stage,
     film_landmarks: Stage,
@@ -80,6 +80,11 @@ struct Detector {
     reader: &'static dyn Reader,
     graph: Graph,
     coarse: Stage,
+    /// Looks at a part of a picture.
+    window: Stage,
+    /// The latest finer pass of any thread: many pictures have the same size, and compiling takes half as long as
+    /// running.
+    latest: Mutex<Option<Arc<Stage>>>,
 }
 
 struct Recognizer {
@@ -97,7 +102,8 @@ struct Spoof {
 pub struct Networks {
     shared: Compiled,
     coarse: Runner,
-    /// The detector for the latest finer pass.
+    window: Runner,
+    /// The detector for the finer pass of this picture.
     finer: Option<Finer>,
     landmarks: Runner,
     film_landmarks: Runner,
@@ -106,12 +112,10 @@ pub struct Networks {
     spoofs: Vec<Runner>,
 }
 
-/// The detector for one size of a finer pass. Compiling takes as long as running, and both together some 80 MB of
-/// memory: it is kept for the parts of one picture, not for the next picture.
+/// The detector for one size of a finer pass. Its working memory is 25 MB and more: it is kept for one picture, not for the
+/// next.
 struct Finer {
-    width: usize,
-    height: usize,
-    stage: Stage,
+    stage: Arc<Stage>,
     runner: Runner,
 }
 
@@ -156,15 +160,20 @@ impl Detector {
             return Err(ports(format!("its input must be a multiple of {} pixels wide", reader.side_step())));
         }
         let graph = graph(network)?;
-        let coarse = Self::stage(network, reader, &graph, place, [side; 2])?;
+        let square = |side| Self::stage(network, reader, &graph, place, [side; 2]);
+        let (coarse, window) = (square(side)?, square((side / 2).next_multiple_of(reader.side_step()))?);
         let network = Network { onnx: Bytes::new(), ..network.clone() }; // the graph holds all of it
-        Ok(Self { network, reader, graph, coarse })
+        Ok(Self { network, reader, graph, coarse, window, latest: Mutex::new(None) })
     }
 
-    fn finer(&self, engine: Engine, width: usize, height: usize) -> Result<Finer, Fault> {
-        let stage = Self::stage(&self.network, self.reader, &self.graph, Place::Cpu(engine), [width, height])?;
+    fn finer(&self, engine: Engine, size: [usize; 2]) -> Result<Finer, Fault> {
+        let latest = || self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = latest().clone().filter(|stage| stage.size == size);
+        let compile = || Self::stage(&self.network, self.reader, &self.graph, Place::Cpu(engine), size).map(Arc::new);
+        let stage = known.map_or_else(compile, Ok)?;
+        *latest() = Some(stage.clone());
         let runner = Runner::new(&stage.executable);
-        Ok(Finer { width, height, stage, runner })
+        Ok(Finer { stage, runner })
     }
 
     fn stage(
@@ -193,6 +202,7 @@ impl Networks {
         let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
+            window: Runner::new(&detector.window.executable),
             finer: None,
             landmarks: Runner::new(&landmarks.executable),
             film_landmarks: Runner::new(&film_landmarks.executable),
@@ -222,26 +232,27 @@ impl Networks {
         self.shared.0.detector.reader.side_step()
     }
 
-    /// Returns possible faces in pixels of `planes`, most confident first. Sides must be multiples of
-    /// [`Networks::detector_step`].
-    pub fn detect(&mut self, planes: &Planes) -> Result<Vec<Detection>, Error> {
+    /// Returns the side of the square in which the detector looks at a part of a picture, in pixels: half that of the
+    /// coarsest pass.
+    pub fn detector_window(&self) -> usize {
+        self.shared.0.detector.window.size[0]
+    }
+
+    /// Returns what the detector sees, in pixels of `planes`. Sides must be multiples of [`Networks::detector_step`].
+    pub fn detect(&mut self, planes: &Planes) -> Result<Seen, Error> {
         let Shared { detector, settings, .. } = &*self.shared.0;
-        let (width, height) = (planes.width, planes.height);
-        let side = detector.network.input.width;
-        let outputs = if (width, height) == (side, side) {
+        let size = [planes.width, planes.height];
+        let outputs = if size == detector.coarse.size {
             detector.coarse.run(&mut self.coarse, planes)?
+        } else if size == detector.window.size {
+            detector.window.run(&mut self.window, planes)?
         } else {
-            let kept = self.finer.take().filter(|finer| (finer.width, finer.height) == (width, height));
-            let finer = match kept {
-                Some(finer) => finer,
-                None => {
-                    detector.finer(settings.engine, width, height).map_err(|fault| Error::Failed(fault.to_string()))?
-                }
-            };
-            let Finer { stage, runner, .. } = self.finer.insert(finer);
+            let kept = self.finer.take().filter(|finer| finer.stage.size == size);
+            let compile = || detector.finer(settings.engine, size).map_err(|fault| Error::Failed(fault.to_string()));
+            let Finer { stage, runner } = self.finer.insert(kept.map_or_else(compile, Ok)?);
             stage.run(runner, planes)?
         };
-        Ok(detect::merged(detector.reader.read(&outputs, width, height)))
+        Ok(detect::seen(detector.reader.read(&outputs, planes.width, planes.height)))
     }
 
     /// Frees the memory of finer passes over a picture.

@@ -1,7 +1,7 @@
 //! Reads the output of BlazeFace (Bazarevsky et al., "BlazeFace", 2019; the back-camera model): rows that hold a box
 //! and six points around each anchor.
 
-use crate::detect::{self, CONFIDENCE_MIN, Detection, Reader};
+use crate::detect::{self, Detection, HINT_MIN, Reader};
 use crate::values::picture::{FaceBox, Point};
 
 /// Numbers in a row: a box, and six points (eye on the left of the picture, the other eye, nose, mouth, ears).
@@ -24,7 +24,7 @@ impl Reader for Blazeface {
     fn read(&self, outputs: &[Vec<f32>], width: usize, height: usize) -> Vec<Detection> {
         let [boxes, scores] = outputs else { return Vec::new() };
         let rows = boxes.as_chunks::<ROW>().0.iter().zip(scores).zip(anchors(width, height));
-        rows.filter(|((_, score), _)| **score > CONFIDENCE_MIN)
+        rows.filter(|((_, score), _)| **score > HINT_MIN)
             .map(|((row, score), anchor)| detection(row, *score, anchor))
             .filter(detect::usable)
             .collect()

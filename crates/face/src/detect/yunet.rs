@@ -1,7 +1,7 @@
 //! Reads the output of YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023): one box and five
 //! points in each cell of three grids.
 
-use crate::detect::{self, CONFIDENCE_MIN, Detection, Reader};
+use crate::detect::{self, Detection, HINT_MIN, Reader};
 use crate::values::picture::{FaceBox, Point};
 
 /// Pixels from one cell to the next.
@@ -39,7 +39,7 @@ fn cells(stride: usize, columns: usize, [class, object, boxes, points]: &[Vec<f3
         .filter_map(|(cell, ((class, object), (face_box, points)))| {
             let confidence = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
             let place = ((cell % columns) as f32, (cell / columns) as f32);
-            (confidence > CONFIDENCE_MIN).then(|| detection(stride as f32, place, face_box, points, confidence))
+            (confidence > HINT_MIN).then(|| detection(stride as f32, place, face_box, points, confidence))
         })
         .collect()
 }

@@ -28,6 +28,8 @@ pub struct Stage {
     role: &'static str,
     pub executable: Executable,
     pub input: Input,
+    /// Width and height of the picture that it takes.
+    pub size: [usize; 2],
     /// The index among the network's outputs of each wanted output.
     places: Vec<usize>,
 }
@@ -45,11 +47,11 @@ impl Stage {
         network: &Network,
         graph: &Graph,
         place: Place,
-        [width, height]: [usize; 2],
+        size: [usize; 2],
         wanted: Vec<(String, Vec<usize>)>,
     ) -> Result<Self, Fault> {
         let ports = |reason: String| Fault::Ports { file: network.file.clone(), reason };
-        let shape = [1, 3, height, width];
+        let shape = [1, 3, size[1], size[0]];
         let [input] = graph.inputs.as_slice() else {
             return Err(ports(format!("it has {} inputs, not one", graph.inputs.len())));
         };
@@ -74,7 +76,7 @@ impl Stage {
             }
             places.push(place);
         }
-        Ok(Self { role, executable, input: network.input, places })
+        Ok(Self { role, executable, input: network.input, size, places })
     }
 
     /// Returns the wanted outputs, in that order. Records the time as a metric.
