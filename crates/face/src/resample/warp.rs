@@ -14,6 +14,9 @@ enum Outside {
     Edge,
 }
 
+/// The largest side of a block, in pixels: the sum of its samples fits 32 bits.
+const FACTOR_MAX: f64 = 4096.0;
+
 /// Warps the part of `view` that `map` takes to a square of `size` pixels: bilinear interpolation, black outside.
 ///
 /// A picture that is at least twice as fine as the square is first shrunk by a whole factor.
@@ -28,7 +31,7 @@ pub fn warped_over_edges(view: View, map: Similarity, size: usize) -> Planes {
 
 fn warp(view: View, map: Similarity, size: usize, outside: Outside) -> Planes {
     let back = map.inverse();
-    let factor = (back.scale().min(f64::from(u16::MAX)) as usize).max(1);
+    let factor = (back.scale().min(FACTOR_MAX) as usize).max(1);
     let stored = view.stored();
     let back = stored.place.after(back);
     let blocks = Blocks::new(&stored, back, size, factor, outside);
@@ -106,22 +109,28 @@ impl Blocks {
         let mut planes = Planes::new(size, size);
         let (red, rest) = planes.values.split_at_mut(size * size);
         let (green, blue) = rest.split_at_mut(size * size);
+        let lines = red.chunks_mut(size).zip(green.chunks_mut(size)).zip(blue.chunks_mut(size));
         let width = self.across.with_frame();
-        let mix =
-            |a: Colour, b: Colour, share: f32| -> Colour { std::array::from_fn(|k| a[k] + (b[k] - a[k]) * share) };
-        for v in 0..size {
-            for u in 0..size {
+        let mut colours = vec![[0.0; 4]; size];
+        for (v, ((red, green), blue)) in lines.enumerate() {
+            for (u, colour) in colours.iter_mut().enumerate() {
                 let (x, y) = back.apply(u as f64, v as f64);
                 let ((left, right_share), (top, low_share)) = (self.across.place(x), self.down.place(y));
-                let upper = &self.means[top * width + left..][..width + 2];
-                let above = mix(upper[0], upper[1], right_share);
-                let below = mix(upper[width], upper[width + 1], right_share);
-                let at = v * size + u;
-                [red[at], green[at], blue[at], _] = mix(above, below, low_share);
+                let from = &self.means[top * width + left..][..width + 2];
+                let upper = mix(from[0], from[1], right_share);
+                let lower = mix(from[width], from[width + 1], right_share);
+                *colour = mix(upper, lower, low_share);
+            }
+            for (((colour, red), green), blue) in colours.iter().zip(red).zip(green).zip(blue) {
+                [*red, *green, *blue, _] = *colour;
             }
         }
         planes
     }
+}
+
+fn mix(a: Colour, b: Colour, share: f32) -> Colour {
+    std::array::from_fn(|channel| a[channel] + (b[channel] - a[channel]) * share)
 }
 
 /// The blocks along one side of a picture that a square reads.
@@ -159,10 +168,10 @@ impl Stretch {
     /// Returns the mean of each block, from the sums over its `rows` rows for each column of pixels.
     fn means(&self, sums: &[u32], rows: usize, outside: Outside) -> impl Iterator<Item = Colour> {
         sums.as_chunks::<3>().0.chunks(self.factor).map(move |columns| {
-            let mut sum = [0u64; 3];
-            let mut add =
-                |column: &[u32; 3]| sum.iter_mut().zip(column).for_each(|(sum, value)| *sum += u64::from(*value));
-            columns.iter().for_each(&mut add);
+            let mut sum = [0u32; 3];
+            for column in columns {
+                sum.iter_mut().zip(column).for_each(|(sum, value)| *sum = sum.wrapping_add(*value));
+            }
             // What is missing of a block at the picture's edge is black, or like the rest of it.
             let count = rows * if outside == Outside::Black { self.factor } else { columns.len() };
             let [red, green, blue] = sum.map(|sum| sum as f32 / count as f32);
@@ -173,26 +182,21 @@ impl Stretch {
     /// Returns the block whose centre lies before `at`, counted with the frame, and how far `at` is from that centre
     /// towards the next, 0 to 1.
     fn place(&self, at: f64) -> (usize, f32) {
-        let (whole, share) = split(at);
-        let block = whole.saturating_sub(self.first as isize).saturating_add(FRAME as isize);
-        (block.clamp(0, (self.count + FRAME) as isize) as usize, share)
+        let from_frame = at - self.first as f64 + FRAME as f64;
+        let clamped = from_frame.clamp(0.0, (self.count + FRAME) as f64);
+        // Conversion to 32 bits is one instruction.
+        let block = clamped as u32;
+        (block as usize, (clamped - f64::from(block)) as f32)
     }
 }
 
-/// Sums rows of samples, sample by sample.
+/// Sums rows of samples, sample by sample. Checks for overflow would keep this from becoming vectors, and [`FACTOR_MAX`]
+/// rules it out.
 fn sum_lines<'a>(sums: &mut [u32], lines: impl Iterator<Item = &'a [u8]>) {
     sums.fill(0);
     for line in lines {
-        sums.iter_mut().zip(line).for_each(|(sum, sample)| *sum += u32::from(*sample));
+        sums.iter_mut().zip(line).for_each(|(sum, sample)| *sum = sum.wrapping_add(u32::from(*sample)));
     }
-}
-
-/// Returns the greatest whole number up to `at`, and the rest, from 0 to 1.
-fn split(at: f64) -> (isize, f32) {
-    // `f64::floor` would be a function call on the processors that the program is built for.
-    let towards_zero = at as isize;
-    let whole = if towards_zero as f64 > at { towards_zero.saturating_sub(1) } else { towards_zero };
-    (whole, ((at - whole as f64) as f32).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -211,15 +215,6 @@ mod tests {
         assert!(warped(image.view(), outside, 8).values.iter().all(|v| *v == 0.0));
         let beside = Similarity { shift_x: 2.0, shift_y: 2.0, ..half };
         assert_eq!(warped(image.view(), beside, 8).values[..3], [0.0; 3]);
-    }
-
-    #[test]
-    fn a_coordinate_is_split_as_floor_splits_it() {
-        for at in [0.0, 0.5, 1.0, 7.75, -0.25, -1.0, -3.5, 1e12, -1e12 - 0.5] {
-            assert_eq!(split(at), (at.floor() as isize, (at - at.floor()) as f32), "{at}");
-        }
-        assert_eq!((split(1e300).0, split(-1e300).0), (isize::MAX, isize::MIN));
-        assert!([1e300, -1e300].iter().all(|at| (0.0..=1.0).contains(&split(*at).1)));
     }
 
     #[test]
