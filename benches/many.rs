@@ -76,7 +76,7 @@ impl Postgres {
                  'id', gen_random_uuid(), 'session', sessions.id))).*
              FROM faces one, sessions WHERE one.session = '{session}'
                  AND NOT EXISTS (SELECT 1 FROM faces own WHERE own.session = sessions.id);
-             ANALYZE; CHECKPOINT"
+             VACUUM ANALYZE; CHECKPOINT"
         ));
     }
 }

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEASURED = ROOT / "target/speed"
 PAGE = ROOT / "docs/speed.md"
 PLOTS = ROOT / "docs/speed"
-# The benchmark's names of stages, and what the page calls them.
+# How the benchmarks' names begin, and what the page calls them.
 STAGES = {
     "decode obama.jpg": "decode a JPEG of 1 megapixel",
     "detect, whole pictures to 256 pixels": "find faces in the coarse look",
@@ -26,9 +26,22 @@ STAGES = {
     "everything": "everything: bytes to template",
     "find nobody in 1600 x 1200": "find nobody in 1600 x 1200",
     "shrink 8 megapixels to 256 pixels": "shrink 8 megapixels to 256 pixels",
-    "replay, LIVENESS_ACTIVE, 36 frames": "judge a liveness check: active, 36 frames",
-    "replay, LIVENESS_PASSIVE, 10 frames": "judge a liveness check: passive, 10 frames",
-    "replay, LIVENESS_PASSIVE_VIDEO, 30 frames": "judge a liveness check: passive video, 30 frames",
+    "replay, LIVENESS_ACTIVE,": "judge a liveness check: active, 36 frames",
+    "replay, LIVENESS_PASSIVE,": "judge a liveness check: passive, 10 frames",
+    "replay, LIVENESS_PASSIVE_VIDEO,": "judge a liveness check: passive video, 30 frames",
+}
+SESSIONS = {
+    "createBioSession": "open a session",
+    "getBioSession": "read a session",
+    "getFace": "read a face",
+    "createFaceFromJson": "add a face that was made before",
+}
+MATCHES = {"whole": "compare a face with 99 others, each answer signed", "its database": "the database's part of that"}
+IMAGES = {"createFaceFromImage": "make a face from a photograph of 1 megapixel, and save it"}
+CHECKS = {
+    "LIVENESS_ACTIVE,": "check liveness, from the capture received to the verdict saved: active, 36 frames",
+    "LIVENESS_PASSIVE,": "the same, passive, 10 frames",
+    "LIVENESS_PASSIVE_VIDEO,": "the same, passive video, 30 frames",
 }
 
 
@@ -79,15 +92,57 @@ def load(measured):
     return table(head, rows) + "\n\n" + "\n".join(used)
 
 
-def stages():
+def many(measured):
+    """Requests beside many live sessions, and sentences about the rest."""
+    rows = [
+        [row["request"], f"{row['live']:,}"] + [f"{row[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms")]
+        for row in measured
+        if "request" in row
+    ]
+    said = []
+    for row in measured:
+        if "expired" in row:
+            said.append(
+                f"{row['expired']:,} of {row['live']:,} sessions expire at once: {row['per_second']:.0f} are deleted a "
+                f"second, and reads meanwhile take {row['read_p95_ms']:.1f} ms (95 %) and {row['read_p99_ms']:.1f} ms (99 %)."
+            )
+        elif "peak_mib" in row:
+            said.append(f"Beside {row['live']:,} sessions the server used at most {row['peak_mib']:.0f} MiB.")
+        elif "nodes" in row:
+            nodes = "One node" if row["nodes"] == 1 else f"{row['nodes']} nodes"
+            said.append(f"{nodes} of one core each: {row['comparisons_per_second']:.1f} comparisons of pictures a second.")
+    return table(["request", "live sessions", "p50 ms", "p95 ms", "p99 ms"], rows) + "\n\n" + "\n".join(said)
+
+
+def overload(measured):
+    rows = [
+        [row["answers"], f"{row['count']:,}"] + [f"{row[key]:.0f}" for key in ("p50_ms", "p99_ms", "longest_ms")]
+        for row in measured
+        if "answers" in row
+    ]
+    offered = measured[-1]
+    said = (
+        f"Without overload the server makes {offered['capacity']:.1f} faces a second; {offered['factor']:.0f} times as many "
+        f"were asked for during {offered['seconds']} s."
+    )
+    return table(["answers", "number", "p50 ms", "p99 ms", "longest ms"], rows) + "\n\n" + said
+
+
+def criterion(group, shown):
+    """The table of a benchmark's medians: `shown` gives the page's name for each of its beginnings."""
+    folder = ROOT / "target/criterion" / group
     rows = []
-    for name, shown in STAGES.items():
-        path = ROOT / "target/criterion/one core" / name / "new/estimates.json"
-        if path.exists():
+    for name, words in shown.items():
+        for path in sorted(folder.glob(f"{name}*/new/estimates.json")):
             median = json.loads(path.read_text())["median"]
             low, high = (median["confidence_interval"][f"{side}_bound"] / 1e6 for side in ("lower", "upper"))
-            rows.append([shown, f"{median['point_estimate'] / 1e6:.2f}", f"{low:.2f} to {high:.2f}"])
-    return table(["stage", "ms", "95 % interval"], rows) if rows else None
+            rows.append([words, f"{median['point_estimate'] / 1e6:.2f}", f"{low:.2f} to {high:.2f}"])
+    return rows
+
+
+def timed(head, *groups):
+    rows = [row for group, shown in groups for row in criterion(group, shown)]
+    return table([head, "ms", "95 % interval"], rows) if rows else None
 
 
 def plot(measured, title):
@@ -120,8 +175,19 @@ def plot(measured, title):
 
 
 def main():
-    found = {"machine": machine(), "stages": stages()}
-    for name, show in (("networks", rounds), ("pictures", rounds), ("load", load)):
+    found = {
+        "machine": machine(),
+        "stages": timed("stage", ("one core", STAGES)),
+        "operations": timed(
+            "operation",
+            ("sessions", SESSIONS),
+            ("getMatches of 100 faces", MATCHES),
+            ("a face, by the built-in networks", IMAGES),
+            ("a check of liveness, on one core", CHECKS),
+        ),
+    }
+    shown = {"networks": rounds, "pictures": rounds, "load": load, "many": many, "overload": overload}
+    for name, show in shown.items():
         measured = read(name)
         found[name] = show(measured) if measured else None
     page = PAGE.read_text()

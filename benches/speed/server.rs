@@ -10,8 +10,10 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
+/// A server as one of its providers sees it.
 pub struct Server {
-    process: Child,
+    /// `None` if another of these values ends the process.
+    process: Option<Child>,
     base: String,
     key: String,
     image: Vec<u8>,
@@ -25,11 +27,22 @@ pub struct Data<'a> {
 }
 
 impl Data<'_> {
+    /// Makes a key for a provider, which is new if there is none of this name.
+    fn key(&self, provider: &str) -> String {
+        let mut create = Command::new(env!("CARGO_BIN_EXE_bioserver"));
+        self.set(create.args(["keys", "create", "--provider", provider, "--json"]));
+        let made = create.output().expect("it runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
+        made["key"].as_str().expect("it prints the key").to_owned()
+    }
+
     fn set(&self, program: &mut Command) {
         program.current_dir(self.folder).env_remove("DATABASE_URL").env("BIOSERVER_DATA", self.folder);
         program.env("BIOSERVER_LOG_FILTER", "error").env("BIOSERVER_SESSION_FACES_MAX", "1000");
         if let Some(url) = &self.database {
-            program.env("DATABASE_URL", url);
+            // All nodes share the master key.
+            program.env("DATABASE_URL", url).env("BIOSERVER_MASTER_KEY", "07".repeat(32));
         }
     }
 }
@@ -40,19 +53,26 @@ pub type Timed = (u16, Duration);
 impl Server {
     /// Starts the program on these cores, as the first node on its data.
     pub fn start(data: &Data, cores: Range<usize>) -> Self {
-        let mut create = Command::new(env!("CARGO_BIN_EXE_bioserver"));
-        data.set(create.args(["keys", "create", "--provider", "load", "--json"]));
-        let made = create.output().expect("it runs");
-        let made: Value = serde_json::from_slice(&made.stdout).expect("it prints JSON");
-        Self::node(data, cores, made["key"].as_str().expect("it prints the key"))
+        Self::node(data, cores, data.key("load"))
+    }
+
+    /// Returns the same server as another provider sees it.
+    pub fn seen_by(&self, data: &Data, provider: &str) -> Self {
+        Self {
+            process: None,
+            base: self.base.clone(),
+            key: data.key(provider),
+            image: self.image.clone(),
+            client: Client::new(),
+        }
     }
 
     /// Starts one more node on the data of this one.
     pub fn beside(&self, data: &Data, cores: Range<usize>) -> Self {
-        Self::node(data, cores, &self.key)
+        Self::node(data, cores, self.key.clone())
     }
 
-    fn node(data: &Data, cores: Range<usize>, key: &str) -> Self {
+    fn node(data: &Data, cores: Range<usize>, key: String) -> Self {
         let mut serve = Command::new("taskset");
         serve.args(["--cpu-list", &format!("{}-{}", cores.start, cores.end - 1), env!("CARGO_BIN_EXE_bioserver")]);
         data.set(serve.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()));
@@ -62,9 +82,9 @@ impl Server {
             said.lines().map_while(Result::ok).find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
         let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/obama.jpg");
         Self {
-            process,
+            process: Some(process),
             base: format!("{}/bioserver-app", url.expect("it says where it listens")),
-            key: key.to_owned(),
+            key,
             image: std::fs::read(sample).expect("the sample is in the project"),
             client: Client::new(),
         }
@@ -115,7 +135,8 @@ impl Server {
 
     /// Returns the most memory that the server has used so far, in MiB.
     pub fn peak_mib(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let process = self.process.as_ref().expect("this value started it").id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("it is a number") / 1024.0
     }
@@ -138,7 +159,9 @@ async fn located(request: RequestBuilder) -> String {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
