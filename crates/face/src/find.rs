@@ -7,8 +7,9 @@ use crate::geometry::{Five, Square};
 use crate::image::{Image, View};
 use crate::mesh::{self, Mesh};
 use crate::networks::Networks;
+use crate::resample::{self, warp};
 use crate::values::picture::{Eyes, FaceBox, Point};
-use crate::{Error, resample, tile};
+use crate::{Error, tile};
 
 /// A mesh with a lower presence shows no face.
 const PRESENCE_MIN: f32 = 0.5;
@@ -200,7 +201,7 @@ fn around(networks: &mut Networks, look: Look, hints: &[Detection], view: View) 
         }
         middles.push(middle);
         let square = Square { centre: middle, side: side as f32 / scale, angle: 0.0 };
-        let planes = resample::warped(view, square.crop(side), side);
+        let planes = warp::warped(view, square.crop(side), side);
         let corner = Point { x: middle.x * scale - side as f32 / 2.0, y: middle.y * scale - side as f32 / 2.0 };
         let place = |p: Point| Point { x: p.x + corner.x, y: p.y + corner.y };
         faces.extend(networks.detect(&planes)?.faces.into_iter().map(|seen| seen.moved(place)));

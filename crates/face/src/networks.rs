@@ -21,7 +21,7 @@ use crate::networks::stage::{Place, Stage, graph};
 use crate::pack::liveness::Liveness;
 use crate::pack::manifest::ReadOut;
 use crate::pack::{self, Fault, Network, Pack};
-use crate::resample::{self, Planes};
+use crate::resample::{self, Planes, warp};
 use crate::values::picture::FaceBox;
 use crate::values::template::Template;
 
@@ -281,7 +281,7 @@ impl Networks {
     /// If `which` is not below [`Networks::recognizers`].
     pub fn aligned(&self, which: usize, view: View, mesh: &Mesh, five: &Five) -> Option<Planes> {
         let Recognizer { stage, alignment, .. } = &self.shared.0.recognizers[which];
-        Some(resample::warped(view, alignment.fit(mesh, five)?, stage.input.width))
+        Some(warp::warped(view, alignment.fit(mesh, five)?, stage.input.width))
     }
 
     /// Returns a recognizer's vector for an aligned face. Its direction describes the face.
@@ -304,7 +304,7 @@ impl Networks {
     /// Returns a square of the picture as the age network takes it.
     pub fn age_crop(&self, view: View, square: Square) -> Planes {
         let side = self.shared.0.age.input.width;
-        resample::warped_over_edges(view, square.crop(side), side)
+        warp::warped_over_edges(view, square.crop(side), side)
     }
 
     /// Returns the age network's output for such a crop: years, unbounded.

@@ -25,7 +25,7 @@ use crate::find::Found;
 use crate::image::View;
 use crate::mesh::{Mesh, Pose};
 use crate::quality::grey::Grey;
-use crate::resample;
+use crate::resample::warp;
 use crate::values::picture::{FaceBox, Point, Quality, QualityReason};
 
 pub mod blocks;
@@ -140,7 +140,7 @@ pub fn of(view: View, found: &Found, certainty: Option<f32>) -> Quality {
 pub fn measures(view: View, found: &Found) -> Measures {
     let square = found.mesh.square_of(1.0);
     let side = (square.side as usize).clamp(SQUARE_MIN, SQUARE_MAX);
-    let grey = Grey::new(&resample::warped(view, square.crop(side), side));
+    let grey = Grey::new(&warp::warped(view, square.crop(side), side));
     let (mean, deviation) = grey.mean_and_deviation();
     let map = square.crop(side);
     let region = |mesh: &Mesh, vertices: &[usize]| {

@@ -3,9 +3,7 @@
 use crate::image::{Image, View};
 use crate::values::picture::FaceBox;
 
-mod warp;
-
-pub use warp::{warped, warped_over_edges};
+pub mod warp;
 
 /// A picture as a network reads it: the red plane, then green, then blue, in rows; 0..255.
 #[derive(Debug, Clone, PartialEq)]

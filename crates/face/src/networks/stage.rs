@@ -13,7 +13,7 @@ use crate::mesh::{self, Mesh};
 use crate::networks::INFERENCE_SECONDS;
 use crate::pack::input::Input;
 use crate::pack::{Fault, Network};
-use crate::resample::{self, Planes};
+use crate::resample::{Planes, warp};
 
 /// The place where a network runs.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ impl Stage {
 
     pub fn mesh(&self, runner: &mut Runner, view: View, square: Square) -> Result<Mesh, Error> {
         let map = square.crop(self.input.width);
-        let planes = resample::warped(view, map, self.input.width);
+        let planes = warp::warped(view, map, self.input.width);
         let outputs = self.run(runner, &planes)?;
         Ok(mesh::read(&outputs[0], outputs[1][0], map))
     }

@@ -172,7 +172,7 @@ impl Stretch {
             for column in columns {
                 sum.iter_mut().zip(column).for_each(|(sum, value)| *sum = sum.wrapping_add(*value));
             }
-            // What is missing of a block at the picture's edge is black, or like the rest of it.
+            // At the edge of the picture the missing part of a block is black, or like the rest of it.
             let count = rows * if outside == Outside::Black { self.factor } else { columns.len() };
             let [red, green, blue] = sum.map(|sum| sum as f32 / count as f32);
             [red, green, blue, 0.0]

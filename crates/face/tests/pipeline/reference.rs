@@ -4,7 +4,7 @@
 use face::find::{self, Turns};
 use face::geometry::Similarity;
 use face::pack::{Network, Pack};
-use face::resample::{self, Planes};
+use face::resample::{Planes, warp};
 use face::{Picture, WantedFace};
 use onnx::graph::Graph;
 use onnx::{Engine, Executable, Runner};
@@ -180,7 +180,7 @@ fn ages_of_photographs_agree_with_the_reference() {
     for (entry, bytes, name) in reference.pictures() {
         let image = crate::decoded(&networks, &bytes).expect("it is a picture");
         let crop = &entry["age112"];
-        let mut planes = resample::warped_over_edges(image.view(), matrix(crop), 112);
+        let mut planes = warp::warped_over_edges(image.view(), matrix(crop), 112);
         // The reference's pixels were whole numbers.
         planes.values.iter_mut().for_each(|value| *value = value.round());
         // The list begins at the middle of the middle row.
