@@ -1,8 +1,8 @@
 //! Measures the time from the bytes of a picture to the template of its face on one thread, beside pipelines that people
 //! build from OpenCV's face detector and a recognizer: here the built-in one, on the runtime of their choice.
 //!
-//! The result goes to `target/speed/pictures.json`. `SPEED_YUNET` names the file of OpenCV's detector, which is not part
-//! of the project; without it our pipeline runs alone.
+//! One more is face-api on Node, with networks of its own. The result goes to `target/speed/pictures.json`. `SPEED_YUNET`
+//! names the file of OpenCV's detector, which is not part of the project; without it those pipelines do not run.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,8 @@ fn main() {
     let compiled = Compiled::new(&pack, Settings::default()).expect("it compiles");
     let ours = Box::new(Ours { networks: Networks::new(&compiled), picture: None });
     let detector = std::env::var_os(DETECTOR).map(PathBuf::from);
-    let mut peers = rounds::peers(ours, if detector.is_some() { &PEERS } else { &[] });
+    let opencv = if detector.is_some() { &PEERS[..] } else { &[] };
+    let mut peers = rounds::peers(ours, &[opencv, &[rounds::FACE_API]].concat());
     let folder = tempfile::tempdir().expect("a folder can be made");
     let recognizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/recognizer.onnx");
     let asked = |path: &Path| json!({ "picture": path, "detector": detector, "recognizer": recognizer });

@@ -1,14 +1,18 @@
 //! Times one task on several peers, by turns, so that other load on the machine affects all of them alike.
 
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Names the interpreter of an environment that has the peers.
+/// Names the interpreter of an environment that has the peers of `peer.py`.
 const PYTHON: &str = "SPEED_PYTHON";
+/// Names a folder with the modules of `peer.mjs`.
+const NODE: &str = "SPEED_NODE";
+/// The peer that is `peer.mjs`.
+pub const FACE_API: &str = "face-api";
 const ROUNDS: usize = 25;
 /// The least time that each peer runs in a round.
 const TURN: Duration = Duration::from_millis(40);
@@ -32,16 +36,23 @@ pub struct Other {
 }
 
 impl Other {
-    fn start(python: &Path, peer: &str) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/speed/peer.py");
-        let mut command = Command::new(python);
-        command.arg(script).arg(peer).stdin(Stdio::piped()).stdout(Stdio::piped());
+    /// Starts a peer; `None` if its environment is not there.
+    fn start(peer: &str) -> Option<Self> {
+        let script = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/speed").join(name);
+        let mut command = if peer == FACE_API {
+            std::env::var_os(NODE)?;
+            Command::new("node")
+        } else {
+            Command::new(std::env::var_os(PYTHON)?)
+        };
+        command.arg(script(if peer == FACE_API { "peer.mjs" } else { "peer.py" })).arg(peer);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("tools/speed makes the environment");
         let to = process.stdin.take().expect("it is piped");
         let mut from = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let name = from.next().expect("it starts").expect("it is text");
         let name = serde_json::from_str(&name).expect("it says its name and version");
-        Self { name, process, to, from }
+        Some(Self { name, process, to, from })
     }
 
     fn ask(&mut self, asked: &Value) -> Value {
@@ -82,17 +93,14 @@ pub fn timed(times: usize, mut once: impl FnMut()) -> Vec<f64> {
     (0..times).map(|_| second()).collect()
 }
 
-/// Returns `ours`, and after it the peers that the environment of `tools/speed` has.
+/// Returns `ours`, and after it the peers whose environments `tools/speed` made.
 pub fn peers(ours: Box<dyn Peer>, others: &[&str]) -> Vec<Box<dyn Peer>> {
-    let mut peers = vec![ours];
-    match std::env::var_os(PYTHON) {
-        Some(python) => {
-            let python = PathBuf::from(python);
-            peers.extend(others.iter().map(|peer| -> Box<dyn Peer> { Box::new(Other::start(&python, peer)) }));
-        }
-        None => println!("alone: tools/speed runs this beside its peers"),
+    let started = others.iter().filter_map(|peer| Other::start(peer));
+    let others: Vec<Box<dyn Peer>> = started.map(|peer| -> Box<dyn Peer> { Box::new(peer) }).collect();
+    if others.is_empty() {
+        println!("alone: tools/speed runs this beside its peers");
     }
-    peers
+    [ours].into_iter().chain(others).collect()
 }
 
 /// Returns the value below which this part of all lies.

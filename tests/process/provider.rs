@@ -33,7 +33,9 @@ impl Provider {
     }
 
     pub fn of(server: Server) -> Self {
-        Self { server, client: Client::new() }
+        // The server closes a connection after 75 seconds, and some tests do other things for longer.
+        let client = Client::builder().pool_idle_timeout(Duration::from_secs(30)).build();
+        Self { server, client: client.expect("a client can be made") }
     }
 
     pub async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Value {

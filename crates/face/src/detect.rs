@@ -8,8 +8,8 @@ pub mod yunet;
 
 /// A row shows a possible face if its confidence is above this.
 const CONFIDENCE_MIN: f32 = 0.5;
-/// A row hints at a face that is too small for the detector if its confidence is above this. Of faces a third as wide as
-/// BlazeFace needs, nearly all have more, and few places without a face have.
+/// A row hints at a face that may be too small for the detector if its confidence is above this. BlazeFace finds faces from
+/// 20 pixels on, and nearly all that are half as wide have more; few places without a face have.
 pub const HINT_MIN: f32 = 0.1;
 /// Two rows show one face if their boxes overlap by more than this.
 pub const OVERLAP_MAX: f32 = 0.3;
