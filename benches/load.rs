@@ -55,8 +55,7 @@ async fn measure(server: &Arc<Server>, name: &str, asked: &Asked, cores: usize, 
     }
     let all: Vec<Timed> = sending.join_all().await.into_iter().flatten().collect();
     let seconds = begun.elapsed().as_secs_f64();
-    let served: Vec<f64> =
-        all.iter().filter(|(status, _)| *status == 200).map(|(_, took)| 1000.0 * took.as_secs_f64()).collect();
+    let served = server::milliseconds(&all, 200);
     let refused = all.iter().filter(|(status, _)| *status == 429).count();
     assert_eq!(served.len() + refused, all.len(), "{name}: every request is served or refused");
     let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|part| rounds::quantile(&served, part));

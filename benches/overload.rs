@@ -72,8 +72,7 @@ async fn load(
 
 /// Prints and returns median, 99th percentile and maximum of the latencies with this status, in milliseconds.
 fn shown(name: &str, timed: &[Timed], status: u16) -> Value {
-    let times: Vec<f64> =
-        timed.iter().filter(|(found, _)| *found == status).map(|(_, took)| took.as_secs_f64() * 1e3).collect();
+    let times = server::milliseconds(timed, status);
     assert!(!times.is_empty(), "{name}: there are answers with status {status}");
     let [p50, p99, longest] = [0.5, 0.99, 1.0].map(|part| rounds::quantile(&times, part));
     println!("{:>6} {name}: median {p50:.0} ms, p99 {p99:.0} ms, longest {longest:.0} ms", times.len());

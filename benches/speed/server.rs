@@ -142,6 +142,11 @@ impl Server {
     }
 }
 
+/// Returns the latencies of the answers with this status, in milliseconds.
+pub fn milliseconds(timed: &[Timed], status: u16) -> Vec<f64> {
+    timed.iter().filter(|(found, _)| *found == status).map(|(_, took)| 1000.0 * took.as_secs_f64()).collect()
+}
+
 async fn timed(request: RequestBuilder) -> Timed {
     let started = Instant::now();
     let reply = request.send().await.expect("it answers");
