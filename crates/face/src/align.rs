@@ -12,20 +12,22 @@ use crate::values::picture::Point;
 pub enum Alignment {
     /// Vertices of the mesh.
     Mesh { vertices: Vec<usize>, points: Vec<Point> },
-    /// Eyes, nose and corners of the mouth: the detector's own if it gives them, else the mesh's.
+    /// Eyes, tip of the nose and corners of the mouth, as [`Mesh::five`] gives them.
     Five(Five),
 }
 
 impl Alignment {
-    /// Returns the map from the picture to the recognizer's input; `None` if the points lie in one place. `mesh` and
-    /// `five` must show the same face.
-    pub fn fit(&self, mesh: &Mesh, five: &Five) -> Option<Similarity> {
+    /// Returns the map from the picture to the recognizer's input; `None` if the points lie in one place.
+    ///
+    /// All points are the mesh's, also where the detector gives some. With YuNet's five points, two of three recognizers
+    /// missed a quarter more pairs of one person, at a false acceptance rate of 0.01 % on half of LFW, and one as many.
+    pub fn fit(&self, mesh: &Mesh) -> Option<Similarity> {
         match self {
             Self::Mesh { vertices, points } => {
                 let from: Vec<Point> = vertices.iter().map(|vertex| mesh.point(*vertex)).collect();
                 Similarity::fit(&from, points)
             }
-            Self::Five(places) => Similarity::fit(five, places),
+            Self::Five(places) => Similarity::fit(&mesh.five(), places),
         }
     }
 }
@@ -87,23 +89,23 @@ mod tests {
         let mut points = vec![[0.0; 3]; mesh::POINTS];
         points[0] = [5.0, 25.0, 9.0];
         points[1] = [5.0, 5.0, 9.0];
-        let five = [Point { x: 0.0, y: 0.0 }; 5];
-        let map = alignment.fit(&Mesh { points, presence: 1.0 }, &five).expect("it has extent");
+        let map = alignment.fit(&Mesh { points, presence: 1.0 }).expect("it has extent");
         let place = map.point(Point { x: 5.0, y: 15.0 });
         assert!((place.x - 15.0).abs() < 1e-5 && (place.y - 10.0).abs() < 1e-5, "{place:?}");
         assert!((map.scale() - 0.5).abs() < 1e-9);
     }
 
     #[test]
-    fn five_points_do_without_the_mesh() {
-        let text = "five = [[0.0, 0.0], [4.0, 0.0], [2.0, 2.0], [1.0, 4.0], [3.0, 4.0]]";
-        let alignment: Alignment = toml::from_str(text).expect("it is one");
-        let five = [(10.0, 10.0), (18.0, 10.0), (14.0, 14.0), (12.0, 18.0), (16.0, 18.0)].map(|(x, y)| Point { x, y });
-        let nothing = Mesh { points: Vec::new(), presence: 0.0 };
-        let map = alignment.fit(&nothing, &five).expect("it has extent");
-        assert!((map.scale() - 0.5).abs() < 1e-9);
-        assert!((map.point(five[4]).x - 3.0).abs() < 1e-5);
-        assert_eq!(alignment.fit(&nothing, &[five[0]; 5]), None);
+    fn five_points_are_brought_to_their_places() {
+        let points = (0..mesh::POINTS).map(|at| [(at % 37) as f32, (at / 37) as f32, 0.0]).collect();
+        let mesh = Mesh { points, presence: 1.0 };
+        let places = mesh.five().map(|point| [10.0 + 0.5 * point.x, 20.0 + 0.5 * point.y]);
+        let alignment: Alignment = toml::from_str(&format!("five = {places:?}")).expect("it is one");
+        let map = alignment.fit(&mesh).expect("it has extent");
+        assert!((map.scale() - 0.5).abs() < 1e-6);
+        assert!((map.point(mesh.five()[4]).x - places[4][0]).abs() < 1e-4);
+        let nothing = Mesh { points: vec![[1.0; 3]; mesh::POINTS], presence: 0.0 };
+        assert_eq!(alignment.fit(&nothing), None);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Detectors find possible faces in a picture, and their eyes.
 
-use crate::geometry::Five;
 use crate::values::picture::{FaceBox, Point};
 
 pub mod blazeface;
@@ -22,8 +21,6 @@ pub struct Detection {
     pub face_box: FaceBox,
     /// The eye on the left of the picture comes first.
     pub eyes: [Point; 2],
-    /// `None` for detectors that do not give them.
-    pub five: Option<Five>,
     /// 0..1
     pub confidence: f32,
 }
@@ -61,8 +58,7 @@ impl Detection {
             width: (one.x - other.x).abs(),
             height: (one.y - other.y).abs(),
         };
-        let five = self.five.map(|five| five.map(&place));
-        Self { face_box, eyes: self.eyes.map(&place), five, ..self }
+        Self { face_box, eyes: self.eyes.map(&place), ..self }
     }
 }
 
@@ -108,12 +104,7 @@ fn mean(all: &[Detection]) -> Detection {
         height: of(&|d| d.face_box.height),
     };
     let eye = |k: usize| Point { x: of(&|d| d.eyes[k].x), y: of(&|d| d.eyes[k].y) };
-    // A detector gives the five points of all faces or of none.
-    let five = all.iter().all(|d| d.five.is_some()).then(|| {
-        let at = |d: &Detection, k: usize| d.five.map_or(Point { x: 0.0, y: 0.0 }, |five| five[k]);
-        std::array::from_fn(|k| Point { x: of(&|d| at(d, k).x), y: of(&|d| at(d, k).y) })
-    });
-    Detection { face_box, eyes: [eye(0), eye(1)], five, confidence: total }
+    Detection { face_box, eyes: [eye(0), eye(1)], confidence: total }
 }
 
 /// Returns the intersection over union of two boxes, 0..1.
@@ -144,7 +135,7 @@ mod tests {
     fn at(x: f32, confidence: f32) -> Detection {
         let face_box = FaceBox { x, y: 0.0, width: 10.0, height: 10.0 };
         let point = Point { x, y: 0.0 };
-        Detection { face_box, eyes: [point; 2], five: Some([point; 5]), confidence }
+        Detection { face_box, eyes: [point; 2], confidence }
     }
 
     #[test]
@@ -153,7 +144,6 @@ mod tests {
         assert_eq!(merged.len(), 2);
         assert!((merged[0].face_box.x - 1.2).abs() < 1e-5);
         assert!((merged[0].eyes[1].x - 1.2).abs() < 1e-5);
-        assert!(merged[0].five.is_some_and(|five| (five[4].x - 1.2).abs() < 1e-5));
         assert_eq!((merged[0].confidence, merged[1]), (0.9, at(100.0, 0.55)));
     }
 

@@ -3,7 +3,7 @@
 //! each face.
 
 use crate::detect::{self, Detection, Seen};
-use crate::geometry::{Five, Square};
+use crate::geometry::Square;
 use crate::image::{Image, View};
 use crate::mesh::{self, Mesh};
 use crate::networks::Networks;
@@ -277,11 +277,6 @@ impl Found {
     /// Returns the number of faces that count, including this one.
     pub fn faces(&self) -> usize {
         1 + self.others.len()
-    }
-
-    /// Returns eyes, nose and corners of the mouth: the detector's own if it gives them, else the mesh's.
-    pub fn five(&self) -> Five {
-        self.detection.five.unwrap_or_else(|| self.mesh.five())
     }
 
     /// Maps a face that was found in `view`, turned by `quarters` quarter turns, back to `view`.

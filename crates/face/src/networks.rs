@@ -13,7 +13,7 @@ use crate::curves::Curves;
 use crate::detect::blazeface::Blazeface;
 use crate::detect::yunet::Yunet;
 use crate::detect::{self, Reader, Seen};
-use crate::geometry::{Five, Square};
+use crate::geometry::Square;
 use crate::image::{self, View};
 use crate::memory::Memory;
 use crate::mesh::{self, Mesh};
@@ -279,9 +279,9 @@ impl Networks {
     ///
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
-    pub fn aligned(&self, which: usize, view: View, mesh: &Mesh, five: &Five) -> Option<Planes> {
+    pub fn aligned(&self, which: usize, view: View, mesh: &Mesh) -> Option<Planes> {
         let Recognizer { stage, alignment, .. } = &self.shared.0.recognizers[which];
-        Some(warp::warped(view, alignment.fit(mesh, five)?, stage.input.width))
+        Some(warp::warped(view, alignment.fit(mesh)?, stage.input.width))
     }
 
     /// Returns a recognizer's vector for an aligned face. Its direction describes the face.

@@ -7,14 +7,15 @@
 //! |---|---|---|
 //! | certainty | length of the recognizer's vector, [`crate::recognize`] | unified quality score |
 //! | distance of the eyes | centres of the mesh's eyes, in space | inter-eye distance |
-//! | detail | [`Grey::detail`], in the direction that has least of it | sharpness |
+//! | detail, evenness | [`Grey::detail`] in the direction that has least of it, also against the one that has most | sharpness, motion blur prevention |
 //! | noise | [`Grey::noise`], Immerkær 1996 | - |
 //! | blocks | [`blocks::measure`], Wang, Bovik and Evans 2000 | compression artifacts |
 //! | brightness, contrast | mean and deviation of the face's luma | luminance mean, luminance variance |
 //! | yaw, pitch | [`crate::mesh::Mesh::pose`], Procrustes | head pose |
 //! | confidence | the detector's | face detection confidence |
 //! | inside | share of the mesh that lies in the picture | head location, cropping |
-//! | eye, mouth | [`Grey::shown`] of their regions | eyes visible, mouth occlusion prevention |
+//! | eye | [`Grey::shown`] of its region | eyes visible |
+//! | mouth | [`Grey::rows`] of its middle | mouth occlusion prevention |
 //! | flat | share of pixels that equal their neighbours | natural colour |
 //!
 //! The places were set on photographs of LFW and degraded copies of them: by how much of the cosine a copy keeps with
@@ -24,7 +25,7 @@
 use crate::find::Found;
 use crate::image::View;
 use crate::mesh::{Mesh, Pose};
-use crate::quality::grey::Grey;
+use crate::quality::grey::{Grey, Part};
 use crate::resample::warp;
 use crate::values::picture::{FaceBox, Point, Quality, QualityReason};
 
@@ -49,6 +50,8 @@ const FLAT_LINES_MAX: usize = 128;
 /// Vertices that enclose an eye, and the mouth.
 const EYES: [[usize; 4]; 2] = [[33, 133, 159, 145], [263, 362, 386, 374]];
 const MOUTH: [usize; 4] = [57, 287, 0, 17];
+/// The middle of a mouth lies this share of its width from either corner.
+const MOUTH_ASIDE: f32 = 0.35;
 
 /// Points lost for a measure: places between which they are linear, in rising order of the measure; constant outside.
 type Curve = &'static [(f32, f32)];
@@ -71,6 +74,9 @@ const IOD: Curve = &[
 /// Detail. A press photograph has 0.07; blurred by a fiftieth of the face (standard deviation) 0.02, by twice that
 /// 0.01.
 const DETAIL: Curve = &[(0.006, 350.0), (0.01, 260.0), (0.015, 190.0), (0.022, 120.0), (0.035, 50.0), (0.055, 0.0)];
+/// Evenness of the detail in all directions: 99 of 100 photographs have more than 0.6, faces that moved while they were
+/// taken 0.2 to 0.45. Two people's faces that moved in the same direction resemble each other.
+const EVENNESS: Curve = &[(0.3, 250.0), (0.57, 0.0)];
 /// Noise in levels of brightness, at the square's size: the noise that a larger picture has more of is averaged away
 /// for the recognizer, too. Skin and hair in a good picture pass for 1 to 3.
 const NOISE: Curve = &[(3.0, 0.0), (6.0, 60.0), (12.0, 180.0), (30.0, 350.0)];
@@ -88,11 +94,12 @@ const PITCH_OFF: Curve = &[(8.0, 0.0), (16.0, 50.0), (26.0, 150.0), (40.0, 350.0
 /// The detector's confidence: faces in plain view have 0.9.
 const CONFIDENCE: Curve = &[(0.5, 150.0), (0.65, 60.0), (0.8, 15.0), (0.88, 0.0)];
 /// The share of the mesh that lies in the picture.
-const INSIDE: Curve = &[(0.5, 400.0), (0.7, 250.0), (0.9, 100.0), (0.98, 0.0)];
+const INSIDE: Curve = &[(0.5, 500.0), (0.7, 350.0), (0.85, 250.0), (0.95, 60.0), (0.98, 0.0)];
 /// Contrast as a share of the face's own: nearly all open eyes show more than half of it, shut ones less. A bar shows
 /// nothing.
 const EYE: Curve = &[(0.05, 220.0), (0.15, 110.0), (0.25, 0.0)];
-const MOUTH_SHOWN: Curve = &[(0.1, 220.0), (0.25, 110.0), (0.4, 0.0)];
+/// The same of a mouth's rows: 99 of 100 photographs have more than 0.25, most hands and all masks less.
+const MOUTH_ROWS: Curve = &[(0.1, 300.0), (0.18, 150.0), (0.25, 0.0)];
 /// The share of flat pixels: photographs have at most 0.02, compressed ones 0.15; in drawings most pixels are flat.
 const FLAT: Curve = &[(0.2, 0.0), (0.35, 150.0), (0.6, 350.0)];
 /// The mean pitch of photographs of frontal faces, in degrees: the mean mesh looks up a little.
@@ -106,8 +113,9 @@ const SIGHT_IOD_MIN: f32 = 16.0;
 pub struct Measures {
     /// Interocular distance in pixels, as if the head were not turned.
     pub iod: f32,
-    /// See [`Grey::detail`].
+    /// See [`grey::Detail`].
     pub detail: f32,
+    pub evenness: f32,
     /// See [`Grey::noise`].
     pub noise: f32,
     /// See [`blocks::measure`].
@@ -123,8 +131,9 @@ pub struct Measures {
     pub confidence: f32,
     /// Share of the mesh's points that lie in the picture.
     pub inside: f32,
-    /// Visibility of the eye that shows less, and of the mouth: see [`Grey::shown`].
+    /// Contrast of the eye that shows less: see [`Grey::shown`].
     pub eye: f32,
+    /// Contrast of the mouth's rows: see [`Grey::rows`].
     pub mouth: f32,
     /// Share of the face's pixels that equal their neighbours.
     pub flat: f32,
@@ -143,18 +152,23 @@ pub fn measures(view: View, found: &Found) -> Measures {
     let grey = Grey::new(&warp::warped(view, square.crop(side), side));
     let (mean, deviation) = grey.mean_and_deviation();
     let map = square.crop(side);
-    let region = |mesh: &Mesh, vertices: &[usize]| {
-        let points = vertices.iter().map(|vertex| map.point(mesh.point(*vertex)));
+    let part = |vertices: &[usize]| {
+        let points = vertices.iter().map(|vertex| map.point(found.mesh.point(*vertex)));
         let range = |values: &mut dyn Iterator<Item = f32>| {
             values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)))
         };
-        let (across, down) = (range(&mut points.clone().map(|p| p.x)), range(&mut points.map(|p| p.y)));
-        grey.shown(across, down).unwrap_or(0.0)
+        Part { across: range(&mut points.clone().map(|p| p.x)), down: range(&mut points.map(|p| p.y)) }
     };
+    let eye = |vertices: [usize; 4]| grey.shown(part(&vertices)).unwrap_or(0.0);
+    let mouth = part(&MOUTH);
+    let aside = MOUTH_ASIDE * (mouth.across.1 - mouth.across.0);
+    let mouth = Part { across: (mouth.across.0 + aside, mouth.across.1 - aside), ..mouth };
+    let detail = grey.detail();
     let pose = found.mesh.pose().unwrap_or(Pose { yaw: 90.0, pitch: 90.0, roll: 0.0 });
     Measures {
         iod: found.mesh.iod(),
-        detail: grey.detail(),
+        detail: detail.least,
+        evenness: detail.evenness,
         noise: grey.noise(),
         blocks: blocks::measure(view, found.detection.face_box),
         brightness: mean,
@@ -163,8 +177,8 @@ pub fn measures(view: View, found: &Found) -> Measures {
         pitch: (pose.pitch - PITCH).abs(),
         confidence: found.detection.confidence,
         inside: inside(view, &found.mesh),
-        eye: EYES.map(|eye| region(&found.mesh, &eye)).into_iter().fold(f32::INFINITY, f32::min),
-        mouth: region(&found.mesh, &MOUTH),
+        eye: EYES.map(eye).into_iter().fold(f32::INFINITY, f32::min),
+        mouth: grey.rows(mouth).unwrap_or(0.0),
         flat: flat(view, found.detection.face_box),
         certainty: None,
     }
@@ -226,7 +240,7 @@ fn losses(measures: &Measures) -> [(QualityReason, f32); 13] {
     [
         (QualityReason::HardToRecognize, measures.certainty.map_or(0.0, |certainty| lost(CERTAINTY, certainty))),
         (QualityReason::EyesTooClose, lost(IOD, measures.iod)),
-        (QualityReason::Blurred, lost(DETAIL, measures.detail)),
+        (QualityReason::Blurred, lost(DETAIL, measures.detail) + lost(EVENNESS, measures.evenness)),
         (QualityReason::Noisy, lost(NOISE, measures.noise)),
         (QualityReason::Compressed, lost(BLOCKS, measures.blocks)),
         (QualityReason::TooDark, lost(DARK, measures.brightness)),
@@ -235,7 +249,7 @@ fn losses(measures: &Measures) -> [(QualityReason, f32); 13] {
         (QualityReason::HeadTurned, lost(YAW, measures.yaw) + lost(PITCH_OFF, measures.pitch)),
         (QualityReason::UnsureDetection, lost(CONFIDENCE, measures.confidence)),
         (QualityReason::OutOfPicture, lost(INSIDE, measures.inside)),
-        (QualityReason::Occluded, lost(EYE, measures.eye) + lost(MOUTH_SHOWN, measures.mouth)),
+        (QualityReason::Occluded, lost(EYE, measures.eye) + lost(MOUTH_ROWS, measures.mouth)),
         (QualityReason::NotAPhotograph, lost(FLAT, measures.flat)),
     ]
 }
@@ -256,6 +270,7 @@ mod tests {
     const FINE: Measures = Measures {
         iod: 130.0,
         detail: 0.2,
+        evenness: 0.9,
         noise: 3.0,
         blocks: 1.1,
         brightness: 120.0,
@@ -294,6 +309,7 @@ mod tests {
         for (measures, reason) in [
             (Measures { iod: 40.0, ..FINE }, QualityReason::EyesTooClose),
             (Measures { detail: 0.029, ..FINE }, QualityReason::Blurred),
+            (Measures { evenness: 0.45, ..FINE }, QualityReason::Blurred),
             (Measures { noise: 15.0, ..FINE }, QualityReason::Noisy),
             (Measures { blocks: 3.0, ..FINE }, QualityReason::Compressed),
             (Measures { brightness: 30.0, ..FINE }, QualityReason::TooDark),

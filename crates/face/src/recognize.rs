@@ -20,7 +20,7 @@ pub struct Recognized {
 pub fn recognize(networks: &mut Networks, view: View, found: &Found) -> Result<Recognized, Error> {
     let (mut values, mut certainties) = (Vec::new(), Vec::new());
     for which in 0..networks.recognizers() {
-        let aligned = networks.aligned(which, view, &found.mesh, &found.five()).ok_or(Error::NoFace)?;
+        let aligned = networks.aligned(which, view, &found.mesh).ok_or(Error::NoFace)?;
         let plain = networks.recognize(which, &aligned)?;
         let mirrored = networks.recognize(which, &aligned.mirrored())?;
         if let Some(good) = networks.length(which) {

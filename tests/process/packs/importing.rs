@@ -166,8 +166,8 @@ fn a_faulty_pack_is_explained_and_leaves_nothing() {
             onnx.clone(),
             ["version 1", "'standard, as it was'"],
         ),
-        (MANIFEST.replace("[[rec", "template_version = 3\n[[rec"), onnx.clone(), ["version 3", "'standard'"]),
-        (MANIFEST.replace("[[rec", "template_version = 2\n[[rec"), onnx.clone(), ["version 2", "'accurate'"]),
+        (MANIFEST.replace("[[rec", "template_version = 4\n[[rec"), onnx.clone(), ["version 4", "'standard'"]),
+        (MANIFEST.replace("[[rec", "template_version = 5\n[[rec"), onnx.clone(), ["version 5", "'accurate'"]),
         (MANIFEST.replace("[[rec", "sha = 1\n[[rec"), onnx.clone(), ["pack.toml", "unknown field `sha`"]),
         (MANIFEST.replace("licence =", "sha256 = \"00\"\nlicence ="), onnx.clone(), ["sha256", "states 00"]),
     ] {

@@ -110,11 +110,11 @@ fn the_list_says_what_each_network_may_be_used_for() {
     let data = folder();
     let text = succeeded(&bioserver(data.path(), &["packs", "list"]));
     for part in [
-        "standard: template version 3, 192 numbers, in use",
+        "standard: template version 4, 192 numbers, in use",
         "MobileFaceNet_TF",
         "measured down to",
         "10.6 MB",
-        "97.12",
+        "98.06",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

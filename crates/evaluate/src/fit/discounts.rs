@@ -14,7 +14,7 @@ use crate::input::worse::Worse;
 /// none.
 const STEP: i32 = 50;
 const BEST: i32 = 100;
-const WORST: i32 = -200;
+const WORST: i32 = -500;
 /// Scores at which cosines are compared.
 const SCORES: [f64; 4] = [2000.0, 2500.0, 3000.0, 3500.0];
 /// The worst kind of degradation may have this many times the stated rate; all kinds together then keep to the stated
@@ -22,23 +22,26 @@ const SCORES: [f64; 4] = [2000.0, 2500.0, 3000.0, 3500.0];
 const WORST_RATE: f64 = 1.5;
 /// A cosine is known only if at least this many pairs lie beyond it.
 const EVENTS_MIN: f64 = 20.0;
+/// A group counts if it holds at least this share of the pairs of its kind and grade. Qualities that such pictures
+/// hardly ever have cannot raise the rate of all of them.
+const SHARE_MIN: f64 = 0.1;
 /// A group that raises every cosine by less than this needs no discount.
 const LIFT_MIN: f64 = 0.005;
 
 /// Fits the discounts to degraded copies of photographs of different people.
 ///
-/// Pairs are grouped by the quality of their better picture, in steps of 50 from 100 down, and by the kind of
+/// Pairs are grouped by the quality of their better picture, in steps of 50 from 100 down, and by the kind and grade of
 /// degradation. In each group, the cosine that 1.5 times a stated share of the pairs reaches is compared with the
-/// cosine at which the calibration states that share; the kind that needs the highest cosine counts. A rate with fewer
-/// than twenty expected pairs takes the difference of the lowest rate that has enough. No quality needs a lower cosine
-/// than a better quality.
+/// cosine at which the calibration states that share; the kind and grade that needs the highest cosine counts. Groups
+/// that hold less than a tenth of the pairs of their kind and grade are left out. A rate with fewer than twenty expected
+/// pairs takes the difference of the lowest rate that has enough. No quality needs a lower cosine than a better quality.
 pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
     let groups = groups(worse);
     let mut needed: Vec<f64> = SCORES.map(|score| general.cosine(Score(score))).into();
     let good = needed.clone();
     let mut discounts: Vec<Discount> = Vec::new();
     for below in (WORST..=BEST).rev().step_by(STEP as usize) {
-        for (_, cosines) in groups.iter().filter(|((step, _), _)| *step == below) {
+        for cosines in groups.get(&below).into_iter().flatten() {
             lift(&mut needed, &good, cosines);
         }
         let lifted = needed.iter().zip(&good).any(|(needed, good)| needed - good > LIFT_MIN);
@@ -55,23 +58,33 @@ pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
     Ok(discounts.try_into()?)
 }
 
-/// Groups the cosines of pairs, highest first, by the step of quality that they fall below and by the kind of
-/// degradation.
-fn groups(worse: &[Worse]) -> BTreeMap<(i32, &'static str), Vec<f64>> {
-    let mut groups: BTreeMap<(i32, &'static str), Vec<f64>> = BTreeMap::new();
+/// Groups the cosines of pairs, highest first, by the step of quality that they fall below; each kind and grade of
+/// degradation has a group of its own.
+fn groups(worse: &[Worse]) -> BTreeMap<i32, Vec<Vec<f64>>> {
+    let mut groups: BTreeMap<i32, Vec<Vec<f64>>> = BTreeMap::new();
     for set in worse {
-        let faces: Vec<_> = set.faces.iter().filter_map(|face| face.worse.as_ref()).collect();
-        for (at, one) in faces.iter().enumerate() {
-            for other in &faces[..at] {
-                let quality = one.quality.max(other.quality);
-                if quality < BEST {
-                    let step = (quality.div_euclid(STEP) + 1) * STEP;
-                    let cosine = one.template.cosine(&other.template);
-                    groups.entry((step.max(WORST), set.how.name())).or_default().push(cosine);
-                }
+        for (step, cosines) in grouped(set) {
+            groups.entry(step).or_default().push(cosines);
+        }
+    }
+    groups
+}
+
+fn grouped(set: &Worse) -> BTreeMap<i32, Vec<f64>> {
+    let faces: Vec<_> = set.faces.iter().filter_map(|face| face.worse.as_ref()).collect();
+    let mut groups: BTreeMap<i32, Vec<f64>> = BTreeMap::new();
+    let mut pairs = 0;
+    for (at, one) in faces.iter().enumerate() {
+        for other in &faces[..at] {
+            pairs += 1;
+            let quality = one.quality.max(other.quality);
+            if quality < BEST {
+                let step = (quality.div_euclid(STEP) + 1) * STEP;
+                groups.entry(step.max(WORST)).or_default().push(one.template.cosine(&other.template));
             }
         }
     }
+    groups.retain(|_, cosines| cosines.len() as f64 >= SHARE_MIN * f64::from(pairs));
     for cosines in groups.values_mut() {
         cosines.sort_by(|a, b| b.total_cmp(a));
     }

@@ -51,7 +51,7 @@ fn detection(row: &[f32; ROW], confidence: f32, anchor: Point) -> Detection {
     let [x, y, width, height, ..] = *row;
     let face_box = FaceBox { x: x + anchor.x - width / 2.0, y: y + anchor.y - height / 2.0, width, height };
     let point = |k: usize| Point { x: row[4 + 2 * k] + anchor.x, y: row[5 + 2 * k] + anchor.y };
-    Detection { face_box, eyes: [point(0), point(1)], five: None, confidence }
+    Detection { face_box, eyes: [point(0), point(1)], confidence }
 }
 
 #[cfg(test)]

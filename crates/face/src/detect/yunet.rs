@@ -56,11 +56,9 @@ fn detection(
     let (width, height) = (width.exp() * stride, height.exp() * stride);
     let (x, y) = ((column + dx) * stride, (row + dy) * stride);
     let point = |k: usize| Point { x: (column + points[2 * k]) * stride, y: (row + points[2 * k + 1]) * stride };
-    let five = std::array::from_fn(point);
     Detection {
         face_box: FaceBox { x: x - width / 2.0, y: y - height / 2.0, width, height },
-        eyes: [five[0], five[1]],
-        five: Some(five),
+        eyes: [point(0), point(1)],
         confidence,
     }
 }
