@@ -70,13 +70,13 @@ fn groups(worse: &[Worse]) -> BTreeMap<i32, Vec<Vec<f64>>> {
     groups
 }
 
+/// Groups the pairs of one kind and grade; leaves out groups with less than [`SHARE_MIN`] of them.
 fn grouped(set: &Worse) -> BTreeMap<i32, Vec<f64>> {
     let faces: Vec<_> = set.faces.iter().filter_map(|face| face.worse.as_ref()).collect();
+    let pairs = faces.len() * faces.len().saturating_sub(1) / 2;
     let mut groups: BTreeMap<i32, Vec<f64>> = BTreeMap::new();
-    let mut pairs = 0;
     for (at, one) in faces.iter().enumerate() {
         for other in &faces[..at] {
-            pairs += 1;
             let quality = one.quality.max(other.quality);
             if quality < BEST {
                 let step = (quality.div_euclid(STEP) + 1) * STEP;
@@ -84,7 +84,7 @@ fn grouped(set: &Worse) -> BTreeMap<i32, Vec<f64>> {
             }
         }
     }
-    groups.retain(|_, cosines| cosines.len() as f64 >= SHARE_MIN * f64::from(pairs));
+    groups.retain(|_, cosines| cosines.len() as f64 >= SHARE_MIN * pairs as f64);
     for cosines in groups.values_mut() {
         cosines.sort_by(|a, b| b.total_cmp(a));
     }

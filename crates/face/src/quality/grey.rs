@@ -57,11 +57,12 @@ impl Grey {
 
     /// Measures the fine detail along rows, columns and both diagonals.
     pub fn detail(&self) -> Detail {
-        let (values, side, deviation) = (&self.values, self.side, self.deviation());
+        let (values, side) = (&self.values, self.side);
+        let (deviation, count) = (self.deviation(), self.middle().count() as f32);
         let along = |step: usize| {
             let squares =
                 self.middle().map(|at| (values[at] - f32::midpoint(values[at - step], values[at + step])).powi(2));
-            (squares.sum::<f32>() / self.middle().count() as f32).sqrt() / deviation
+            (squares.sum::<f32>() / count).sqrt() / deviation
         };
         let details = [1, side, side + 1, side - 1].map(along);
         let usual = std::array::from_fn::<f32, 4, _>(|at| details[at] / USUAL[at]);
