@@ -10,7 +10,7 @@ use crate::values::picture::Quality;
 pub const NO_PERSON: i32 = -10_000;
 
 /// The side of the age network's crop, as a multiple of the extent of the mesh.
-const SQUARE: f32 = 1.0;
+const SQUARE: f32 = 1.07;
 /// The highest age that is stated: the network's output has no bounds of its own.
 const YEARS_MAX: f32 = 120.0;
 
@@ -19,7 +19,16 @@ pub fn years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Er
     let crop = networks.age_crop(view, mesh.square_of(SQUARE));
     let plain = networks.years(&crop)?;
     let mirrored = networks.years(&crop.mirrored())?;
-    let years = f32::midpoint(plain, mirrored);
+    bounded(f32::midpoint(plain, mirrored))
+}
+
+/// Does the same in half the time and a little less exactly: without the mirror image.
+pub fn rough_years(networks: &mut Networks, view: View, mesh: &Mesh) -> Result<f32, Error> {
+    let crop = networks.age_crop(view, mesh.square_of(SQUARE));
+    bounded(networks.years(&crop)?)
+}
+
+fn bounded(years: f32) -> Result<f32, Error> {
     if years.is_finite() {
         Ok(years.clamp(0.0, YEARS_MAX))
     } else {
