@@ -116,7 +116,7 @@ async fn another_template_is_refused(app: TestApp) {
     assert!(message.contains('7'), "{message}");
 
     let reply = with(|face| {
-        let text = face["template"].as_str().expect("it has one").replace('B', "D");
+        let text = face["template"].as_str().expect("it has one").replace('B', "E");
         face["template"] = text.into();
     });
     let reply = reply.await;

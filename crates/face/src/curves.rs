@@ -74,7 +74,7 @@ pub struct Curves {
     /// The curve for pairs of types that have no curve of their own.
     pub general: Calibration,
     pub by_types: BTreeMap<Types, Calibration>,
-    /// The discounts for pairs of poor pictures.
+    /// The discounts for pairs of poor pictures and of young people.
     pub discounts: Discounts,
 }
 

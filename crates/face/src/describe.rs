@@ -8,6 +8,7 @@ use crate::networks::Networks;
 use crate::quality::Measures;
 use crate::recognize::{self, Recognized};
 use crate::values::picture::{FaceBox, Landmarks};
+use crate::values::template::Traits;
 use crate::{AgeEstimate, AgedFace, DescribedFace, Error, Picture, WantedFace, age, portrait, quality};
 
 impl Networks {
@@ -66,7 +67,9 @@ pub fn measured(
     let Recognized { template, certainty } = recognize::recognize(networks, view, found)?;
     let measures = Measures { certainty, ..quality::measures(view, found) };
     let quality = quality::quality(&measures);
-    Ok((DescribedFace { digest, landmarks, template: template.with_quality(quality.value), quality }, measures))
+    let years = networks.discounts_young().then(|| age::rough_years(networks, view, &found.mesh)).transpose()?;
+    let template = template.with(Traits::new(quality.value, years));
+    Ok((DescribedFace { digest, landmarks, quality, template }, measures))
 }
 
 /// Returns the SHA-256 of an image file, in lower-case hex.

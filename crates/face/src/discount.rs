@@ -1,31 +1,43 @@
-//! Discounts the cosine of two poor pictures.
+//! Discounts the cosine of two pictures that resemble others whoever they show.
 //!
-//! Pictures without detail resemble each other whoever they show, so a cosine means less the poorer the *better* one of
-//! two pictures is. (One poor picture alone resembles nobody.) A discount maps the cosine of such a pair to the cosine
-//! of good pictures that is as rare among different people. It was measured on photographs that were made worse, with
-//! the kind of degradation that needs the largest discount.
+//! Pictures without detail resemble each other, so a cosine means less the poorer the *better* one of two pictures is.
+//! (One poor picture alone resembles nobody.) In the same way two small children resemble each other, and a child and an
+//! adult do not, so a cosine means less the younger the *older* one of two people is. A discount maps the cosine of such
+//! a pair to the cosine of good pictures of adults that is as rare among different people.
+//!
+//! Those for poor pictures were measured on photographs that were made worse, with the kind of degradation that needs the
+//! largest discount.
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::template::Template;
+use crate::values::template::{Template, Traits};
 
-/// The discount for pairs whose better picture has a quality within one range.
+/// The discount for pairs whose better picture, or older person, is within one range of quality, or of years.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discount {
-    /// The quality of the better picture is below this, and not below that of the next discount.
+    /// The quality or the years are below this, and not below that of the next discount.
     pub below: i32,
-    /// Cosines of such pairs, each with the cosine of good pictures that is as rare; both rise.
+    /// Cosines of such pairs, each with the cosine of good pictures of adults that is as rare; both rise.
     pub cosines: Vec<[f64; 2]>,
 }
 
-/// The discounts of a pack, from the best quality to the worst.
+/// The discounts of a pack.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Discounts {
+    /// By the quality of the better picture.
+    pub poor: Steps,
+    /// By the years of the older person.
+    pub young: Steps,
+}
+
+/// Discounts from the highest quality or age to the lowest.
 ///
 /// A value that exists has passed the checks of [`Fault`]: the discounted cosine rises with the cosine, and never rises
-/// as the quality falls.
+/// as quality or age falls.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Vec<Discount>", into = "Vec<Discount>")]
-pub struct Discounts(Vec<Discount>);
+pub struct Steps(Vec<Discount>);
 
 /// The reasons why a list holds no discounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +46,9 @@ pub enum Fault {
     Range(usize),
     #[error("the cosines of discount {0} do not rise")]
     NotRising(usize),
-    #[error("discount {0} reduces a cosine less than that of a better quality")]
+    #[error("discount {0} reduces a cosine less than the one before it")]
     TooMuch(usize),
-    #[error("discount {0} is not for a lower quality than the one before it")]
+    #[error("discount {0} is not for a lower quality or age than the one before it")]
     Order(usize),
 }
 
@@ -53,7 +65,7 @@ impl Discount {
     }
 }
 
-impl TryFrom<Vec<Discount>> for Discounts {
+impl TryFrom<Vec<Discount>> for Steps {
     type Error = Fault;
 
     fn try_from(discounts: Vec<Discount>) -> Result<Self, Fault> {
@@ -80,27 +92,36 @@ impl TryFrom<Vec<Discount>> for Discounts {
     }
 }
 
-impl From<Discounts> for Vec<Discount> {
-    fn from(discounts: Discounts) -> Self {
-        discounts.0
+impl From<Steps> for Vec<Discount> {
+    fn from(steps: Steps) -> Self {
+        steps.0
     }
 }
 
-impl Discounts {
-    /// Returns the discounted cosine of two pictures. There is no discount if the quality of one is not known.
-    pub fn left(&self, cosine: f64, qualities: [Option<i32>; 2]) -> f64 {
-        let [Some(one), Some(other)] = qualities else { return cosine };
+impl Steps {
+    /// Returns the discounted cosine of two pictures or people, of which the higher value counts. There is no discount if
+    /// one is not known.
+    fn left(&self, cosine: f64, values: [Option<i32>; 2]) -> f64 {
+        let [Some(one), Some(other)] = values else { return cosine };
         let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
         discount.map_or(cosine, |discount| discount.of(cosine))
     }
 
-    /// Returns the discounted cosine of two templates, which hold the quality of their pictures.
-    pub fn cosine(&self, one: &Template, other: &Template) -> f64 {
-        self.left(one.cosine(other), [one.quality(), other.quality()])
-    }
-
     pub fn all(&self) -> &[Discount] {
         &self.0
+    }
+}
+
+impl Discounts {
+    /// Returns the discounted cosine of two pictures with these traits.
+    pub fn left(&self, cosine: f64, traits: [Traits; 2]) -> f64 {
+        let sharp = self.poor.left(cosine, traits.map(Traits::quality));
+        self.young.left(sharp, traits.map(Traits::years))
+    }
+
+    /// Returns the discounted cosine of two templates.
+    pub fn cosine(&self, one: &Template, other: &Template) -> f64 {
+        self.left(one.cosine(other), [one.traits(), other.traits()])
     }
 }
 
@@ -112,7 +133,7 @@ mod tests {
         Discount { below, cosines: cosines.to_vec() }
     }
 
-    fn toy() -> Discounts {
+    fn toy() -> Steps {
         let some = discount(100, &[[0.3, 0.2], [0.5, 0.3], [0.7, 0.6]]);
         vec![some, discount(0, &[[0.6, 0.1]])].try_into().expect("they fall")
     }
@@ -129,8 +150,23 @@ mod tests {
     }
 
     #[test]
+    fn the_older_person_decides() {
+        let young: Steps = vec![discount(13, &[[0.6, 0.4]]), discount(5, &[[0.6, 0.2]])].try_into().expect("they fall");
+        let discounts = Discounts { poor: toy(), young };
+        let left = |one: (i32, Option<f32>), other: (i32, Option<f32>)| {
+            let traits = [one, other].map(|(quality, years)| Traits::new(quality, years));
+            (1e6 * discounts.left(0.5, traits)).round() / 1e6
+        };
+        assert_eq!(left((200, Some(3.0)), (200, Some(40.0))), 0.5);
+        assert_eq!(left((200, Some(3.0)), (200, None)), 0.5);
+        assert_eq!(left((200, Some(3.0)), (200, Some(12.4))), 0.3);
+        assert_eq!(left((200, Some(3.0)), (200, Some(4.4))), 0.1);
+        assert_eq!(left((99, Some(3.0)), (99, Some(4.4))), -0.1);
+    }
+
+    #[test]
     fn what_would_not_fall_is_refused() {
-        let refused = |list: &[Discount]| Discounts::try_from(list.to_vec()).expect_err("it is wrong");
+        let refused = |list: &[Discount]| Steps::try_from(list.to_vec()).expect_err("it is wrong");
         assert_eq!(refused(&[discount(1, &[])]), Fault::Range(0));
         assert_eq!(refused(&[discount(1, &[[0.1, f64::NAN]])]), Fault::Range(0));
         assert_eq!(refused(&[discount(1, &[[0.1, 0.1], [0.2, 0.1]])]), Fault::NotRising(0));
@@ -147,6 +183,6 @@ mod tests {
             toml::Value::try_from(toy()).expect("it is a value"),
         )]));
         let table: toml::Table = text.expect("it is a table").parse().expect("it is a table");
-        assert_eq!(table["discount"].clone().try_into::<Discounts>().expect("they are discounts"), toy());
+        assert_eq!(table["discount"].clone().try_into::<Steps>().expect("they are discounts"), toy());
     }
 }

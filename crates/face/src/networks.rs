@@ -334,6 +334,11 @@ impl Networks {
         &self.shared.0.liveness
     }
 
+    /// Returns true if scores depend on whether people are young.
+    pub fn discounts_young(&self) -> bool {
+        self.curves().is_some_and(|curves| !curves.discounts.young.all().is_empty())
+    }
+
     /// Returns the curves by which this pack scores templates; `None` for a pack without calibration.
     pub fn curves(&self) -> Option<&Curves> {
         self.shared.0.curves.as_ref()

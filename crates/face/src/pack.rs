@@ -29,6 +29,7 @@
 //! [calibration_by_types."ID_DOCUMENT SELFIE"]    # another curve for pictures of these types
 //!
 //! [[discount]]                  # the discount of cosines if both pictures are poor: see `discount`
+//! [[young]]                     # the same if both people are young; without any, those of the built-in pack
 //! ```
 
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ pub struct Pack {
     pub calibration: Option<Calibration>,
     /// Curves that replace `calibration` for pictures of these types.
     pub calibration_by_types: BTreeMap<Types, Calibration>,
-    /// The discounts for pairs of poor pictures.
+    /// The discounts for pairs of poor pictures and of young people.
     pub discounts: Discounts,
 }
 
@@ -176,7 +177,7 @@ impl Pack {
         let manifest: Manifest = toml::from_str(text).map_err(|e| files.manifest(e))?;
         let Manifest { name, template_version, detector, landmarks, film_landmarks, age, .. } = manifest;
         let whole = [&detector, &landmarks, &film_landmarks, &age].iter().all(|entry| entry.is_some());
-        let whole = whole && manifest.spoof.is_some();
+        let whole = whole && manifest.spoof.is_some() && manifest.young.is_some();
         let lender = if whole { None } else { Some(Self::built_in()?) };
         let or_lent =
             |role: &str, entry: Option<NetworkEntry>, read_outs: &[ReadOut], lent: fn(&Self) -> &Network| match (
@@ -195,6 +196,8 @@ impl Pack {
                 (spoofs.collect::<Result<_, _>>()?, Liveness::default())
             }
         };
+        let lent_young = lender.as_ref().map(|lender| lender.discounts.young.clone());
+        let young = manifest.young.or(lent_young).unwrap_or_default();
         Ok(Self {
             name,
             template_version,
@@ -209,7 +212,7 @@ impl Pack {
             liveness: manifest.liveness.unwrap_or(thresholds),
             calibration: manifest.calibration,
             calibration_by_types: manifest.calibration_by_types,
-            discounts: manifest.discount,
+            discounts: Discounts { poor: manifest.discount, young },
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use face::calibration::Calibration;
-use face::discount::{Discount, Discounts};
+use face::discount::{Discount, Discounts, Steps};
 use face::values::score::Score;
 
 use crate::Error;
@@ -55,7 +55,7 @@ pub fn fit(general: &Calibration, worse: &[Worse]) -> Result<Discounts, Error> {
             discounts.push(Discount { below, cosines });
         }
     }
-    Ok(discounts.try_into()?)
+    Ok(Discounts { poor: Steps::try_from(discounts)?, ..Discounts::default() })
 }
 
 /// Groups the cosines of pairs, highest first, by the step of quality that they fall below; each kind and grade of
@@ -110,7 +110,7 @@ fn lift(needed: &mut [f64], good: &[f64], cosines: &[f64]) {
 
 #[cfg(test)]
 mod tests {
-    use face::values::template::Template;
+    use face::values::template::{Template, Traits};
     use rand::rngs::StdRng;
     use rand::{RngExt, SeedableRng};
 
@@ -125,7 +125,7 @@ mod tests {
     fn face(random: &mut StdRng, blur: f32, quality: i32) -> Described {
         let mut values: Vec<f32> = (0..32).map(|_| (0..4).map(|_| random.random_range(-1.0..1.0f32)).sum()).collect();
         values[0] += blur;
-        let template = Template::new(1, &values).expect("it is not zero").with_quality(quality);
+        let template = Template::new(1, &values).expect("it is not zero").with(Traits::new(quality, None));
         Described { template, quality }
     }
 
@@ -156,7 +156,7 @@ mod tests {
             for (at, one) in faces.iter().enumerate() {
                 for other in &faces[..at] {
                     let cosine = one.template.cosine(&other.template);
-                    let left = discounts.left(cosine, [one.template.quality(), other.template.quality()]);
+                    let left = discounts.cosine(&one.template, &other.template);
                     as_it_is += usize::from(cosine >= limit);
                     discounted += usize::from(left >= limit);
                     pairs += 1;
@@ -167,13 +167,13 @@ mod tests {
             assert!((0.3..2.0).contains(&ratio(discounted)), "{}", ratio(discounted));
         }
         // A pair of a good and a poor picture has no discount.
-        assert_eq!(discounts.left(0.4, [Some(300), Some(-60)]), 0.4);
+        assert_eq!(discounts.left(0.4, [300, -60].map(|quality| Traits::new(quality, None))), 0.4);
     }
 
     #[test]
     fn good_pictures_need_no_discount() {
         let discounts = fit(&general(), &[worse(Degradation::Dark, 0.0, 40, 5)]).expect("there is nothing wrong");
-        let left = discounts.left(0.5, [Some(40), Some(40)]);
+        let left = discounts.left(0.5, [Traits::new(40, None); 2]);
         assert!((0.47..=0.5).contains(&left), "{left}");
         assert_eq!(fit(&general(), &[]).expect("there is nothing"), Discounts::default());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use face::calibration::{Calibration, Knot};
 use face::curves::{Curves, Types};
-use face::discount::{Discount, Discounts};
+use face::discount::{Discount, Discounts, Steps};
 
 use crate::Error;
 
@@ -20,7 +20,7 @@ pub fn tables(curves: &Curves) -> Result<String, Error> {
     let by_types = curves.by_types.iter().map(|(types, curve)| (format!("{HEADERS_BY_TYPES}\"{types}\"]"), curve));
     let tables = std::iter::once((HEADER.to_owned(), &curves.general)).chain(by_types);
     let mut tables: Vec<String> = tables.map(|(header, curve)| table(&header, curve)).collect::<Result<_, _>>()?;
-    tables.extend(curves.discounts.all().iter().map(discount));
+    tables.extend(curves.discounts.poor.all().iter().map(discount));
     Ok(tables.join("\n"))
 }
 
@@ -63,8 +63,8 @@ pub fn with(manifest: &str, curves: &Curves) -> Result<String, Error> {
     }
     let text = format!("{}\n\n{}", kept.trim_end(), tables(curves)?);
     let parsed: Manifest = toml::from_str(&text).map_err(|error| Error::Manifest(error.to_string()))?;
-    let written =
-        Curves { general: parsed.calibration, by_types: parsed.calibration_by_types, discounts: parsed.discount };
+    let discounts = Discounts { poor: parsed.discount, ..Discounts::default() };
+    let written = Curves { general: parsed.calibration, by_types: parsed.calibration_by_types, discounts };
     if written == *curves { Ok(text) } else { Err(Error::Manifest("it is changed".into())) }
 }
 
@@ -75,7 +75,7 @@ struct Manifest {
     #[serde(default)]
     calibration_by_types: BTreeMap<Types, Calibration>,
     #[serde(default)]
-    discount: Discounts,
+    discount: Steps,
 }
 
 #[cfg(test)]

@@ -121,6 +121,31 @@ fn a_part_of_utkface_looks_as_old_as_it_is() {
 }
 
 #[test]
+fn small_children_are_told_apart_as_often_as_scores_state() {
+    let Some(folder) = testkit::shared::folder("faces/utkface") else { return };
+    let children = ages::read(&folder).expect("its names are in the layout").into_iter().filter(|one| one.years < 6);
+    let labelled = |portrait: ages::Portrait| {
+        let name = portrait.path.display().to_string();
+        Labelled { person: name.clone(), name, path: portrait.path, ..Labelled::default() }
+    };
+    let part: Vec<Labelled> = children.step_by(14).map(labelled).collect();
+    let pack = Pack::built_in().expect("it is whole");
+    let descriptions = code(&pack, &part);
+    let calibration = pack.calibration.as_ref().expect("the built-in pack has one");
+    let templates: Vec<&Template> =
+        descriptions.faces.iter().filter_map(|face| Some(&face.as_ref().ok()?.template)).collect();
+    let pairs = || templates.iter().enumerate().flat_map(|(at, one)| templates[..at].iter().map(move |b| (*one, *b)));
+    let share = |cosine: &dyn Fn(&Template, &Template) -> f64| {
+        let reach = |(a, b): &(&Template, &Template)| calibration.score(cosine(a, b)) >= Score(2500.0);
+        pairs().filter(reach).count() as f64 / pairs().count() as f64
+    };
+    assert!(pairs().count() > 1_500, "{} children", templates.len());
+    // A score of 2500 states 1 %.
+    assert!(share(&|a, b| pack.discounts.cosine(a, b)) < 0.03, "{}", share(&|a, b| pack.discounts.cosine(a, b)));
+    assert!(share(&Template::cosine) > 0.5, "without a discount they are not: {}", share(&Template::cosine));
+}
+
+#[test]
 fn the_samples_score_as_people_expect() {
     let pack = Pack::built_in().expect("it is whole");
     let calibration = pack.calibration.clone().expect("the built-in pack has one");

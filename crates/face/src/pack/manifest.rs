@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::align::Alignment;
 use crate::calibration::Calibration;
 use crate::curves::Types;
-use crate::discount::Discounts;
+use crate::discount::Steps;
 use crate::pack::input::Input;
 use crate::pack::liveness::Liveness;
 
@@ -27,7 +27,8 @@ pub struct Manifest {
     #[serde(default)]
     pub calibration_by_types: BTreeMap<Types, Calibration>,
     #[serde(default)]
-    pub discount: Discounts,
+    pub discount: Steps,
+    pub young: Option<Steps>,
 }
 
 impl Manifest {

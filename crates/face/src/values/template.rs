@@ -6,12 +6,15 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 2] = b"BT";
-/// The formats that are read. The first one has no quality.
-const FORMATS: [u8; 2] = [1, 2];
+/// The formats that are read: without anything else, with the quality, with quality and years.
+const FORMATS: [u8; 3] = [1, 2, 3];
 /// Length of `MAGIC`, format, template version and dimension.
 const HEAD_LEN: usize = 7;
-const QUALITY_LEN: usize = 2;
+/// The lengths of what stands before the values, for each format.
+const TRAITS_LEN: [usize; 3] = [0, 2, 3];
 const CRC_LEN: usize = 4;
+/// Templates say of adults only that they are of this age or older.
+const YEARS_MAX: u8 = 18;
 /// The longest template that is read: far above any recognizer's.
 const DIMENSION_MAX: usize = 4096;
 
@@ -23,9 +26,38 @@ const DIMENSION_MAX: usize = 4096;
 #[serde(into = "String", try_from = "String")]
 pub struct Template {
     version: u16,
-    /// The quality of the picture that it was made from.
-    quality: Option<i16>,
+    traits: Traits,
     values: Vec<f32>,
+}
+
+/// The traits of the picture that a template was made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// `None` for templates in the first format.
+    quality: Option<i16>,
+    /// The person's age in whole years as it seems, at most 18. Known only where the quality is.
+    years: Option<u8>,
+}
+
+impl Traits {
+    /// Returns the traits of a picture of this quality, and of a person who seems to be of this age in years.
+    pub fn new(quality: i32, years: Option<f32>) -> Self {
+        let years = years.map(|years| years.round().clamp(0.0, YEARS_MAX.into()) as u8);
+        Self { quality: Some(quality.clamp(i16::MIN.into(), i16::MAX.into()) as i16), years }
+    }
+
+    pub fn quality(self) -> Option<i32> {
+        self.quality.map(i32::from)
+    }
+
+    pub fn years(self) -> Option<i32> {
+        self.years.map(i32::from)
+    }
+
+    /// Returns the place in [`FORMATS`] of the format that holds them.
+    fn format(self) -> usize {
+        usize::from(self.quality.is_some()) + usize::from(self.years.is_some())
+    }
 }
 
 impl From<Template> for String {
@@ -71,19 +103,17 @@ impl Template {
         let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
         let usable = length.is_finite() && length > 1e-6 && values.len() <= DIMENSION_MAX;
         let values = values.iter().map(|v| f16::from_f64(f64::from(*v) / length).to_f32()).collect();
-        usable.then_some(Self { version, quality: None, values })
+        usable.then_some(Self { version, traits: Traits::default(), values })
     }
 
-    /// Returns the same template, made from a picture of this quality.
+    /// Returns the same template, made from a picture with these traits.
     #[must_use]
-    pub fn with_quality(self, quality: i32) -> Self {
-        let quality = quality.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
-        Self { quality: Some(quality), ..self }
+    pub fn with(self, traits: Traits) -> Self {
+        Self { traits, ..self }
     }
 
-    /// Returns the quality of the picture that it was made from; `None` for templates in the first format.
-    pub fn quality(&self) -> Option<i32> {
-        self.quality.map(i32::from)
+    pub fn traits(&self) -> Traits {
+        self.traits
     }
 
     pub fn version(&self) -> u16 {
@@ -109,15 +139,17 @@ impl Template {
         (dot / (own * others).sqrt()).clamp(-1.0, 1.0)
     }
 
-    /// Encodes as base64url of `"BT"`, format (u8), version (u16), dimension (u16), quality (i16, not in format 1),
-    /// values (f16), CRC-32; little endian.
+    /// Encodes as base64url of `"BT"`, format (u8), version (u16), dimension (u16), quality (i16, not in format 1), years
+    /// (u8, only in format 3), values (f16), CRC-32; little endian.
     pub fn encode(&self) -> String {
-        let mut bytes = Vec::with_capacity(HEAD_LEN + QUALITY_LEN + 2 * self.values.len() + CRC_LEN);
+        let (Traits { quality, years }, format) = (self.traits, self.traits.format());
+        let mut bytes = Vec::with_capacity(HEAD_LEN + TRAITS_LEN[format] + 2 * self.values.len() + CRC_LEN);
         bytes.extend_from_slice(MAGIC);
-        bytes.push(FORMATS[usize::from(self.quality.is_some())]);
+        bytes.push(FORMATS[format]);
         bytes.extend_from_slice(&self.version.to_le_bytes());
         bytes.extend_from_slice(&(self.values.len() as u16).to_le_bytes());
-        bytes.extend(self.quality.into_iter().flat_map(i16::to_le_bytes));
+        bytes.extend(quality.into_iter().flat_map(i16::to_le_bytes));
+        bytes.extend(years);
         for value in &self.values {
             bytes.extend_from_slice(&f16::from_f32(*value).to_le_bytes());
         }
@@ -129,12 +161,13 @@ impl Template {
     pub fn decode(text: &str) -> Result<Self, Damage> {
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Damage::Text)?;
         let (head, rest) = bytes.split_at_checked(HEAD_LEN).ok_or(Damage::Head)?;
-        if &head[..2] != MAGIC || !FORMATS.contains(&head[2]) {
+        let format = FORMATS.iter().position(|format| head[2] == *format).ok_or(Damage::Head)?;
+        if &head[..2] != MAGIC {
             return Err(Damage::Head);
         }
         let version = u16::from_le_bytes([head[3], head[4]]);
         let dimension = usize::from(u16::from_le_bytes([head[5], head[6]]));
-        let start = HEAD_LEN + if head[2] == FORMATS[0] { 0 } else { QUALITY_LEN };
+        let start = HEAD_LEN + TRAITS_LEN[format];
         if dimension == 0 || dimension > DIMENSION_MAX || rest.len() != start - HEAD_LEN + 2 * dimension + CRC_LEN {
             return Err(Damage::Length);
         }
@@ -147,8 +180,12 @@ impl Template {
         if !(0.9..1.1).contains(&length) {
             return Err(Damage::Values);
         }
-        let quality = (start > HEAD_LEN).then(|| i16::from_le_bytes([body[HEAD_LEN], body[HEAD_LEN + 1]]));
-        Ok(Self { version, quality, values })
+        let traits = match body[HEAD_LEN..start] {
+            [low, high] => Traits { quality: Some(i16::from_le_bytes([low, high])), years: None },
+            [low, high, years] => Traits { quality: Some(i16::from_le_bytes([low, high])), years: Some(years) },
+            _ => Traits::default(),
+        };
+        Ok(Self { version, traits, values })
     }
 }
 
@@ -162,17 +199,19 @@ mod tests {
 
     #[test]
     fn it_survives_its_text() {
-        for template in [template(), template().with_quality(-120)] {
+        let made_from = |quality, years| template().with(Traits::new(quality, years));
+        for template in [template(), made_from(-120, None), made_from(-120, Some(7.4))] {
             let text = template.encode();
             assert_eq!(Template::decode(&text), Ok(template.clone()));
             assert_eq!(Template::decode(&format!("{text}==")), Ok(template));
         }
-        assert_eq!(template().with_quality(1 << 20).quality(), Some(i16::MAX.into()));
+        let traits = made_from(1 << 20, Some(44.0)).traits();
+        assert_eq!((traits.quality(), traits.years()), (Some(i16::MAX.into()), Some(18)));
     }
 
     #[test]
     fn every_changed_character_is_noticed() {
-        let text = template().with_quality(7).encode();
+        let text = template().with(Traits::new(7, Some(3.0))).encode();
         for at in 0..text.len() {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };

@@ -1,7 +1,7 @@
 //! Computes the cosines of all pairs of templates, block by block on all cores.
 
 use face::discount::Discounts;
-use face::values::template::Template;
+use face::values::template::{Template, Traits};
 use nalgebra::DMatrix;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -32,8 +32,7 @@ struct Label {
     person: u32,
     side: usize,
     quality: i32,
-    /// The quality that is stored in the template.
-    kept_quality: Option<i32>,
+    traits: Traits,
 }
 
 impl Vectors {
@@ -52,7 +51,7 @@ impl Vectors {
             person: sample.person as u32,
             side: sample.side,
             quality: sample.quality,
-            kept_quality: template.quality(),
+            traits: template.traits(),
         };
         let labels = described.iter().map(label).collect();
         Self { rows: columns.transpose(), columns, labels, pairing, discounts: discounts.clone() }
@@ -90,8 +89,7 @@ impl Vectors {
                 if self.pairing == Pairing::Across && a.side == b.side {
                     continue;
                 }
-                let qualities = [a.kept_quality, b.kept_quality];
-                let cosine = self.discounts.left(f64::from(cosines[(row, column)]), qualities) as f32;
+                let cosine = self.discounts.left(f64::from(cosines[(row, column)]), [a.traits, b.traits]) as f32;
                 let quality = a.quality.min(b.quality);
                 visit(Pair { cosine, people: [a.person, b.person], quality });
             }
