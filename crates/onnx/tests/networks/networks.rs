@@ -79,9 +79,8 @@ fn digest(file: &Path, isa: Isa) -> String {
     let executable = Executable::for_isa(&graph, isa, &[(graph.inputs[0].name.as_str(), &shape)]).unwrap();
     let outputs = Runner::new(&executable).run(&[&picture(&shape, 127.5, 1.0)]).unwrap();
     let bytes: Vec<u8> = outputs.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let (start, _) = digest.split_first_chunk().unwrap();
-    format!("{} {:016x}", file.file_stem().unwrap().to_string_lossy(), u64::from_be_bytes(*start))
+    let digest = format!("{:x}", Sha256::digest(bytes));
+    format!("{} {}", file.file_stem().unwrap().to_string_lossy(), &digest[..16])
 }
 
 /// Returns the ONNX files of a folder and of the folders in it.
