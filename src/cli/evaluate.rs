@@ -32,7 +32,7 @@ pub struct Args {
     /// accuracy of ages
     #[arg(long, value_name = "DIR", group = "source", conflicts_with = "report")]
     pub ages: Option<PathBuf>,
-    /// A folder of the same kind. Simulates films of the people and of attacks, and measures the errors of liveness
+    /// A folder of the same kind. Simulates films of its adults and of attacks, and measures the errors of liveness
     /// checks
     #[arg(long, value_name = "DIR", group = "source")]
     pub liveness: Option<PathBuf>,

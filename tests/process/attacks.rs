@@ -1,4 +1,5 @@
-//! Runs `evaluate --attacks` on a small set of recordings that the test makes.
+//! Runs `evaluate --attacks` on a small set of recordings that the test makes, and `evaluate --liveness` on too few
+//! pictures.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::axe::VIEWS;
 use crate::browser::Browser;
-use crate::commands::{bioserver, succeeded};
+use crate::commands::{bioserver, refused, succeeded};
 use crate::provider;
 
 /// Writes a recording as a folder of frames.
@@ -84,4 +85,15 @@ async fn recordings_are_counted_by_type_and_species() {
         assert!(smallest.as_f64().is_some_and(|pixels| pixels >= 12.0), "{view:?}: {smallest}");
     }
     browser.page.clone().close().await.expect("it closes");
+}
+
+#[test]
+fn films_need_an_adult_who_looks_into_the_camera() {
+    let data = tempfile::tempdir().expect("there is room");
+    let folder = data.path().join("children");
+    fs::create_dir(&folder).expect("there is room");
+    fs::write(folder.join("7_0_0_1.jpg"), samples::PORTRAIT).expect("there is room");
+    let arguments = ["evaluate", "--liveness", folder.to_str().expect("it is UTF-8")];
+    let told = refused(&bioserver(data.path(), &arguments));
+    assert!(told.contains("no picture shows somebody of 18 to 80 years"), "{told}");
 }

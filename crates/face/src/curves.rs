@@ -11,6 +11,7 @@ use crate::calibration::Calibration;
 use crate::discount::Discounts;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
+use crate::values::template::{Template, Traits};
 
 /// The types of two pictures; either picture may be the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -89,6 +90,15 @@ impl Curves {
         let types = Types::new(reference.image_type, candidate.image_type);
         self.of(types).score(self.discounts.cosine(reference.template, candidate.template))
     }
+
+    /// Returns the score of two faces of one picture or one film, all of `image_type`, as if both people were adults.
+    ///
+    /// The discount for young people makes up for children who resemble other children. Here the question is whether one
+    /// face stayed the same, and the discount would tell a child from itself.
+    pub fn score_within(&self, image_type: ImageType, one: &Template, other: &Template) -> Score {
+        let cosine = self.discounts.poor.left(one.cosine(other), [one.traits(), other.traits()].map(Traits::quality));
+        self.of(Types::new(image_type, image_type)).score(cosine)
+    }
 }
 
 impl From<Calibration> for Curves {
@@ -101,7 +111,7 @@ impl From<Calibration> for Curves {
 mod tests {
     use super::*;
     use crate::calibration::{Knot, Origin, Tail};
-    use crate::values::template::Template;
+    use crate::discount::{Discount, Steps};
 
     fn curve(lowest: f64) -> Calibration {
         let origin = Origin {
@@ -129,6 +139,24 @@ mod tests {
         assert_eq!(score(ImageType::IdDocument, ImageType::Selfie), Score(5000.0));
         assert_eq!(score(ImageType::Selfie, ImageType::Selfie), Score(3000.0));
         assert_eq!(score(ImageType::IdDocument, ImageType::VideoFrame), Score(3000.0));
+    }
+
+    #[test]
+    fn youth_lowers_no_score_within_one_picture() {
+        let steps = |left| Steps::try_from(vec![Discount { below: 18, cosines: vec![[1.0, left]] }]).expect("it falls");
+        let discounts = Discounts { poor: steps(0.5), young: steps(0.0) };
+        let curves = Curves { discounts, ..Curves::from(curve(1000.0)) };
+        let made = |quality, years| {
+            Template::new(1, &[0.0, 1.0]).expect("it is not zero").with(Traits::new(quality, Some(years)))
+        };
+        for (quality, years, [within, between]) in
+            [(200, 40.0, [3000.0; 2]), (200, 3.0, [3000.0, 2000.0]), (0, 40.0, [2500.0; 2]), (0, 3.0, [2500.0, 1500.0])]
+        {
+            let template = made(quality, years);
+            let face = ComparedFace { template: &template, image_type: ImageType::Selfie };
+            assert_eq!(curves.score_within(ImageType::Selfie, &template, &template), Score(within));
+            assert_eq!(curves.score(face, face), Score(between));
+        }
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl From<Steps> for Vec<Discount> {
 impl Steps {
     /// Returns the discounted cosine of two pictures or people, of which the higher value counts. There is no discount if
     /// one is not known.
-    fn left(&self, cosine: f64, values: [Option<i32>; 2]) -> f64 {
+    pub fn left(&self, cosine: f64, values: [Option<i32>; 2]) -> f64 {
         let [Some(one), Some(other)] = values else { return cosine };
         let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
         discount.map_or(cosine, |discount| discount.of(cosine))

@@ -11,7 +11,7 @@ use crate::networks::Networks;
 use crate::values::liveness::Frame;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
-use crate::{Best, ComparedFace, Error, LivenessCapture, Verdict, age, describe, quality, spoof};
+use crate::{Best, Error, LivenessCapture, Verdict, age, describe, quality, spoof};
 
 pub mod colours;
 pub mod flat;
@@ -95,15 +95,14 @@ fn look(networks: &mut Networks, jpeg: &Bytes) -> Result<Option<Look>, Error> {
     Ok(Some(Look { best: Best { jpeg: jpeg.clone(), described, years }, sight: quality::sight(&measures) }))
 }
 
-fn side(look: &Look) -> ComparedFace<'_> {
-    ComparedFace { template: &look.best.described.template, image_type: ImageType::VideoFrame }
-}
-
 /// Returns the lowest score of any two looks; `None` for fewer than two, or without a calibration.
 fn least_score(networks: &Networks, looks: &[Look]) -> Option<Score> {
     let curves = networks.curves()?;
     let pairs = looks.iter().enumerate().flat_map(|(place, one)| looks[..place].iter().map(move |other| (one, other)));
-    let scores = pairs.map(|(one, other)| curves.score(side(one), side(other)));
+    let scores = pairs.map(|(one, other)| {
+        let [one, other] = [one, other].map(|look| &look.best.described.template);
+        curves.score_within(ImageType::VideoFrame, one, other)
+    });
     scores.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 

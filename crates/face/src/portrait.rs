@@ -7,7 +7,7 @@ use crate::recognize::recognize;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
 use crate::values::template::Template;
-use crate::{ComparedFace, Error, quality};
+use crate::{Error, quality};
 
 /// The lowest score of two prints of one portrait: two different people reach it once in 10,000 pairs.
 const SCORE_MIN: Score = Score(3500.0);
@@ -38,6 +38,5 @@ pub fn people(networks: &mut Networks, view: View, found: &Found) -> Result<usiz
 
 /// Returns true if both templates are of one person; false if the pack has no calibration to tell.
 fn is_same(networks: &Networks, one: &Template, other: &Template) -> bool {
-    let [one, other] = [one, other].map(|template| ComparedFace { template, image_type: ImageType::IdDocument });
-    networks.curves().is_some_and(|curves| curves.score(one, other) >= SCORE_MIN)
+    networks.curves().is_some_and(|curves| curves.score_within(ImageType::IdDocument, one, other) >= SCORE_MIN)
 }

@@ -41,6 +41,11 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
     paths.sort_by_cached_key(|path| Sha256::digest(path.file_name().map_or(&[][..], |name| name.as_encoded_bytes())));
     let most = counts.bona_fide.max(counts.attacked);
     let (paths, mut unusable) = usable(config, pack, &paths, most)?;
+    anyhow::ensure!(
+        !paths.is_empty(),
+        "{}: no picture shows somebody of {YEARS_MIN} to {YEARS_MAX} years who looks straight into the camera",
+        folder.display()
+    );
     let mut trials = vec![];
     for (count, act) in [(counts.bona_fide, Stage::bona_fide as Act), (counts.attacked, Stage::attacks as Act)] {
         let paths = &paths[..count.min(paths.len())];

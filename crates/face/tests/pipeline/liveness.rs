@@ -10,6 +10,7 @@ use face::liveness::judge::Evidence;
 use face::networks::Networks;
 use face::values::lights;
 use face::values::liveness::{Challenge, Frame, LivenessType, Reason, SecurityLevel};
+use face::values::score::Score;
 use face::{Asked, LivenessCapture, Verdict, samples};
 use onnx::Engine;
 use rand::SeedableRng;
@@ -218,4 +219,19 @@ fn what_does_not_reflect_the_light_of_this_check_is_refused() {
 
 fn at_its_time((place, frame): (usize, &Frame)) -> Frame {
     Frame { t_ms: FRAME_MS * place as u32, jpeg: frame.jpeg.clone() }
+}
+
+/// Scores of two children are lowered, the more the younger they seem to be. A child must not be told from itself.
+#[test]
+fn a_child_stays_one_person_in_a_film() {
+    let Some(folder) = testkit::shared::folder("faces/utkface") else { return };
+    let mut networks = networks(Engine::Auto);
+    for name in ["1_0_2_20161219160747326", "1_0_0_20170110212745529"] {
+        let bytes = std::fs::read(folder.join(format!("{name}.jpg.chip.jpg"))).expect("it is there");
+        let portrait = Portrait::read(&mut networks, &bytes).expect("it shows a face");
+        let asked = lit(1);
+        let (_, evidence) = judged(&mut networks, &asked, performer::perform(&portrait, &asked));
+        let same = evidence.same.expect("faces were compared");
+        assert!(same > Score(5000.0), "{name}: {same:?}");
+    }
 }
