@@ -3,6 +3,7 @@
 use crate::arena::Arena;
 use crate::error::Error;
 use crate::fold;
+use crate::kernels::bands::{self, Bands};
 use crate::kernels::conv::{Conv, Parts};
 use crate::kernels::isa::Isa;
 use crate::nest::{Nest, View};
@@ -69,7 +70,7 @@ impl Plan {
         };
         let outputs = net.outputs.iter().map(output).collect();
         let arena_len = compiler.arena.len() + SLACK;
-        Ok(Self { steps: compiler.steps, arena_len, constants, inputs, outputs })
+        Ok(Self { steps: in_bands(compiler.steps), arena_len, constants, inputs, outputs })
     }
 
     pub fn inputs(&self) -> &[Port] {
@@ -91,6 +92,31 @@ impl Plan {
 
     pub(crate) fn constants(&self) -> impl Iterator<Item = (usize, &[f32])> {
         self.constants.iter().map(|(at, values)| (*at, values.as_slice()))
+    }
+}
+
+/// Joins convolutions of large images that follow each other.
+fn in_bands(steps: Vec<Step>) -> Vec<Step> {
+    let mut joined = Vec::with_capacity(steps.len());
+    let mut convs = vec![];
+    for step in steps {
+        match step {
+            Step::Conv(conv) if bands::suit(&conv) => convs.push(conv),
+            other => {
+                join(&mut convs, &mut joined);
+                joined.push(other);
+            }
+        }
+    }
+    join(&mut convs, &mut joined);
+    joined
+}
+
+/// Moves convolutions to the steps: several as one step.
+fn join(convs: &mut Vec<Conv>, steps: &mut Vec<Step>) {
+    match convs.len() {
+        0 | 1 => steps.extend(convs.pop().map(Step::Conv)),
+        _ => steps.push(Step::Bands(Bands::new(std::mem::take(convs)))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The steps of a plan. They run one after the other on the floats of the plan's arena.
 
+use crate::kernels::bands::Bands;
 use crate::kernels::conv::Conv;
 use crate::kernels::tile;
 use crate::nest::{self, Nest, View};
@@ -11,6 +12,7 @@ const ROW_MAX: usize = 1024;
 #[derive(Debug)]
 pub enum Step {
     Conv(Conv),
+    Bands(Bands),
     /// Walks output and input.
     Copy(Nest<2>),
     Fill {
@@ -66,7 +68,8 @@ pub struct Lines {
 impl Step {
     pub fn run(&self, arena: &mut [f32]) {
         match self {
-            Self::Conv(conv) => tile::run(conv, arena),
+            Self::Conv(conv) => tile::run(conv, 0..conv.tiles(), arena),
+            Self::Bands(bands) => bands.run(arena),
             Self::Copy(walk) => map(arena, walk, |_| {}),
             Self::Fill { output, value } => output.rows(ROW_MAX, |row| {
                 nest::write(arena, row.starts[0], row.steps[0], &[*value; ROW_MAX][..row.len]);

@@ -4,6 +4,8 @@
 //! the image points to the zeros at the start of the arena. A register tile is a few output pixels times one or two
 //! vectors of output channels.
 
+use std::ops::Range;
+
 use crate::kernels::isa::Isa;
 use crate::kernels::tiling::{Places, Tiling};
 
@@ -51,6 +53,14 @@ pub(super) struct Panel {
     pub(super) weights: usize,
     /// Output channels, including those that only pad the last vector.
     pub(super) width: usize,
+}
+
+/// Consecutive tiles, with the ranges of the arena that they read (input and residual) and write.
+#[derive(Debug)]
+pub struct Piece {
+    pub tiles: Range<usize>,
+    pub reads: [Range<usize>; 2],
+    pub writes: Range<usize>,
 }
 
 /// The activation of each output channel. The vectors are padded like the bias.
@@ -133,15 +143,42 @@ impl Conv {
         conv
     }
 
-    /// Returns one past the last arena index that is read or written.
-    fn bound(&self) -> usize {
-        let pixels = self.tiling.tiles.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
-        let images = self.residual.unwrap_or(0).max(self.output) + pixels * self.stride;
-        let read = match &self.depth {
+    /// Returns the number of register tiles.
+    pub fn tiles(&self) -> usize {
+        self.tiling.tiles.len()
+    }
+
+    /// Cuts the tiles into pieces that write about so many floats each.
+    pub fn pieces(&self, floats: usize) -> Vec<Piece> {
+        let tiles = &self.tiling.tiles;
+        let per_tile = tiles.first().map_or(1, |tile| tile.count * self.stride);
+        let length = (floats / per_tile).max(1);
+        let starts = (0..tiles.len()).step_by(length);
+        starts.map(|start| self.piece(start..tiles.len().min(start.saturating_add(length)))).collect()
+    }
+
+    fn piece(&self, tiles: Range<usize>) -> Piece {
+        let own = &self.tiling.tiles[tiles.clone()];
+        let first = own.iter().map(|tile| tile.pixel).min().unwrap_or(0);
+        let end = own.iter().map(|tile| tile.pixel + tile.count).max().unwrap_or(0);
+        let image = |start: usize| start + first * self.stride..start + end * self.stride;
+        let [low, high] = self.tiling.reads(&tiles);
+        let residual = self.residual.map_or(0..0, image);
+        Piece { tiles, reads: [low..high + self.read(), residual], writes: image(self.output) }
+    }
+
+    /// Returns the floats that a tap reads from its place on, at most.
+    fn read(&self) -> usize {
+        match &self.depth {
             Depth::Channelwise { .. } | Depth::Shared { .. } | Depth::Largest => self.stride,
             Depth::Dense { channels, panels } => channels + panels.last().map_or(0, |panel| panel.input),
-        };
-        images.max(self.tiling.last + read)
+        }
+    }
+
+    /// Returns one past the last arena index that is read or written.
+    fn bound(&self) -> usize {
+        let Piece { reads: [input, residual], writes, .. } = self.piece(0..self.tiles());
+        input.end.max(residual.end).max(writes.end)
     }
 }
 

@@ -22,12 +22,14 @@ pub(super) trait Simd {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// Returns the first floats of `a` as a short vector.
     unsafe fn low(a: Self::V) -> <Self::Short as Simd>::V;
+    /// Returns `a`. The compiler no longer knows where it came from, and keeps it in one register.
+    unsafe fn held(a: Self::V) -> Self::V;
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86 {
     ($name:ident, $vector:ty, $lanes:literal, $short:ident, $splat:ident, $load:ident, $store:ident,
-     $fma:ident, $add:ident, $min:ident, $max:ident, $low:path) => {
+     $fma:ident, $add:ident, $min:ident, $max:ident, $low:path, $held:path) => {
         pub(super) struct $name;
 
         // SAFETY: each body is one instruction of the set the trait's contract demands.
@@ -77,6 +79,12 @@ macro_rules! x86 {
                 // SAFETY: the caller's processor has the set.
                 unsafe { $low(a) }
             }
+            #[inline(always)]
+            #[allow(unused_unsafe, reason = "a set without shorter vectors has nothing to do")]
+            unsafe fn held(a: Self::V) -> Self::V {
+                // SAFETY: the caller's processor has the set.
+                unsafe { $held(a) }
+            }
         }
     };
 }
@@ -94,7 +102,8 @@ x86!(
     _mm512_add_ps,
     _mm512_min_ps,
     _mm512_max_ps,
-    std::arch::x86_64::_mm512_castps512_ps256
+    std::arch::x86_64::_mm512_castps512_ps256,
+    held_by_avx512
 );
 #[cfg(target_arch = "x86_64")]
 x86!(
@@ -109,8 +118,19 @@ x86!(
     _mm256_add_ps,
     _mm256_min_ps,
     _mm256_max_ps,
+    std::convert::identity,
     std::convert::identity
 );
+
+/// See [`Simd::held`].
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn held_by_avx512(mut a: std::arch::x86_64::__m512) -> std::arch::x86_64::__m512 {
+    // SAFETY: no instruction runs.
+    unsafe { std::arch::asm!("/* {0} */", inout(zmm_reg) a, options(pure, nomem, nostack, preserves_flags)) };
+    a
+}
 
 pub(super) struct Portable;
 
@@ -163,6 +183,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn low(a: Self::V) -> Self::V {
+        a
+    }
+    #[inline(always)]
+    unsafe fn held(a: Self::V) -> Self::V {
         a
     }
 }

@@ -6,6 +6,8 @@
     reason = "indices run over several arrays at once, which must stay in registers: iterators get in the way"
 )]
 
+use std::ops::Range;
+
 use crate::kernels::conv::{Activation, Conv, Depth, Panel, width};
 use crate::kernels::isa::Kind;
 #[cfg(target_arch = "x86_64")]
@@ -18,47 +20,49 @@ use crate::kernels::tiling::{SHARED, Tile};
 /// Input floats that are processed before the next panel of weights: they stay in the second-level cache.
 const CHUNK_FLOATS: usize = 1 << 16;
 
-/// Computes every output pixel. Panics if the arena is shorter than the places demand.
-pub fn run(conv: &Conv, arena: &mut [f32]) {
+/// Computes the output pixels of some tiles. Panics if there are no such tiles, or if the arena is shorter than the
+/// places demand.
+pub fn run(conv: &Conv, tiles: Range<usize>, arena: &mut [f32]) {
     assert!(conv.reach <= arena.len(), "the arena was sized by the same plan");
     let base = arena.as_mut_ptr();
+    let tiles = &conv.tiling.tiles[tiles];
     match conv.isa.kind() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: an `Isa` names what this processor has; `reach` bounds every place.
-        Kind::Avx512 => unsafe { run_avx512(conv, base) },
+        Kind::Avx512 => unsafe { run_avx512(conv, tiles, base) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Kind::Avx2 => unsafe { run_avx2(conv, base) },
+        Kind::Avx2 => unsafe { run_avx2(conv, tiles, base) },
         // SAFETY: as above; plain Rust runs on any processor.
-        Kind::Portable => unsafe { run_tiles::<Portable>(conv, base) },
+        Kind::Portable => unsafe { run_tiles::<Portable>(conv, tiles, base) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn run_avx512(conv: &Conv, base: *mut f32) {
+unsafe fn run_avx512(conv: &Conv, tiles: &[Tile], base: *mut f32) {
     // SAFETY: the caller's contract is the same.
-    unsafe { run_tiles::<Avx512>(conv, base) }
+    unsafe { run_tiles::<Avx512>(conv, tiles, base) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run_avx2(conv: &Conv, base: *mut f32) {
+unsafe fn run_avx2(conv: &Conv, tiles: &[Tile], base: *mut f32) {
     // SAFETY: the caller's contract is the same.
-    unsafe { run_tiles::<Avx2>(conv, base) }
+    unsafe { run_tiles::<Avx2>(conv, tiles, base) }
 }
 
 /// # Safety
-/// The processor has `S`; `base` points to an arena no shorter than the bound of `conv`.
+/// The processor has `S`; the tiles are those of `conv`; `base` points to an arena no shorter than its bound.
 #[inline(always)]
-unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
+unsafe fn run_tiles<S: Simd>(conv: &Conv, tiles: &[Tile], base: *mut f32) {
     match &conv.depth {
         Depth::Channelwise { .. } | Depth::Shared { .. } | Depth::Largest => {
             let first = match conv.depth {
                 Depth::Channelwise { weights } | Depth::Shared { weights } => weights,
                 _ => 0,
             };
-            for tile in &conv.tiling.tiles {
+            for tile in tiles {
                 let mut channel = 0;
                 while channel < conv.stride {
                     let width = width(conv.isa, conv.stride - channel);
@@ -70,8 +74,8 @@ unsafe fn run_tiles<S: Simd>(conv: &Conv, base: *mut f32) {
             }
         }
         Depth::Dense { channels, panels } => {
-            let per_tile = channels * conv.tiling.tiles.first().map_or(1, |tile| tile.count);
-            for tiles in conv.tiling.tiles.chunks((CHUNK_FLOATS / per_tile).max(1)) {
+            let per_tile = channels * tiles.first().map_or(1, |tile| tile.count);
+            for tiles in tiles.chunks((CHUNK_FLOATS / per_tile).max(1)) {
                 for panel in panels {
                     for tile in tiles {
                         let &Panel { output: channel, input, weights, width } = panel;
@@ -166,7 +170,11 @@ impl<S: Simd, const L: usize, const N: usize> Vectors<S, L, N> {
     unsafe fn add_scaled(&mut self, x: f32, weights: &Self) {
         // SAFETY: the caller's contract.
         unsafe {
-            let x = S::splat(x);
+            let mut x = S::splat(x);
+            if L > 0 && N > 0 {
+                // Otherwise the compiler broadcasts twice, for long and for short vectors.
+                x = S::held(x);
+            }
             for l in 0..L {
                 self.long[l] = S::fma(x, weights.long[l], self.long[l]);
             }

@@ -4,6 +4,8 @@
 //! the first such tile by a constant, so all of them share one pattern: the tables stay small and are made quickly,
 //! however large the image is.
 
+use std::ops::Range;
+
 use crate::kernels::isa::Isa;
 use crate::nest::View;
 use crate::operator::Window;
@@ -38,27 +40,28 @@ pub enum Outside {
 pub(super) struct Tiling {
     pub(super) tiles: Vec<Tile>,
     pub(super) offsets: Vec<u32>,
-    /// The last place that a tile reads.
-    pub(super) last: usize,
     /// The patterns in `offsets` that are shared.
     patterns: Vec<Pattern>,
 }
 
 /// Output pixels `pixel..pixel + count`. Their places are `base` plus the offsets from `offsets` on, which have the
-/// order of a [`Layout`].
+/// order of a [`Layout`]. `first` and `last` are the outermost places that they read inside the image.
 #[derive(Debug)]
 pub(super) struct Tile {
     pub(super) pixel: usize,
     pub(super) count: usize,
     pub(super) base: usize,
     pub(super) offsets: usize,
+    pub(super) first: usize,
+    pub(super) last: usize,
 }
 
-/// Offsets of tiles of `count` pixels, and the largest of them.
+/// Offsets of tiles of `count` pixels, and the outermost of them.
 #[derive(Clone, Copy, Debug)]
 struct Pattern {
     count: usize,
     offsets: usize,
+    smallest: usize,
     largest: usize,
 }
 
@@ -204,8 +207,15 @@ impl Tiling {
             Some(base) => (base, self.pattern(places, layout, count)),
             None => (0, self.add(layout, places, count, &places.table(pixel, count))),
         };
-        self.last = self.last.max(base + pattern.largest);
-        self.tiles.push(Tile { pixel, count, base, offsets: pattern.offsets });
+        let (first, last) = (base + pattern.smallest, base + pattern.largest);
+        self.tiles.push(Tile { pixel, count, base, offsets: pattern.offsets, first, last });
+    }
+
+    /// Returns the outermost places that some tiles read.
+    pub(super) fn reads(&self, tiles: &Range<usize>) -> [usize; 2] {
+        let tiles = &self.tiles[tiles.clone()];
+        let first = tiles.iter().map(|tile| tile.first).min().unwrap_or(0);
+        [first, tiles.iter().map(|tile| tile.last).max().unwrap_or(0)]
     }
 
     /// Returns the shared pattern of regular tiles of `count` pixels.
@@ -222,7 +232,7 @@ impl Tiling {
                 table.extend((0..kernel[1]).map(|kx| tap(kx) as u32));
             }
         }
-        let pattern = self.add(layout, places, count, &table);
+        let pattern = Pattern { smallest: 0, ..self.add(layout, places, count, &table) };
         self.patterns.push(pattern);
         pattern
     }
@@ -245,8 +255,9 @@ impl Tiling {
                 }
             }
         }
-        let largest = self.offsets[offsets..].iter().max().map_or(0, |&offset| offset as usize);
-        Pattern { count, offsets, largest }
+        let smallest = table.iter().filter(|&&offset| offset != OUTSIDE).min().map_or(0, |&offset| offset as usize);
+        let largest = table.iter().max().map_or(0, |&offset| offset as usize);
+        Pattern { count, offsets, smallest, largest }
     }
 }
 
@@ -287,7 +298,6 @@ mod tests {
                 let input = image(19, 23, gap);
                 let size = window.output([19, 23]).expect("it fits");
                 let places = Places::new(&input, window, size, Outside::Zeros).expect("it is small");
-                let mut largest = 0;
                 let tiling = Tiling::new(isa, &places);
                 for tile in &tiling.tiles {
                     let table = places.table(tile.pixel, tile.count);
@@ -295,10 +305,10 @@ mod tests {
                         let (p, tap) = (at / places.taps(), at % places.taps());
                         let offset = tiling.offsets[tile.offsets + tap * tile.count + p] as usize;
                         assert_eq!(tile.base + offset, *place as usize, "{window:?} {tile:?}");
-                        largest = largest.max(*place as usize);
                     }
+                    let inside = || table.iter().filter(|place| **place != OUTSIDE).map(|place| *place as usize);
+                    assert_eq!((inside().min(), inside().max()), (Some(tile.first), Some(tile.last)), "{tile:?}");
                 }
-                assert_eq!(tiling.last, largest);
                 for tile in Tiling::shared(isa, &places).iter().flat_map(|tiling| &tiling.tiles) {
                     assert!(tile.pixel + tile.count <= places.pixels());
                 }
