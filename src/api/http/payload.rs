@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use poem::Request;
 
 pub mod either;
@@ -56,6 +57,12 @@ fn has_type(request: &Request, expected: &str) -> bool {
 
 fn limits(request: &Request) -> Limits {
     request.data().copied().unwrap_or_default()
+}
+
+/// Returns what was received without the room for as much again that a growing list has: it may wait for a long time.
+fn fitted(mut received: Vec<u8>) -> Bytes {
+    received.shrink_to_fit();
+    received.into()
 }
 
 /// Makes `$payload` an extractor that a handler may ask for; its schemas depend on the content type.

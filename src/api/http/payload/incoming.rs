@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::{BoxStream, try_unfold};
 use futures_util::{Stream, StreamExt};
 use poem::http::header;
@@ -92,11 +92,11 @@ impl Incoming {
 
     /// Receives the whole body.
     pub async fn whole(mut self) -> Result<Bytes, Problem> {
-        let mut all = BytesMut::new();
+        let mut all = Vec::new();
         while let Some(piece) = self.next().await? {
             all.extend_from_slice(&piece);
         }
-        Ok(all.freeze())
+        Ok(payload::fitted(all))
     }
 
     /// Returns the body as a stream of pieces.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::Stream;
 use poem::{Request, RequestBody};
 
@@ -90,14 +90,14 @@ async fn read_part(
     bytes_max: usize,
     limits: Limits,
 ) -> Result<Bytes, Problem> {
-    let mut bytes = BytesMut::new();
+    let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(error, limits))? {
         if bytes.len() + chunk.len() > bytes_max {
             return Err(Problem::too_large(name, bytes_max));
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(payload::fitted(bytes))
 }
 
 fn broken(error: multer::Error, limits: Limits) -> Problem {
