@@ -62,12 +62,18 @@ fn may_run(left: &[Left]) -> bool {
 /// The pieces of a convolution, of which the first have run.
 struct Left {
     pieces: Vec<Piece>,
+    /// For each piece, all from it on as one.
+    rests: Vec<Piece>,
     next: usize,
 }
 
 impl Left {
     fn new(pieces: Vec<Piece>) -> Self {
-        Self { pieces, next: 0 }
+        let mut rests: Vec<Piece> = pieces.clone();
+        for at in (1..rests.len()).rev() {
+            rests[at - 1] = rests[at - 1].joined(&rests[at]);
+        }
+        Self { pieces, rests, next: 0 }
     }
 
     fn take(&mut self) -> Range<usize> {
@@ -78,10 +84,10 @@ impl Left {
     /// Returns true if a piece of a later convolution reads what is still to be written, or writes what is still to be
     /// read or written.
     fn conflicts(&self, later: &Piece) -> bool {
-        let overlap = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
-        self.pieces[self.next..].iter().any(|piece| {
-            let read = later.reads.iter().any(|reads| overlap(reads, &piece.writes));
-            read || piece.reads.iter().chain([&piece.writes]).any(|places| overlap(places, &later.writes))
+        let overlap = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start) < a.end.min(b.end);
+        self.rests.get(self.next).is_some_and(|rest| {
+            let read = later.reads.iter().any(|reads| overlap(reads, &rest.writes));
+            read || rest.reads.iter().chain([&rest.writes]).any(|places| overlap(places, &later.writes))
         })
     }
 }

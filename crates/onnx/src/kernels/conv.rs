@@ -56,11 +56,24 @@ pub(super) struct Panel {
 }
 
 /// Consecutive tiles, with the ranges of the arena that they read (input and residual) and write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Piece {
     pub tiles: Range<usize>,
     pub reads: [Range<usize>; 2],
     pub writes: Range<usize>,
+}
+
+impl Piece {
+    /// Returns this piece and the one that follows it as one.
+    #[must_use]
+    pub fn joined(&self, next: &Self) -> Self {
+        let both = |a: &Range<usize>, b: &Range<usize>| a.start.min(b.start)..a.end.max(b.end);
+        Self {
+            tiles: both(&self.tiles, &next.tiles),
+            reads: [0, 1].map(|at| both(&self.reads[at], &next.reads[at])),
+            writes: both(&self.writes, &next.writes),
+        }
+    }
 }
 
 /// The activation of each output channel. The vectors are padded like the bias.
