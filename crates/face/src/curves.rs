@@ -11,7 +11,7 @@ use crate::calibration::Calibration;
 use crate::discount::Discounts;
 use crate::values::picture::ImageType;
 use crate::values::score::Score;
-use crate::values::template::{Template, Traits};
+use crate::values::template::Template;
 
 /// The types of two pictures; either picture may be the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -96,8 +96,7 @@ impl Curves {
     /// The discount for young people makes up for children who resemble other children. Here the question is whether one
     /// face stayed the same, and the discount would tell a child from itself.
     pub fn score_within(&self, image_type: ImageType, one: &Template, other: &Template) -> Score {
-        let cosine = self.discounts.poor.left(one.cosine(other), [one.traits(), other.traits()].map(Traits::quality));
-        self.of(Types::new(image_type, image_type)).score(cosine)
+        self.of(Types::new(image_type, image_type)).score(self.discounts.cosine_as_adults(one, other))
     }
 }
 
@@ -112,6 +111,7 @@ mod tests {
     use super::*;
     use crate::calibration::{Knot, Origin, Tail};
     use crate::discount::{Discount, Steps};
+    use crate::values::template::Traits;
 
     fn curve(lowest: f64) -> Calibration {
         let origin = Origin {

@@ -101,7 +101,7 @@ impl From<Steps> for Vec<Discount> {
 impl Steps {
     /// Returns the discounted cosine of two pictures or people, of which the higher value counts. There is no discount if
     /// one is not known.
-    pub fn left(&self, cosine: f64, values: [Option<i32>; 2]) -> f64 {
+    fn left(&self, cosine: f64, values: [Option<i32>; 2]) -> f64 {
         let [Some(one), Some(other)] = values else { return cosine };
         let discount = self.0.iter().rev().find(|discount| one.max(other) < discount.below);
         discount.map_or(cosine, |discount| discount.of(cosine))
@@ -115,13 +115,21 @@ impl Steps {
 impl Discounts {
     /// Returns the discounted cosine of two pictures with these traits.
     pub fn left(&self, cosine: f64, traits: [Traits; 2]) -> f64 {
-        let sharp = self.poor.left(cosine, traits.map(Traits::quality));
-        self.young.left(sharp, traits.map(Traits::years))
+        self.young.left(self.left_by_quality(cosine, traits), traits.map(Traits::years))
+    }
+
+    fn left_by_quality(&self, cosine: f64, traits: [Traits; 2]) -> f64 {
+        self.poor.left(cosine, traits.map(Traits::quality))
     }
 
     /// Returns the discounted cosine of two templates.
     pub fn cosine(&self, one: &Template, other: &Template) -> f64 {
         self.left(one.cosine(other), [one.traits(), other.traits()])
+    }
+
+    /// Returns the cosine of two templates, discounted for poor pictures alone.
+    pub fn cosine_as_adults(&self, one: &Template, other: &Template) -> f64 {
+        self.left_by_quality(one.cosine(other), [one.traits(), other.traits()])
     }
 }
 

@@ -29,9 +29,8 @@ struct Turn {
 
 /// Returns true if a convolution gains by bands.
 pub fn suit(conv: &Conv) -> bool {
-    let pieces = conv.pieces(usize::MAX);
-    let images: usize = pieces.iter().flat_map(|piece| [piece.reads[0].len(), piece.writes.len()]).sum();
-    images >= IMAGES_MIN && conv.weights.len() <= WEIGHTS_MAX
+    let Piece { reads: [input, _], writes, .. } = conv.whole();
+    input.len() + writes.len() >= IMAGES_MIN && conv.weights.len() <= WEIGHTS_MAX
 }
 
 impl Bands {

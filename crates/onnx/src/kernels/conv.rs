@@ -161,13 +161,18 @@ impl Conv {
         self.tiling.tiles.len()
     }
 
+    /// Returns all tiles as one piece.
+    pub fn whole(&self) -> Piece {
+        self.piece(0..self.tiles())
+    }
+
     /// Cuts the tiles into pieces that write about so many floats each.
     pub fn pieces(&self, floats: usize) -> Vec<Piece> {
         let tiles = &self.tiling.tiles;
         let per_tile = tiles.first().map_or(1, |tile| tile.count * self.stride);
         let length = (floats / per_tile).max(1);
         let starts = (0..tiles.len()).step_by(length);
-        starts.map(|start| self.piece(start..tiles.len().min(start.saturating_add(length)))).collect()
+        starts.map(|start| self.piece(start..tiles.len().min(start + length))).collect()
     }
 
     fn piece(&self, tiles: Range<usize>) -> Piece {
@@ -190,7 +195,7 @@ impl Conv {
 
     /// Returns one past the last arena index that is read or written.
     fn bound(&self) -> usize {
-        let Piece { reads: [input, residual], writes, .. } = self.piece(0..self.tiles());
+        let Piece { reads: [input, residual], writes, .. } = self.whole();
         input.end.max(residual.end).max(writes.end)
     }
 }
