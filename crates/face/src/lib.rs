@@ -178,6 +178,9 @@ pub enum Error {
     /// This server is at fault; holds the reason.
     #[error("the networks failed: {0}")]
     Failed(String),
+    /// The GPU is at fault; holds the reason.
+    #[error("the GPU failed: {0}")]
+    Device(String),
 }
 
 /// The state of an engine's threads.

@@ -18,6 +18,7 @@ use crate::image::{self, View};
 use crate::memory::Memory;
 use crate::mesh::{self, Mesh};
 use crate::networks::stage::{Place, Stage, graph};
+use crate::networks::standby::Standby;
 use crate::pack::liveness::Liveness;
 use crate::pack::manifest::ReadOut;
 use crate::pack::{self, Fault, Network, Pack};
@@ -26,6 +27,7 @@ use crate::values::picture::FaceBox;
 use crate::values::template::Template;
 
 mod stage;
+mod standby;
 
 /// Memory for decoded pictures of all workers together: three of 25 megapixels, or one of the largest.
 const PICTURE_BYTES_MAX: u64 = 250_000_000;
@@ -62,6 +64,7 @@ pub struct Compiled(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
+    standby: Option<Standby>,
     /// The detector takes every size: a finer pass compiles it for the picture's.
     detector: Detector,
     landmarks: Stage,
@@ -120,8 +123,17 @@ struct Finer {
 }
 
 impl Compiled {
-    /// Compiles every network of the pack, on the GPU if there is one.
+    /// Compiles every network of the pack, on the GPU if there is one that does not fail.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
+        match Self::compile(pack, settings.clone()) {
+            Err(Fault::Network { source: onnx::error::Error::Device(why), .. }) => {
+                standby::on_cpu(pack, &settings, &why)
+            }
+            done => done,
+        }
+    }
+
+    fn compile(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
         let place = settings.place();
         let one = |role, network: &Network, wanted: &[(&str, &[usize])]| {
             let wanted = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
@@ -144,6 +156,7 @@ impl Compiled {
             spoofs: pack.spoofs.iter().map(spoof).collect::<Result<_, Fault>>()?,
             liveness: pack.liveness.clone(),
             curves: pack.curves(),
+            standby: Standby::of(pack, &settings),
             settings,
             template_version: pack.template_version,
             memory: Memory::new(PICTURE_BYTES_MAX),
@@ -197,8 +210,10 @@ fn reader(read_out: ReadOut) -> Option<&'static dyn Reader> {
 }
 
 impl Networks {
-    /// Makes runners. This is cheap: weights are shared, and only working memory is new.
+    /// Makes runners: on the CPU if the GPU has failed. This is cheap: weights are shared, and only working memory is new.
     pub fn new(compiled: &Compiled) -> Self {
+        let replaced = compiled.0.standby.as_ref().and_then(Standby::replaced);
+        let compiled = replaced.as_ref().unwrap_or(compiled);
         let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
         Self {
             coarse: Runner::new(&detector.coarse.executable),
@@ -210,6 +225,17 @@ impl Networks {
             age: Runner::new(&age.executable),
             spoofs: spoofs.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
             shared: compiled.clone(),
+        }
+    }
+
+    /// Does the work. If the GPU fails in it, does it again on the CPU, where all networks of the pack then stay.
+    pub fn steadily<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        match (work(self), &self.shared.0.standby) {
+            (Err(Error::Device(why)), Some(standby)) => {
+                *self = Self::new(&standby.replace(&why)?);
+                work(self)
+            }
+            (done, _) => done,
         }
     }
 
@@ -284,13 +310,14 @@ impl Networks {
         Some(warp::warped(view, alignment.fit(mesh)?, stage.input.width))
     }
 
-    /// Returns a recognizer's vector for an aligned face. Its direction describes the face.
+    /// Returns a recognizer's vector for each aligned face. Its direction describes the face.
     ///
     /// # Panics
     /// If `which` is not below [`Networks::recognizers`].
-    pub fn recognize(&mut self, which: usize, aligned: &Planes) -> Result<Vec<f32>, Error> {
-        let outputs = self.shared.0.recognizers[which].stage.run(&mut self.recognizers[which], aligned)?;
-        Ok(outputs.into_iter().flatten().collect())
+    pub fn recognize<const N: usize>(&mut self, which: usize, faces: [&Planes; N]) -> Result<[Vec<f32>; N], Error> {
+        let outputs = self.shared.0.recognizers[which].stage.run_all(&mut self.recognizers[which], &faces)?;
+        let mut outputs = outputs.into_iter();
+        Ok(faces.map(|_| outputs.next().expect("one for each face").concat()))
     }
 
     /// Returns the length of a good picture's vector; `None` if the length says nothing.
@@ -307,10 +334,10 @@ impl Networks {
         warp::warped_over_edges(view, square.crop(side), side)
     }
 
-    /// Returns the age network's output for such a crop: years, unbounded.
-    pub fn years(&mut self, crop: &Planes) -> Result<f32, Error> {
-        let outputs = self.shared.0.age.run(&mut self.age, crop)?;
-        Ok(outputs[0][0])
+    /// Returns the age network's output for each such crop: years, unbounded.
+    pub fn years<const N: usize>(&mut self, crops: [&Planes; N]) -> Result<[f32; N], Error> {
+        let outputs = self.shared.0.age.run_all(&mut self.age, &crops)?;
+        Ok(std::array::from_fn(|crop| outputs[crop][0][0]))
     }
 
     /// Returns the crop of each network against spoofs: its sides as multiples of those of the face's box.

@@ -21,8 +21,7 @@ pub fn recognize(networks: &mut Networks, view: View, found: &Found) -> Result<R
     let (mut values, mut certainties) = (Vec::new(), Vec::new());
     for which in 0..networks.recognizers() {
         let aligned = networks.aligned(which, view, &found.mesh).ok_or(Error::NoFace)?;
-        let plain = networks.recognize(which, &aligned)?;
-        let mirrored = networks.recognize(which, &aligned.mirrored())?;
+        let [plain, mirrored] = networks.recognize(which, [&aligned, &aligned.mirrored()])?;
         if let Some(good) = networks.length(which) {
             certainties.push((length(&plain) + length(&mirrored)) as f32 / (2.0 * good));
         }

@@ -162,9 +162,9 @@ impl Workers {
         &self,
         kind: Kind,
         bytes: usize,
-        work: impl FnOnce(&mut Networks) -> Result<T, Error> + Send + 'static,
+        work: impl Fn(&mut Networks) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Error>> {
-        let reply = self.queue.push(kind, bytes, work);
+        let reply = self.queue.push(kind, bytes, |networks: &mut Networks| networks.steadily(work));
         let time_max = self.queue.wait_max + kind.time_max();
         async move {
             let answered = timeout(time_max, reply?).await;

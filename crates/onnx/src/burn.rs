@@ -8,6 +8,7 @@ use ::burn::tensor::ops::{
 };
 use ::burn::tensor::{Device, Int, Slice, Tensor, TensorData, activation, module};
 
+use crate::Values;
 use crate::error::Error;
 use crate::network::{Net, Node, Value, ValueId};
 use crate::operator::{Binary, GridSample, Op, Pool, Reduce, Tap, Unary, Window};
@@ -29,20 +30,33 @@ impl Executor {
     /// Copies the weights to the device. Fails if the network has tensors of more than four axes: its values cannot hold
     /// them.
     pub fn new(net: &Net, device: Device) -> Result<Self, Error> {
+        Self::with(net, device, |_| None)
+    }
+
+    /// Makes an executor of the same network for inputs of another size. Both share the weights on the device. `own` is
+    /// the network of this executor.
+    pub fn resized(&self, own: &Net, net: &Net) -> Result<Self, Error> {
+        let is_same = |id: ValueId| own.values.get(id).is_some_and(|value| value.constant == net.values[id].constant);
+        Self::with(net, self.device.clone(), |id| is_same(id).then(|| self.constants[id].clone()).flatten())
+    }
+
+    /// `known` returns the constants that lie on the device already.
+    fn with(net: &Net, device: Device, known: impl Fn(ValueId) -> Option<Tensor<RANK>>) -> Result<Self, Error> {
         for node in &net.nodes {
             if net.values[node.output].shape.len() > RANK {
                 let reason = format!("more than {RANK} axes");
                 return Err(Error::Node { node: node.name.clone(), op: format!("{:?}", node.op), reason });
             }
         }
-        let constant = |value: &Value| {
+        let copied = |value: &Value| {
             let values = value.constant.as_ref()?.as_f32()?.to_vec();
             Some(Tensor::from_data(TensorData::new(values, full(&value.shape)?), &device))
         };
+        let constant = |(id, value)| known(id).or_else(|| copied(value));
         Ok(Self {
             nodes: net.nodes.clone(),
             shapes: net.values.iter().map(|value| value.shape.clone()).collect(),
-            constants: net.values.iter().map(constant).collect(),
+            constants: net.values.iter().enumerate().map(constant).collect(),
             inputs: net.inputs.clone(),
             outputs: net.outputs.clone(),
             readers: net.readers(),
@@ -50,14 +64,13 @@ impl Executor {
         })
     }
 
-    /// Runs the network, with the contract of [`crate::worker::Worker::run`]. Fails if the device fails, which the CPU does
-    /// not.
-    pub fn run(&self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+    /// Runs the network, with the contract of [`crate::worker::Worker::run`]. Fails with the device's reason if the device
+    /// fails, which the CPU does not.
+    pub fn run(&self, inputs: Values) -> Result<Values, String> {
         let mut values = self.constants.clone();
         for (&id, given) in self.inputs.iter().zip(inputs) {
             let shape = full(&self.shapes[id]).expect("checked on creation");
-            let data = TensorData::new(given.to_vec(), shape);
-            values[id] = Some(Tensor::from_data(data, &self.device));
+            values[id] = Some(Tensor::from_data(TensorData::new(given, shape), &self.device));
         }
         let mut readers = self.readers.clone();
         for node in &self.nodes {
@@ -72,7 +85,7 @@ impl Executor {
         }
         let read = |&id: &ValueId| {
             let tensor = values[id].clone().expect("every output was produced");
-            let data = tensor.try_into_data().map_err(|error| Error::Device(error.to_string()))?;
+            let data = tensor.try_into_data().map_err(|error| error.to_string())?;
             Ok(data.try_to_vec::<f32>().expect("run-time values are f32"))
         };
         self.outputs.iter().map(read).collect()

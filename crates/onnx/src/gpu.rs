@@ -12,6 +12,8 @@ pub const IS_BUILT_IN: bool = cfg!(feature = "gpu");
 pub struct Gpu {
     device: Device,
     adapter: String,
+    #[cfg(feature = "gpu")]
+    logical: ::burn::tensor::wgpu::wgpu::Device,
 }
 
 /// The reason why no GPU can be used.
@@ -36,6 +38,12 @@ impl Gpu {
 
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Makes the GPU fail from now on, in the whole process, as after a reset by its driver.
+    #[cfg(feature = "gpu")]
+    pub fn lose(&self) {
+        self.logical.destroy();
     }
 }
 
@@ -84,6 +92,6 @@ mod adapter {
         if info.device_type == DeviceType::Cpu && env::var_os(CHOICE).is_none() {
             return Err(Unavailable::Software(adapter));
         }
-        Ok(Gpu { device, adapter })
+        Ok(Gpu { device, adapter, logical: setup.device })
     }
 }

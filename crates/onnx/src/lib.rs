@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use strum::{Display, EnumString, VariantNames};
 
+use crate::batches::Batches;
 use crate::burn::Executor;
 use crate::error::Error;
 use crate::gpu::Gpu;
@@ -28,6 +29,7 @@ pub mod kernels;
 pub mod proto;
 
 mod arena;
+mod batches;
 mod burn;
 mod fold;
 mod lower;
@@ -63,6 +65,9 @@ pub enum Engine {
     Packed,
 }
 
+/// The values of every input, or of every output, of one run: row-major.
+pub type Values = Vec<Vec<f32>>;
+
 /// A named input or output of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -82,7 +87,7 @@ pub struct Executable {
 #[derive(Clone)]
 enum Program {
     Burn(Arc<Executor>),
-    Gpu(Arc<Executor>),
+    Gpu(Arc<Batches>),
     Packed(Arc<Plan>),
 }
 
@@ -106,17 +111,13 @@ impl Executable {
         Ok(Self::of(&net, program))
     }
 
-    /// Compiles as [`Executable::new`] does, for a GPU. It copies the weights there, and runs the network once on zeros,
-    /// since the first run compiles the shaders. Fails also if that run fails.
+    /// Compiles as [`Executable::new`] does, for a GPU: for one run, and for batches of runs that wait at the same time. It
+    /// copies the weights there, and runs the network a few times, since the first run compiles the shaders. Fails also if
+    /// such a run fails.
     pub fn on_gpu(graph: &Graph, gpu: &Gpu, shapes: &[(&str, &[usize])]) -> Result<Self, Error> {
         let net = resolve::network(graph, shapes)?;
-        let program = Program::Gpu(Arc::new(Executor::new(&net, gpu.device().clone())?));
-        let executable = Self::of(&net, program);
-        let zeros = executable.inputs.iter().map(|port| vec![0.0; port.shape.iter().product()]);
-        let zeros: Vec<Vec<f32>> = zeros.collect();
-        let inputs: Vec<&[f32]> = zeros.iter().map(Vec::as_slice).collect();
-        Runner::new(&executable).run(&inputs)?;
-        Ok(executable)
+        let program = Program::Gpu(Arc::new(Batches::new(graph, &net, gpu)?));
+        Ok(Self::of(&net, program))
     }
 
     fn of(net: &Net, program: Program) -> Self {
@@ -133,6 +134,14 @@ impl Executable {
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
     }
+
+    /// Returns the number of runs that the device does as one: 1 on the CPU.
+    pub fn batch(&self) -> usize {
+        match &self.program {
+            Program::Gpu(batches) => batches.largest(),
+            Program::Burn(_) | Program::Packed(_) => 1,
+        }
+    }
 }
 
 /// Runs a network on one thread, with its own memory for intermediate values.
@@ -143,7 +152,7 @@ pub struct Runner {
 
 enum Memory {
     Burn { executor: Arc<Executor>, pool: rayon::ThreadPool },
-    Gpu(Arc<Executor>),
+    Gpu(Arc<Batches>),
     Packed(Worker),
 }
 
@@ -155,7 +164,7 @@ impl Runner {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
                 Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
             }
-            Program::Gpu(executor) => Memory::Gpu(executor.clone()),
+            Program::Gpu(batches) => Memory::Gpu(batches.clone()),
             Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone())),
         };
         Self { memory, inputs: executable.inputs.clone() }
@@ -165,7 +174,26 @@ impl Runner {
     /// returns row-major outputs in the order of [`Executable::outputs`].
     ///
     /// Fails if the inputs differ from the network's in number or size, or if the GPU fails.
-    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Vec<Vec<f32>>, Error> {
+    pub fn run(&mut self, inputs: &[&[f32]]) -> Result<Values, Error> {
+        self.check(inputs)?;
+        let owned = || inputs.iter().map(|values| values.to_vec()).collect();
+        match &mut self.memory {
+            Memory::Burn { executor, pool } => pool.install(|| executor.run(owned())).map_err(Error::Device),
+            Memory::Gpu(batches) => Ok(batches.run(vec![owned()])?.remove(0)),
+            Memory::Packed(worker) => Ok(worker.run(inputs)),
+        }
+    }
+
+    /// Does several runs as [`Runner::run`] does each: on a GPU as one batch if it can, on the CPU one after the other.
+    pub fn run_all(&mut self, runs: Vec<Values>) -> Result<Vec<Values>, Error> {
+        if let Memory::Gpu(batches) = &self.memory {
+            runs.iter().try_for_each(|inputs| self.check(&slices(inputs)))?;
+            return batches.run(runs);
+        }
+        runs.iter().map(|inputs| self.run(&slices(inputs))).collect()
+    }
+
+    fn check(&self, inputs: &[&[f32]]) -> Result<(), Error> {
         if inputs.len() != self.inputs.len() {
             return Err(Error::Inputs { given: inputs.len(), wanted: self.inputs.len() });
         }
@@ -175,10 +203,10 @@ impl Runner {
                 return Err(Error::Input { name: port.name.clone(), reason });
             }
         }
-        match &mut self.memory {
-            Memory::Burn { executor, pool } => pool.install(|| executor.run(inputs)),
-            Memory::Gpu(executor) => executor.run(inputs),
-            Memory::Packed(worker) => Ok(worker.run(inputs)),
-        }
+        Ok(())
     }
+}
+
+fn slices(values: &Values) -> Vec<&[f32]> {
+    values.iter().map(Vec::as_slice).collect()
 }

@@ -342,7 +342,7 @@ impl Problem {
                 bad("MULTIPLE_FACES", format!("{count} faces were found. Send a photograph that shows one person."))
             }
             Error::Busy { retry_after } => Self::busy(retry_after),
-            Error::Failed(why) => Self::internal(format!("networks: {why}")),
+            Error::Failed(why) | Error::Device(why) => Self::internal(format!("networks: {why}")),
         }
     }
 }

@@ -57,7 +57,7 @@ pub fn run(config: &Config, pack: &Pack, folder: &Path, counts: Counts, about: &
         for found in looked.found {
             match found {
                 Ok(more) => trials.extend(more),
-                Err(face::Error::Failed(why)) => anyhow::bail!("the networks failed: {why}"),
+                Err(error @ (face::Error::Failed(_) | face::Error::Device(_))) => return Err(error.into()),
                 Err(_) => unusable += 1,
             }
         }
@@ -94,7 +94,7 @@ fn usable<'a>(config: &Config, pack: &Pack, paths: &[&'a Path], most: usize) -> 
         let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         match stage.takes(&Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest }) {
             Ok(true) => taken.push(*path),
-            Err(face::Error::Failed(why)) => anyhow::bail!("the networks failed: {why}"),
+            Err(error @ (face::Error::Failed(_) | face::Error::Device(_))) => return Err(error.into()),
             Ok(false) | Err(_) => passed_over += 1,
         }
     }

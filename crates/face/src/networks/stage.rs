@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use onnx::gpu::Gpu;
 use onnx::graph::Graph;
-use onnx::{Engine, Executable, Port, Runner};
+use onnx::{Engine, Executable, Port, Runner, Values};
 
 use crate::Error;
 use crate::geometry::Square;
@@ -79,13 +79,23 @@ impl Stage {
         Ok(Self { role, executable, input: network.input, size, places })
     }
 
-    /// Returns the wanted outputs, in that order. Records the time as a metric.
-    pub fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Vec<Vec<f32>>, Error> {
+    /// Returns the wanted outputs for one picture, in that order. Records the time as a metric.
+    pub fn run(&self, runner: &mut Runner, planes: &Planes) -> Result<Values, Error> {
+        Ok(self.run_all(runner, &[planes])?.remove(0))
+    }
+
+    /// Returns the same for each picture. A GPU runs them as one batch.
+    pub fn run_all(&self, runner: &mut Runner, pictures: &[&Planes]) -> Result<Vec<Values>, Error> {
         let begun = Instant::now();
-        let outputs = runner.run(&[&self.input.fill(planes)]);
-        let mut outputs = outputs.map_err(|fault| Error::Failed(fault.to_string()))?;
-        metrics::histogram!(INFERENCE_SECONDS, "network" => self.role).record(begun.elapsed().as_secs_f64());
-        Ok(self.places.iter().map(|place| std::mem::take(&mut outputs[*place])).collect())
+        let inputs = pictures.iter().map(|planes| vec![self.input.fill(planes)]).collect();
+        let outputs = runner.run_all(inputs).map_err(|fault| match fault {
+            onnx::error::Error::Device(why) => Error::Device(why),
+            other => Error::Failed(other.to_string()),
+        })?;
+        let each_s = begun.elapsed().as_secs_f64() / pictures.len() as f64;
+        metrics::histogram!(INFERENCE_SECONDS, "network" => self.role).record_many(each_s, pictures.len());
+        let wanted = |mut all: Values| self.places.iter().map(|place| std::mem::take(&mut all[*place])).collect();
+        Ok(outputs.into_iter().map(wanted).collect())
     }
 
     pub fn mesh(&self, runner: &mut Runner, view: View, square: Square) -> Result<Mesh, Error> {

@@ -128,7 +128,7 @@ fn the_recognizer_agrees_with_onnxruntime() {
         let mut networks = networks(engine);
         for (seed, vector) in vectors.iter().enumerate() {
             let vector: Vec<f32> = vector.as_array().expect("a list").iter().map(number).collect();
-            let found = networks.recognize(0, &drawn(seed)).expect("it runs");
+            let [found] = networks.recognize(0, [&drawn(seed)]).expect("it runs");
             // The tolerance is a ten-thousandth of the range of the vector's numbers.
             let (low, high) = vector.iter().fold((0f32, 0f32), |(low, high), v| (low.min(*v), high.max(*v)));
             assert_near(&found, &vector, 1e-4 * (high - low), "vector");
@@ -190,17 +190,17 @@ fn ages_of_photographs_agree_with_the_reference() {
         }
         let expected = number(&entry["outputs"]["age_gender"]["age"]);
         // A pixel may differ by a level or two. Another test holds the network itself to 0.05 years.
-        assert_near(&[networks.years(&planes).expect("it runs")], &[expected], 1.0, name);
+        assert_near(&networks.years([&planes]).expect("it runs"), &[expected], 1.0, name);
 
         // With our own points the crop is nearly the same.
         let found = find::largest(&mut networks, &image, Turns::None).expect("it runs").expect("it shows a face");
         let planes = networks.age_crop(image.view(), found.mesh.square_of(1.0));
-        assert_near(&[networks.years(&planes).expect("it runs")], &[expected], 1.5, name);
+        assert_near(&networks.years([&planes]).expect("it runs"), &[expected], 1.5, name);
 
         // Ages are estimated on a larger one than the reference's.
         let planes = networks.age_crop(image.view(), found.mesh.square_of(1.07));
-        let (plain, mirrored) = (networks.years(&planes), networks.years(&planes.mirrored()));
-        let expected = f32::midpoint(plain.expect("it runs"), mirrored.expect("it runs"));
+        let [plain, mirrored] = networks.years([&planes, &planes.mirrored()]).expect("it runs");
+        let expected = f32::midpoint(plain, mirrored);
         let picture = Picture { bytes: bytes.into(), rotation: false, wanted: WantedFace::Largest };
         let aged = networks.estimate_age(&picture).expect("it runs").face.expect("it shows a face");
         assert_near(&[aged.years], &[expected], 1e-4, name);
