@@ -14,7 +14,7 @@ mod minifasnet;
 mod openvino;
 mod pickle;
 mod state_dict;
-mod writer;
+pub mod writer;
 
 /// Name of the only input of a converted network.
 pub const INPUT: &str = "input";

@@ -12,3 +12,4 @@ mod openvino;
 mod operators;
 mod pickles;
 mod refusals;
+mod shapes;
