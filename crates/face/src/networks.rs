@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use onnx::gpu::Gpu;
 use onnx::graph::Graph;
+use onnx::scratch::Scratch;
 use onnx::{Engine, Runner};
 
 use crate::Error;
@@ -215,15 +216,18 @@ impl Networks {
         let replaced = compiled.0.standby.as_ref().and_then(Standby::replaced);
         let compiled = replaced.as_ref().unwrap_or(compiled);
         let Shared { detector, landmarks, film_landmarks, recognizers, age, spoofs, .. } = &*compiled.0;
+        // A thread runs one network at a time.
+        let scratch = Scratch::default();
+        let runner = |stage: &Stage| Runner::sharing(&stage.executable, &scratch);
         Self {
-            coarse: Runner::new(&detector.coarse.executable),
-            window: Runner::new(&detector.window.executable),
+            coarse: runner(&detector.coarse),
+            window: runner(&detector.window),
             finer: None,
-            landmarks: Runner::new(&landmarks.executable),
-            film_landmarks: Runner::new(&film_landmarks.executable),
-            recognizers: recognizers.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
-            age: Runner::new(&age.executable),
-            spoofs: spoofs.iter().map(|one| Runner::new(&one.stage.executable)).collect(),
+            landmarks: runner(landmarks),
+            film_landmarks: runner(film_landmarks),
+            recognizers: recognizers.iter().map(|one| runner(&one.stage)).collect(),
+            age: runner(age),
+            spoofs: spoofs.iter().map(|one| runner(&one.stage)).collect(),
             shared: compiled.clone(),
         }
     }

@@ -20,6 +20,7 @@ use crate::graph::Graph;
 use crate::kernels::isa::Isa;
 use crate::network::Net;
 use crate::plan::Plan;
+use crate::scratch::Scratch;
 use crate::worker::Worker;
 
 pub mod error;
@@ -38,6 +39,7 @@ pub mod network;
 mod operator;
 mod plan;
 pub mod resolve;
+pub mod scratch;
 mod simplify;
 mod step;
 pub mod tensor;
@@ -144,7 +146,7 @@ impl Executable {
     }
 }
 
-/// Runs a network on one thread, with its own memory for intermediate values.
+/// Runs a network on one thread.
 pub struct Runner {
     memory: Memory,
     inputs: Arc<[Port]>,
@@ -157,7 +159,13 @@ enum Memory {
 }
 
 impl Runner {
+    /// Makes a runner with memory of its own for intermediate values.
     pub fn new(executable: &Executable) -> Self {
+        Self::sharing(executable, &Scratch::default())
+    }
+
+    /// Makes a runner that shares its memory for intermediate values with others. Only packed kernels use it.
+    pub fn sharing(executable: &Executable, scratch: &Scratch) -> Self {
         let memory = match &executable.program {
             Program::Burn(executor) => {
                 // Each runner has its own pool, so that its operators do not queue behind those of another runner.
@@ -165,7 +173,7 @@ impl Runner {
                 Memory::Burn { executor: executor.clone(), pool: pool.expect("one more thread can be started") }
             }
             Program::Gpu(batches) => Memory::Gpu(batches.clone()),
-            Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone())),
+            Program::Packed(plan) => Memory::Packed(Worker::new(plan.clone(), scratch.clone())),
         };
         Self { memory, inputs: executable.inputs.clone() }
     }

@@ -6,7 +6,7 @@ use crate::fold;
 use crate::kernels::bands::{self, Bands};
 use crate::kernels::conv::{Conv, Parts};
 use crate::kernels::isa::Isa;
-use crate::nest::{Nest, View};
+use crate::nest::{self, Nest, View};
 use crate::network::{Net, Node, ValueId};
 use crate::operator::Op;
 use crate::step::Step;
@@ -22,6 +22,8 @@ const SLACK: usize = 64;
 pub struct Plan {
     steps: Vec<Step>,
     arena_len: usize,
+    /// Zeros at the start of the arena.
+    zeros: usize,
     /// Constants that are not packed into a layer, each with the arena index of its first float.
     constants: Vec<(usize, Vec<f32>)>,
     inputs: Vec<Port>,
@@ -70,7 +72,8 @@ impl Plan {
         };
         let outputs = net.outputs.iter().map(output).collect();
         let arena_len = compiler.arena.len() + SLACK;
-        Ok(Self { steps: in_bands(compiler.steps), arena_len, constants, inputs, outputs })
+        let Compiler { steps, zeros, .. } = compiler;
+        Ok(Self { steps: in_bands(steps), arena_len, zeros, constants, inputs, outputs })
     }
 
     pub fn inputs(&self) -> &[Port] {
@@ -90,8 +93,10 @@ impl Plan {
         self.arena_len
     }
 
-    pub(crate) fn constants(&self) -> impl Iterator<Item = (usize, &[f32])> {
-        self.constants.iter().map(|(at, values)| (*at, values.as_slice()))
+    /// Writes what steps read but none writes: an arena may come from a run of another plan.
+    pub(crate) fn prepare(&self, arena: &mut [f32]) {
+        arena[..self.zeros].fill(0.0);
+        self.constants.iter().for_each(|(at, values)| nest::write(arena, *at, 1, values));
     }
 }
 
@@ -124,6 +129,8 @@ fn join(convs: &mut Vec<Conv>, steps: &mut Vec<Step>) {
 struct Compiler<'a> {
     net: &'a Net,
     isa: Isa,
+    /// Floats at the start of the arena that stay zero.
+    zeros: usize,
     arena: Arena,
     steps: Vec<Step>,
     /// The place of each value, once it is produced.
@@ -142,6 +149,7 @@ impl<'a> Compiler<'a> {
         Self {
             net,
             isa,
+            zeros,
             arena: Arena::new(zeros),
             steps: vec![],
             views: vec![None; net.values.len()],

@@ -1,28 +1,19 @@
-//! Runs a plan: one worker per thread, each with its own intermediate values.
+//! Runs a plan: one worker per thread.
 
 use std::sync::Arc;
 
-use crate::kernels::conv::LINE;
-use crate::nest;
 use crate::plan::{Plan, Port};
+use crate::scratch::Scratch;
 
-/// Memory to run one plan, one inference at a time. Weights stay in the shared plan.
+/// Runs one plan, one inference at a time. Weights stay in the shared plan.
 pub struct Worker {
     plan: Arc<Plan>,
-    memory: Vec<f32>,
-    /// Index in `memory` of the arena's first float, which lies on a cache line.
-    first: usize,
+    scratch: Scratch,
 }
 
 impl Worker {
-    pub fn new(plan: Arc<Plan>) -> Self {
-        let memory = vec![0.0f32; plan.arena_len() + LINE];
-        let first = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        let mut worker = Self { plan, memory, first };
-        let constants = worker.plan.clone();
-        let arena = &mut worker.memory[worker.first..];
-        constants.constants().for_each(|(at, values)| nest::write(arena, at, 1, values));
-        worker
+    pub fn new(plan: Arc<Plan>, scratch: Scratch) -> Self {
+        Self { plan, scratch }
     }
 
     /// Runs the network on row-major inputs in the order of [`Plan::inputs`], images as
@@ -30,12 +21,15 @@ impl Worker {
     ///
     /// Panics unless every input has the size of its port.
     pub fn run(&mut self, inputs: &[&[f32]]) -> Vec<Vec<f32>> {
-        let arena = &mut self.memory[self.first..];
-        for (port, values) in self.plan.inputs().iter().zip(inputs) {
-            enter(arena, port, values);
-        }
-        self.plan.steps().iter().for_each(|step| step.run(arena));
-        self.plan.outputs().iter().map(|port| leave(arena, port)).collect()
+        let plan = &self.plan;
+        self.scratch.with(plan.arena_len(), |arena| {
+            plan.prepare(arena);
+            for (port, values) in plan.inputs().iter().zip(inputs) {
+                enter(arena, port, values);
+            }
+            plan.steps().iter().for_each(|step| step.run(arena));
+            plan.outputs().iter().map(|port| leave(arena, port)).collect()
+        })
     }
 }
 

@@ -1,7 +1,10 @@
 //! Compares packed kernels with burn on networks of any shape: layers, channels, windows and sizes are drawn by chance.
 
+use std::sync::LazyLock;
+
 use onnx::graph::Graph;
 use onnx::kernels::isa::Isa;
+use onnx::scratch::Scratch;
 use onnx::{Engine, Executable, Runner};
 use onnx_convert::INPUT;
 use onnx_convert::writer::{Output, Precision, Writer, float, int, ints};
@@ -15,6 +18,8 @@ use crate::agreement;
 /// The largest difference from burn, relative to the largest value (at least one).
 const TOLERANCE: f32 = 1e-4;
 const NETWORKS: u32 = 300;
+/// Floats of each of two buffers, which together are larger than most of the networks need.
+const SPOILT: usize = 1 << 18;
 
 /// A layer of a drawn network. One that does not fit its input is left out.
 #[derive(Debug, Clone)]
@@ -221,6 +226,20 @@ fn attributes(window: &Window) -> Vec<onnx::proto::AttributeProto> {
     vec![ints("kernel_shape", &kernel), ints("strides", &strides), ints("pads", &pads)]
 }
 
+/// Runs a network that leaves values that are not numbers all over its memory.
+fn spoil(scratch: &Scratch) {
+    static NETWORK: LazyLock<Executable> = LazyLock::new(|| {
+        let mut writer = Writer::default();
+        writer.node("Add", "twice", &[INPUT, INPUT], vec![], "twice");
+        let output = Output { name: "twice".to_owned(), dims: vec![None] };
+        let file = writer.finish("spoil", &[Some(SPOILT)], vec![output]);
+        let graph = Graph::from_bytes(file.into()).expect("it is whole");
+        Executable::new(&graph, Engine::Packed, &[]).expect("it compiles")
+    });
+    let outputs = Runner::sharing(&NETWORK, scratch).run(&[&[f32::NAN; SPOILT]]).expect("it runs");
+    assert!(outputs[0].iter().all(|value| value.is_nan()));
+}
+
 /// Returns why executors differ on this network; `None` if they agree.
 fn fault(file: Vec<u8>, picture: &[f32]) -> Option<String> {
     let graph = Graph::from_bytes(file.into()).expect("it is whole");
@@ -229,14 +248,15 @@ fn fault(file: Vec<u8>, picture: &[f32]) -> Option<String> {
     let mut fused: Option<Vec<f32>> = None;
     for isa in Isa::available() {
         let packed = Executable::for_isa(&graph, isa, &[]).expect("it compiles");
-        let mut runner = Runner::new(&packed);
+        let scratch = Scratch::default();
+        let mut runner = Runner::sharing(&packed, &scratch);
         let found = runner.run(&[picture]).expect("it runs").concat();
         if let Some(difference) = agreement::difference(&wanted, &found, TOLERANCE) {
             return Some(format!("{isa:?}: {difference}"));
         }
-        // The second run sees the first one's leftovers.
+        spoil(&scratch);
         if !agreement::same_bits(&found, &runner.run(&[picture]).expect("it runs").concat()) {
-            return Some(format!("{isa:?}: the second run differs"));
+            return Some(format!("{isa:?}: the run of another network shows in the second run"));
         }
         if isa.is_fused() && !agreement::same_bits(&found, fused.get_or_insert_with(|| found.clone())) {
             return Some(format!("{isa:?}: other bits than another instruction set"));
