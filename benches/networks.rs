@@ -10,19 +10,11 @@ use serde_json::{Value, json};
 
 use crate::rounds::{Peer, measure, timed};
 
+#[path = "speed/pack.rs"]
+mod pack;
 #[path = "speed/rounds.rs"]
 mod rounds;
 
-const PACK: &str = "models";
-/// Files of the pack, and the side length of each one's square input.
-const NETWORKS: [(&str, usize); 6] = [
-    ("blazeface.onnx", 256),
-    ("facemesh.onnx", 192),
-    ("attention_mesh.onnx", 192),
-    ("age_gender.onnx", 112),
-    ("recognizer.onnx", 112),
-    ("spoof.onnx", 80),
-];
 /// Other runtimes, as `benches/speed/peer.py` names them.
 const PEERS: [&str; 4] = ["onnxruntime", "openvino", "opencv", "tract"];
 
@@ -41,13 +33,7 @@ impl Peer for Ours {
         let graph = Graph::read(Path::new(file)).expect("it is in the project");
         let shapes: [(&str, &[usize]); 1] = [(&graph.inputs[0].name, &shape)];
         let executable = Executable::new(&graph, Engine::Packed, &shapes).expect("it compiles");
-        let mut state = 1u32;
-        let image = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            state as f32 / u32::MAX as f32
-        });
-        let image = image.take(shape.iter().product()).collect();
-        self.0 = Some((Runner::new(&executable), image));
+        self.0 = Some((Runner::new(&executable), pack::image(&shape)));
         json!({})
     }
 
@@ -60,10 +46,10 @@ impl Peer for Ours {
 fn main() {
     let asked = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut peers = rounds::peers(Box::new(Ours::default()), &PEERS);
-    let wanted = NETWORKS.iter().filter(|(file, _)| asked.as_ref().is_none_or(|asked| file.contains(asked.as_str())));
+    let wanted =
+        pack::NETWORKS.iter().filter(|(file, _)| asked.as_ref().is_none_or(|asked| file.contains(asked.as_str())));
     let one = |&(file, side): &(&str, usize)| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PACK).join(file);
-        measure(&mut peers, file, &json!({ "load": path, "shape": [1, 3, side, side] }))
+        measure(&mut peers, file, &json!({ "load": pack::path(file), "shape": [1, 3, side, side] }))
     };
     let measured: Vec<Value> = wanted.map(one).collect();
     rounds::write("networks", &measured);

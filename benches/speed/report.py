@@ -174,6 +174,15 @@ def plot(measured, title):
     )
 
 
+def limits(measured):
+    [measured] = measured
+    rows = [
+        [one["network"], f"{one['millions']:.0f}", f"{one['ms']:.2f}", f"{one['times']:.2f}"] for one in measured["networks"]
+    ]
+    head = ["", "million multiply-adds", "ms, the best run", "of the time at the limit"]
+    return f"The limit here is {measured['limit']:.0f} billion multiply-adds a second.\n\n" + table(head, rows)
+
+
 def main():
     found = {
         "machine": machine(),
@@ -186,7 +195,7 @@ def main():
             ("a check of liveness, on one core", CHECKS),
         ),
     }
-    shown = {"networks": rounds, "pictures": rounds, "load": load, "many": many, "overload": overload}
+    shown = {"networks": rounds, "limits": limits, "pictures": rounds, "load": load, "many": many, "overload": overload}
     for name, show in shown.items():
         measured = read(name)
         found[name] = show(measured) if measured else None

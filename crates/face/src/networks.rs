@@ -48,6 +48,10 @@ pub struct Settings {
 }
 
 impl Settings {
+    fn without_gpu(&self) -> Self {
+        Self { gpu: None, ..*self }
+    }
+
     fn place(&self) -> Place<'_> {
         self.gpu.as_ref().map_or(Place::Cpu(self.engine), Place::Gpu)
     }
@@ -126,10 +130,9 @@ struct Finer {
 impl Compiled {
     /// Compiles every network of the pack, on the GPU if there is one that does not fail.
     pub fn new(pack: &Pack, settings: Settings) -> Result<Self, Fault> {
-        match Self::compile(pack, settings.clone()) {
-            Err(Fault::Network { source: onnx::error::Error::Device(why), .. }) => {
-                standby::on_cpu(pack, &settings, &why)
-            }
+        let without = settings.without_gpu();
+        match Self::compile(pack, settings) {
+            Err(Fault::Network { source: onnx::error::Error::Device(why), .. }) => standby::on_cpu(pack, without, &why),
             done => done,
         }
     }

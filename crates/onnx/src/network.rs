@@ -73,6 +73,18 @@ impl Net {
         constant.and_then(Tensor::as_f32).expect("lowering made this input a float constant")
     }
 
+    /// Counts the multiplications of weights, each with its addition, that one run needs without any trick.
+    pub fn multiply_adds(&self) -> usize {
+        let of = |node: &Node| match node.op {
+            Op::Conv { .. } | Op::Linear => {
+                let [weight, output] = [node.inputs[1], node.output].map(|id| &self.values[id].shape);
+                output.iter().product::<usize>() * weight[1..].iter().product::<usize>()
+            }
+            _ => 0,
+        };
+        self.nodes.iter().map(of).sum()
+    }
+
     /// Counts the readers of each value; a network output counts as a reader.
     pub fn readers(&self) -> Vec<usize> {
         let mut readers = vec![0; self.values.len()];

@@ -17,12 +17,12 @@ impl Standby {
     /// Returns `None` if the networks run on the CPU already.
     pub fn of(pack: &Pack, settings: &Settings) -> Option<Self> {
         settings.gpu.as_ref()?;
-        Some(Self { pack: pack.clone(), settings: settings.clone(), compiled: OnceLock::new() })
+        Some(Self { pack: pack.clone(), settings: settings.without_gpu(), compiled: OnceLock::new() })
     }
 
     /// Returns the networks on the CPU. The first call compiles them and logs why they are needed.
     pub fn replace(&self, why: &str) -> Result<Compiled, Error> {
-        let compile = || on_cpu(&self.pack, &self.settings, why).map_err(|fault| fault.to_string());
+        let compile = || on_cpu(&self.pack, self.settings.clone(), why).map_err(|fault| fault.to_string());
         self.compiled.get_or_init(compile).clone().map_err(Error::Failed)
     }
 
@@ -32,8 +32,8 @@ impl Standby {
     }
 }
 
-/// Compiles the networks for the CPU, and logs why.
-pub fn on_cpu(pack: &Pack, settings: &Settings, why: &str) -> Result<Compiled, Fault> {
+/// Compiles the networks with settings for the CPU, and logs why.
+pub fn on_cpu(pack: &Pack, settings: Settings, why: &str) -> Result<Compiled, Fault> {
     tracing::warn!("networks run on the CPU until the next start, since the GPU failed: {why}");
-    Compiled::new(pack, Settings { gpu: None, ..settings.clone() })
+    Compiled::new(pack, settings)
 }

@@ -236,7 +236,7 @@ fn spoil(scratch: &Scratch) {
         let graph = Graph::from_bytes(file.into()).expect("it is whole");
         Executable::new(&graph, Engine::Packed, &[]).expect("it compiles")
     });
-    let outputs = Runner::sharing(&NETWORK, scratch).run(&[&[f32::NAN; SPOILT]]).expect("it runs");
+    let outputs = Runner::sharing(&NETWORK, scratch).run(&[&vec![f32::NAN; SPOILT]]).expect("it runs");
     assert!(outputs[0].iter().all(|value| value.is_nan()));
 }
 
