@@ -73,20 +73,26 @@ impl Attested<'_> {
 
     /// Returns the reason why a signed attestation is not for this check, or not for this time.
     fn fault(&self, claims: &Claims) -> Option<AttestationReason> {
-        let arrived = self.arrived.utc().timestamp();
         let is_of_check = claims.session_id == self.session.to_string()
             && claims.server_random == STANDARD.encode(self.asked.server_random);
-        if !is_of_check {
-            Some(AttestationReason::OtherCheck)
-        } else if !(0..=LIFETIME_S_MAX).contains(&claims.exp.saturating_sub(claims.iat)) {
-            Some(AttestationReason::LifetimeTooLong)
-        } else if claims.iat > arrived.saturating_add(SKEW_S_MAX) {
-            Some(AttestationReason::NotYetValid)
-        } else if claims.exp <= arrived.saturating_sub(SKEW_S_MAX) {
-            Some(AttestationReason::Expired)
+        if is_of_check {
+            fault_in_time(claims.iat, claims.exp, self.arrived.utc().timestamp())
         } else {
-            None
+            Some(AttestationReason::OtherCheck)
         }
+    }
+}
+
+/// Returns the reason why an attestation with this issue and end is not valid at the arrival; all in seconds since 1970.
+fn fault_in_time(issue: i64, end: i64, arrival: i64) -> Option<AttestationReason> {
+    if !(0..=LIFETIME_S_MAX).contains(&end.saturating_sub(issue)) {
+        Some(AttestationReason::LifetimeTooLong)
+    } else if issue > arrival.saturating_add(SKEW_S_MAX) {
+        Some(AttestationReason::NotYetValid)
+    } else if end <= arrival.saturating_sub(SKEW_S_MAX) {
+        Some(AttestationReason::Expired)
+    } else {
+        None
     }
 }
 
@@ -109,6 +115,23 @@ fn is_platform(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_a_minute_and_no_more() {
+        use AttestationReason::{Expired, LifetimeTooLong, NotYetValid};
+        let arrival = 1_800_000_000;
+        for (issue, end, expected) in [
+            (60, 300, None),
+            (61, 300, Some(NotYetValid)),
+            (-300, -59, None),
+            (-300, -60, Some(Expired)),
+            (0, 600, None),
+            (0, 601, Some(LifetimeTooLong)),
+            (0, -1, Some(LifetimeTooLong)),
+        ] {
+            assert_eq!(fault_in_time(arrival + issue, arrival + end, arrival), expected, "{issue} to {end}");
+        }
+    }
 
     #[test]
     fn the_documented_limits_are_these() {
