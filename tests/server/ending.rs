@@ -94,11 +94,12 @@ pub async fn settle(app: &TestApp) {
 
 async fn what_has_ended_is_erased_whole(app: TestApp) {
     let (short, long) = (with_image(&app, 60).await, with_image(&app, 90).await);
-    app.deps.clock.advance(TimeDelta::seconds(59));
+    // Time also passes by itself: a busy machine may need some seconds for this.
+    app.deps.clock.advance(TimeDelta::seconds(40));
     settle(&app).await;
     assert!(is_in_store(&app, session_id(&short)).await);
     assert_eq!(images(&app), 2);
-    app.deps.clock.advance(TimeDelta::seconds(1));
+    app.deps.clock.advance(TimeDelta::seconds(20));
     assert_eq!(app.get(&short).send().await.status, 404, "at once, though not yet swept");
     settle(&app).await;
     assert!(!is_in_store(&app, session_id(&short)).await);
