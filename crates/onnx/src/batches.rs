@@ -1,7 +1,7 @@
 //! Runs one network on a GPU for several threads: pictures that wait at the same time go there as one batch.
 //!
 //! No timer holds a picture back. A picture that comes while the network is idle runs at once. Pictures that come during a
-//! run wait for its end, and then run together.
+//! run wait for its end; then as many as a batch holds run together, and the others after them.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

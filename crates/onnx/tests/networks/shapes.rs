@@ -138,9 +138,9 @@ impl Draft {
         self.values.last().expect("there is an input").clone()
     }
 
-    fn earlier(&self, fits: impl Fn(&[usize; 3]) -> bool) -> Option<String> {
+    fn earlier(&self, fits: impl Fn(&[usize; 3]) -> bool) -> Option<(String, [usize; 3])> {
         let (_, before) = self.values.split_last()?;
-        before.iter().rev().find(|(_, shape)| fits(shape)).map(|(name, _)| name.clone())
+        before.iter().rev().find(|(_, shape)| fits(shape)).cloned()
     }
 
     fn add(&mut self, layer: &Layer) -> Option<()> {
@@ -164,13 +164,12 @@ impl Draft {
                 [channels, high, wide]
             }
             Layer::Add => {
-                let other = self.earlier(|shape| *shape == [channels, rows, columns])?;
+                let (other, _) = self.earlier(|shape| *shape == [channels, rows, columns])?;
                 self.writer.node("Add", &name, &[&other, &from], vec![], &name);
                 [channels, rows, columns]
             }
             Layer::Concat => {
-                let other = self.earlier(|shape| shape[1..] == [rows, columns])?;
-                let more = self.values.iter().find(|(name, _)| *name == other)?.1[0];
+                let (other, [more, ..]) = self.earlier(|shape| shape[1..] == [rows, columns])?;
                 self.writer.node("Concat", &name, &[&from, &other], vec![int("axis", 1)], &name);
                 [channels + more, rows, columns]
             }
