@@ -6,7 +6,7 @@
 use onnx::graph::Graph;
 use onnx::{Engine, Executable, Runner, resolve};
 use onnx_convert::INPUT;
-use onnx_convert::writer::{Output, Precision, Writer, ints};
+use onnx_convert::writer::{Output, Writer, ints};
 use serde_json::{Value, json};
 
 use crate::rounds::timed;
@@ -62,8 +62,8 @@ fn limit() -> Task {
     let mut writer = Writer::default();
     let dims = [CHANNELS, CHANNELS, 3, 3];
     let terms = dims[1..].iter().product::<usize>() as f32;
-    let weights: Vec<u8> = pack::image(&dims).iter().flat_map(|value| (value / terms).to_le_bytes()).collect();
-    writer.weight("weights", Precision::F32, &dims, weights.into());
+    let weights: Vec<f32> = pack::image(&dims).iter().map(|value| value / terms).collect();
+    writer.floats("weights", &dims, &weights);
     let padded = || vec![ints("pads", &[1; 4])];
     let name = |layer: usize| if layer == 0 { INPUT.to_owned() } else { format!("v{layer}") };
     (0..LAYERS).for_each(|at| writer.node("Conv", &name(at), &[&name(at), "weights"], padded(), &name(at + 1)));

@@ -241,10 +241,7 @@ impl Conversion {
             return Err(layer.error(format!("the range from {min} to {max} is empty")));
         }
         let input = computed(layer, input)?;
-        let mut bound = |side: &str, value: f32| {
-            let raw = Bytes::copy_from_slice(&value.to_le_bytes());
-            self.writer.weight(&format!("{side}{at}"), Precision::F32, &[], raw)
-        };
+        let mut bound = |side: &str, value: f32| self.writer.floats(&format!("{side}{at}"), &[], &[value]);
         let (low, high) = (bound("min", min), bound("max", max));
         Ok(self.emit(at, layer, "Clip", &[&input, &low, &high], vec![]))
     }

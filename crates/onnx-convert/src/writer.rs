@@ -56,6 +56,12 @@ impl Writer {
         name.to_owned()
     }
 
+    /// Adds a constant of floats in single precision. Returns its name.
+    pub fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) -> String {
+        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.weight(name, Precision::F32, dims, raw.into())
+    }
+
     /// Adds a constant of integers.
     pub fn integers(&mut self, name: &str, values: &[i64]) {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();

@@ -7,7 +7,7 @@ use onnx::kernels::isa::Isa;
 use onnx::scratch::Scratch;
 use onnx::{Engine, Executable, Runner};
 use onnx_convert::INPUT;
-use onnx_convert::writer::{Output, Precision, Writer, float, int, ints};
+use onnx_convert::writer::{Output, Writer, float, int, ints};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -129,9 +129,8 @@ impl Draft {
 
     /// Writes a constant of noise that is small enough for sums of `terms` products to stay near one.
     fn weight(&mut self, name: &str, dims: &[usize], terms: usize) {
-        let values = self.noise(dims.iter().product());
-        let raw: Vec<u8> = values.iter().flat_map(|value| (value / (terms as f32).sqrt()).to_le_bytes()).collect();
-        self.writer.weight(name, Precision::F32, dims, raw.into());
+        let values = self.noise(dims.iter().product()).into_iter().map(|value| value / (terms as f32).sqrt());
+        self.writer.floats(name, dims, &values.collect::<Vec<f32>>());
     }
 
     fn last(&self) -> (String, [usize; 3]) {
@@ -175,8 +174,7 @@ impl Draft {
             }
             Layer::Double => {
                 let scales = format!("{name}.scales");
-                let raw: Vec<u8> = [1.0f32, 1.0, 2.0, 2.0].iter().flat_map(|scale| scale.to_le_bytes()).collect();
-                self.writer.weight(&scales, Precision::F32, &[4], raw.into());
+                self.writer.floats(&scales, &[4], &[1.0, 1.0, 2.0, 2.0]);
                 self.writer.node("Resize", &name, &[&from, "", &scales], vec![], &name);
                 [channels, 2 * rows, 2 * columns]
             }
